@@ -15,16 +15,16 @@ import (
 	"ace/shared/logging"
 )
 
-// embed starts the service for one command of the client. Requests reach it over
-// connections within this process. It runs only the tasks that this command submits,
-// unless resume is set: then it also runs those that earlier processes did not finish.
-// Schedules and the retention do not run.
+// embed starts the service for one command of the client. Requests reach the service over
+// connections within this process. The service runs only the tasks that this command
+// submits. If resume is set, it also runs the tasks that earlier processes did not
+// finish. Scheduled comparisons and the retention do not run.
 func embed(ctx context.Context, environ map[string]string, resume bool) (*client.Embedded, error) {
 	c, err := config.Load(environ)
 	if err != nil {
 		return nil, err
 	}
-	c.TokenFile = "" // no other process can connect
+	c.TokenFile = "" // no other process can connect, so no token is needed
 	log := logging.New(os.Stderr, max(c.LogLevel, slog.LevelError), c.LogFormat)
 	limitMemory(c.MaxTasks)
 	if err := makeAbsolute(&c); err != nil {

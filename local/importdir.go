@@ -11,7 +11,7 @@ import (
 // is an absolute path. If it is empty, no file may be named.
 type importDir string
 
-// Open opens a file with an absolute path.
+// Open opens the file at an absolute path, which must be below d.
 func (d importDir) Open(path string) (io.ReadCloser, error) {
 	if d == "" {
 		return nil, fault.New(fault.Invalid, "files of the server are not read: to read those below a directory DIR, start ace serve with --import-dir DIR or set ACE_IMPORT_DIR; "+

@@ -33,8 +33,9 @@ func main() {
 }
 
 // exitCode returns the exit status for an error. The commands of the client have their
-// own statuses. For the others, a service manager should restart the service after status
-// 1, but not after status 78, which means an error in the configuration.
+// own statuses. The other commands end with status 1, after which a service manager
+// should restart the service, or with status 78 after an error in the configuration,
+// which a restart does not correct.
 func exitCode(err error) int {
 	const failed, misconfigured = 1, 78 // EX_CONFIG of sysexits.h
 	var exit *client.ExitError
@@ -114,7 +115,8 @@ func configFlags() []cli.Flag {
 	return flags
 }
 
-// withConfig reads the configuration before the command runs.
+// withConfig returns an action that reads the configuration and then calls run. The
+// context of run ends after SIGINT or SIGTERM.
 func withConfig(run func(context.Context, config.Config) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
 		c, _, err := readConfig(cmd)
@@ -128,7 +130,7 @@ func withConfig(run func(context.Context, config.Config) error) cli.ActionFunc {
 }
 
 // readConfig reads the configuration from flags and the environment. Flags take
-// precedence. origins has the variables whose values are not the defaults.
+// precedence. origins has an entry for each variable that a flag or the environment sets.
 func readConfig(cmd *cli.Command) (c config.Config, origins map[string]config.Origin, err error) {
 	if cmd.Args().Present() {
 		return config.Config{}, nil, fault.New(fault.Invalid, "unexpected argument %q", cmd.Args().First())

@@ -8,24 +8,29 @@ import (
 	"time"
 )
 
-// memoryPerTask is the most memory that a task needs, unless it has rows of many
-// megabytes. leastMemory is the memory that the service and its store need. The soft
-// memory limit is the larger of leastMemory and the sum of memoryPerTask over all tasks.
-// Above it the garbage collector runs more often, which costs time, but nothing fails.
+// The soft memory limit is the larger of leastMemory and the sum of memoryPerTask over
+// all tasks, in bytes. Above the limit the garbage collector runs more often, which costs
+// time, but nothing fails.
 const (
-	memoryPerTask = 32 << 20 // bytes
-	leastMemory   = 64 << 20
+	// memoryPerTask is the most memory that a task needs, unless it has rows of many
+	// megabytes.
+	memoryPerTask = 32 << 20
+	// leastMemory is the memory that the service and its store need.
+	leastMemory = 64 << 20
 )
 
-// checkMemory is the time between two checks of the memory in use. lowerAfter is the time
-// after which the limit is lowered if no collection has shown that it is still needed.
 const (
+	// checkMemory is the time between two checks of the memory in use.
 	checkMemory = 100 * time.Millisecond
-	lowerAfter  = 5 * time.Second
+	// lowerAfter is the time without a garbage collection after which a raised limit is
+	// lowered again. If the values are still in use, the lower limit causes a collection,
+	// which raises the limit again.
+	lowerAfter = 5 * time.Second
 )
 
 // limitMemory sets a soft memory limit, because the service may run on the host of a
-// database, and returns it. GOMEMLIMIT takes precedence; limitMemory returns 0 then.
+// database, and returns the limit. If GOMEMLIMIT is set, limitMemory changes nothing and
+// returns 0.
 func limitMemory(tasks int) (limit int64) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return 0
@@ -35,9 +40,10 @@ func limitMemory(tasks int) (limit int64) {
 	return limit
 }
 
-// adaptMemory raises the soft memory limit while values are in use that do not fit into
-// it, until the context ends. Otherwise the garbage collector would run all the time
-// without freeing anything. limit is the limit that limitMemory has set.
+// adaptMemory adapts the soft memory limit until the context ends: it raises the limit
+// while the values in use do not fit into it. Otherwise the garbage collector would run
+// all the time without freeing anything. limit is the result of limitMemory; 0 means that
+// adaptMemory must not change the limit.
 func adaptMemory(ctx context.Context, limit int64) {
 	if limit == 0 {
 		return
@@ -48,7 +54,7 @@ func adaptMemory(ctx context.Context, limit int64) {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	current := limit
 	var cycles uint64
-	var since time.Time // of the last collection that has been seen
+	var since time.Time // when a check saw the last collection
 	for {
 		select {
 		case <-ctx.Done():
@@ -70,10 +76,10 @@ func adaptMemory(ctx context.Context, limit int64) {
 	}
 }
 
-// softLimit returns the soft memory limit if the last garbage collection has left this
-// many bytes. If they fill most of the limit, the limit is raised so that as much memory
-// as before, and at least a quarter of what is in use, can be allocated until the next
-// collection.
+// softLimit returns the soft memory limit to set. limit is the result of limitMemory, and
+// live is the number of bytes that the last garbage collection left in use. If live is at
+// least three quarters of limit, the soft limit is raised: then limit bytes, and at least
+// a quarter of live, can be allocated before the next collection.
 func softLimit(limit, live int64) int64 {
 	if live < limit/4*3 {
 		return limit

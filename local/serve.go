@@ -26,8 +26,8 @@ const (
 	// sweepEvery is the time between two sweeps. A sweep finds the tasks that no process
 	// runs, because their process died or their start failed.
 	sweepEvery = 15 * time.Second
-	// drainTime bounds the wait for running requests after a signal. The queue ends the
-	// running tasks.
+	// drainTime bounds the wait for running requests after a signal. It does not bound
+	// the wait for running tasks, which the queue ends.
 	drainTime = 4 * time.Second
 )
 
@@ -36,7 +36,7 @@ func serve(ctx context.Context, c config.Config) error {
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	memory := limitMemory(c.MaxTasks)
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP) // which would otherwise end the process
+	signal.Notify(hangups, syscall.SIGHUP) // without this call, SIGHUP would end the process
 	if err := warnOfSettings(ctx, log, c); err != nil {
 		return err
 	}
@@ -203,9 +203,9 @@ func owner() string {
 }
 
 // resume adds to the queue the tasks that a former process has not ended. The caller must
-// call it before any new task is submitted. ours means that this process holds the lock
-// of the data directory. Then the former process is known to be dead, so its leases can
-// be taken over at once.
+// call it before any new task is submitted, so that the former tasks start first. ours
+// means that this process holds the lock of the data directory. Then the former process
+// is known to be dead, so its leases can be taken over at once.
 func (s *service) resume(ctx context.Context, ours bool) error {
 	ids, err := s.app.Tasks().Open(ctx)
 	if err != nil {

@@ -25,16 +25,17 @@ import (
 const socketMask = 0o117
 
 // listen listens on the address l. variable is the name of the variable that has the
-// address, for errors. Before listen creates a Unix socket, it removes one that a dead
-// process has left. Members of the socket's group may connect.
+// address, for errors. Before listen creates a Unix socket, it removes a socket that a
+// dead process has left at the same path. The owner and the members of the socket's group
+// may connect.
 func listen(ctx context.Context, l config.Listen, variable string) (net.Listener, error) {
 	if l.Network == "unix" {
 		if err := prepareSocket(ctx, l.Address, variable); err != nil {
 			return nil, err
 		}
 		// A chmod after the socket is created would be too late: other users could
-		// connect before it, and it could change another file that has replaced the
-		// socket.
+		// connect before the chmod, and the chmod could change another file that has
+		// replaced the socket.
 		defer syscall.Umask(syscall.Umask(socketMask))
 	}
 

@@ -24,13 +24,15 @@ type benchCase struct {
 	Copy string
 	// Incremental means that every incremental comparison is followed by a full one,
 	// whose time is the limit. Change is SQL that is run on every node before each
-	// incremental comparison. %d in it is the number of incremental comparisons before.
+	// incremental comparison. %d in it is the number of incremental comparisons that
+	// ran before.
 	Incremental bool
 	Change      string
 }
 
 // SQL that changes a hundredth of all rows, in a twentieth of the blocks of 10 000 rows.
-// Each time other blocks are changed.
+// %d, the number of incremental comparisons that ran before, selects the blocks, so each
+// time other blocks are changed.
 const (
 	fewOfNightly   = `UPDATE nightly SET city = city WHERE (index / 10000) % 20 = %d % 20 AND index % 5 = 0`
 	fewOfUnordered = `UPDATE unordered SET memo = memo WHERE (extract(epoch FROM created)::bigint / 10000) % 20 = %d % 20 AND extract(epoch FROM created)::bigint % 5 = 0`
@@ -56,8 +58,8 @@ const (
 
 const driftHundred = `UPDATE hundred SET city = 'DRIFT ' || city WHERE city NOT LIKE 'DRIFT %'`
 
-// healHundred makes the rows that differed during the comparison equal afterwards, as
-// late replication does.
+// healHundred undoes driftHundred. It is run between a comparison and a rerun, so the
+// rows that differed in the comparison are equal in the rerun, as after late replication.
 const healHundred = `UPDATE hundred SET city = substr(city, 7) WHERE city LIKE 'DRIFT %'`
 
 const scatteredText = `
@@ -73,14 +75,15 @@ SELECT c.index + n * (SELECT max(index) FROM customers), customer_id, first_name
        subscription_date, website
 FROM generate_series(0, 4) n, customers c ORDER BY 1`
 
-// wanted reports whether a case is to be measured: its name must contain the text only.
-// If only is empty, all cases are measured except the Large ones.
+// wanted reports whether a case is to be measured, which is so if its name contains the
+// text in only. If only is "", all cases are measured except the Large ones.
 func (c benchCase) wanted(only string) bool {
 	return strings.Contains(c.Name, only) && (!c.Large || only != "")
 }
 
-// cases returns the cases. Their order matters, because the effects of each Drift stay.
-// The numbers of differing rows are those for 2 M rows.
+// cases returns the cases. Their order matters, because each Drift also affects the
+// following cases. Differs is the number of differing rows if customers has 2 million
+// rows.
 func cases() []benchCase {
 	return []benchCase{
 		{Name: "equal", Table: "customers", Nodes: 2},

@@ -12,9 +12,9 @@ import (
 )
 
 // limitOf measures the limit of a case, in seconds: the time that PostgreSQL needs for
-// the same amount of work. For a repair this is the time of a plain copy of the table,
-// for a rerun that of one lookup of each key, and otherwise that of the digest scan (see
-// the package comment).
+// the same amount of work. For a repair, this work is a plain copy of the table. For a
+// rerun, it is one lookup of each key, and otherwise the digest scan (see the package
+// comment).
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
 	if err != nil || c.Follow != repair {

@@ -55,7 +55,8 @@ func (r result) print() {
 	fmt.Printf("%-28s %10d %8d %8.3f %8.3f %8.3f %6.2f %12.0f %8.0f\n", r.Case, r.Rows, r.Differs, r.Limit, r.First, r.Median, r.Ratio, r.RowsPerS, r.PeakMB)
 }
 
-// drift runs the Drift of a case on the second node, and then VACUUM ANALYZE.
+// drift runs the Drift of a case on the second node, and then VACUUM ANALYZE. It does
+// nothing if the case has no Drift.
 func (b *bench) drift(ctx context.Context, c benchCase) error {
 	if c.Drift == "" {
 		return nil

@@ -68,7 +68,8 @@ func packFile(binary, path string) (size int64, err error) {
 	return info.Size(), archive.Close()
 }
 
-// pack writes an archive with one executable file, without a modification time.
+// pack writes an archive with one executable file. The file has a fixed modification
+// time, so that the same binary produces the same archive.
 func pack(w io.Writer, bootstrap []byte) error {
 	z := zip.NewWriter(w)
 	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })

@@ -85,7 +85,7 @@ func (g *goFile) literal(literal *ast.BasicLit) {
 	g.words(literal.Pos(), text)
 }
 
-// isCode reports whether a text is SQL, JSON or a page rather than a sentence.
+// isCode reports whether a text is SQL, JSON or HTML rather than a sentence.
 func isCode(text string) bool {
 	return regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|FROM|WHERE|VALUES)\b|[{}<>]|^\s*--`).MatchString(text)
 }

@@ -1,7 +1,7 @@
 // Command prose checks the English of comments, messages and documentation: words that
 // plain technical English does not use, comment lines wider than 90 columns, and Markdown
 // prose wider than 100. It prints each finding as file:line: what is wrong -> what to
-// write, and fails if there is one.
+// write, and fails if it has printed a finding.
 //
 // Without arguments it checks the paths that the function clean returns. `go run
 // ./infra/prose PATH...` checks other paths.

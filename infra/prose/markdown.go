@@ -9,8 +9,8 @@ import (
 
 const maxProse = 100 // columns of Markdown prose
 
-// checkMarkdown checks the prose of a page: the words everywhere, the width outside of
-// tables, code and links.
+// checkMarkdown checks the words and the width of the prose of a page. It ignores code
+// blocks and the targets of links. It does not check the width of the rows of tables.
 func checkMarkdown(file, text string) []finding {
 	words, target := newWording(), regexp.MustCompile(`\]\([^)]*\)|https?://\S+`)
 	var found []finding

@@ -12,7 +12,7 @@ var wordsFile string
 //go:embed idioms.txt
 var idiomsFile string
 
-// advice is a pattern of words, and what to write instead.
+// advice is a pattern of words to avoid, and the words to write instead.
 type advice struct {
 	pattern *regexp.Regexp
 	instead string

@@ -65,8 +65,8 @@ func (s suite) run(ctx context.Context) (outcome, error) {
 	return result, nil
 }
 
-// executions matches the fuzzer's progress lines. The last one has the total number of
-// inputs.
+// executions matches the progress lines of the fuzzer. The last progress line has the
+// total number of inputs.
 var executions = regexp.MustCompile(`^fuzz: elapsed: .*, execs: (\d+)`)
 
 // read reads the output of the tests and returns it as text. It adds to o.figures what

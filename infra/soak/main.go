@@ -15,7 +15,8 @@ import (
 	"syscall"
 )
 
-// options are the options of a run. A second run with the same options does the same.
+// options are the options of a run. A second run with the same options runs the same
+// tests with the same values.
 type options struct {
 	seed   uint64
 	scale  float64

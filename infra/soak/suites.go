@@ -19,7 +19,7 @@ type suite struct {
 	args []string // arguments of go test
 	env  []string
 	// figures describes what the suite tries (such as "5 properties, 2000 times each").
-	// It is empty if the tests report that themselves.
+	// It is "" if the tests report this themselves.
 	figures string
 }
 

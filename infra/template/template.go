@@ -60,8 +60,9 @@ func Load(file string) (*Template, error) {
 	return t, nil
 }
 
-// Select returns the directory of the function to which the API sends a path: that of the
-// route that equals the path, or of the one with a greedy variable, or of $default.
+// Select returns the directory of the function to which the API sends a path, or "" if no
+// route matches. A route such as /ace/diffs or /ace/diffs/{id} takes precedence over a
+// route that ends with {proxy+}, and both over $default.
 func (t *Template) Select(path string) string {
 	chosen, best := "", -1
 	for _, f := range t.Functions {
@@ -95,7 +96,8 @@ func rankOf(route, path string) int {
 	return 2
 }
 
-// Get returns the value to which these keys lead from the root, or nil if there is none.
+// Get returns the value at keys, which lead to it from the root of the template through
+// nested objects. It returns nil if there is no such value.
 func (t *Template) Get(keys ...string) any { return at(t.raw, keys...) }
 
 func (t *Template) function(id string, properties any) Function {

@@ -51,8 +51,8 @@ func untagged(n *yaml.Node) (any, error) {
 	return nil, fmt.Errorf("line %d: aliases are not supported", n.Line)
 }
 
-// at returns the value to which keys lead through nested objects, or nil if there is
-// none.
+// at returns the value at keys, which lead to it from v through nested objects. It
+// returns nil if there is no such value.
 func at(v any, keys ...string) any {
 	for _, key := range keys {
 		object, _ := v.(map[string]any)

@@ -52,7 +52,8 @@ func StartNodes(ctx context.Context, count int, settings map[string]string) (*No
 	return n, nil
 }
 
-// All runs psql with these arguments on every node at once and returns what each printed.
+// All runs psql with these arguments on every node at once. It returns what psql printed,
+// for each node.
 func (n *Nodes) All(ctx context.Context, args ...string) ([]string, error) {
 	output := make([]string, len(n.Servers))
 	group, ctx := errgroup.WithContext(ctx)
@@ -65,7 +66,7 @@ func (n *Nodes) All(ctx context.Context, args ...string) ([]string, error) {
 	return output, group.Wait()
 }
 
-// One runs psql with these arguments on one node, counted from 0, and returns what it
+// One runs psql with these arguments on one node, counted from 0, and returns what psql
 // printed.
 func (n *Nodes) One(ctx context.Context, node int, args ...string) (string, error) {
 	return n.psqlOn(ctx, n.Servers[node], Database, args...)

@@ -68,7 +68,8 @@ func StartService(ctx context.Context, binary, dir string, environ ...string) (*
 	return s, nil
 }
 
-// freeAddress returns the API's default address, or another one if that is in use.
+// freeAddress returns the API's default address, or another address if the default one is
+// in use.
 func freeAddress(ctx context.Context) (string, error) {
 	for _, address := range []string{preferredAddress, "127.0.0.1:0"} {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -101,7 +102,8 @@ func (s *Service) ready(ctx context.Context) error {
 	return fmt.Errorf("ace serve does not answer: %s", s.log)
 }
 
-// Get sends a request to the API. Any status but 200 is an error.
+// Get sends a GET request to the API and returns the body of the answer. Any status but
+// 200 is an error.
 func (s *Service) Get(ctx context.Context, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
 	if err != nil {
@@ -119,7 +121,8 @@ func (s *Service) Get(ctx context.Context, path string) ([]byte, error) {
 	return body, err
 }
 
-// Show prints the curl command of a request, sends it and decodes the answer.
+// Show prints the curl command of a GET request, sends the request, and decodes the
+// answer to into. It returns the body of the answer.
 func (s *Service) Show(ctx context.Context, path string, into any) ([]byte, error) {
 	fmt.Printf("\n$ curl '%s%s'\n", s.URL, path)
 	body, err := s.Get(ctx, path)

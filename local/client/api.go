@@ -19,12 +19,13 @@ import (
 )
 
 const (
-	// maxAnswer bounds a JSON answer. The longest is a page of 1000 tasks.
+	// maxAnswer is the maximum size of a JSON answer in bytes. The longest answer is a page
+	// of a list with 1000 tasks.
 	maxAnswer = 64 << 20
-	// answerTimeout bounds the wait for the header of an answer.
+	// answerTimeout bounds the wait from a request to the header of its answer.
 	answerTimeout = 2 * time.Minute
-	// busyRetry is the longest time for which a request is repeated while the server
-	// answers that it is busy.
+	// busyRetry bounds the sum of the waits between two tries of a request that the
+	// server answers with 503 (busy).
 	busyRetry = 2 * time.Minute
 )
 
@@ -60,7 +61,9 @@ func newServer(address, token string) (*Server, error) {
 	return s, nil
 }
 
-// keepToken refuses a redirect to another host, which would receive the token.
+// keepToken is called before the client follows a redirect. It sends the token only to
+// the host of the first request, because another host must not learn the token. It
+// returns an error after more than 5 redirects.
 func keepToken(req *http.Request, via []*http.Request) error {
 	if req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
 		req.Header.Del("Authorization")
@@ -94,8 +97,8 @@ func decode(raw []byte, path string, answer any) error {
 }
 
 // call sends a request and returns its answer. It repeats the request while the server
-// answers 503, because such a request had no effect. body returns the body of the
-// request; nil means no body.
+// answers 503, because such a request had no effect. body is called for each try and
+// returns the body of the request; nil means no body.
 func (s *Server) call(ctx context.Context, method, path, contentType string, body func() io.Reader) (answer []byte, err error) {
 	policy := retry.Policy{
 		Backoff: retry.Backoff{First: time.Second, Max: 10 * time.Second}, MaxTotal: busyRetry,
@@ -166,9 +169,9 @@ func unreachable(ctx context.Context, base string, err error) error {
 	return fault.Wrap(err, fault.Unavailable, "no answer from %s: %v", base, err)
 }
 
-// StatusError is an error that the server answered.
+// StatusError is a response of the server with another status than 200 or 206.
 type StatusError struct {
-	Status  int // of HTTP
+	Status  int // the HTTP status
 	Message string
 }
 
@@ -180,9 +183,10 @@ func isBusy(err error) bool {
 	return errors.As(err, &answered) && answered.Status == http.StatusServiceUnavailable
 }
 
-// serverError returns the error in a response.
+// serverError converts a response to a StatusError. If the body is not the JSON of an
+// error of ACE, the message is the HTTP status.
 func serverError(response *http.Response) error {
-	raw, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20)) // what can be read of it is the message
+	raw, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20)) // an interrupted body is not valid JSON
 	var answer struct {
 		Error string `json:"error"`
 	}
@@ -205,7 +209,7 @@ func (s *Server) submit(ctx context.Context, route api.Route, params url.Values)
 	return answer.TaskID, nil
 }
 
-// task is a task's status, and the JSON in which the server returned it.
+// task is a task's status. raw is the JSON in which the server returned it.
 type task struct {
 	api.TaskStatus
 	raw []byte
@@ -237,7 +241,7 @@ func (s *Server) cancel(ctx context.Context, id string) error {
 	return err
 }
 
-// seconds formats a number of seconds as a duration, with three digits.
+// seconds formats a number of seconds, such as 123 ms, 12.3 s or 1m2s.
 func seconds(s float64) string {
 	d := time.Duration(s * float64(time.Second))
 	switch {

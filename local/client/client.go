@@ -20,9 +20,9 @@ type Options struct {
 	Stdout, Stderr io.Writer
 	NoColor        bool   // NO_COLOR is set
 	Listen         string // where a service of this configuration listens (ACE_LISTEN); "" means localhost:5000
-	// Embed starts the service within this process, for the length of one command. It may
-	// change the working directory. resume means that it also runs the unfinished tasks
-	// of earlier processes.
+	// Embed starts the service within this process for the duration of one command. It
+	// may change the working directory. resume means that the service also runs the
+	// unfinished tasks of earlier processes.
 	Embed func(ctx context.Context, resume bool) (*Embedded, error)
 }
 
@@ -30,10 +30,10 @@ type Options struct {
 type Embedded struct {
 	Dial  func(ctx context.Context) (net.Conn, error)
 	Close func()
-	Store string // where the archive is, for people
+	Store string // the place of the archive, for messages
 }
 
-// The flags of every command of this package.
+// The names of the flags that every command of this package has.
 const (
 	flagServer    = "server"
 	flagTokenFile = "token-file"
@@ -62,13 +62,13 @@ type session struct {
 	server *Server
 	local  bool // the service runs within this process
 	color  bool
-	// tty means that Stderr is a terminal: progress may be drawn. asks means that Stdin
-	// is a terminal too: questions can be answered.
+	// tty means that Stderr is a terminal, so progress may be drawn. asks means that
+	// Stdin is a terminal too, so the user can answer questions.
 	tty, asks bool
 }
 
 // action returns the action of a command: it connects to a service, and then calls run.
-// Options whose values are wrong are reported before that.
+// It reports a wrong value of --color before it connects.
 func (o Options) action(run func(context.Context, *session) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
 		s := &session{Options: o, cmd: cmd, tty: isTerminal(o.Stderr)}
@@ -101,9 +101,9 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// connect sets s.server. If no server is named and none answers at the default address,
-// it starts the service within this process. The caller must call the returned function
-// at the end.
+// connect sets s.server. If --server is not set and no process listens at the default
+// address, connect starts the service within this process. The caller must call
+// closeService at the end, which ends such a service.
 func (s *session) connect(ctx context.Context) (closeService func(), err error) {
 	token, err := readToken(s.cmd.String(flagTokenFile))
 	if err != nil {
@@ -150,7 +150,8 @@ func (s *session) say(format string, args ...any) {
 	writeLine(s.Stderr, format, args...)
 }
 
-// defaultServer returns the address of a service with the configuration of this process.
+// defaultServer returns the address at which `ace serve` listens if it has the same
+// configuration as this process.
 func (s *session) defaultServer() string {
 	host, port, err := net.SplitHostPort(s.Listen)
 	switch {
@@ -165,7 +166,7 @@ func (s *session) defaultServer() string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// listens reports whether a process listens at an address of defaultServer.
+// listens reports whether a process listens at address, which defaultServer has returned.
 func listens(ctx context.Context, address string) bool {
 	network, target := "tcp", strings.TrimPrefix(address, "http://")
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
@@ -186,7 +187,7 @@ func embeddedServer(service *Embedded) *Server {
 	return server
 }
 
-// readToken reads the token from its file. An empty path means no token.
+// readToken returns the token in the file at path, or "" if path is empty.
 func readToken(path string) (string, error) {
 	if path == "" {
 		return "", nil

@@ -12,7 +12,7 @@ const (
 	ExitOK        = 0 // the table matches, or the task did what was asked
 	ExitDiffer    = 1 // the comparison found differences
 	ExitFailed    = 2 // the task failed, or the command was used wrongly
-	ExitCancelled = 3 // the task was cancelled, or the command did not wait for its end
+	ExitCancelled = 3 // the task was cancelled, the user did not confirm it, or the command did not wait for its end
 )
 
 // ExitError ends the program with an exit status. Its message is empty if the command has
@@ -38,7 +38,7 @@ func asExit(err error) error {
 	return &ExitError{ExitFailed, fault.PublicMessage(err)}
 }
 
-// hint returns what to do about an error that the server answered, or "".
+// hint returns what the user can do about an error that the server answered, or "".
 func hint(e *StatusError) string {
 	if e.Status == http.StatusUnauthorized {
 		return " (set ACE_TOKEN_FILE to the file with the server's token)"

@@ -20,13 +20,15 @@ func report(ctx context.Context, s *session) error {
 	return s.fetch(ctx, api.RouteReport, "", ".report")
 }
 
-// beforeImages runs `ace before-images ID`.
+// beforeImages runs `ace before-images ID`: it downloads the rows as they were before a
+// repair or undo.
 func beforeImages(ctx context.Context, s *session) error {
 	return s.fetch(ctx, api.RouteBefore, "", ".before-images")
 }
 
-// fetch downloads a file of a task: to the path in --output-file, to Stdout if that is
-// "-", or else to a file of the current directory that is named after the task.
+// fetch downloads a file of a task: to the path in --output-file, to Stdout if that path
+// is "-", or else to a file in the current directory whose name is the task's id, suffix
+// and the format.
 func (s *session) fetch(ctx context.Context, route api.Route, format, suffix string) error {
 	args, err := s.args(1, 1, "TASK, the id of a task")
 	if err != nil {

@@ -21,11 +21,12 @@ const (
 	flagYes    = "yes"
 )
 
-// flagName returns the flag of a parameter: --block-rows of block_rows.
+// flagName returns the name of the flag for a parameter: block-rows for block_rows.
 func flagName(param string) string { return strings.ReplaceAll(param, "_", "-") }
 
-// paramFlags returns a flag for each parameter of an operation except those in without,
-// which are arguments of the command. The values are validated by the service.
+// paramFlags returns a flag for each parameter of an operation, except those whose names
+// are in without, because they are arguments of the command. The service validates the
+// values.
 func paramFlags(operation string, without ...string) []cli.Flag {
 	var flags []cli.Flag
 	for _, p := range paramsOf(operation) {
@@ -54,7 +55,7 @@ func paramsOf(operation string) []api.Param {
 	return nil
 }
 
-// params returns the parameters that the flags of the command set.
+// params returns the parameters of an operation whose flags are on the command line.
 func (s *session) params(operation string) url.Values {
 	values := url.Values{}
 	for _, p := range paramsOf(operation) {
@@ -91,8 +92,8 @@ func tableRerun(ctx context.Context, s *session) error {
 	return s.start(ctx, api.RouteTableRerun, params)
 }
 
-// tableRepair runs `ace table-repair DOCUMENT`: first a dry run, and, if the answer to a
-// question is yes, the repair.
+// tableRepair runs `ace table-repair DOCUMENT`: first a dry run, and then, if the user
+// confirms, the repair.
 func tableRepair(ctx context.Context, s *session) error {
 	params := s.params("table-repair")
 	if err := s.document(ctx, params); err != nil {
@@ -112,8 +113,8 @@ func tableUndo(ctx context.Context, s *session) error {
 	return s.startConfirmed(ctx, api.RouteTableUndo, params, "Restore these rows?")
 }
 
-// args returns the arguments of the command, at least least and at most most of them.
-// usage names them, for the error.
+// args returns the arguments of the command. It returns an error unless their number is
+// from least to most. usage describes the arguments in the error.
 func (s *session) args(least, most int, usage string) ([]string, error) {
 	args := s.cmd.Args().Slice()
 	if len(args) >= least && len(args) <= most {
@@ -123,7 +124,8 @@ func (s *session) args(least, most int, usage string) ([]string, error) {
 }
 
 // startConfirmed starts a task that changes rows. Unless --yes is set, it first makes a
-// dry run, shows the result and asks.
+// dry run, prints the result and asks the user whether to start the task. If the user
+// cannot be asked, it returns an error after the dry run.
 func (s *session) startConfirmed(ctx context.Context, route api.Route, params url.Values, question string) error {
 	if s.cmd.Bool(flagYes) || params.Get("dry_run") == "true" {
 		return s.start(ctx, route, params)
@@ -158,7 +160,8 @@ func (s *session) startConfirmed(ctx context.Context, route api.Route, params ur
 	return s.start(ctx, route, params)
 }
 
-// start starts a task and, unless --no-wait is set, waits for it and prints its result.
+// start starts a task. It then waits until the task has ended, and prints the result.
+// With --no-wait it only prints the id of the task.
 func (s *session) start(ctx context.Context, route api.Route, params url.Values) error {
 	if !s.cmd.Bool(flagNoWait) {
 		t, err := s.run(ctx, route, params)
@@ -196,7 +199,8 @@ func (s *session) run(ctx context.Context, route api.Route, params url.Values) (
 	return s.wait(ctx, id)
 }
 
-// finish prints a task that has ended, and returns its exit status.
+// finish prints a task that has ended, and returns the exit status of the task as an
+// error, or nil for status 0.
 func (s *session) finish(t task) error {
 	if err := s.print(t); err != nil {
 		return err
@@ -204,9 +208,10 @@ func (s *session) finish(t task) error {
 	return exitOf(t)
 }
 
-// document adds to params the document that the arguments name, with its cluster and
-// table: the id of a task, the diff_file of a result, or a file on this machine, which is
-// imported first. The flags --cluster-name and --table-name take precedence.
+// document adds to params the diff_file of the document that the argument names, and the
+// cluster, table and database of the document, as far as they are known. The argument is
+// the id of a task, the diff_file of a result, or a file on this machine, which is
+// imported first. The flags --cluster-name, --table-name and --dbname take precedence.
 func (s *session) document(ctx context.Context, params url.Values) error {
 	args, err := s.args(1, 1, "a document: the id of a table-diff or table-rerun, a diff_file, or a file")
 	if err != nil {
@@ -227,10 +232,12 @@ func (s *session) document(ctx context.Context, params url.Values) error {
 	return nil
 }
 
-// described is a document and what it is about, as far as that is known.
+// described is the diff_file of a document, and the cluster, table and database that the
+// document is about, or "" where they are not known.
 type described struct{ diffFile, cluster, table, database string }
 
-// describe returns the description of a document that an argument names.
+// describe returns the document that name refers to: a task id, a diff_file, or a file on
+// this machine, which describe imports.
 func (s *session) describe(ctx context.Context, name string) (described, error) {
 	id := strings.TrimSuffix(path.Base(name), path.Ext(name))
 	if file := s.path(name); isFile(file) {
@@ -259,7 +266,7 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// importFile uploads a document.
+// importFile uploads the document in a file on this machine.
 func (s *session) importFile(ctx context.Context, name string) (described, error) {
 	file, err := os.Open(name)
 	if err != nil {

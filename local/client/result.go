@@ -14,8 +14,8 @@ import (
 	"ace/shared/difffile"
 )
 
-// diffResult is the result of a comparison or rerun, with the members of its summary that
-// are shown.
+// diffResult is the result of a comparison or rerun. Summary has only the members that
+// the commands print.
 type diffResult struct {
 	api.DiffResult
 	Summary struct {
@@ -151,7 +151,8 @@ func (s *session) printDiff(t task, d diffResult) {
 	}
 }
 
-// columnCounts lists the columns that differ, the most frequent first.
+// columnCounts returns the columns that differ with their numbers of rows, the most
+// frequent first, such as "city (12), email (3)". It names at most five columns.
 func columnCounts(columns map[string]int64) string {
 	names := slices.SortedFunc(maps.Keys(columns), func(a, b string) int {
 		if columns[a] != columns[b] {

@@ -18,10 +18,12 @@ import (
 
 const (
 	null = "(null)"
-	// absentRow stands in the key columns' place for the row of a node that lacks the key.
+	// absentRow is printed in the key columns if the node of the line has no row with the
+	// key.
 	absentRow = "(no row)"
-	// tableRows is the number of differences in one table; further ones begin a new one,
-	// so that memory does not grow with the document.
+	// tableRows is the maximum number of differences that are printed as one table.
+	// Further differences are printed as another table, so that memory does not grow with
+	// the document.
 	tableRows = 100
 	cellWidth = 40 // characters
 )
@@ -65,7 +67,8 @@ func show(ctx context.Context, s *session) error {
 	return s.printRows(ctx, document, limit)
 }
 
-// printRows prints the first differences of a document, pair by pair.
+// printRows prints the first limit differences of a document, or all if limit is 0. Each
+// printed table has the differences of one pair of nodes.
 func (s *session) printRows(ctx context.Context, document *rowpairs.Document, limit int64) error {
 	summary := document.Summary()
 	if document.Count() == 0 {
@@ -102,9 +105,8 @@ func tableOf(summary difffile.Summary) string {
 	return api.TableName{Schema: summary.Schema, Name: summary.Table}.String()
 }
 
-// printChunk prints differences of one pair as a table with two lines for each. It has
-// the key columns first and then those columns that differ in at least one of the rows;
-// with --all-columns it has all.
+// printChunk prints differences of one pair as a table with two lines for each. The
+// columns of the table are those that shownColumns returns.
 func (s *session) printChunk(document *rowpairs.Document, chunk []rowpairs.Difference) {
 	columns := shownColumns(document, chunk, s.cmd.Bool("all-columns"))
 	header := []any{"node"}
@@ -125,7 +127,9 @@ func (s *session) printChunk(document *rowpairs.Document, chunk []rowpairs.Diffe
 	write(s.Stdout, "\n")
 }
 
-// shownColumns returns the indexes of the columns to print: those of the key first.
+// shownColumns returns the indexes of the columns to print: those of the key first, and
+// then those that differ in at least one of the rows. It returns all columns if all is
+// set, or if no column differs because every key of chunk is missing on one of the nodes.
 func shownColumns(document *rowpairs.Document, chunk []rowpairs.Difference, all bool) []int {
 	key := document.Key()
 	different := make([]bool, len(document.Summary().Columns))
@@ -148,8 +152,8 @@ func shownColumns(document *rowpairs.Document, chunk []rowpairs.Difference, all 
 	return columns
 }
 
-// cells returns the line of one node: its name, and its values, with those highlighted
-// that differ from the other node's.
+// cells returns the line of the node d.Pair[side]: its name and the values of its row.
+// Values that differ from those of the other node are highlighted.
 func (s *session) cells(document *rowpairs.Document, d rowpairs.Difference, side int, columns []int) table.Row {
 	line := table.Row{safe(d.Pair[side])}
 	own, other := d.Rows[side], d.Rows[1-side]

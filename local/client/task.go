@@ -22,9 +22,10 @@ const (
 	patience = 2 * time.Minute
 )
 
-// wait waits until the task has ended and shows its progress. If the command is
-// interrupted, it asks whether to cancel the task. The error is an ExitError if the task
-// goes on.
+// wait shows the progress of a task until the task has ended, and returns its last
+// status. After a signal it asks the user, if there is a terminal, whether to cancel the
+// task. The error is an ExitError if the command must end although the task has not
+// ended.
 func (s *session) wait(ctx context.Context, id string) (task, error) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -58,16 +59,17 @@ func (s *session) wait(ctx context.Context, id string) (task, error) {
 	}
 }
 
-// poller asks for the status of a task at growing intervals.
+// poller requests the status of a task at growing intervals.
 type poller struct {
 	server *Server
 	id     string
 	wait   time.Duration
-	failed time.Time // the first of the requests that failed since the last success
+	failed time.Time // time of the first failed request since the last successful one; zero if there is none
 }
 
-// next returns the status of the task. While the server cannot be reached, it returns a
-// task without a status, up to a limit.
+// next returns the status of the task. While the server cannot be reached or answers with
+// a status of 500 or above, next returns the zero task and no error. It returns the error
+// once this has lasted longer than patience.
 func (p *poller) next(ctx context.Context) (task, error) {
 	t, err := p.server.status(ctx, p.id)
 	p.wait = min(p.wait*3/2, slowPoll)
@@ -91,8 +93,10 @@ func (p *poller) next(ctx context.Context) (task, error) {
 	return task{}, nil
 }
 
-// interrupted handles a signal. It returns nil if the command is to wait on, for the end
-// of the cancelled task. A second signal means that the task goes on.
+// interrupted handles the signal sig. If the user answers that the task is to be
+// cancelled, it cancels the task and returns nil: the caller must then wait until the
+// task has ended. Otherwise, and after a second signal, it returns an ExitError, and the
+// task is not cancelled.
 func (s *session) interrupted(ctx context.Context, id string, sig os.Signal, signals <-chan os.Signal) error {
 	if sig == os.Interrupt && s.asks {
 		answer := make(chan bool, 1)
@@ -113,7 +117,8 @@ func (s *session) interrupted(ctx context.Context, id string, sig os.Signal, sig
 	return &ExitError{ExitCancelled, "task " + id + " goes on; `ace status --watch " + id + "` shows it, `ace cancel " + id + "` cancels it"}
 }
 
-// ask prints a question and sends to answer whether the next line of Stdin means yes.
+// ask prints a question, and sends true to answer if the next line of Stdin means yes,
+// and false otherwise. It does not wait for the line.
 func (s *session) ask(question string, answer chan<- bool) {
 	write(s.Stderr, question)
 	go func() { // ends with the line, or with the process
@@ -123,7 +128,8 @@ func (s *session) ask(question string, answer chan<- bool) {
 	}()
 }
 
-// confirmed asks a question and reports whether the answer is yes. An interrupt means no.
+// confirmed asks a question and reports whether the answer is yes. An interrupt (SIGINT
+// or SIGTERM) and the end of the context mean no.
 func (s *session) confirmed(ctx context.Context, question string) bool {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -13,7 +13,8 @@ import (
 
 const flagWatch = "watch"
 
-// status runs `ace status ID`.
+// status runs `ace status ID`: it prints a task. With --watch it first waits until the
+// task has ended.
 func status(ctx context.Context, s *session) error {
 	args, err := s.args(1, 1, "TASK, the id of a task")
 	if err != nil {
@@ -37,7 +38,8 @@ func status(ctx context.Context, s *session) error {
 	return exitOf(t)
 }
 
-// cancel runs `ace cancel ID`.
+// cancel runs `ace cancel ID`: it requests the cancellation of a task and waits until the
+// task has ended.
 func cancel(ctx context.Context, s *session) error {
 	args, err := s.args(1, 1, "TASK, the id of a task")
 	if err != nil {
@@ -131,7 +133,8 @@ func diffs(ctx context.Context, s *session) error {
 	return nil
 }
 
-// list reads one page of a list. done means that it was printed as JSON.
+// list fetches one page of a list. With --json it prints the page and returns true;
+// otherwise it decodes the page to into.
 func (s *session) list(ctx context.Context, route api.Route, operation string, into any) (done bool, err error) {
 	raw, err := s.server.get(ctx, string(route), s.params(operation))
 	if err != nil {
@@ -144,15 +147,16 @@ func (s *session) list(ctx context.Context, route api.Route, operation string, i
 	return false, decode(raw, string(route), into)
 }
 
-// more prints how to read the next page of a list.
+// more prints how to read the next page of a list. An empty next means that there is
+// none.
 func (s *session) more(next string) {
 	if next != "" {
 		writeLine(s.Stderr, "There are more: --after %s", url.QueryEscape(next))
 	}
 }
 
-// age formats a time as people say it: the time of day for the last day, else the date
-// too. It is in UTC, like all times of the API.
+// age formats a time in UTC together with its age, such as "2024-03-15 12:34:56 (5 min
+// ago)". It returns "" for the zero time.
 func age(t api.Time) string {
 	if t.IsZero() {
 		return ""
@@ -170,7 +174,7 @@ func age(t api.Time) string {
 	return fmt.Sprintf("%s (%d days ago)", stamp, int(since.Hours()/24))
 }
 
-// bytes formats a size.
+// bytes formats a number of bytes, such as 1.5 MB.
 func bytes(n int64) string {
 	switch {
 	case n < 1000:

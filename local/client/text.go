@@ -8,17 +8,18 @@ import (
 	"unicode"
 )
 
-// write writes text for people. A failure to write it changes nothing about the task.
+// write writes text for people. It ignores errors, because they change nothing about the
+// task.
 func write(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
 
-// writeLine writes a line for people.
+// writeLine writes a line for people. It escapes the line with safe.
 func writeLine(w io.Writer, format string, args ...any) {
 	write(w, safe(fmt.Sprintf(format, args...))+"\n")
 }
 
 // safe replaces the characters with which a value from a database or a server could move
-// the cursor, change colors or reorder the text of a line: control characters and those
-// that format text (such as U+202E). They are shown as in a Go string.
+// the cursor, change colors or reorder the text of a line: control characters and
+// characters that format text. It writes them as a Go string does, such as \u202e.
 func safe(text string) string {
 	if strings.IndexFunc(text, isUnsafe) < 0 {
 		return text

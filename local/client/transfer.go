@@ -47,8 +47,8 @@ func (s *Server) upload(ctx context.Context, name string) (api.Imported, error) 
 	return imported, decode(raw, string(api.RouteDiffs), &imported)
 }
 
-// download writes a file of the archive to out. The error is not nil if the file's
-// SHA-256 is known and the content does not have it.
+// download writes a file of the archive to out. It returns an error if the server sent
+// the SHA-256 of the file and the written bytes have another one.
 func (s *Server) download(ctx context.Context, address string, out io.Writer) error {
 	response, err := s.send(ctx, http.MethodGet, address, "", nil)
 	if err != nil {
@@ -64,8 +64,9 @@ func (s *Server) download(ctx context.Context, address string, out io.Writer) er
 }
 
 // save downloads a file of the archive to a path, whose parent directory must exist. An
-// interrupted download leaves path.part; the next one resumes it. The file at path is
-// complete: its SHA-256 was checked, if the server knows it.
+// interrupted download leaves the file path.part, which the next call of save resumes.
+// The file at path is created only at the end, after its SHA-256 was checked, if the
+// server sent one.
 func (s *Server) save(ctx context.Context, address, path string) error {
 	partial, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -89,7 +90,8 @@ func (s *Server) save(ctx context.Context, address, path string) error {
 	response, err := s.do(request)
 	var answered *StatusError
 	if errors.As(err, &answered) && answered.Status == http.StatusRequestedRangeNotSatisfiable {
-		// The part has all bytes, or too many.
+		// The server has no bytes to send, so path.part has all bytes already, or too
+		// many.
 		if err := os.Remove(partial.Name()); err != nil {
 			return err
 		}
@@ -115,7 +117,9 @@ func (s *Server) save(ctx context.Context, address, path string) error {
 	return keep(partial, path, response.Header.Get("ETag"), digest.Sum(nil))
 }
 
-// keep renames a complete download to path. If it is damaged, keep deletes it.
+// keep renames partial, a complete download, to path. digest is the SHA-256 of partial.
+// If tag, the ETag of the response, is another SHA-256, keep deletes partial and returns
+// an error.
 func keep(partial *os.File, path, tag string, digest []byte) error {
 	if err := checkDigest(tag, digest); err != nil {
 		_ = os.Remove(partial.Name())

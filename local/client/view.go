@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// barSteps is the length of a bar that is full.
+	// barSteps is the number of steps of the bar at 100 percent.
 	barSteps = 1000
 	// lineEvery is the time between two lines of progress if Stderr is no terminal.
 	lineEvery = 10 * time.Second
@@ -26,7 +26,8 @@ type view interface {
 	close() // may be called more than once
 }
 
-// newView returns a bar if Stderr is a terminal, and lines otherwise.
+// newView returns a bar if Stderr is a terminal. Otherwise it returns lines, or with
+// --json a view that shows nothing.
 func (s *session) newView() view {
 	switch {
 	case s.cmd.Bool(flagJSON) && !s.tty:
@@ -44,8 +45,8 @@ func (noView) show(task) {}
 func (noView) end(task)  {}
 func (noView) close()    {}
 
-// lineView prints a line when the phase changes or a step must be retried, and every ten
-// seconds.
+// lineView prints a line when the phase or the reason for a retry changes, and otherwise
+// every ten seconds.
 type lineView struct {
 	out   io.Writer
 	state string

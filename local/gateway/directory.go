@@ -40,9 +40,9 @@ func lockDirectory(dir string) (*os.File, error) {
 	return nil, fault.Wrap(err, fault.Invalid, "the data directory %s cannot be locked; use a local filesystem", dir)
 }
 
-// prepareRoot creates the directory of the objects below the data directory. It checks
-// that no other user can have created anything in it, and that its file system can store
-// objects.
+// prepareRoot creates root, the directory of the objects in the data directory dir. It
+// checks that no other user can have created anything in root, and that the file system
+// of root can store objects.
 func prepareRoot(dir, root string) error {
 	if err := refused(private.Directory(root)); err != nil {
 		return err
@@ -92,8 +92,8 @@ type attributes interface {
 }
 
 // checkAttributes checks that the file system of dir can store extended attributes. It
-// writes one to a temporary file, because a read succeeds even on some file systems that
-// cannot store attributes.
+// writes an attribute to a temporary file, because reading an attribute succeeds even on
+// some file systems that cannot store attributes.
 func checkAttributes(dir string, attrs attributes) error {
 	f, err := os.CreateTemp(dir, ".attribute-check-")
 	if err != nil {

@@ -22,8 +22,9 @@ const (
 	startTimeout = 10 * time.Second // a start usually takes 20 ms
 )
 
-// running is true while the process has a gateway. A second gateway would change the
-// working directory of the process, which the first one needs.
+// running is true while the process has a gateway. A second gateway must not be started,
+// because it would change the working directory of the process. This directory must be
+// that of the first gateway's objects.
 var running atomic.Bool //nolint:gochecknoglobals // a process has only one working directory
 
 // Options are the options of Start.
@@ -117,8 +118,8 @@ func stoppedEarly(err error) error {
 }
 
 // Close waits for the running requests, stops the server, and releases the directory and
-// its lock. The context bounds the wait, and so does the server, which ends slow requests
-// after 10 s. A second call does nothing.
+// its lock. The wait ends at the latest when the context ends. The server itself ends
+// slow requests after 10 s. A second call does nothing.
 func (g *Gateway) Close(ctx context.Context) error {
 	if err := g.server.stop(ctx); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the embedded object store did not stop cleanly")

@@ -7,9 +7,9 @@ import (
 )
 
 // DiffFile names a diff document in exactly one way: by the task that wrote it, by its
-// key in the archive, as an object of a bucket, or as a file of the service's host. The
-// name of a rendering (html, csv) in the archive stands for the JSON document it was made
-// from.
+// key in the archive, as an object of a bucket, or as a file of the service's host. If a
+// client names a rendering (html, csv) in the archive, the DiffFile names the JSON
+// document from which the rendering was made.
 type DiffFile struct {
 	TaskID string // id of the task that wrote the document
 	Bucket string // bucket of an s3:// address; Key then begins with the archive's prefix
@@ -23,7 +23,8 @@ const (
 
 	allowedDiffFile = "it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
-	// importFirst is for users of pgEdge ACE, which stores diff files on its host's disk.
+	// importFirst is the error for a relative path or a URL. Users of pgEdge ACE may send
+	// these, because it stores diff files on its host's disk.
 	importFirst = "relative paths and URLs are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 
@@ -35,8 +36,8 @@ var (
 	addressPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+/)?` + documentKey + `$`)
 )
 
-// ParseDiffFile parses a task id, a key, an s3:// address or an absolute path. The error states what is
-// wrong and what is allowed.
+// ParseDiffFile parses a task id, a key, an s3:// address or an absolute path. The error
+// states what is wrong and what is allowed.
 func ParseDiffFile(text string) (DiffFile, error) {
 	if taskIDPattern.MatchString(text) {
 		return DiffFile{TaskID: text}, nil

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxIdentifier is the maximum number of bytes of a name in PostgreSQL. PostgreSQL
-// truncates a longer name, which would then name another table.
+// maxIdentifier is the maximum number of bytes of a name in PostgreSQL. A longer name is
+// an error here, because PostgreSQL would truncate it to the name of another table.
 const maxIdentifier = 63
 
 // scanIdentifier scans one SQL identifier at the start of text and returns its name and
@@ -73,9 +73,9 @@ func unquotedCharacter(text string) error {
 	return fmt.Errorf(`the character %q must be in a double-quoted name, as in "My Schema"."my-table"`, r)
 }
 
-// isBare reports whether b may be part of an unquoted identifier. Every byte of a
-// non-ASCII character may. inside is true for every byte after the first, where digits
-// and $ are also allowed.
+// isBare reports whether b is allowed in an unquoted identifier. Every byte of a
+// non-ASCII character is allowed. inside is true for every byte after the first, where
+// digits and $ are also allowed.
 func isBare(b byte, inside bool) bool {
 	switch {
 	case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b == '_', b >= utf8.RuneSelf:

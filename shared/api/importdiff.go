@@ -5,9 +5,9 @@ import (
 	"regexp"
 )
 
-// UploadNew is the value of the parameter upload that asks for a URL to upload a document
-// to. A second request, whose parameter upload is the id of the upload, imports the
-// document.
+// UploadNew is a value of the parameter upload. It requests a URL to which the client can
+// upload a document. A second request, whose parameter upload is the id of the upload,
+// imports the document.
 const UploadNew = "new"
 
 // ImportRequest asks to import a diff document: the body of the request, or an earlier
@@ -16,7 +16,8 @@ type ImportRequest struct {
 	Upload string // "", UploadNew, or Imported.Upload of the response to UploadNew
 }
 
-// Imported answers ImportRequest with the document's key or with the URL to upload it to.
+// Imported answers ImportRequest. After an import it has only DiffFile. The answer to
+// UploadNew has all other fields.
 type Imported struct {
 	DiffFile  string `json:"diff_file,omitempty"` // imports/<sha256>.json
 	Upload    string `json:"upload,omitempty"`

@@ -4,12 +4,13 @@ import (
 	"strings"
 )
 
-// maxNearest is the length of the longest name that Nearest considers. No known name is
-// similar to a longer one.
+// maxNearest is the maximum length of a misspelled name for which Nearest searches. No
+// known name is similar to a longer one.
 const maxNearest = 64
 
 // Nearest returns the candidate most similar to a misspelled name, or "" if none is
-// similar. The candidates must be in lower case.
+// similar. A candidate that continues the name with an underscore is always similar:
+// cluster_name for cluster. The candidates must be in lower case.
 func Nearest(name string, candidates []string) string {
 	if len(name) > maxNearest {
 		return ""

@@ -4,9 +4,9 @@ import (
 	"strconv"
 )
 
-// Operation describes a route for people and for clients that are generated: what it
-// does and which parameters it accepts. Tests compare it with the Decode functions and
-// with docs/API.md.
+// Operation describes a route for people and for generated clients: what the route does
+// and which parameters it accepts. Tests compare it with the Decode functions and with
+// docs/API.md.
 type Operation struct {
 	Name    string // the last part of the path, such as table-diff
 	Route   Route
@@ -14,12 +14,12 @@ type Operation struct {
 	Params  []Param
 }
 
-// Param describes a parameter.
+// Param describes a parameter of an operation.
 type Param struct {
 	Name     string
 	Kind     Kind
 	Required bool
-	Default  string // the value that an absent parameter means, "" for none
+	Default  string // the value that is used if the parameter is absent; "" if there is none
 	Purpose  string // a phrase without a full stop
 	Allowed  string // the values that are allowed, as in errors; "" if the purpose states them
 }
@@ -45,7 +45,7 @@ func (o Operation) Param(name string) (Param, bool) {
 	return Param{}, false
 }
 
-// Operations returns the operations that have parameters in the query string, in the
+// Operations returns the operations that start a task or list tasks or documents, in the
 // order of the API reference (docs/API.md). The parameters are in the order in which
 // errors list them.
 func Operations() []Operation {

@@ -17,9 +17,9 @@ const (
 	contentJSON = "application/json"
 )
 
-// Params holds the parameters of a request: for each name the values in order of
-// appearance, and the argument in the path. A parameter that occurs more than once, in
-// the query string or the body, has several values; the Decode functions reject it.
+// Params holds the parameters of a request: for each name its values in order of
+// appearance, and the argument in the path. If a parameter occurs more than once, in the
+// query string or the body, it has several values, and the Decode functions reject it.
 type Params struct {
 	values map[string][]string
 	arg    string

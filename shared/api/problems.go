@@ -62,7 +62,8 @@ func joinFirst(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxListed], ", "), len(names)-maxListed)
 }
 
-// notAllowed returns the usual message: the parameter, its value and what is allowed.
+// notAllowed returns the usual message about a value that is not allowed. It names the
+// parameter, the value and what is allowed.
 func notAllowed(name, value, allowed string) string {
 	return fmt.Sprintf("%s is %s; it must be %s", name, quote(value), allowed)
 }

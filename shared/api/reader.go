@@ -16,8 +16,8 @@ type reader struct {
 
 func newReader(p Params) *reader { return &reader{params: p} }
 
-// value returns the value of a parameter. ok is false if the parameter is absent or has a
-// problem, which value records.
+// value returns the value of a parameter. If the parameter is absent, ok is false. If it
+// has a problem, value records the problem, and ok is false too.
 func (r *reader) value(name string) (value string, ok bool) {
 	r.read = append(r.read, name)
 	given := r.params.values[name]
@@ -47,8 +47,9 @@ func (r *reader) text(name, byDefault string) string {
 	return byDefault
 }
 
-// parse returns the value of a parameter as converted by convert, or the default. If
-// convert fails, the problem states what is allowed.
+// parse returns the value of a parameter as converted by convert. If the parameter is
+// absent or has a problem, it returns the default. If convert fails, the problem states
+// what is allowed.
 func parse[T any](r *reader, name string, byDefault T, allowed string, convert func(string) (T, error)) T {
 	value, ok := r.value(name)
 	if !ok {

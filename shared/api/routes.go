@@ -35,8 +35,8 @@ func Routes() []Route {
 	}
 }
 
-// IsReadOnly reports whether the route is read-only. A route that is not listed here does
-// not accept HEAD: tools send HEAD to check a link, which must not start a task.
+// IsReadOnly reports whether the route is read-only. Only read-only routes accept HEAD:
+// tools send HEAD to check a link, and such a request must not start a task.
 func (r Route) IsReadOnly() bool {
 	switch r {
 	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth, RouteReady:

@@ -4,8 +4,8 @@ package api
 // cancelled, or no table was found. Such a run does not prove that the rows match.
 const VerdictFailed = "failed"
 
-// VerdictIncomplete is the verdict of a scheduled run whose comparisons all found equal
-// rows, but which could not compare some tables.
+// VerdictIncomplete is the verdict of a scheduled run that could not compare some tables.
+// All its comparisons found equal rows.
 const VerdictIncomplete = "incomplete"
 
 // SchedulesRequest asks for the scheduled jobs.
@@ -42,8 +42,8 @@ type ScheduledRun struct {
 	Verdict string          `json:"verdict,omitempty"` // match, differ, incomplete or failed; absent until the run ends
 	Error   string          `json:"error,omitempty"`   // the reason why no table was found
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table
-	// NotCompared are the tables without a key. SkippedTables are those that skip_tables
-	// excludes.
+	// NotCompared are the tables that could not be compared, because they have no key.
+	// SkippedTables are the tables that skip_tables excludes.
 	NotCompared   []NotCompared `json:"not_compared,omitempty"`
 	SkippedTables []string      `json:"skipped_tables,omitempty"`
 }
@@ -54,8 +54,8 @@ type NotCompared struct {
 	Reason    string `json:"reason"`
 }
 
-// ScheduledTask is the comparison of one table. If the comparison was rerun, Status,
-// Verdict and Error are those of the rerun.
+// ScheduledTask is the comparison of one table. If the table's differing rows were
+// compared again by a rerun, Status, Verdict and Error are those of the rerun.
 type ScheduledTask struct {
 	TableName   string `json:"table_name"`
 	TaskID      string `json:"task_id,omitempty"` // absent until the task is submitted

@@ -53,9 +53,9 @@ type TableDiffRequest struct {
 	IgnoreColumns []string  `json:"ignore_columns,omitempty"` // names as in the system catalog
 	ConfirmDelay  Duration  `json:"confirm_delay"`            // 0 means that differing rows are not read again
 	Checksum      string    `json:"checksum"`
-	// Baseline is the comparison on which this one builds: a task id or BaselineLast.
-	// Only blocks that may have changed since then are digested. "" means that everything
-	// is compared.
+	// Baseline is the earlier comparison on which this comparison builds: a task id or
+	// BaselineLast. Only blocks that may have changed since the earlier comparison are
+	// digested. "" means that everything is compared.
 	Baseline string `json:"baseline,omitempty"`
 }
 
@@ -144,7 +144,7 @@ func delayProblem(delay Duration) string {
 	return notAllowed("confirm_delay", delay.String(), allowedDelay)
 }
 
-// parseBaseline parses the name of a baseline. It returns "" for "none".
+// parseBaseline parses the value of the parameter baseline. It returns "" for "none".
 func parseBaseline(text string) (string, error) {
 	if text == baselineNone {
 		return "", nil

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// filterProblem returns the problem of a table_filter, or "". The problem never repeats
-// the filter, which may contain data.
+// filterProblem returns the problem of a table_filter, or "" if it has none. The problem
+// never repeats the filter, which may contain data.
 func filterProblem(filter string) string {
 	if len(filter) > maxTableFilter {
 		return fmt.Sprintf("table_filter has %d bytes; the maximum is %d", len(filter), maxTableFilter)
@@ -43,8 +43,8 @@ func withoutWhere(filter string) string {
 // sqlSpace has the white space of SQL.
 const sqlSpace = " \t\n\r\f\v"
 
-// skipSpace returns a text without white space and comments at its start. A comment in
-// /* and */ may contain others. skipSpace keeps a comment without end.
+// skipSpace returns a text without white space and comments at its start. A comment
+// between /* and */ may contain other comments. A comment that has no end is not removed.
 func skipSpace(text string) string {
 	for {
 		text = strings.TrimLeft(text, sqlSpace)
@@ -67,8 +67,8 @@ func skipSpace(text string) string {
 	}
 }
 
-// commentLength returns the length of the comment at the start of a text, or -1 if it has
-// no end.
+// commentLength returns the length of the comment between /* and */ at the start of a
+// text, or -1 if the comment has no end.
 func commentLength(text string) int {
 	depth := 0
 	for i := 0; i+1 < len(text); i++ {

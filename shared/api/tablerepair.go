@@ -108,7 +108,8 @@ type NodeRepair struct {
 	Outcome   string `json:"outcome,omitempty"` // empty in a dry run
 	Error     string `json:"error,omitempty"`   // the reason why this node was not repaired
 	// MissingPrivileges are the SQL statements that grant what the role lacks for the
-	// repair; in a dry run, for the repair that it tries.
+	// repair. After a dry run, they grant what the role lacks for the same repair without
+	// dry_run.
 	MissingPrivileges []string `json:"missing_privileges,omitempty"`
 
 	// Unrepairable counts the rows that differ from the source's rows after the repair,

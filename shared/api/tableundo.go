@@ -7,8 +7,9 @@ import (
 
 const allowedRepairID = "the id of a table-repair, such as tr_20240315_123456"
 
-// TableUndoRequest asks to restore the rows that a repair changed, except those that were
-// changed since. The JSON form of the request is stored as the parameters of the task.
+// TableUndoRequest asks to restore the rows that a repair changed, except rows that were
+// changed after the repair. The JSON form of the request is stored as the parameters of
+// the task.
 type TableUndoRequest struct {
 	TaskID       string `json:"task_id"` // id of the repair to undo
 	DryRun       bool   `json:"dry_run"`
@@ -46,8 +47,9 @@ func (r TableUndoRequest) problems() problems {
 	return found
 }
 
-// parseRepairID accepts task ids that begin with tr_: those of repairs and reruns, and
-// those of undos of earlier versions. Only the task's record has the type.
+// parseRepairID returns a task id that begins with tr_. The task may still be a rerun, or
+// an undo of an earlier version, whose ids begin with tr_ too. Only the task's record has
+// the type.
 func parseRepairID(text string) (string, error) {
 	if !taskIDPattern.MatchString(text) || !strings.HasPrefix(text, "tr_") {
 		return "", errors.New(allowedRepairID)

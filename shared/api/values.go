@@ -129,7 +129,8 @@ func joinOr(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// repeated returns the first item that occurs twice.
+// repeated returns the first item that is equal to an earlier one. It returns false if
+// all items are different.
 func repeated(items []string) (string, bool) {
 	seen := make(map[string]bool, len(items))
 	for _, item := range items {

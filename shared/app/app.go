@@ -84,7 +84,8 @@ const (
 )
 
 // abandoned returns the time after which a server has ended a repair's transaction whose
-// client is gone: a statement may still run, and then the server waits for the client.
+// client is gone. First a running statement may take StatementTimeout, and then the
+// server waits for the client for RepairAnswerTimeout. AnswerMargin allows for delays.
 func (o Options) abandoned() time.Duration {
 	return o.StatementTimeout + o.RepairAnswerTimeout + o.AnswerMargin
 }

@@ -5,8 +5,9 @@ import (
 	"ace/shared/config"
 )
 
-// BucketOptions returns the options with which to open the bucket that c names. They have
-// no use if c is embedded. The credentials are those of the standard AWS chain.
+// BucketOptions returns the options with which to open the bucket that c names. If c is
+// embedded, there is no bucket, and the options must not be used. The credentials are
+// those of the standard AWS chain.
 func BucketOptions(c config.Store) s3.Options {
 	return s3.Options{
 		Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket, Prefix: c.Prefix,

@@ -35,7 +35,7 @@ func Clusters(ctx context.Context, c config.Config, serviceFiles []config.Servic
 const VariablesIgnored = "variables of libpq have no effect: set the parameters in the cluster definitions"
 
 // IgnoreVariables removes the variables of libpq, such as PGSSLMODE and PGSERVICE, from
-// the environment of the process: only its definition decides how a node is reached. A
-// program must call it before it opens connections. It returns the names of the variables
-// that were set.
+// the environment of the process, because only the cluster definition may decide how a
+// node is reached. A program must call it before it opens connections. It returns the
+// names of the variables that were set.
 func IgnoreVariables() ([]string, error) { return config.Unset(cluster.IgnoredVariables()) }

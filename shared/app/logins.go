@@ -90,7 +90,8 @@ func (l login) check(ctx context.Context, pools *pg.Pools) NodeCheck {
 
 // refuseSameServers sets Err of each check whose connection reached the same database of
 // the same server as an earlier check. The caller must pass only the checks of one
-// configured database of one cluster.
+// configured database of one cluster, because different clusters may have nodes in
+// common.
 func refuseSameServers(checks []NodeCheck) {
 	var different []*table.Description
 	for i := range checks {

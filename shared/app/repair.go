@@ -15,8 +15,9 @@ func (a *App) repairNodes() tablerepair.Opener {
 	return repairOpener{opener: opener{clusters: a.options.Clusters, pools: a.pools}}
 }
 
-// lockedNodes is like repairNodes, but for the unit that holds the locks of a repair: it
-// waits less for a node that has fallen silent.
+// lockedNodes is like repairNodes, but for the unit that holds the locks of a repair. Its
+// nodes stop waiting for a server that has sent nothing for RepairAnswerTimeout, so that
+// locks are not held for long.
 func (a *App) lockedNodes() tablerepair.Opener {
 	return repairOpener{opener: opener{clusters: a.options.Clusters, pools: a.pools}, whileLocked: true}
 }

@@ -67,7 +67,7 @@ func (c catalog) Tables(ctx context.Context, req api.TableDiffRequest, schema st
 	tables := make([]schedule.Table, 0, len(found))
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		one := schedule.Table{Name: api.TableName{Schema: schema, Name: name}}
-		if found[name] == len(targets) { // the comparison reports a node that has no such table
+		if found[name] == len(targets) { // if a node lacks the table, the comparison reports that instead
 			one.Keyless = keyless[name]
 		}
 		tables = append(tables, one)

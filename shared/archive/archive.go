@@ -14,13 +14,15 @@ import (
 	"ace/shared/fault"
 )
 
-// Errors of a Store, to be matched with errors.Is. Any other error of a Store is a fault
-// with code Unavailable.
+// Errors of a Store, to be matched with errors.Is. A call with invalid arguments or in
+// the wrong order is a fault with code Invalid or Internal. Any other error of a Store is
+// a fault with code Unavailable.
 var (
 	// ErrNotFound: no object has this key.
 	ErrNotFound = fault.New(fault.NotFound, "no such object in the archive")
-	// ErrPrecondition: an object that must not exist exists, or the object is not the
-	// expected version or does not exist. Nothing was written.
+	// ErrPrecondition: the condition of the call is not met. An object exists that must not
+	// exist, or an object that must have a certain version has another version or does not
+	// exist. Nothing was written.
 	ErrPrecondition = fault.New(fault.Conflict, "the object in the archive was changed by another process")
 )
 
@@ -35,8 +37,8 @@ type Info struct {
 	// LastModified is by the store's clock. It is in whole seconds except in listings,
 	// and zero in the result of a write.
 	LastModified time.Time
-	// Now is the store's clock when it responded (HTTP Date). It is in whole seconds and
-	// may be one or two seconds old, so a new object can have a LastModified after it. It
+	// Now is the store's clock when it responded (HTTP Date). It is in whole seconds and may
+	// be one or two seconds old, so the LastModified of a new object can be after Now. Now
 	// is zero in listings.
 	Now time.Time
 }
@@ -51,14 +53,15 @@ type Object struct {
 // Store is a bucket, or a prefix of one. All methods are safe for concurrent use, and
 // none retries after a failed condition. A write is durable and visible to every reader
 // when the call returns nil. After any error other than ErrPrecondition the write may or
-// may not have happened. A conditional write can be repeated safely.
+// may not have happened. The caller can safely repeat a conditional write, but the
+// repetition returns ErrPrecondition if the first write has happened.
 type Store interface {
 	// Get opens the newest version. It returns ErrNotFound if there is none.
 	Get(ctx context.Context, key string) (Object, error)
 	// GetRange opens length bytes from offset of the version with this ETag; length < 0
-	// means up to the end. Bytes past the end are left out, so a range that begins there
-	// is empty. It returns ErrPrecondition if the object has another version by now,
-	// ErrNotFound if it was deleted.
+	// means up to the end. A range ends at the end of the object, and a range that begins at
+	// or after that end is empty. GetRange returns ErrPrecondition if the object has another
+	// version by now, and ErrNotFound if it was deleted.
 	GetRange(ctx context.Context, key, etag string, offset, length int64) (Object, error)
 	// Stat describes the newest version. It returns ErrNotFound if there is none.
 	Stat(ctx context.Context, key string) (Info, error)
@@ -71,8 +74,8 @@ type Store interface {
 	// exactly one succeeds.
 	PutIfMatch(ctx context.Context, key, contentType string, body []byte, etag string) (Info, error)
 	// Create opens a stream of unknown length (up to about 78 GiB) for a key that has no
-	// object yet. Nothing is visible before Commit, and only Commit checks whether the
-	// key is free. The context must live until Commit.
+	// object yet. Nothing is visible before Commit, and only Commit checks that no object
+	// has the key. The context must live until Commit.
 	Create(ctx context.Context, key, contentType string) (Writer, error)
 	// List calls fn for every object below prefix whose key is greater than after, in
 	// ascending order of keys (by bytes), until fn returns false. An object that is
@@ -84,14 +87,14 @@ type Store interface {
 	// Content-Disposition header. It is valid for 1 s to 7 days and is a secret as long as
 	// it is valid.
 	Presign(ctx context.Context, key, disposition string, valid time.Duration) (string, error)
-	// PresignPut returns a URL that accepts the object's content by PUT without
-	// credentials. The same bounds apply to its validity, and it is equally secret.
+	// PresignPut returns a URL that accepts the object's content by PUT without credentials.
+	// It is valid for 1 s to 7 days and is a secret as long as it is valid.
 	PresignPut(ctx context.Context, key string, valid time.Duration) (string, error)
 }
 
-// Writer is a stream into one object, to be used by one goroutine. Either Commit or Abort
-// must be called, once. Abort after Commit does nothing, so it may be deferred. A Commit
-// that fails discards what was uploaded, as Abort does.
+// Writer is a stream into one object, to be used by one goroutine. The caller must call
+// Commit or Abort. Abort after Commit does nothing, so it may be deferred. A Commit that
+// fails discards what was uploaded, as Abort does.
 type Writer interface {
 	io.Writer
 	// Commit makes the object visible if the key still has none. Otherwise it returns

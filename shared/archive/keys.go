@@ -13,8 +13,8 @@ import (
 // The layout of the bucket. Package task checks task ids against their pattern before
 // they are used here.
 
-// OpenPrefix is the prefix of the open markers. Start-up, queue and sweeper find the
-// tasks that have not ended by listing it.
+// OpenPrefix is the prefix of the open markers. Start-up, queue and sweeper list this
+// prefix to find the tasks that have not ended.
 const OpenPrefix = "open/"
 
 // OpenKey returns the key of a task's open marker.
@@ -74,8 +74,8 @@ func DiffIndexPrefix(cluster, table string) string {
 // BaselinesRoot is the prefix of all baselines of incremental comparisons.
 const BaselinesRoot = "baselines/"
 
-// BaselinesPrefix returns the prefix of the baselines of one table, each of which is
-// named by its task.
+// BaselinesPrefix returns the prefix of the baselines of one table. The name of each
+// baseline contains the id of the task that stored it.
 func BaselinesPrefix(cluster, database, table string) string {
 	return BaselinesRoot + segment(cluster) + "/" + segment(database) + "/" + segment(table) + "/"
 }
@@ -96,8 +96,9 @@ const baselineSuffix = ".json.gz"
 // embedded gateway stores the segment as a file name.
 const maxSegment = 200
 
-// segment converts a name of any characters and length to a segment of a key. An empty
-// name becomes "_all".
+// segment converts a name of any characters and length to a segment of a key. If the
+// escaped name is too long, its end is replaced by a hash of the name. An empty name
+// becomes "_all".
 func segment(name string) string {
 	if name == "" {
 		return "_all"
@@ -126,15 +127,15 @@ const ImportPrefix = "imports/"
 // ImportKey returns the key of the imported document with this SHA-256 (hexadecimal).
 func ImportKey(sum string) string { return ImportPrefix + sum + ".json" }
 
-// IncomingPrefix is the prefix of documents that are being imported. An object that is
-// left there is deleted after a day.
+// IncomingPrefix is the prefix of documents that are being imported. The retention sweep
+// deletes an object that is still there after a day.
 const IncomingPrefix = "incoming/"
 
 // IncomingKey returns the key of a document that is being imported.
 func IncomingKey(name string) string { return IncomingPrefix + name }
 
 // RepairsPrefix returns the prefix of the objects of all attempts to repair one node.
-// They are kept, because an undo needs them.
+// They stay in the archive after the repair, because an undo needs them.
 func RepairsPrefix(taskID, node string) string {
 	return fmt.Sprintf("repairs/%s/%s/", taskID, url.PathEscape(node))
 }
@@ -150,7 +151,7 @@ func RepairKey(taskID, node string, attempt int, name string) string {
 }
 
 // ParseRepairKey splits a key that RepairKey returned into its components. ok is false if
-// it is no such key.
+// RepairKey cannot have returned the key.
 func ParseRepairKey(key string) (node string, attempt int, name string, ok bool) {
 	parts := strings.Split(key, "/")
 	if len(parts) != 5 || parts[0] != "repairs" {
@@ -196,8 +197,9 @@ func RenderingKey(documentKey, format string) string {
 	return strings.TrimSuffix(documentKey, ".json") + "." + format
 }
 
-// ScheduleKey returns the key of the state of a scheduled job. The names of jobs are
-// checked when the schedules file is read.
+// ScheduleKey returns the key of the state of a scheduled job. The name of a job is not
+// escaped, because the reader of the schedules file accepts only names with characters
+// that a key may contain.
 func ScheduleKey(job string) string { return "schedules/" + job + ".json" }
 
 // ProbePrefix is the prefix of the objects that Probe writes and deletes again.

@@ -10,7 +10,8 @@ type Location struct {
 }
 
 // Key converts the key of an object in the whole bucket to the key that the methods of
-// Store accept. It returns false for an object outside the archive.
+// Store accept, which does not include the prefix. It returns false for an object outside
+// the archive.
 func (l Location) Key(bucket, key string) (string, bool) {
 	if bucket != l.Bucket || bucket == "" {
 		return "", false

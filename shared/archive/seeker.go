@@ -15,7 +15,8 @@ func Open(ctx context.Context, store Store, info Info) io.ReadSeekCloser {
 	return &seeker{ctx: ctx, store: store, info: info}
 }
 
-// seeker opens the object again after each seek that changes the offset.
+// seeker reads an object from its current offset. A seek to another offset closes the
+// open object, and the next read opens it again.
 type seeker struct {
 	ctx    context.Context //nolint:containedctx // io.Reader has no place for it; one reader serves one request
 	store  Store

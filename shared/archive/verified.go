@@ -10,8 +10,8 @@ import (
 	"ace/shared/fault"
 )
 
-// verifyAtOnce is the largest size of an object that is read completely and verified
-// before the first byte is returned. Reads by the caller then fetch it a second time.
+// verifyAtOnce is the largest size of an object that OpenVerified reads completely and
+// verifies. The reads of the caller then fetch the object a second time.
 const verifyAtOnce = 8 << 20
 
 // OpenVerified is like Open for an object whose SHA-256 (hexadecimal) was recorded when
@@ -62,7 +62,8 @@ func (v *verified) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek verifies the object before a read begins in its middle.
+// Seek verifies the object if the next read would begin neither at its beginning nor at
+// the end of the previous read.
 func (v *verified) Seek(offset int64, whence int) (int64, error) {
 	to, err := v.ReadSeekCloser.Seek(offset, whence)
 	if err != nil || v.proven || to == v.hashed || to >= v.info.Size {
@@ -78,7 +79,7 @@ func (v *verified) Seek(offset int64, whence int) (int64, error) {
 	return to, nil
 }
 
-// prove reads the whole object and returns to its beginning.
+// prove reads and verifies the whole object, and then seeks to its beginning.
 func (v *verified) prove() error {
 	if _, err := v.ReadSeekCloser.Seek(0, io.SeekStart); err != nil {
 		return err

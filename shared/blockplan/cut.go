@@ -5,20 +5,25 @@ import (
 	"slices"
 )
 
-// Sample is a key that was read on a node. Only its rank in key order is known, not the
+// Sample stands for a key that was read on a node. It has the rank of the key, not the
 // key itself.
 type Sample struct {
-	Node  int
-	Group int // the partition of the node; samples of one group are in physical order; negative if their order is unknown
+	Node int
+	// Group is the partition of the node from which the key was read. A list of samples has
+	// the samples of one group in physical order. A negative Group means that the physical
+	// order is unknown.
+	Group int
 	Rank  int // rank in key order among all samples of all nodes; equal keys have equal ranks
 }
 
 // Cut chooses the samples that become chunk boundaries, so that no node has many more
 // than chunkRows rows between two boundaries. It returns the indexes of these samples, in
-// key order. weights holds, per node, the number of rows that one sample represents. A
-// sample becomes a boundary if its own node has enough rows since the last boundary. So
-// nodes with equal rows do not add boundaries to each other's ranges, and rows that only
-// one node has are also divided into ranges of the usual size.
+// key order. weights holds, per node, the number of rows that one sample represents.
+//
+// A sample becomes a boundary if its own node has about chunkRows rows since the last
+// boundary, or if any node has about twice as many. So if all nodes have the same rows,
+// there are about as many boundaries as for one node alone. Rows that only one node has
+// are divided into ranges of the usual size too.
 func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 	enough := float64(chunkRows) * 0.999
 	order := byRank(samples)
@@ -47,7 +52,8 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 // Correlation returns how closely the physical order of rows follows key order, from 0
 // (not at all) to 1 (ascending or descending throughout). For each group that has enough
 // samples, it computes how far a sample is from its position in key order on average, and
-// compares that with the average in a random order.
+// compares this distance with the average distance in a random order. If no group has
+// enough samples, Correlation returns 1.
 func Correlation(samples []Sample) float64 {
 	groups := map[[2]int][]int{}
 	for _, s := range samples {

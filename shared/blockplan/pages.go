@@ -3,23 +3,26 @@ package blockplan
 import "ace/shared/table"
 
 const (
-	// maxScanUnits is the maximum number of units that read pages. Each of them may store a
-	// sum for every chunk.
+	// maxScanUnits is the maximum number of units that read pages. The part of each of these
+	// units may have a sum for every chunk, so more units would store too much.
 	maxScanUnits = 256
-	// pageRanges is the maximum number of page ranges on the node with the most pages. That
-	// node has at least pageRanges/2 page ranges, unless it has fewer pages than that.
+	// pageRanges is the maximum number of page ranges on the node with the most pages, if
+	// the table has one partition. (Every further partition may add a range, because no
+	// range covers pages of two partitions.) The node has at least pageRanges/2 page ranges,
+	// unless it has fewer than pageRanges/2 pages.
 	pageRanges = 48
 )
 
-// ScanUnits returns the number of units for reading all pages. Each reads about unitRows
-// rows, or fewer if there would not be enough units for all workers.
+// ScanUnits returns the number of units that together read all pages. Each unit reads
+// about unitRows rows. It reads fewer if there would be too few units for all workers to
+// be busy until the end, and more if there would be more than maxScanUnits units.
 func ScanUnits(rows, unitRows int64, workers int) int {
 	wanted := max(rows/max(1, unitRows), int64(max(1, workers)*batchesPerWorker))
 	return int(min(wanted, maxScanUnits))
 }
 
-// GridPages returns the length in pages of a page range of a table with this many pages.
-// It is a power of two, so the page ranges of a growing table change rarely.
+// GridPages returns the length, in pages, of the page ranges of a table with this many
+// pages. The length is a power of two, so it rarely changes when the table grows.
 func GridPages(pages int64) int64 {
 	grid := int64(1)
 	for grid*pageRanges < pages {
@@ -28,11 +31,11 @@ func GridPages(pages int64) int64 {
 	return grid
 }
 
-// DividePages divides the pages of each node's partitions into units. pages has, for each
-// node, the number of pages of each partition. The result has, for each unit, the page
-// ranges of every node. Together the units cover each page of each partition once. The
-// last range of a partition is open-ended, since the table may grow. If grid is not 0, a
-// range ends at each multiple of grid.
+// DividePages divides the pages of each node's partitions among units. pages has, for
+// each node, the number of pages of each partition. The result has, for each unit and
+// each node, the page ranges that the unit reads on the node. Together the units cover
+// each page of each partition once. The last range of a partition is open-ended, since
+// the table may grow. If grid is not 0, ranges end at every multiple of grid.
 func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	spans := make([][][]table.PageRange, units)
 	for u := range spans {
@@ -58,10 +61,12 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	return spans
 }
 
-// dividePartition divides the pages of one partition among the units. before is the
-// number of pages in the node's partitions before this one, and total the number of pages
-// in all its partitions. Each unit gets about the same number of the node's pages, and
-// the shares end at multiples of grid.
+// dividePartition divides the pages of one partition among the units. It returns the page
+// range of each unit by the number of the unit. A unit that reads only other partitions
+// has no entry. before is the number of pages in the node's partitions before this one,
+// and total the number of pages in all partitions of the node. Each unit gets about the
+// same number of the node's pages. The page ranges end at multiples of grid, except the
+// last, which is open-ended.
 func dividePartition(pages, before, total, units, grid int64) map[int64]table.PageRange {
 	shares := map[int64]table.PageRange{}
 	from := int64(0)

@@ -11,13 +11,17 @@ const (
 	// more.
 	MaxBlocks = 200_000
 	// bucketRows is the maximum average number of rows in a bucket (a group of rows by the
-	// hash of their key), unless there would be more than maxBuckets. The number of buckets
-	// is bounded for the same reason as that of chunks. With fewer buckets, the rows of a
-	// page range are added up faster, but more rows must be listed if a bucket differs.
+	// hash of their key), unless there would be more than maxBuckets buckets. With fewer
+	// buckets, the rows of a page range are added up faster, but more rows must be listed
+	// if a bucket differs.
 	bucketRows = 512
+	// maxBuckets is the maximum number of buckets. The part of a unit that reads pages may
+	// have a sum for each bucket, so the limit bounds the size of these parts.
 	maxBuckets = 16_384
-	// batchesPerWorker is the minimum number of batches per worker, so that all workers
-	// are busy until the end.
+	// batchesPerWorker is the intended number of units per worker. With several units per
+	// worker, all workers are busy until near the end. The number is a target: there are
+	// fewer units if the table has too few blocks, and more if units of that size would be
+	// too large.
 	batchesPerWorker = 4
 )
 

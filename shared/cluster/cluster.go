@@ -31,12 +31,12 @@ type Database struct {
 	KeyPassword Secret
 }
 
-// Node is one server. If set, its Database, User, Login and Options override those of the
-// database.
+// Node is one server. Its Database, User, Login, Options and KeyPassword, if set,
+// override those of the database.
 type Node struct {
 	Name     string
 	Host     string // name, address, or directory of a Unix socket
-	HostKey  string // key of the definition from which Host was read: public_ip, private_ip or host
+	HostKey  string // key of the definition from which Host was read: public_ip, private_ip, host or hostaddr
 	Port     uint16
 	Database string
 	User     string
@@ -53,12 +53,15 @@ type Target struct {
 	Database string
 	User     string
 	Login
-	// Options are connection parameters of libpq, such as sslmode. The files of
-	// certificates and keys are named here, also if they are those of the home directory.
+	// Options are connection parameters of libpq, such as sslmode. They also name the
+	// files of certificates and keys in the home directory (such as
+	// ~/.postgresql/root.crt), if these files are used because the definition names no
+	// others.
 	Options     map[string]string
 	KeyPassword Secret // decrypts the file sslkey
-	// NoPassword explains why no password was found, if the definition has none. It is ""
-	// if there is a password.
+	// NoPassword explains why no password was found. It is the end of a sentence, such as
+	// "and there is no password file". It is "" if there is a password, or if the
+	// password must be fetched from AWS.
 	NoPassword string
 }
 

@@ -42,7 +42,8 @@ type jsonNode struct {
 	members object // all members of the node
 }
 
-// attach adds the undecoded members to a node and its sub-nodes.
+// attach sets n.members to members, the JSON object of the node with all its members, and
+// does the same for the sub-nodes.
 func (n *jsonNode) attach(members object) {
 	n.members = members
 	subNodes := members.objects("sub_nodes")
@@ -90,7 +91,8 @@ func parseJSON(where, name string, data []byte) (Cluster, error) {
 	return c, c.validate(where)
 }
 
-// addJSONDatabase adds a database with these members.
+// addJSONDatabase adds the database db to the cluster. members is the JSON object from
+// which db was decoded. It also contains the connection parameters.
 func (c *Cluster) addJSONDatabase(where string, db jsonLogin, members object) error {
 	owner := "database " + strconv.Quote(db.Database)
 	if err := c.checkMembers(where, owner, members, databaseLevel()); err != nil {
@@ -107,8 +109,8 @@ func (c *Cluster) addJSONDatabase(where string, db jsonLogin, members object) er
 	return err
 }
 
-// addJSONNode adds a node, followed by its sub-nodes. active is the default of the node's
-// is_active.
+// addJSONNode adds a node, followed by its sub-nodes. active is the value of is_active
+// for a node that does not set it. Sub-nodes inherit the value of their node.
 func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
 	if err := c.checkMembers(where, node.owner(), node.members, nodeLevel()); err != nil {
 		return err

@@ -29,7 +29,7 @@ func (l Login) or(database Login) Login {
 }
 
 // check returns an error if several fields are set, or if PasswordSecret is not the ARN
-// of a secret. owner names the database or node in errors.
+// of a secret. In errors, where names the file, and owner the database or node.
 func (l Login) check(where, owner string) error {
 	ways := 0
 	for _, given := range []bool{l.Password != "", l.PasswordSecret != "", l.RDSIAM} {
@@ -59,7 +59,7 @@ func SecretRegion(arn string) string {
 	return parts[3]
 }
 
-// isEncrypted reports whether connections with an sslmode are always encrypted.
+// isEncrypted reports whether connections with this sslmode are always encrypted.
 func isEncrypted(mode string) bool {
 	return slices.Contains([]string{"require", "verify-ca", "verify-full"}, mode)
 }

@@ -21,7 +21,8 @@ func objectOf(raw json.RawMessage) object {
 	return o
 }
 
-// member returns a member. The case of its name does not count, as in encoding/json.
+// member returns the value of a member, or nil if there is none. The case of the name
+// does not count, as in encoding/json.
 func (o object) member(name string) json.RawMessage {
 	for key, raw := range o {
 		if strings.EqualFold(key, name) {
@@ -31,7 +32,8 @@ func (o object) member(name string) json.RawMessage {
 	return nil
 }
 
-// objects returns the elements of a member that is an array of objects.
+// objects returns the elements of a member that is an array of objects. An element that
+// is not an object is nil. The result is nil if the member is not an array.
 func (o object) objects(name string) []object {
 	var elements []json.RawMessage
 	if json.Unmarshal(o.member(name), &elements) != nil {
@@ -44,7 +46,9 @@ func (o object) objects(name string) []object {
 	return all
 }
 
-// elementOf returns element i, or nil if there is none: a file may have a member twice.
+// elementOf returns elements[i], or nil if there are fewer elements. There can be fewer
+// than in the decoded struct if a file has the same member twice, because the two are
+// then read from different arrays.
 func elementOf(elements []object, i int) object {
 	if i < len(elements) {
 		return elements[i]
@@ -57,7 +61,7 @@ type level struct {
 	own        []string          // members that have an effect
 	pgEdge     []string          // other members that pgEdge's tools write
 	connection bool              // connection parameters of libpq are members too
-	instead    map[string]string // the member to use instead of a similar name
+	instead    map[string]string // the member to use instead of a name that has no effect: db_user instead of user
 }
 
 // loginMembers are the members of jsonLogin.
@@ -87,14 +91,16 @@ func nodeLevel() level {
 	}
 }
 
-// loginInstead returns the members that have names of libpq in a service file.
+// loginInstead maps names that service files and other programs use to the members of a
+// pgEdge cluster file, such as dbname to db_name.
 func loginInstead() map[string]string {
 	return map[string]string{"dbname": "db_name", "database": "db_name", "user": "db_user", "username": "db_user", "password": "db_password"}
 }
 
 // checkMembers returns an error if an object has a member that seems to be a misspelled
-// or misplaced setting of the connection: to ignore it would be unsafe. It warns of other
-// unknown members.
+// or misplaced setting of the connection: to ignore it would be unsafe. checkMembers adds
+// a warning to the cluster for every other unknown member. In errors, where names the
+// file, and owner the database or node.
 func (c *Cluster) checkMembers(where, owner string, o object, l level) error {
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		lower := strings.ToLower(name)

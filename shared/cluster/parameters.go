@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Use is what happens to a connection parameter in a definition, or to an environment
-// variable.
+// Use is what happens to a connection parameter in a definition.
 type Use string
 
 // The uses.
@@ -23,15 +22,16 @@ type Parameter struct {
 	Name     string // "" for a variable without a parameter
 	Variable string // environment variable of libpq, or ""
 	Use      Use    // use of the parameter in a definition
-	// VariableUsed reports whether the environment variable has an effect. The others are
-	// ignored: what a service connects to must not depend on its environment.
+	// VariableUsed reports whether the environment variable has an effect. The other
+	// variables are ignored, because what a service connects to must not depend on its
+	// environment.
 	VariableUsed bool
 	Note         string // explains the use
 
 	allowed []string // nil means that any value is allowed
 }
 
-// noLimits and noKerberos are notes.
+// noLimits and noKerberos are the notes that several parameters have in common.
 const (
 	noLimits   = "ACE sets its own time limits"
 	noKerberos = "Kerberos is not supported"
@@ -134,7 +134,8 @@ func IgnoredVariables() []string {
 	return names
 }
 
-// parameterOf returns the parameter with a name.
+// parameterOf returns the parameter with the given name. It returns false if libpq has no
+// parameter with this name.
 func parameterOf(name string) (Parameter, bool) {
 	for _, p := range Parameters() {
 		if name != "" && p.Name == name {
@@ -144,14 +145,14 @@ func parameterOf(name string) (Parameter, bool) {
 	return Parameter{}, false
 }
 
-// isIdentity reports whether the parameter is one of those that a Node or Database has a
-// field for.
+// isIdentity reports whether the parameter is host, port, dbname, user or password. A
+// Node or Database has a field for each of them, so they are not among its Options.
 func (p Parameter) isIdentity() bool {
 	return slices.Contains([]string{"host", "port", "dbname", "user", "password"}, p.Name)
 }
 
-// problem returns what is wrong with a value of the parameter, as the end of a sentence
-// that begins with the name, or "".
+// problem returns what is wrong with a value of the parameter, or "" if the value is
+// allowed. The text is the end of a sentence that begins with the name of the parameter.
 func (p Parameter) problem(value string) string {
 	switch {
 	case p.Use == Refused:
@@ -166,8 +167,9 @@ func (p Parameter) problem(value string) string {
 	return ""
 }
 
-// connectTimeout converts a connect_timeout. As in libpq, 1 means 2 seconds. 0 means that
-// the default of ACE applies, because a connection must not wait forever.
+// connectTimeout converts a connect_timeout. It returns false if the value is not a
+// number of seconds from 0 to 600. As in libpq, 1 means 2 seconds. 0 means that the
+// default of ACE applies, because a connection must not wait forever.
 func connectTimeout(value string) (time.Duration, bool) {
 	const longest = 600
 	seconds, err := strconv.Atoi(strings.TrimSpace(value))
@@ -180,8 +182,8 @@ func connectTimeout(value string) (time.Duration, bool) {
 	return time.Duration(seconds) * time.Second, true
 }
 
-// ConnectTimeout returns the time limit for opening a connection, or 0 if the definition
-// has none.
+// ConnectTimeout returns the time limit for opening a connection. 0 means that the
+// default of ACE applies.
 func (t Target) ConnectTimeout() time.Duration {
 	limit, _ := connectTimeout(t.Options["connect_timeout"])
 	return limit

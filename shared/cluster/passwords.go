@@ -13,8 +13,8 @@ import (
 	"ace/shared/fault"
 )
 
-// files are the files next to a definition that its connections need: password files, and
-// the certificates in the home directory.
+// files holds the files that connections need in addition to a definition: password
+// files, and certificates in the home directory.
 type files struct {
 	passwordFile string               // the default password file
 	passwords    map[string]passwords // by path
@@ -25,7 +25,8 @@ type files struct {
 // passwords.
 type passwords struct {
 	file *pgpassfile.Passfile
-	// missing explains why there is no content, such as "does not exist".
+	// missing explains why there is no content, such as "does not exist". It is "" if the
+	// file was read.
 	missing string
 }
 
@@ -52,7 +53,8 @@ func (c Cluster) readFiles(opts Options) (files, error) {
 }
 
 // passwordFiles returns the paths of the password files that the cluster needs. The value
-// reports whether the definition names the file.
+// of a path is true if the definition names the file (passfile), and false if the file is
+// the default one.
 func (c Cluster) passwordFiles(byDefault string) map[string]bool {
 	needed := map[string]bool{}
 	for _, db := range c.Databases {
@@ -71,7 +73,8 @@ func (c Cluster) passwordFiles(byDefault string) map[string]bool {
 }
 
 // readPasswords reads the password file at path. As in libpq, only the owner of the file
-// may have access to it.
+// may have access to it. It is no error if there is no file: the result then explains
+// this in its field missing.
 func readPasswords(path string) (passwords, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDirectory) {
@@ -97,7 +100,8 @@ func readPasswords(path string) (passwords, error) {
 	return passwords{file: file}, nil
 }
 
-// complete adds to a target what the files have: a password, and certificates.
+// complete adds to a target the password and the certificates that the files contain, if
+// its definition has none.
 func (f files) complete(target *Target) {
 	path := firstOf(target.Options["passfile"], f.passwordFile)
 	delete(target.Options, "passfile")
@@ -119,7 +123,8 @@ func (f files) complete(target *Target) {
 	}
 }
 
-// explain returns why the password file at path has no password for a target.
+// explain returns why the password file at path has no password for a target. The text is
+// that of Target.NoPassword.
 func (f files) explain(path string, t Target) string {
 	switch missing := f.passwords[path].missing; {
 	case path == "":
@@ -158,7 +163,8 @@ func (p passwords) find(target Target) Secret {
 	return Secret(p.file.FindPassword(passwordHost(target), strconv.Itoa(int(target.Port)), target.Database, target.User))
 }
 
-// passwordHost returns the host of a target as a password file names it.
+// passwordHost returns the host that a line for the target must have in a password file.
+// It is localhost for every Unix socket.
 func passwordHost(target Target) string {
 	if strings.HasPrefix(target.Host, "/") { // a Unix socket
 		return "localhost"

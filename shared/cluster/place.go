@@ -32,7 +32,8 @@ type file struct {
 	data  []byte
 }
 
-// directory reads definitions on this host: those in a directory, or a single file.
+// directory reads definitions on this host. path is a directory with definitions, or a
+// single file.
 type directory struct{ path string }
 
 func (d directory) json(ctx context.Context, name string) (file, bool, error) {
@@ -84,7 +85,7 @@ func (d directory) jsonFiles() (map[string]string, error) {
 }
 
 // jsonFilesIn returns the path of each cluster's JSON file in a directory, by cluster
-// name. The path is <name>.json, or <name>/<name>.json if the former does not exist.
+// name. The path is <name>.json, or <name>/<name>.json if there is no <name>.json.
 func jsonFilesIn(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -128,17 +129,18 @@ func read(ctx context.Context, path string) (f file, found bool, err error) {
 	return file{path, data}, true, nil
 }
 
-// unreadable returns the error of a file that cannot be read. It is Invalid, so the user
-// sees the reason.
+// unreadable returns the error for definitions at path that cannot be read. Its code is
+// Invalid, so the user sees the reason.
 func unreadable(path string, err error) error {
 	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reasonOf(err))
 }
 
-// errNotDirectory is the error of a path below a file.
+// errNotDirectory is the error for a path like a/b if a is a file. It means that there is
+// no file a/b.
 const errNotDirectory = syscall.ENOTDIR
 
-// reasonOf returns the reason of a file error without the path, which the message already
-// has.
+// reasonOf returns the reason of a file error without the path, because the messages of
+// this package already contain the path.
 func reasonOf(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

@@ -72,9 +72,9 @@ func readServices(where string, data []byte) ([]*pgservicefile.Service, error) {
 	return file.Services, nil
 }
 
-// serviceDatabase returns the only database of a cluster in a service file: the one that
-// the defaults name, or else the one of the first node. Other nodes may override its
-// name.
+// serviceDatabase returns the only database of a cluster in a service file. Its name is
+// that of the shared defaults, or else that of the first node. Other nodes may override
+// the name. The result is nil if neither has a name.
 func serviceDatabase(defaults map[string]string, nodes []Node) []Database {
 	db := Database{Name: defaults["dbname"], User: defaults["user"], Login: Login{Password: Secret(defaults["password"])}}
 	if db.Name == "" && len(nodes) > 0 {

@@ -10,9 +10,10 @@ import (
 )
 
 // addOptions returns the connection parameters among the settings of a database, node or
-// section, and the password of the key. It adds a warning to the cluster for each setting
-// that has no effect. A setting that is unknown, refused or has a wrong value is an
-// error. where names the file, and owner the database, node or section.
+// section, except those that have a field of their own (see isIdentity), and the password
+// of the key (sslpassword). It adds a warning to the cluster for each setting that has no
+// effect. A setting that is unknown, refused or has a wrong value is an error. In errors,
+// where names the file, and owner the database, node or section.
 func (c *Cluster) addOptions(where, owner string, settings map[string]string) (options map[string]string, keyPassword Secret, err error) {
 	options = make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
@@ -37,7 +38,7 @@ func (c *Cluster) addOptions(where, owner string, settings map[string]string) (o
 	return options, keyPassword, nil
 }
 
-// warn adds a warning once.
+// warn adds a warning to the cluster, unless the cluster already has the same warning.
 func (c *Cluster) warn(format string, args ...any) {
 	text := fault.New(fault.Invalid, format, args...).Message
 	if !slices.Contains(c.Warnings, text) {
@@ -52,7 +53,7 @@ func unknownSetting(where, owner, name string) error {
 	return fault.New(fault.Invalid, "%s: setting %.100q of %s is unknown; docs/CONFIGURATION.md lists the connection parameters", where, name, owner)
 }
 
-// parameterNames returns the names of all parameters.
+// parameterNames returns the names of all connection parameters of libpq.
 func parameterNames() []string {
 	var names []string
 	for _, p := range Parameters() {
@@ -63,8 +64,8 @@ func parameterNames() []string {
 	return names
 }
 
-// similar returns the known name that a misspelled name probably means, or "". Case and
-// the characters - and _ do not count.
+// similar returns the name of known that a misspelled name probably means, or "" if no
+// name is similar. Case and the characters - and _ do not count.
 func similar(name string, known []string) string {
 	plain := strings.NewReplacer("_", "", "-", "").Replace
 	for _, candidate := range known {

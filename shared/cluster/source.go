@@ -26,18 +26,20 @@ type Options struct {
 	// ServiceFiles are further service files, which are searched after Path in this
 	// order. Missing files are skipped.
 	ServiceFiles []ServiceFile
-	// PasswordFile is the path of libpq's password file. It may be "" or missing.
-	// PasswordFileNamed means that a variable names it. Otherwise it may be a file that
-	// this user may not read.
+	// PasswordFile is the path of libpq's password file. It may be "", and the file need
+	// not exist. PasswordFileNamed means that a variable names the file. If it is false,
+	// the path is the default of libpq, and it is no error if this user may not read the
+	// file.
 	PasswordFile      string
 	PasswordFileNamed bool
 	// CertificateDir is the directory with the default certificates of libpq, such as
-	// ~/.postgresql. It may be "" or missing.
+	// ~/.postgresql. It may be "", and the directory need not exist.
 	CertificateDir string
 }
 
-// ServiceFile is the path of a service file. Named means that a variable names it.
-// Otherwise it is a default of libpq, which is skipped if this user may not read it.
+// ServiceFile is the path of a service file. Named means that a variable names the file.
+// If it is false, the path is a default of libpq, and the file is skipped if this user
+// may not read it.
 type ServiceFile struct {
 	Path  string
 	Named bool
@@ -118,8 +120,9 @@ func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, e
 	return c, found, err
 }
 
-// inServices calls fn for the service files in the order in which they are searched,
-// until fn returns true or an error. It does not read the files after that one.
+// inServices calls fn for each service file, in the order in which they are searched,
+// until fn returns true or an error. It reads no further file then. It returns true if fn
+// did.
 func (s Source) inServices(ctx context.Context, fn func(file) (bool, error)) (bool, error) {
 	f, found, err := s.place.service(ctx)
 	if err != nil {

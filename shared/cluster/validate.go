@@ -112,7 +112,8 @@ func checkOptions(where, owner string, options map[string]string) error {
 	return nil
 }
 
-// checkAddress checks hostaddr, the address of a node whose host is only a name.
+// checkAddress checks hostaddr, the address to which ACE connects. If a node has it, the
+// host of the node is only the name in the server's certificate.
 func checkAddress(where string, node Node) error {
 	address, given := node.Options["hostaddr"]
 	if !given {

@@ -45,8 +45,9 @@ type Config struct {
 	TaskRunnerFunction  string `env:"ACE_FUNCTION_TASKRUNNER" usage:"function that runs tasks, for functions only" allowed:"the name of a Lambda function"`
 	BlockWorkerFunction string `env:"ACE_FUNCTION_BLOCKWORKER" usage:"function that does units of work, for functions only" allowed:"the name of a Lambda function"`
 
-	// The variables that name service files and the password file: those of libpq, and
-	// ACE_PGSERVICEFILE. Variables does not return them.
+	// The variables from which the paths of the service files and the password file are
+	// determined: those of libpq, ACE_PGSERVICEFILE, and HOME for the default paths.
+	// Variables does not return them.
 	AceServiceFile string `env:"ACE_PGSERVICEFILE"`
 	ServiceFile    string `env:"PGSERVICEFILE"`
 	PassFile       string `env:"PGPASSFILE"`
@@ -57,8 +58,9 @@ type Config struct {
 }
 
 // AllowedHosts returns the names by which requests may address the service, in addition
-// to loopback names: those of ACE_HOSTS, and the host of ACE_LISTEN, unless it stands for
-// all addresses of the machine (such as 0.0.0.0).
+// to loopback names. These are the names in ACE_HOSTS and the host in ACE_LISTEN. The
+// host in ACE_LISTEN is left out if it stands for all addresses of the machine (such as
+// 0.0.0.0).
 func (c Config) AllowedHosts() []string {
 	var hosts []string
 	for _, host := range append([]string{c.Listen.Host()}, c.Hosts...) {
@@ -71,7 +73,7 @@ func (c Config) AllowedHosts() []string {
 }
 
 // ClustersBucket returns the bucket with the cluster definitions. inBucket is false if
-// they are not in a bucket.
+// the definitions are in a directory or file of this host.
 func (c Config) ClustersBucket() (bucket Store, inBucket bool, err error) {
 	if !strings.HasPrefix(c.Clusters, "s3://") {
 		return Store{}, false, nil
@@ -84,7 +86,8 @@ func (c Config) ClustersBucket() (bucket Store, inBucket bool, err error) {
 // MaxImport returns the maximum size of an imported document in bytes.
 func (c Config) MaxImport() int64 { return int64(c.MaxImportMB) << 20 }
 
-// ServiceFile is the path of a service file. Named means that a variable names it.
+// ServiceFile is the path of a service file. Named means that a variable names the file.
+// If it is false, the path is a default one.
 type ServiceFile struct {
 	Path  string
 	Named bool
@@ -105,8 +108,8 @@ func (c Config) ServiceFiles() []ServiceFile {
 	return files
 }
 
-// PasswordFile returns the path of libpq's password file, or "" if it is unknown. The
-// file need not exist. named reports whether a variable names it.
+// PasswordFile returns the path of libpq's password file, or "" if the home directory is
+// unknown. The file need not exist. named reports whether a variable names the file.
 func (c Config) PasswordFile() (path string, named bool) {
 	if c.PassFile != "" {
 		return c.PassFile, true
@@ -115,11 +118,11 @@ func (c Config) PasswordFile() (path string, named bool) {
 }
 
 // CertificateDir returns the directory with the default certificates of libpq, or "" if
-// it is unknown. It need not exist.
+// the home directory is unknown. The directory need not exist.
 func (c Config) CertificateDir() string { return c.inHome(".postgresql") }
 
-// inHome returns the path of a file in the home directory. Like libpq, it uses the home
-// directory of the user's account if HOME is not set.
+// inHome returns the path of a file in the home directory, or "" if that is unknown. Like
+// libpq, it uses the home directory of the user's account if HOME is not set.
 func (c Config) inHome(name string) string {
 	home := c.Home
 	if home == "" {

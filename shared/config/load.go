@@ -83,11 +83,11 @@ func addParseErrors(err error, environ, bad map[string]string) {
 }
 
 // addUnknown adds to bad, a map from variable to message, the unknown variables that are
-// similar to a known one: without the variable that was meant, the service could be open
-// or delete nothing. It returns warnings about the others, which another program may have
-// set.
+// similar to a known one. They must not be ignored: with ACE_TOKEN_FIL the service would
+// require no token, and with ACE_RETENTION_DAY it would delete nothing. addUnknown
+// returns warnings about the other unknown variables, which another program may have set.
 func addUnknown(environ, bad map[string]string) []string {
-	known := []string{"ace_server"} // of the commands of the client
+	known := []string{"ace_server"} // the commands in local/client read it; Config has no field for it
 	for field := range fields() {
 		known = append(known, strings.ToLower(field.Tag.Get("env")))
 	}

@@ -16,8 +16,9 @@ type Store struct {
 	Prefix   string // without leading and trailing slashes
 	Endpoint string // http:// or https:// and host; "" means AWS
 	Region   string // "" means the region of the standard AWS chain
-	// CABundle is the file in AWS_CA_BUNDLE: the certificates of the authorities that may
-	// sign that of the store. "" means those of the host.
+	// CABundle is the value of AWS_CA_BUNDLE: the path of a file with the certificates of
+	// the authorities that may sign the store's certificate. "" means the authorities
+	// that the host trusts.
 	CABundle string
 }
 

@@ -19,7 +19,7 @@ type Variable struct {
 	Allowed string // its allowed values
 }
 
-// Flag returns the variable's name as a flag, such as max-tasks.
+// Flag returns the name of the flag for the variable, such as max-tasks.
 func (v Variable) Flag() string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(v.Name, "ACE_")), "_", "-")
 }
@@ -48,7 +48,7 @@ func (c Config) Dump() string {
 	return b.String()
 }
 
-// Origin is where a value of the configuration comes from.
+// Origin is the place from which a value of the configuration was read.
 type Origin string
 
 // The origins.
@@ -59,8 +59,8 @@ const (
 )
 
 // Explain returns the configuration as NAME=value lines, each followed by the origin of
-// the value. origins has the variables whose values are not the defaults. The result
-// contains no secret.
+// the value. origins maps the name of a variable to its origin; a variable that is not in
+// origins has its default. The result contains no secret.
 func (c Config) Explain(origins map[string]Origin) string {
 	var b strings.Builder
 	for line := range strings.Lines(c.Dump()) {
@@ -71,7 +71,7 @@ func (c Config) Explain(origins map[string]Origin) string {
 	return b.String()
 }
 
-// format returns a value in the form in which it is written in its variable.
+// format converts a value of the configuration to the text that its variable would have.
 func format(value any) string {
 	if list, ok := value.([]string); ok {
 		return strings.Join(list, ",")
@@ -82,7 +82,8 @@ func format(value any) string {
 func fields() iter.Seq[reflect.StructField] { return reflect.TypeFor[Config]().Fields() }
 
 // Unset removes variables from the environment of the process. It returns the names of
-// those that were set, in the order of names.
+// the variables that were set, in the order of names. A variable with an empty value
+// counts as not set.
 func Unset(names []string) (set []string, err error) {
 	for _, name := range names {
 		if os.Getenv(name) == "" {

@@ -65,9 +65,9 @@ func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Do
 	return d, nil
 }
 
-// Head returns the summary and the nodes of the document. A document of another tool may
-// name them only at its end. Head reads such a document to its end, and no row can be
-// read afterwards.
+// Head returns the summary and the nodes of the document. In a document of another tool,
+// the summary may follow the rows, and nodes may be named only in the rows. So Head reads
+// such a document to its end, and no row can be read afterwards.
 func (d *Document) Head() (difffile.Summary, []string, error) {
 	if !d.Peer() {
 		return d.Summary(), d.Summary().Nodes, nil
@@ -102,7 +102,7 @@ func (d *Document) Verify() error {
 	return nil
 }
 
-// Close ends a pending read and releases the stream of the archive.
+// Close ends a pending read and closes the object of the archive.
 func (d *Document) Close() {
 	d.cancel()
 	_ = d.object.Body.Close()

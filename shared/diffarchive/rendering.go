@@ -105,8 +105,9 @@ func (r *Renderings) make(ctx context.Context, recorded task.Document, key, form
 	return err
 }
 
-// source opens one version of a document. A renderer first reads the whole document, in a
-// stream that begins at offset 0. All bytes of that stream are passed to the digest.
+// source opens one version of a document for a renderer. The renderer first reads the
+// whole document, in a stream that begins at offset 0. All bytes of that stream are
+// passed to the digest.
 type source struct {
 	store  archive.Store
 	info   archive.Info

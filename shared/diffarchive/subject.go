@@ -20,8 +20,8 @@ type Subject struct {
 }
 
 // Check returns an error if a document is about another subject. The error is Invalid and
-// names every difference. A field that the document does not have is not compared; the
-// documents of another tool lack many.
+// names every difference. A field that is empty in the document is not compared. Many
+// fields are empty in the documents of another tool.
 func (s Subject) Check(summary difffile.Summary) error {
 	var wrong []string
 	differs := func(what, parameter, documented, asked string) {

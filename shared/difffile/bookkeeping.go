@@ -8,8 +8,9 @@ import (
 	"slices"
 )
 
-// The last members of a document hold information about keys that the rows do not show.
-// Each is an object with one list per pair. An empty member is omitted.
+// The last members of a document describe its keys: they list the keys whose rows were
+// unsettled, and the keys that have variants. Each member is an object with one list per
+// pair. An empty member is omitted.
 const (
 	memberUnsettled   = "unsettled"
 	memberKeyVariants = "key_variants"
@@ -35,9 +36,10 @@ func (d *documentWriter) bookkeeping(ctx context.Context, src Source) error {
 	return writeMember(ctx, d, memberKeyVariants, withVariants, src.KeyVariants, d.appendKeyVariants)
 }
 
-// writeMember writes the member name: an object with one list for each of pairs for which
-// list returns elements. Each element is on a line of its own. If there are no elements,
-// the member is omitted.
+// writeMember writes the member name, an object with one list for each pair. The function
+// list returns the elements of a pair, and encode appends the JSON of an element. Each
+// element is on a line of its own. A pair without elements is omitted, and so is the
+// member if no pair has elements.
 func writeMember[T any](
 	ctx context.Context, d *documentWriter, name string, pairs Pairs,
 	list func(context.Context, Pair) iter.Seq2[T, error], encode func([]byte, T) ([]byte, error),

@@ -14,7 +14,7 @@ type columns struct {
 	list   []Column       // the columns of the Row that is returned
 	names  []string       // names of all columns, in the document's order; kinds, labels, at and key are in the same order
 	kinds  []kind         // the kind of the column's values
-	labels [][]byte       // the name as this package writes it, with the colon
+	labels [][]byte       // the column's name as this package writes it, with the colon
 	at     []int          // the column's index in the Row, or -1 if it is ignored
 	index  map[string]int // from the name of a column to its index in kinds
 	key    []bool         // whether the column belongs to the key
@@ -23,7 +23,7 @@ type columns struct {
 func newColumns(list []Column, key []string) columns {
 	c := columns{list: list, index: make(map[string]int, len(list))}
 	for i, column := range list {
-		label, _ := appendString(nil, column.Name) // if a name is not UTF-8, no row that this package wrote has it
+		label, _ := appendString(nil, column.Name) // an error means that the name is not UTF-8; no row that this package wrote has such a name
 		c.labels = append(c.labels, append(label, ':'))
 		c.names = append(c.names, column.Name)
 		c.kinds = append(c.kinds, kindOf(column))

@@ -13,13 +13,13 @@
 //     that one node lacks is only under the other node. Rows are in key order.
 //   - "unsettled" lists the keys of rows that were still changing when last read.
 //   - "key_variants" lists the keys that are equal for the index although their texts
-//     differ (1.0 and 1.00, a and A as citext): the first node's text, then the second's.
-//     Documents of earlier versions call this member "respelt". Readers accept both
-//     names. All other rows of a pair belong together if and only if the texts of their
-//     keys are equal.
+//     differ (1.0 and 1.00, a and A as citext). Each element has two keys: the key as the
+//     first node writes it, then the same key as the second node writes it. Documents of
+//     earlier versions call this member "respelt". Readers accept both names. All other
+//     rows of a pair belong together if and only if the texts of their keys are equal.
 //
-// The last two members are absent if they are empty. A key in them is a list of texts,
-// one for each column of primary_key.
+// The members "unsettled" and "key_variants" are absent if they are empty. A key in them
+// is a list of texts, one for each column of primary_key.
 //
 // A row is an object with every column. NULL is null, a boolean is true or false, a
 // smallint, integer or bigint is an exact JSON number, and everything else is

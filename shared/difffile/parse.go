@@ -142,9 +142,10 @@ func appendUnescaped(out, body []byte) ([]byte, error) {
 	return append(out, body...), nil
 }
 
-// checkText checks the next bytes of a JSON string, after its opening quote. It returns
-// n, the number of bytes of b that form complete characters, and whether they include the
-// closing quote.
+// checkText checks the next bytes of a JSON string, after its opening quote. n is the
+// number of bytes at the beginning of b that were checked. It is less than len(b) if b
+// ends within a character or an escape, or has bytes after the closing quote. done
+// reports that the last checked byte is the closing quote.
 func checkText(b []byte) (n int, done bool, err error) {
 	for n < len(b) {
 		end := nextSpecial(b, n)
@@ -176,8 +177,10 @@ func checkText(b []byte) (n int, done bool, err error) {
 	return n, false, nil
 }
 
-// checkEscape returns the length of the escape at the beginning of b, or incomplete if b
-// may end within the escape.
+// checkEscape returns the length of the escape at the beginning of b. It returns
+// incomplete if b may end within the escape: the caller must then read more bytes and
+// call it again. It returns an error if b begins with a control character or an invalid
+// escape.
 func checkEscape(b []byte) (int, error) {
 	const pair = len(`\ud83d\ude00`)
 	n := measureEscape(b)

@@ -111,8 +111,10 @@ func (r *Reader) peerDiffs(at place, row func(Entry) error) error {
 	})
 }
 
-// peerNodes reads the object of a pair. Its members are the nodes. If outer is true, the
-// nodes may instead be inside a member "rows".
+// peerNodes reads the object of a pair. Its members are named after the nodes. In newer
+// documents, the object instead has a member "rows", which is an object with these
+// members. outer is true for the object of the pair, and false for the object "rows" in
+// it.
 func (r *Reader) peerNodes(at place, outer bool, row func(Entry) error) error {
 	return r.tokens.object(at, func(name string) error {
 		at := at

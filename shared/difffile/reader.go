@@ -15,12 +15,13 @@ import (
 // Limits for the pieces of a document, in bytes of JSON, so that no document can exhaust
 // the memory. They are larger than anything that a comparison writes.
 const (
-	// MaxValue bounds the summary and each value that is read. A value that is skipped may
-	// have any length.
+	// MaxValue bounds the summary and each value that is read. A string that is skipped
+	// may have any length.
 	MaxValue = 256 << 20
-	// MaxKey bounds the value of a key column. An entry of a btree index has at most
-	// 2,704 bytes. If it is compressed by a factor of 255 and escaped by a factor of six,
-	// its JSON has 4 MB.
+	// MaxKey bounds the value of a key column. It is larger than any value that
+	// PostgreSQL can have in a key: an entry of a btree index has at most 2,704 bytes.
+	// Even if the entry was compressed by a factor of 255 and its text is escaped by a
+	// factor of six, the JSON has only 4 MB.
 	MaxKey = 8 << 20
 	// MaxName bounds the name of a member, a node, a table or a column.
 	MaxName = 4 << 10
@@ -47,16 +48,16 @@ type Visitor struct {
 }
 
 // Reader reads a document from a stream, once. If the document is not valid, the error is
-// Invalid. It names the position (pair, node, number of the row from 1, column) and what
-// is allowed there. An error of the stream is wrapped, so that errors.Is finds it. The
-// number of rows is not compared with the summary: an operator may remove rows from a
-// document to restrict a repair.
+// a fault with code Invalid. It names the position (pair, node, number of the row from 1,
+// column) and what is allowed there. An error of the stream is wrapped, so that errors.Is
+// finds it. The number of rows is not compared with the summary: an operator may remove
+// rows from a document to restrict a repair.
 type Reader struct {
 	tokens  *tokens
 	peer    string // if another tool wrote the document (see peer.go), the name of its first member, which was read already; otherwise empty
 	summary Summary
 	columns columns
-	check   bool // check rows without reading their values
+	check   bool // true in a call of Check: rows are checked, but not returned
 }
 
 // Open reads the beginning of a document, up to its rows: the format and the summary.
@@ -83,17 +84,18 @@ func open(r io.Reader, maxValue int) (*Reader, error) {
 	return nil, fault.New(fault.Invalid, "this is not a diff document: it begins with %q instead of \"format\"", first)
 }
 
-// Summary returns the summary. In a document of another tool (see Peer) it may be known
-// only after Walk, and most of its fields are unknown: see peerSummary.
+// Summary returns the summary. In a document of another tool (see Peer) the summary may
+// follow the rows, so it may be empty until Walk has returned. Most fields of such a
+// summary are unknown: see peerSummary.
 func (r *Reader) Summary() Summary { return r.summary }
 
 // Peer reports whether the document was written by another tool (see peer.go). Such a
 // document has no column types.
 func (r *Reader) Peer() bool { return r.peer != "" }
 
-// Only restricts the rows to the columns in names. The values of other columns are
-// neither decoded nor checked. It has no effect on a document of another tool. Only must
-// be called before the rows are read.
+// Only restricts the rows to the columns in names. The values of other columns are not
+// decoded, so an invalid value in them may remain unnoticed. It has no effect on a
+// document of another tool. Only must be called before the rows are read.
 func (r *Reader) Only(names []string) {
 	if !r.Peer() {
 		r.columns = r.columns.only(names)
@@ -232,8 +234,8 @@ func (r *Reader) diffs(row func(Entry) error) error {
 	})
 }
 
-// pairs reads an object whose members are pairs of the summary. It calls fn for each
-// pair; fn must read the value.
+// pairs reads an object whose members are named after pairs of the summary. It calls fn
+// for each member, with the pair added to the place. fn must read the member's value.
 func (r *Reader) pairs(at place, fn func(place) error) error {
 	return r.tokens.object(at, func(name string) error {
 		i := slices.IndexFunc(r.summary.Pairs, func(p PairSummary) bool { return p.Nodes.String() == name })
@@ -246,7 +248,7 @@ func (r *Reader) pairs(at place, fn func(place) error) error {
 	})
 }
 
-// rows reads an array of rows.
+// rows reads an array of rows from the tokens and calls row for each of them.
 func (r *Reader) rows(from *tokens, at place, row func(Entry) error) error {
 	return from.array(&at, func() error {
 		offset := from.offset()

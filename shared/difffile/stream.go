@@ -16,17 +16,17 @@ var errTruncated = errors.New("the document is truncated")
 
 // stream reads the JSON values of a document without decoding them.
 //
-// There can be as many values as a table has rows. The benchmarks in jsontext_test.go
-// compare this code with a library, and BENCHMARKS.md has the figures. A library also
-// does not bound the length of a value, and cannot skip a value that does not fit into
-// memory.
+// A document can have as many rows as a table, so speed matters. This code is faster than
+// a library: the benchmarks in jsontext_test.go compare both, and BENCHMARKS.md has the
+// figures. A library also does not bound the length of a value, and cannot skip a value
+// that does not fit into memory.
 type stream struct {
 	src    io.Reader
 	max    int // maximum length of a value in bytes
 	buf    []byte
 	at     int   // position of the next byte in buf
 	end    int   // end of the valid bytes in buf
-	passed int64 // bytes of the document before buf
+	passed int64 // number of bytes of the source before buf
 	err    error // the error at which the source ended; io.EOF is the end of the document
 }
 
@@ -34,11 +34,13 @@ func newStream(src io.Reader, maxValue int) *stream {
 	return &stream{src: src, max: maxValue, buf: make([]byte, min(firstBuffer, maxValue))}
 }
 
-// offset returns the position of the next byte in the document.
+// offset returns the position of the next byte, in bytes from the beginning of the
+// source.
 func (s *stream) offset() int64 { return s.passed + int64(s.at) }
 
 // fill reads more of the source. It may move the valid bytes within the buffer, or to a
-// larger one.
+// larger buffer. It returns errTruncated if the source has ended, and a lengthError if
+// the bytes in the buffer already have the maximum length of a value.
 func (s *stream) fill() error {
 	switch {
 	case s.err == io.EOF: //nolint:errorlint // a Reader returns exactly this value at its end; an error that wraps it is a failure
@@ -89,7 +91,7 @@ func (s *stream) peek() (byte, error) {
 type lengthError struct {
 	size  int64
 	whole bool // size is exact; otherwise the value is longer than size
-	limit int
+	limit int  // the maximum length that is allowed
 }
 
 func (e *lengthError) Error() string {
@@ -132,7 +134,8 @@ func (s *stream) value(limit int) ([]byte, error) {
 }
 
 // tooLong returns the error for a value that is too long. If the value is a string,
-// tooLong reads it to its end to determine the size.
+// tooLong reads it to determine its size, but stops after twice the maximum length of a
+// value.
 func (s *stream) tooLong(limit int) error {
 	if s.buf[s.at] != '"' {
 		return &lengthError{int64(limit), false, limit}
@@ -150,8 +153,9 @@ const anyLength = math.MaxInt64
 
 var errLonger = errors.New("it is longer than the limit")
 
-// skipText skips a string and returns its length in bytes. It returns errLonger if the
-// string is longer than limit. It accepts the same strings as unquote.
+// skipText skips a string. It returns the number of bytes from the opening to the closing
+// quote. It returns errLonger if there are more than limit bytes. It accepts the same
+// strings as unquote.
 func (s *stream) skipText(limit int64) (size int64, err error) {
 	start := s.offset()
 	s.at++

@@ -56,8 +56,8 @@ type Summary struct {
 // Outlier counts the differing keys for which the row of one node is the exception. A
 // missing row counts like any other version of a row.
 type Outlier struct {
-	Alone    int64 `json:"alone"`    // all other nodes agree on another version
-	Minority int64 `json:"minority"` // fewer nodes have this node's version than another one
+	Alone    int64 `json:"alone"`    // keys for which all other nodes agree on another version
+	Minority int64 `json:"minority"` // keys with another version that more nodes have than this node's version
 }
 
 // Server names the database of a node. Empty fields are unknown.
@@ -86,10 +86,10 @@ type PairSummary struct {
 	Nodes     Pair             `json:"-"`
 	OnlyOn    map[string]int64 `json:"only_on"`   // node -> number of keys that the other node lacks
 	Different int64            `json:"different"` // number of keys that both nodes have with different rows
-	// Columns has, for each column, how many of the keys that Different counts have rows
-	// that differ in that column. Once the limit of written rows is reached, rows are no
-	// longer read in full. So if diff_row_limit_reached is set, these numbers are lower
-	// bounds.
+	// Columns has, for each column, the number of keys whose two rows differ in that
+	// column. Only the keys that Different counts are included. Once max_diff_rows is
+	// reached, further rows are only counted, and the columns in which they differ are
+	// unknown. So if diff_row_limit_reached is set, these numbers are lower bounds.
 	Columns map[string]int64 `json:"columns"`
 }
 
@@ -177,7 +177,8 @@ func (s *Summary) check() error {
 	return s.checkPairs()
 }
 
-// checkNames returns an error if a name that errors and lists show is too long.
+// checkNames returns an error if a name is longer than MaxName. Errors and lists show
+// these names, so their length must be bounded.
 func (s *Summary) checkNames() error {
 	names := slices.Concat([]string{s.TaskID, s.ClusterName, s.DBName, s.Schema, s.Table, s.RerunOf, s.Baseline}, s.PrimaryKey, s.Nodes)
 	for _, c := range s.Columns {

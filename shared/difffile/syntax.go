@@ -16,6 +16,7 @@ const maxDepth = 10_000
 
 // measure returns the length of the JSON value at the beginning of b, or incomplete, or
 // malformed. A number at the end of b is incomplete, because more digits may follow.
+// depth is the number of objects and arrays that surround the value.
 func measure(b []byte, depth int) int {
 	if len(b) == 0 {
 		return incomplete
@@ -48,8 +49,8 @@ func measureWord(b []byte, word string) int {
 	return n
 }
 
-// measureString measures a string. It does not check that the text is UTF-8, since
-// unquote does.
+// measureString returns the length of the JSON string at the beginning of b, or
+// incomplete, or malformed. It does not check that the text is UTF-8; stringBody does.
 func measureString(b []byte) int {
 	if len(b) == 0 {
 		return incomplete
@@ -114,7 +115,8 @@ func nextSpecial(b []byte, at int) int {
 	return at
 }
 
-// measureEscape measures an escape sequence in a string.
+// measureEscape returns the length of the escape at the beginning of b, such as \n or
+// \u00e9, or incomplete, or malformed.
 func measureEscape(b []byte) int {
 	if len(b) < 2 {
 		return incomplete
@@ -170,8 +172,8 @@ func measureNumber(b []byte) int {
 	return at
 }
 
-// digits returns the position after the digits that begin at the position from. There
-// must be at least one digit.
+// digits returns the position after the digits that begin at the position from. If there
+// is no digit, it returns incomplete at the end of b, and malformed otherwise.
 func digits(b []byte, from int) int {
 	at := from
 	for at < len(b) && isDigit(b[at]) {
@@ -186,7 +188,8 @@ func digits(b []byte, from int) int {
 	return malformed
 }
 
-// measureNested measures an object or an array.
+// measureNested returns the length of the object or array at the beginning of b, or
+// incomplete, or malformed.
 func measureNested(b []byte, depth int) int {
 	if depth == maxDepth {
 		return malformed
@@ -216,8 +219,8 @@ func measureNested(b []byte, depth int) int {
 	}
 }
 
-// measureElement measures the element of an array or, with its name, the member of an
-// object.
+// measureElement returns the length of the next element of an array, or of the next
+// member of an object if named is true. The length of a member includes its name.
 func measureElement(b []byte, named bool, depth int) int {
 	at := 0
 	if named {

@@ -40,7 +40,8 @@ func (p place) String() string {
 }
 
 // invalid returns the error for a document that is invalid at this place. The reason is
-// shown to users, so it must describe only the document.
+// shown to users, so it must not contain an error of the archive or of a file. Use
+// tokens.fail for an error that may be one of these.
 func (p place) invalid(reason error) error {
 	if p.column != "" {
 		reason = fmt.Errorf("%q: %w", p.column, reason)
@@ -72,7 +73,8 @@ func (t *tokens) fail(at place, err error) error {
 	return at.invalid(err)
 }
 
-// next returns the first byte of the next name or value, without reading it.
+// next returns the first byte of the next name or value, without reading it. If a comma
+// must precede the name or value, next reads the comma.
 func (t *tokens) next() (byte, error) {
 	c, err := t.peek()
 	if err != nil || !t.comma {
@@ -86,7 +88,8 @@ func (t *tokens) next() (byte, error) {
 	return t.peek()
 }
 
-// delim reads one of { } [ ].
+// delim reads the delimiter want, which is one of { } [ ]. It returns an error if another
+// character follows.
 func (t *tokens) delim(at place, want byte) error {
 	c, err := t.peek()
 	if err != nil {
@@ -106,8 +109,8 @@ func (t *tokens) name(at place) (string, error) {
 	return string(name), err
 }
 
-// reusedName is like name, but does not allocate memory. The name is valid until the next
-// call.
+// reusedName is like name, but does not allocate memory. The returned name is valid until
+// the next call of name or reusedName.
 func (t *tokens) reusedName(at place) ([]byte, error) {
 	first := !t.comma
 	c, err := t.next()
@@ -142,8 +145,8 @@ func (t *tokens) reusedName(at place) ([]byte, error) {
 	return t.nameBytes, nil
 }
 
-// member reads the name of a member of the document and checks that it is the expected
-// one.
+// member reads the name of a member of the document and the colon after it. It returns an
+// error unless the name is at.member.
 func (t *tokens) member(at place) error {
 	name, err := t.name(at)
 	if err == nil && name != at.member {
@@ -152,7 +155,9 @@ func (t *tokens) member(at place) error {
 	return err
 }
 
-// more reports whether the object or array has another element.
+// more reports whether the current object or array has another element. It also returns
+// false if the stream fails. The caller then reads the closing bracket, which returns the
+// error.
 func (t *tokens) more() bool {
 	c, err := t.peek()
 	return err == nil && c != '}' && c != ']'
@@ -173,7 +178,8 @@ func (t *tokens) raw(at place, limit int) ([]byte, error) {
 	return raw, nil
 }
 
-// skip checks and skips a value. A text may have any length.
+// skip reads a value of kind k and does not return it. It returns an error if the value
+// is not valid for this kind. A string may have any length.
 func (t *tokens) skip(at place, k kind) error {
 	c, err := t.next()
 	if err == nil && c == '"' && (k == text || k == untyped) {
@@ -192,7 +198,7 @@ func (t *tokens) skip(at place, k kind) error {
 	return t.check(at, err)
 }
 
-// check is like fail, but err may be nil.
+// check returns nil if err is nil, and the result of fail otherwise.
 func (t *tokens) check(at place, err error) error {
 	if err == nil {
 		return nil
@@ -203,8 +209,8 @@ func (t *tokens) check(at place, err error) error {
 // offset returns the position of the next byte in the document.
 func (t *tokens) offset() int64 { return t.start + t.stream.offset() }
 
-// object reads an object and calls fn with the name of every member. fn must read the
-// value. A name that appears twice is an error.
+// object reads an object. For every member it reads the name and calls fn with it. fn
+// must read the member's value. A name that appears twice is an error.
 func (t *tokens) object(at place, fn func(name string) error) error {
 	seen := make(map[string]bool)
 	return t.members(at, func(name []byte) error {
@@ -216,8 +222,8 @@ func (t *tokens) object(at place, fn func(name string) error) error {
 	})
 }
 
-// members is like object, but does not check for duplicate names. The name is valid until
-// the next call of a method.
+// members is like object, but does not check for duplicate names. The name that is passed
+// to fn is valid until the next call of a method.
 func (t *tokens) members(at place, fn func(name []byte) error) error {
 	if err := t.delim(at, '{'); err != nil {
 		return err
@@ -234,7 +240,9 @@ func (t *tokens) members(at place, fn func(name []byte) error) error {
 	return t.delim(at, '}')
 }
 
-// row checks that a row follows. It must be called before the object is read.
+// row returns an error unless the next value is a JSON object, as a row must be. It reads
+// the comma before the object, but not the object. The caller then reads the row with
+// object or members.
 func (t *tokens) row(at place) error {
 	if first, err := t.next(); err != nil || first != '{' {
 		return t.fail(at, cmp.Or(err, errNotObject))
@@ -242,8 +250,8 @@ func (t *tokens) row(at place) error {
 	return nil
 }
 
-// array reads an array and calls fn before every element. fn must read the element.
-// at.row is set to the number of the element.
+// array reads an array and calls fn before every element. fn must read the element. array
+// sets at.row to the number of the element, from 1.
 func (t *tokens) array(at *place, fn func() error) error {
 	if err := t.delim(*at, '['); err != nil {
 		return err

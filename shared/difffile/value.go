@@ -88,8 +88,9 @@ func parseValue(k kind, raw []byte) (*string, error) {
 	return &value, err
 }
 
-// textOf returns the part of raw that is the PostgreSQL text of a value, and whether it
-// has escapes. A nil part is NULL. raw must be valid JSON.
+// textOf returns the part of raw that is the PostgreSQL text of a value, and whether this
+// part contains JSON escapes. If the value is NULL, the part is nil. raw must be valid
+// JSON.
 func textOf(k kind, raw []byte) (body []byte, escaped bool, err error) {
 	switch first := raw[0]; {
 	case first == 'n':

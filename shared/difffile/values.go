@@ -4,8 +4,9 @@ package difffile
 // longer text has its own.
 const largeText = 4 << 10
 
-// values collects the values of one row. Its memory is reused for the next row. The texts
-// of a row share one allocation, because a document can have as many rows as a table.
+// values collects the values of one row. Its memory is reused for the next row. All texts
+// of a row except the large ones share one allocation: a document can have as many rows
+// as a table, so an allocation for each text would be slow.
 type values struct {
 	text  []byte // the texts, one after the other
 	spans []span // one for each column of the Row

@@ -79,7 +79,8 @@ func (d *documentWriter) print(parts ...string) {
 	}
 }
 
-// label begins a line with the name of a node or pair. The name is valid UTF-8, since the
+// label begins a line with the name of a node or pair and a colon. before is written at
+// the end of the previous line, such as a comma. The name is valid UTF-8, since the
 // summary was checked.
 func (d *documentWriter) label(before, name string) {
 	quoted, _ := appendString(nil, name)

@@ -71,7 +71,8 @@ const maxMillis = 9_999_999_999_999
 // directory to list one page of it, so no directory may grow without bound.
 const dayDigits = 5
 
-// stamp returns a text that sorts later times before earlier ones.
+// stamp returns a text for a time. The text of a later time sorts before that of an
+// earlier time.
 func stamp(t time.Time) string {
 	digits := fmt.Sprintf("%013d", min(max(maxMillis-t.UnixMilli(), 0), maxMillis))
 	return digits[:dayDigits] + "/" + digits[dayDigits:]

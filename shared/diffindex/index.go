@@ -18,7 +18,8 @@ const (
 	atOnce = 16
 )
 
-// Index is the list in one store. It has no state and is safe for concurrent use.
+// Index is the list of the documents in one store. It has no state and is safe for
+// concurrent use.
 type Index struct{ store archive.Store }
 
 // New returns the index of the documents in store.

@@ -16,7 +16,7 @@ import (
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
-	scanLimit    = 1000 // the most entries that one call of List reads to find those of a verdict
+	scanLimit    = 1000 // the most entries that one call of List reads to find entries with a verdict
 )
 
 var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-t[dru]_[0-9a-z_]{1,40}$`)
@@ -109,7 +109,9 @@ func (f Filter) check() error {
 	return nil
 }
 
-// names returns the names of the entries to read, and one more if there are others.
+// names returns the names of the entries to read. If there are more entries, it also
+// returns the name of the next one, so the caller can detect that the page is not the
+// last.
 func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
 	var names []string
@@ -126,8 +128,8 @@ func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
 	return names, err
 }
 
-// start returns the name after which the page begins. That is after the previous page,
-// and after all entries that finished at Until or later.
+// start returns the name after which the page begins. No entry of the previous page and
+// no entry that finished at Until or later has a greater name.
 func (f Filter) start() string {
 	if f.Until.IsZero() {
 		return f.After

@@ -19,9 +19,9 @@ type Rebuilt struct {
 	Removed int // number of documents removed from the list because they no longer exist
 }
 
-// Rebuild adds the document of every given task to the list, if the document exists, and
-// removes the entries of documents that do not exist. It may run while the service runs:
-// it does not remove entries that are added at the same time.
+// Rebuild adds the document of every task in records to the list, if the document exists.
+// It removes the entries of documents that do not exist. It may run while the service
+// runs, because it does not remove entries that are added at the same time.
 func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, error]) (Rebuilt, error) {
 	var (
 		unread error

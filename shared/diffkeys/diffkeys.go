@@ -38,8 +38,8 @@ type Spool interface {
 	Open(ctx context.Context, run int) (RunReader, error)
 }
 
-// RunWriter writes one run. The caller must call Seal or Abort. Abort after Seal does
-// nothing.
+// RunWriter writes one run. Seal completes the run, so that it can be opened. Abort
+// discards it. The caller must call Seal or Abort. Abort after Seal does nothing.
 type RunWriter interface {
 	Line(line []byte) error
 	Seal(ctx context.Context) error
@@ -75,7 +75,8 @@ type Keys struct {
 	next   int // number of the next run
 }
 
-// Collect reads the rest of a document and sorts its keys.
+// Collect reads the rest of a document, everything after its summary, and returns the
+// keys of its rows.
 func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error) {
 	if o.limits == (limits{}) {
 		o.limits = defaults()
@@ -155,7 +156,8 @@ func (c *collector) add(ctx context.Context, key table.Key) error {
 }
 
 // finish sorts the keys that are left in the buffer. If earlier keys were written to the
-// spool, these are written to it too. Otherwise they stay in memory.
+// spool, finish writes the keys of the buffer to the spool too. Otherwise they stay in
+// memory.
 func (c *collector) finish(ctx context.Context) error {
 	if c.run != nil {
 		if err := c.spill(ctx); err != nil {

@@ -11,5 +11,6 @@
 //
 // Keys are returned only after the whole document was read and found valid. The use of
 // memory is bounded for every document, except that a single key must fit into memory.
-// The package is pure: it reads a stream and does not access a server or the archive.
+// The package is pure: it reads a stream, and reaches the server and the archive only
+// through the functions and the Spool in its Options.
 package diffkeys

@@ -146,9 +146,10 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 	return nil
 }
 
-// rankHeads ranks the buffered keys of all heads together. It returns the ranks of each
-// head's keys. left is the number of heads that have buffered keys. If there is only one,
-// the index of a key is its rank.
+// rankHeads ranks the buffered keys of all heads together. It returns, for each head, the
+// rank of each buffered key. left is the number of heads that have buffered keys. If
+// there is only one such head, the index of a key in its buffer is the rank, so no server
+// is asked.
 func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	ranks := make([][]int, len(heads))
 	if left == 1 {
@@ -180,8 +181,8 @@ func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	return ranks, nil
 }
 
-// distinct returns the buffered keys of all heads, each text once, and the index of each
-// text.
+// distinct returns the buffered keys of all heads, each text once. at maps the text of a
+// key (see textOf) to the index of the key in all.
 func distinct(heads []*runHead) (all []table.Key, at map[string]int) {
 	at = map[string]int{}
 	for _, h := range heads {

@@ -7,9 +7,10 @@ import (
 
 // CheckReadable fails if there is a key that no node can read as values of the key's
 // types (for instance, abc if the key is an integer). Without this check such a key would
-// count as unchanged or resolved, since no node has a row for it. unreadable returns, by
-// index in keys, why a node cannot read some keys. It is called for each node with the
-// keys that no earlier node can read.
+// count as unchanged or resolved, since no node has a row for it. CheckReadable calls
+// unreadable for one node after the other, with the keys that no earlier node can read.
+// unreadable returns why the node cannot read some of the keys that it is called with, by
+// their index. A key without an entry is readable.
 func CheckReadable(
 	keys []table.Key, nodes int, unreadable func(node int, keys []table.Key) (map[int]error, error),
 ) error {

@@ -63,7 +63,8 @@ func (k *Keys) open(ctx context.Context, run int) (*runHead, error) {
 	return &runHead{RunReader: r, more: true}, err
 }
 
-// fill reads keys into the buffer, up to the limits but at least one.
+// fill reads keys into the buffer until a limit is reached or the run ends. The buffer of
+// a run that has not ended has at least one key afterwards, however long that key is.
 func (h *runHead) fill(limit limits) error {
 	bytes := 0
 	for _, key := range h.keys {

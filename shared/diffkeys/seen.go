@@ -14,12 +14,13 @@ type seen struct {
 	seed maphash.Seed
 	at   map[uint64]int32 // from the hash of a key's text to its index in the buffer
 	next int              // the index after the key that was found last
-	hash uint64           // hash of the key with which has was last called
+	hash uint64           // the hash of the key in the last call of has that computed one
 }
 
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int32{}} }
 
-// has reports whether chunk, the buffer, contains a key.
+// has reports whether chunk, which is the buffer, contains a key. If two keys have the
+// same hash, has may return false for a key that the buffer contains.
 func (s *seen) has(chunk []table.Key, key table.Key) bool {
 	if s.next < len(chunk) && chunk[s.next].Equal(key) {
 		s.next++
@@ -36,7 +37,9 @@ func (s *seen) has(chunk []table.Key, key table.Key) bool {
 	return true
 }
 
-// add records the index of the key for which has just returned false.
+// add records the index that a key will have in the buffer. The caller must have called
+// has for this key just before, with the result false, since add uses the hash from that
+// call.
 func (s *seen) add(place int) { s.at[s.hash] = int32(place) }
 
 func (s *seen) clear() {

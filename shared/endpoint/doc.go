@@ -6,5 +6,5 @@
 // status according to status.go. A panic is a 500 response. An error that is not a fault
 // is logged once, and its text is not shown to the user. The package knows neither
 // sockets nor Lambda events: the packages httpx and lambdax are the transports. Both send
-// the same responses, but lambdax sends a redirect instead of a download.
+// the same responses, except that lambdax sends a redirect instead of a download.
 package endpoint

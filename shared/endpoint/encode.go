@@ -26,8 +26,8 @@ func headers(contentType string) map[string]string {
 	return map[string]string{"Cache-Control": "no-store", "Content-Type": contentType}
 }
 
-// encode returns the JSON of answer. It ends with a newline, so that a terminal shows the
-// next prompt on a new line.
+// encode returns answer as JSON. The JSON ends with a newline, so that a terminal shows
+// the next prompt on a new line.
 func encode(answer any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

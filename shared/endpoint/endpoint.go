@@ -12,9 +12,9 @@ type Endpoint struct {
 	Route api.Route
 	// Serve returns a value to encode as JSON, or an *api.File.
 	Serve func(ctx context.Context, params api.Params) (any, error)
-	// Receive, if set, answers a POST. The body is a stream of at most MaxBody bytes:
-	// reading more returns a fault with code TooLarge. params are those of the query
-	// string.
+	// Receive, if set, answers a POST instead of Serve. body is a stream of at most
+	// MaxBody bytes: reading more returns a fault with code TooLarge. params are the
+	// parameters of the query string.
 	Receive func(ctx context.Context, params api.Params, body io.Reader) (any, error)
 	MaxBody int64
 }

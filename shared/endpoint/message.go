@@ -20,9 +20,9 @@ type Request struct {
 	Path     string // percent-decoded, without the name of an API's stage
 	RawQuery string // not decoded
 	Header   Header
-	Body     []byte // a transport need not read more than one byte beyond Mux.BodyLimit
+	Body     []byte // at most one byte more than Mux.BodyLimit is needed; the Mux refuses a body with that byte
 	// Stream replaces Body if Mux.Streams reports true and the transport can stream. The
-	// errors of its Read are faults.
+	// errors of Stream.Read are faults.
 	Stream io.Reader
 }
 

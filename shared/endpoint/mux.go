@@ -50,7 +50,8 @@ func New(opts Options, endpoints ...Endpoint) (*Mux, error) {
 }
 
 // BodyLimit returns the maximum number of bytes of a request body. A transport need not
-// read more than one byte beyond it.
+// read more than one byte beyond it, because with that byte the Mux already refuses the
+// request.
 func (m *Mux) BodyLimit() int { return m.bodyLimit }
 
 // Streams reports whether the endpoint reads the body of a request with this method and

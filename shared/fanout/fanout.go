@@ -1,12 +1,13 @@
 // Package fanout calls one function for many items and bounds how many calls run at once.
-// It is the only place that starts goroutines for units of work. None of them outlives
-// the call.
+// It is the only place that starts goroutines for units of work. No goroutine outlives
+// the call of Map, Each or Ahead that started it.
 //
-// There are never more than limit calls at once. The first error cancels the other calls
-// and is returned. If the context ends, that is an error even if every call returned nil,
-// so a run that was interrupted never looks complete. A panic in a call is returned as an
-// error, because no caller could recover it. The package never retries and knows nothing
-// about the items.
+// There are never more calls at once than the parameter limit allows. The first error
+// cancels the other calls and is returned. If the context ends, that is an error even if
+// every call returned nil, so a run that was interrupted never looks complete. A panic in
+// a call is returned as an error, because the caller of Map or Each could not recover a
+// panic of another goroutine. The package never retries and knows nothing about the
+// items.
 package fanout
 
 import (
@@ -40,9 +41,9 @@ func Map[T, R any](
 }
 
 // Each is like Map without results, for sequences that are too long to hold in memory. It
-// reads items in the caller's goroutine, at most one beyond those whose calls have begun,
-// and keeps no reference to an item after its call has returned. After an error it starts
-// no further call.
+// reads the items in the caller's goroutine, and has at most one item whose call has not
+// begun. It has no reference to an item after the call for the item has returned. After
+// an error it starts no further call.
 func Each[T any](
 	ctx context.Context, limit int, items iter.Seq[T], fn func(context.Context, T) error,
 ) error {

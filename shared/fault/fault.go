@@ -54,14 +54,15 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// New returns a fault without a cause. An argument longer than one kilobyte is shortened
-// in the message.
+// New returns a fault without a cause. An argument that is longer than one kilobyte is
+// shortened in the message. If the format is "%s", only the whole message is shortened,
+// to 16 kilobytes.
 func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: message(format, args)}
 }
 
-// Wrap returns a fault with a cause. The message is public, the cause is not. The message
-// is bounded like that of New.
+// Wrap returns a fault with a cause. The message is public, the cause is not. Arguments
+// are shortened as by New.
 func Wrap(err error, code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: message(format, args), Err: err}
 }

@@ -16,14 +16,14 @@ const (
 )
 
 // Short returns text for a message or a log line. If text is longer than one kilobyte,
-// Short returns the beginning of text and its length.
+// Short returns its beginning, followed by its length in bytes.
 func Short(text string) string { return cut(text, maxValue) }
 
 // LogText returns the text of an error for the log, shortened to about 16 kilobytes.
 func LogText(err error) string { return cut(err.Error(), maxMessage) }
 
-// cut returns text, or its beginning and its length if it is longer than limit bytes. It
-// does not split a character.
+// cut returns text. If text is longer than limit bytes, cut returns its beginning,
+// followed by its length in bytes. It does not split a character.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text

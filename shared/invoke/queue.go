@@ -27,7 +27,8 @@ type Queue struct {
 }
 
 // ErrClosing is the cause with which the contexts of the tasks end when a queue is
-// closed. A runner must then release the task's lease.
+// closed. A runner must then release the task's lease, so that the next start of the
+// service can continue the task at once.
 var ErrClosing = fault.New(fault.Unavailable, "the service is shutting down")
 
 // Run runs one task to its end. It must return soon after its context has ended. takeOver
@@ -92,7 +93,8 @@ func (q *Queue) accepts() error {
 	return nil
 }
 
-// redeem adds a task in a reserved slot, or releases the slot if taskID is empty.
+// redeem uses a reserved slot for a task. If taskID is empty, because no task was
+// created, it only releases the slot.
 func (q *Queue) redeem(taskID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -102,8 +104,9 @@ func (q *Queue) redeem(taskID string) {
 	}
 }
 
-// Resume adds an existing task to the queue, even if the queue is full. It does nothing
-// if the task is already waiting or running. takeOver is passed to Run.
+// Resume adds an existing task to the queue, even if the queue is full, because the task
+// is already stored and cannot be rejected any more. It does nothing if the task is
+// already waiting or running. takeOver is passed to Run.
 func (q *Queue) Resume(taskID string, takeOver bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -121,7 +124,8 @@ func (q *Queue) add(t queued) {
 	q.startNext()
 }
 
-// Drop removes a task that ended while it waited. It does not affect a running task.
+// Drop removes a waiting task from the queue, because it has ended: it was cancelled. It
+// does not affect a running task.
 func (q *Queue) Drop(taskID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -33,8 +33,8 @@ func (f footer) checksum() string {
 
 var errNoFooter = errors.New("the last line is not a footer")
 
-// readFooter decodes a footer from a line with its newline. It accepts only the exact
-// bytes that a Writer writes.
+// readFooter decodes a footer from a line that ends with a newline. It accepts only the
+// exact bytes that a Writer writes.
 func readFooter(line []byte) (footer, error) {
 	var f footer
 	text, whole := bytes.CutSuffix(line, []byte("\n"))

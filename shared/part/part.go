@@ -29,7 +29,8 @@ import (
 
 const contentType = "application/x-ndjson"
 
-// Header names the unit whose result a part is, with its task and plan.
+// Header identifies the unit whose result is stored in a part, by the task, its plan and
+// the name of the unit.
 type Header struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`
@@ -74,7 +75,8 @@ func (w *Writer) Row(row any) error {
 	return w.line(row)
 }
 
-// Line writes a row that the caller has encoded. It may be any text without a newline.
+// Line writes a row that the caller has encoded. The row may be any text without a
+// newline.
 func (w *Writer) Line(line []byte) error {
 	if bytes.IndexByte(line, '\n') >= 0 {
 		return fault.New(fault.Internal, "a row of a part has more than one line")
@@ -133,7 +135,8 @@ func (w *Writer) writeFooter(totals any) error {
 // Rows returns the number of rows written so far.
 func (w *Writer) Rows() int64 { return w.rows }
 
-// SHA256 returns the hexadecimal SHA-256 of the whole object. It is final after Commit.
+// SHA256 returns the hexadecimal SHA-256 of the bytes that have left the buffer. After
+// Commit, these are all bytes of the object.
 func (w *Writer) SHA256() string { return hex.EncodeToString(w.digest.Sum(nil)) }
 
 // Abort discards the part.
@@ -151,7 +154,7 @@ type Reader struct {
 	totals json.RawMessage // nil until the footer was read
 }
 
-// Open opens a part and checks that it has this header.
+// Open opens a part and verifies that it has the header want.
 func Open(ctx context.Context, store archive.Store, key string, want Header) (*Reader, error) {
 	object, err := store.Get(ctx, key)
 	if err != nil {
@@ -228,8 +231,9 @@ func (r *Reader) NextLine() ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
-// Damaged returns the error for a row whose content the caller cannot decode. An error of
-// the store is returned unchanged.
+// Damaged returns the error that reports the part as damaged, because the caller could
+// not decode a row. err is the decoder's error. An err with a code other than internal
+// (see fault.CodeOf) is returned unchanged.
 func (r *Reader) Damaged(err error) error { return r.damaged(err) }
 
 func (r *Reader) checkFooter(line []byte) error {
@@ -247,7 +251,8 @@ func (r *Reader) checkFooter(line []byte) error {
 	return nil
 }
 
-// Totals decodes the totals. It fails if it is called before Next has returned false.
+// Totals decodes the totals of the part into totals. It fails if it is called before Next
+// has returned false or NextLine has returned a nil line.
 func (r *Reader) Totals(totals any) error {
 	if r.totals == nil {
 		return fault.New(fault.Internal, "part %s was not read to its end", r.key)
@@ -258,8 +263,8 @@ func (r *Reader) Totals(totals any) error {
 // Close releases the stream of the archive.
 func (r *Reader) Close() { _ = r.object.Body.Close() }
 
-// readLine returns the next line with its newline. The next call reuses its memory. A
-// part that ends without a newline is an error.
+// readLine returns the next line with its newline. The next call reuses the memory of the
+// line. A part that ends without a newline is an error.
 func (r *Reader) readLine() ([]byte, error) {
 	r.line = r.line[:0]
 	for {

@@ -8,22 +8,26 @@ import (
 )
 
 const (
-	// brief is the budget of a step that fails as another step did that has waited as long
-	// as it may: one more minute for each of 200 tasks on a dead node would stop all others.
+	// brief is the budget of a step that fails with the same message as a step that has just
+	// spent its whole budget in vain. Otherwise 200 tasks on a dead node would each wait a
+	// minute, and delay all other tasks.
 	brief = 5 * time.Second
-	// remembered is how long a failure that did not pass is remembered.
+	// remembered is how long Outages remembers a failure for which a step has waited in
+	// vain.
 	remembered = 2 * time.Minute
 )
 
-// Outages remembers the failures for which steps have waited in vain, by their messages,
-// which name the node. It is safe for concurrent use.
+// Outages remembers the failures for which steps have waited in vain: they spent their
+// whole budget, and the failure did not pass. Two failures are the same if their messages
+// are equal; a message names the node. The zero Outages is ready for use. It is safe for
+// concurrent use.
 type Outages struct {
 	mu   sync.Mutex
 	last map[string]time.Time
 }
 
-// limit returns the budget for a step that failed with err. A nil Outages remembers
-// nothing.
+// limit returns the budget for a step that failed with err: at most brief if Outages
+// remembers this failure, otherwise budget. A nil Outages remembers nothing.
 func (o *Outages) limit(err error, budget time.Duration) time.Duration {
 	if o == nil {
 		return budget
@@ -36,7 +40,7 @@ func (o *Outages) limit(err error, budget time.Duration) time.Duration {
 	return budget
 }
 
-// lasts records that a step has waited in vain.
+// lasts records that a step has waited in vain for the failure err to pass.
 func (o *Outages) lasts(err error) {
 	if o == nil {
 		return
@@ -54,7 +58,8 @@ func (o *Outages) lasts(err error) {
 	o.last[fault.PublicMessage(err)] = time.Now()
 }
 
-// over records that a step has succeeded that failed with err before.
+// over records that a step which had failed with err has succeeded, so the failure is
+// over. err may be nil.
 func (o *Outages) over(err error) {
 	if o == nil || err == nil {
 		return

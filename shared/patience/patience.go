@@ -18,7 +18,8 @@ import (
 	"ace/shared/retry"
 )
 
-// Waits double from firstWait to maxWait.
+// The first wait between two tries takes firstWait. Each further wait is twice as long,
+// up to maxWait.
 const (
 	firstWait = 500 * time.Millisecond
 	maxWait   = 5 * time.Second
@@ -31,9 +32,10 @@ type Budget struct {
 	// run at the same time, and steps that follow each other, each have all of it.
 	For time.Duration
 	Log *slog.Logger // required if For is not 0
-	// Outages, if set, shortens the wait for what other tasks have waited for in vain.
+	// Outages, if set, shortens the wait for a failure for which another task has just
+	// waited in vain.
 	Outages *Outages
-	// Waiting, if set, is called before each wait with the reason.
+	// Waiting, if set, is called before each wait, with the error of the step.
 	Waiting func(reason error)
 }
 
@@ -45,9 +47,10 @@ func (b Budget) Do(ctx context.Context, what string, fn func() error) error {
 	return b.DoWithProgress(ctx, what, func() int64 { return 0 }, fn)
 }
 
-// DoWithProgress is like Do for a step of many parts. progress returns how far the tries
-// have come together. A failure that occurs further than the failures before it is
-// another fault, for which all of the budget is available again.
+// DoWithProgress is like Do for a step of many parts. progress returns a number that
+// grows with every part that any try has done. If the number is greater at a failure than
+// at the failures before, this failure counts as another fault, for which the whole
+// budget is available again.
 func (b Budget) DoWithProgress(ctx context.Context, what string, progress func() int64, fn func() error) error {
 	waits := retry.Backoff{First: firstWait, Max: maxWait}
 	var first time.Time
@@ -88,8 +91,9 @@ func (b Budget) wait(ctx context.Context, what string, reason error, wait time.D
 	return retry.Sleep(ctx, wait)
 }
 
-// Exhausted marks an error of a step that has waited as long as it may. No Budget retries
-// a step that fails with it.
+// Exhausted marks err as the error of a step that has already waited as long as it may. A
+// Budget never retries a step that fails with a marked error, so an outer step does not
+// wait again for the same fault.
 func Exhausted(err error) error {
 	if err == nil || IsExhausted(err) {
 		return err
@@ -97,7 +101,7 @@ func Exhausted(err error) error {
 	return &exhausted{err}
 }
 
-// IsExhausted reports whether an error is marked.
+// IsExhausted reports whether Exhausted has marked an error.
 func IsExhausted(err error) bool {
 	var marked *exhausted
 	return errors.As(err, &marked)
@@ -107,8 +111,8 @@ type exhausted struct{ error }
 
 func (e *exhausted) Unwrap() error { return e.error }
 
-// Reach records how far something has come, for DoWithProgress. It is safe for concurrent
-// use.
+// Reach computes the progress of a step for DoWithProgress, from the stages that it
+// reaches and the parts that it does. It is safe for concurrent use.
 type Reach struct {
 	mu    sync.Mutex
 	stage int

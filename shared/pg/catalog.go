@@ -22,9 +22,9 @@ const catalogPath = "pg_catalog, pg_temp"
 // error with the reason. Which index serves as the key depends on all nodes, so package
 // tableschema decides that.
 //
-// Describe also digests one constant of each kind of type that the row digest treats in
-// its own way, with the seeds. If the results of two nodes differ, the nodes must be
-// compared by the portable digest.
+// Describe also computes the digest of a row of constants, with the seeds. The row has
+// one constant of each kind of type for which the row digest uses another expression. If
+// the results of two nodes differ, the nodes must be compared by the portable digest.
 func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -102,8 +102,10 @@ func (c *catalogReader) relation(ctx context.Context) error {
 	return nil
 }
 
-// denied returns the error of a role that may not read the description of the table.
-// hidden reports that row security policies would hide rows from it.
+// denied returns the error of a role that may not read the table. The error names the
+// missing privileges. usable reports that the role may use the table's schema, readable
+// that it may read at least one column, and hidden that row security policies would hide
+// rows from it.
 func (c *catalogReader) denied(usable, readable, hidden bool) error {
 	missing := table.Grants{Role: c.d.Role, Table: table.Name(c.schema, c.name)}
 	if !usable {
@@ -178,8 +180,8 @@ func (c *catalogReader) details(ctx context.Context) error {
 	return nil
 }
 
-// setFiles records the table's files. It returns an error if another table has taken the
-// name since Describe began.
+// setFiles records the table's files. It returns an error if the name belongs to another
+// table than when Describe began.
 func (c *catalogReader) setFiles(files table.Files) error {
 	if files.OID != c.oid {
 		return fault.New(fault.Unavailable, "node %q: table %s was replaced while the catalog was read: start it again", c.d.Node, table.Name(c.schema, c.name))
@@ -208,8 +210,8 @@ func (c *catalogReader) addPartition(v [][]byte) error {
 	return err
 }
 
-// explain returns the query that appends the plan of a statement to plan, as JSON.
-// options are additional options of EXPLAIN.
+// explain returns the query for the plan of the statement sql. The plan is appended to
+// plan, as JSON. options are additional options of EXPLAIN.
 func explain(sql string, plan *[]byte, options ...string) query {
 	return query{sql: "EXPLAIN (" + strings.Join(append(options, "FORMAT JSON"), ", ") + ") " + sql, row: func(v [][]byte) error {
 		*plan = append(*plan, v[0]...)

@@ -32,8 +32,8 @@ SELECT c.oid, c.relkind,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2`
 
-// typesSQL returns every type that the columns use: directly, as array elements or as the
-// base of a domain.
+// typesSQL returns every type that a column uses: the type of the column itself, the type
+// of the elements of an array, and the base type of a domain.
 const typesSQL = `
 WITH RECURSIVE used(oid) AS (
     SELECT atttypid FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
@@ -50,8 +50,9 @@ SELECT t.oid, n.nspname, t.typname, quote_ident(n.nspname) || '.' || quote_ident
 FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
 
 // columnsSQL returns the query for the columns with the provider, locale and actual
-// version of their collations. For the default collation, these are the database's.
-// Catalog columns that only some versions have are read through to_jsonb.
+// version of their collations. For a column with the default collation, these are the
+// database's. Some columns of the catalogs are missing in older server versions. They are
+// read through to_jsonb, which returns NULL for them.
 func columnsSQL(version int) string {
 	databaseVersion := "pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {
@@ -84,10 +85,11 @@ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
-// indexesSQL returns the unique indexes and exclusion constraints of the table.
-// attnotnull is true even for a NOT NULL constraint that is not validated
-// (PostgreSQL 18), and a partition's constraint can be unvalidated although the parent's
-// is validated. So the query also returns the statement that validates such a constraint
+// indexesSQL returns the unique indexes and exclusion constraints of the table. A key
+// must not have a column that contains NULL, but attnotnull does not prove that. It is
+// true even for a NOT NULL constraint that is not validated (PostgreSQL 18), and the
+// constraint of a partition may not be validated although that of the parent is. So for a
+// column with such a constraint, the query also returns the statement that validates it
 // (unproven).
 const indexesSQL = `
 WITH rels(oid) AS (
@@ -131,9 +133,9 @@ ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 
 // indexOrdersSQL returns the query for the collations on which the table's indexes
 // depend: those of the index columns, and those within a column's type, such as a range
-// or a composite type. jsonb and collatable types of extensions also depend on the
-// database's default. An index of a partition is listed only if it is not attached to an
-// index of its parent.
+// or a composite type. An index on jsonb, or on a collatable type of an extension, also
+// depends on the database's default collation. An index of a partition is listed only if
+// it is not attached to an index of the partitioned table.
 func indexOrdersSQL(version int) string {
 	databaseVersion := "pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {
@@ -185,8 +187,9 @@ LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[u.pl
 ORDER BY i.indisprimary DESC, ic.relname, u.place, co.oid`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
-// partitionsSQL returns the relations that hold the rows, and whether the role can read
-// each of them directly by page ranges.
+// partitionsSQL returns the relations that hold the rows: the table itself, or its
+// partitions. For each of them, it also returns whether it can be read by page ranges:
+// the role may read it directly, and it is a heap.
 const partitionsSQL = `
 SELECT n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid), 0),
        coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint,

@@ -17,9 +17,10 @@ import (
 	"ace/shared/cluster"
 )
 
-// connString returns a target as a libpq keyword/value string, without its password. It
-// has only the parameters that pgconn implements; see applyOptions for the others. It
-// names every file, so that pgconn does not use those in the directory that $HOME names.
+// connString returns a target as a libpq keyword/value string, without its password. The
+// string has only the parameters that pgconn implements; applyOptions applies the others.
+// The string sets sslcert, sslkey and sslrootcert even if they are empty, because pgconn
+// would otherwise use the files in the home directory.
 func connString(t cluster.Target) string {
 	settings := map[string]string{"sslcert": "", "sslkey": "", "sslrootcert": "", "sslmode": "prefer"}
 	maps.Copy(settings, t.Options)
@@ -53,8 +54,10 @@ func poolKey(t cluster.Target) string {
 // connectLimit returns the time limit for opening a connection to a target.
 func connectLimit(t cluster.Target) time.Duration { return cmp.Or(t.ConnectTimeout(), connectTimeout) }
 
-// appliedHere returns the parameters that applyOptions applies, because pgconn does not
-// know them or applies them in another way.
+// appliedHere returns the parameters that connString omits. applyOptions applies most of
+// them, because pgconn does not know them or applies them in another way. The password is
+// set by the caller of applyOptions, and a cluster definition cannot have service or
+// servicefile.
 func appliedHere() []string {
 	return []string{
 		"application_name", "connect_timeout", "fallback_application_name", "hostaddr", "password", "service", "servicefile",
@@ -62,7 +65,8 @@ func appliedHere() []string {
 	}
 }
 
-// applyOptions applies the parameters that connString omits.
+// applyOptions applies the parameters that connString omits. The caller sets the
+// password.
 func applyOptions(config *pgx.ConnConfig, t cluster.Target) {
 	config.ConnectTimeout = connectLimit(t)
 	maps.DeleteFunc(config.RuntimeParams, func(name, _ string) bool { return t.Options[name] == "" })
@@ -83,7 +87,8 @@ func applyOptions(config *pgx.ConnConfig, t cluster.Target) {
 	}
 }
 
-// tlsVersion returns the number of a protocol version of libpq, or 0 for "".
+// tlsVersion returns the number of a protocol version that libpq names, such as TLSv1.2.
+// It returns 0 for an empty name.
 func tlsVersion(name string) uint16 {
 	return map[string]uint16{
 		"TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11, "TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13,

@@ -4,19 +4,21 @@
 // the node.
 //
 // Every statement runs in a short transaction. If the role may lock the table, the
-// transaction does so before it takes its snapshot. It pins the settings that decide how
-// values are written as text (settings.go). Nothing depends on the settings of the role,
-// the database or a pooler's session. Transactions are READ ONLY and end with ROLLBACK,
-// except those of a repair (repair.go); that of FlushLog is READ ONLY but ends with
-// COMMIT.
+// transaction locks it before it takes its snapshot, because a snapshot that is older
+// than a rewrite of the table would show an empty table. Every transaction pins the
+// settings that decide how values are written as text (settings.go), so nothing depends
+// on the settings of the role, the database or a pooler's session. Transactions are READ
+// ONLY and end with ROLLBACK. There are two exceptions: the transactions of a repair
+// (repair.go), and the transaction of FlushLog, which is READ ONLY but ends with COMMIT.
 //
 // Identifiers are quoted with pgx.Identifier and values are parameters. The only SQL that
 // is not written here is the user's table_filter, which the server's own parser checks
 // first (filter.go).
 //
-// Nothing waits for ever for a server that has fallen silent: link.go bounds the waits of
-// every connection, and heartbeat.go lets the server of a repair end the transaction of a
-// client that has fallen silent.
+// Every wait is bounded. link.go bounds the time for which the client waits for a server
+// that sends nothing. A server rolls a transaction back if it receives nothing from the
+// client for too long. In a repair this limit is short, so heartbeat.go sends messages
+// while the client waits for other nodes or for the archive.
 //
 // # States of a transaction
 //
@@ -33,6 +35,7 @@
 //	+---------------------- ROLLBACK ----------------+
 //
 // Close leads from every state to closed and returns the connection to the pool. If the
-// session cannot be reset, it is closed instead. In the state begun, at most one stream
-// of results is open. The next call must wait until it is closed.
+// session cannot be reset, Close closes the connection instead. In the state begun, at
+// most one stream of results is open. The caller must close the stream before the next
+// call.
 package pg

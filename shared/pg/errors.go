@@ -98,9 +98,10 @@ func (n *Node) silenceFault(doing string, silent *silentError) error {
 		n.name, n.address, silent.waited.Round(time.Millisecond), doing, limit)
 }
 
-// cancelFault adds to the error of a cancelled statement why it was cancelled. elapsed is
-// the time since the statement was sent. The server's message may be in any language, so
-// the time decides unless the message is in English.
+// cancelFault adds a hint to the error of a cancelled statement: why it was cancelled.
+// elapsed is the time since the statement was sent. The server's message may be in any
+// language, so cancelFault finds most reasons in it only if it is in English, but it
+// recognizes ACE's own timeout by elapsed.
 func (n *Node) cancelFault(elapsed time.Duration, err error) error {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) || pgErr.Code != statementCancelled {
@@ -121,8 +122,8 @@ func (n *Node) cancelFault(elapsed time.Duration, err error) error {
 	return fault.Wrap(err, fault.CodeOf(err), "%s. Hint: %s", fault.PublicMessage(err), hint)
 }
 
-// lockFault adds a hint with the table's name to an error if its reason is a lock that
-// was not granted in time.
+// lockFault adds a hint with the table's name to an error if its reason is that a lock
+// was not granted within lock_timeout.
 func (n *Node) lockFault(relation string, err error) error {
 	if relation == "" || sqlState(err) != lockNotAvailable {
 		return err
@@ -176,11 +177,11 @@ const notSupported = "0A000"
 // because of a publication's row filter or list of columns.
 const invalidReference = "42P10"
 
-// describe returns the server's message with its position and hint. It omits DETAIL
-// if that may quote rows.
+// describe returns the server's message with its position and hint. It omits DETAIL,
+// except in two errors whose DETAIL quotes no rows.
 func describe(e *pgconn.PgError) string {
 	text := fmt.Sprintf("%s (SQLSTATE %s)", shorten(e.Message), e.Code)
-	// These details quote no values: the first names the encodings, the second the reason.
+	// The DETAIL of notSupported names the encodings, that of invalidReference the reason.
 	if e.Code == notSupported && strings.Contains(e.Message, "client_encoding") || e.Code == invalidReference && e.Detail != "" {
 		text += ". " + e.Detail
 	}

@@ -14,7 +14,7 @@ import (
 
 // Facts reads the catalog facts of a table. While they are unchanged, the ages of its
 // rows (by xmin) are evidence of what has changed. If the role may not read the facts,
-// that is not an error: Unproven has the reason.
+// Facts returns no error, but the reason in Unproven.
 func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -59,11 +59,12 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 // factsSQL returns the facts, the reason why the ages of rows are no evidence (Unproven),
 // and the number of rows written.
 //
-// A fact that is null is unknown, and then ages are no evidence. The xmin of a catalog
-// row also shows changes that were reverted later. The time of the last statistics reset
-// shows whether the server has recovered from a crash of one of its processes. Such a
-// recovery may lose transactions that were committed asynchronously, and the start time
-// of the server does not show it because the postmaster keeps running.
+// A fact that is null is unknown, and then ages are no evidence. The facts include the
+// xmin of catalog rows, because it also shows changes that were reverted later. They
+// include the time of the last statistics reset, because it shows whether the server has
+// recovered from a crash of one of its processes. Such a recovery may lose transactions
+// that were committed asynchronously, and the start time of the server does not show it
+// because the postmaster keeps running.
 const factsSQL = `
 WITH RECURSIVE root AS (
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2),

@@ -7,9 +7,9 @@ import (
 	"ace/shared/table"
 )
 
-// filesSQL returns the OID of a table and a digest of its files. It uses only functions
-// that read the current catalogs, whatever the snapshot is, and that need no privilege on
-// the table.
+// filesSQL returns the OID of a table, and a digest of the filenodes of the table and its
+// partitions. It uses only functions that read the current catalogs, whatever the
+// snapshot is, and that need no privilege on the table.
 const filesSQL = `
 WITH root AS (SELECT pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid AS oid)
 SELECT (SELECT oid FROM root),

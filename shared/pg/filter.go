@@ -47,7 +47,7 @@ func (t *Tx) explainFilter(ctx context.Context, filter, before, after string) (i
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && fault.CodeOf(err) == fault.Invalid && pgErr.Code != statementCancelled {
 		shown := *pgErr
-		shown.Position = 0 // of a statement that the user does not know
+		shown.Position = 0 // a position in the statement, which the user does not know
 		shown.Message = strings.ReplaceAll(shown.Message, after, "")
 		text := strings.TrimSuffix(describe(&shown), ".")
 

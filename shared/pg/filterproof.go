@@ -12,8 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// filterPlans has the planner settings with which a plan shows the whole filter in one
-// place: as the filter of a sequential scan.
+// filterPlans has the planner settings with which the server plans a sequential scan. Its
+// plan shows the whole filter in one place.
 var filterPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_indexscan", "off"}, {"enable_indexonlyscan", "off"}, {"enable_bitmapscan", "off"}, {"enable_tidscan", "off"}, {"enable_seqscan", "on"},
 }
@@ -127,11 +127,13 @@ var provenOperators = []string{"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~
 // and operators.
 var words = []string{"AND", "OR", "NOT", "IS", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM", "ANY", "ALL", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "COALESCE", "NULLIF", "GREATEST", "LEAST"} //nolint:gochecknoglobals // a constant list
 
-// castTypes are the types to which a value may be cast, and constTypes those that a
-// constant may have. A cast of text to a date is not allowed, because the text may be
-// 'now'.
 const (
-	castTypes  = `smallint|integer|bigint|numeric|real|double precision|boolean|text|character varying|character|bpchar|uuid|bytea`
+	// castTypes are the types to which a value may be cast. Dates and times are not among
+	// them, because the text that is cast may be 'now', whose value changes.
+	castTypes = `smallint|integer|bigint|numeric|real|double precision|boolean|text|character varying|character|bpchar|uuid|bytea`
+	// constTypes are the types that a constant may have. They include dates and times,
+	// because the plan shows a constant such as 'now' as the date or time that it had when
+	// the server planned the statement.
 	constTypes = castTypes + `|date|interval|timestamp with(?:out)? time zone|time with(?:out)? time zone|"char"|name|oid|inet|cidr|json|jsonb`
 )
 

@@ -57,8 +57,8 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 // fingerprintSQL returns the query that sorts and aggregates at most limit rows of a
 // range. rows has the FROM and WHERE clauses that select the rows. If keys is set, the
 // result includes the keys. The result of a range is one row, so the limit bounds the
-// memory of server and client. concat writes a value as the output function of its type
-// does; a cast to text may differ.
+// memory of server and client. The query writes keys by concat, which calls the output
+// function of the type, because a cast to text may write another text.
 func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string {
 	head, inner := "", ""
 	if keys {

@@ -11,9 +11,11 @@ import (
 	"ace/shared/table"
 )
 
-// foreignKeysSQL returns the foreign keys of the table and those that refer to it. A
-// foreign key of a partitioned table is listed once, and also for a partition of it.
-// Those of single partitions, temporal ones and those that are not enforced are left out.
+// foreignKeysSQL returns the foreign keys of the table and those that refer to it. If the
+// table is a partition, it also returns those of the partitioned tables to which it
+// belongs. A foreign key that partitions inherit is returned once. The query leaves out
+// temporal foreign keys, those that are not enforced, and those that belong or refer to a
+// single partition of the table.
 const foreignKeysSQL = `
 WITH rels(oid) AS (
     SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_ancestors($1::oid)),
@@ -64,7 +66,8 @@ JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 ORDER BY 1, 2`
 
-// links returns the queries for what a repair without triggers may leave inconsistent.
+// links returns the queries for what a repair without triggers may leave inconsistent:
+// foreign keys and sequences.
 func (w *writing) links(about func(sql string, row func(v [][]byte) error) query) []query {
 	return []query{
 		about(foreignKeysSQL, func(v [][]byte) error {
@@ -94,13 +97,16 @@ func (w *writing) links(about func(sql string, row func(v [][]byte) error) query
 	}
 }
 
-// Orphans counts the rows that violate a foreign key of the table t because of changes.
-// columns are the indexes of the foreign key's columns in t.Names, and rows their values.
+// Orphans counts the rows that violate the foreign key f of the table into because of
+// changes. columns are the indexes of the foreign key's columns in into.Names. Each
+// element of rows has the values of these columns in one changed row.
 //
-// If the foreign key is not incoming, rows are values of written rows, and Orphans counts
-// the rows for which the referenced table has no row. If it is incoming, rows are values
-// that written rows no longer have, and Orphans counts the rows of the other table that
-// refer to them. gone means that the values still exist, but are about to disappear.
+// If the foreign key is not incoming, rows has the new values of changed rows, and
+// Orphans counts those for which the referenced table has no row. If it is incoming, rows
+// has the old values of changed rows, and Orphans counts the rows of the other table that
+// refer to such values although no row of this table has them. gone means that the
+// changes are not written yet. Then the old values count as missing although the table
+// still has them.
 func (t *Tx) Orphans(ctx context.Context, into table.Target, f table.ForeignKey, columns []int, rows []table.Row, gone bool) (int64, error) {
 	values := writtenParams(into, columns)
 	of := func(alias string, names []string) []string {

@@ -19,8 +19,8 @@ import (
 //	CROSS JOIN LATERAL
 //	     (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
 //
-// params.go writes the subquery r, the list. OFFSET 0 prevents the planner from moving
-// casts into the inner query.
+// The subquery r is called the list; params.go writes it. OFFSET 0 prevents the planner
+// from moving the casts of the list into the inner query.
 //
 // Every function, operator, type, collation and relation is qualified with its schema,
 // because the search_path of a statement may begin with a schema of the table's owner.
@@ -89,8 +89,8 @@ func sameKey(s table.Source, right []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// addFilter adds the selected buckets and the user's filter to a condition. The line
-// breaks end a comment at the end of the filter.
+// addFilter adds the selected buckets and the user's filter to a condition. The filter
+// may end with a comment (--), so a line break follows it.
 func addFilter(s table.Source, condition string) string {
 	var terms []string
 	if condition != "" {

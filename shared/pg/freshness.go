@@ -16,8 +16,9 @@ const horizon = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::
 // needs one round trip and neither sends nor digests rows.
 //
 // Within a transaction, age() always counts back from the same transaction id, even if
-// other transactions begin meanwhile. The statement also returns the age of the
-// snapshot's xmax. From that, the 64-bit id for every age is computed.
+// other transactions begin meanwhile. The statement also returns the snapshot's xmax,
+// which has 64 bits, and its age. The sum of both, minus the age of a row, is the 64-bit
+// id of the transaction that wrote the row.
 func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(ranges))
 	seen := make([]bool, len(ranges))

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// beatsPerIdle is the number of heartbeats in the time that the server waits for the
-// client.
+// beatsPerIdle is the number of heartbeats in the time (Tx.idle) for which the server
+// waits for the client.
 const beatsPerIdle = 3
 
-// startHeartbeat starts a goroutine that sends something to the server from time to time,
-// so that the server does not consider the transaction abandoned while the client waits
-// for another node or for the archive. The caller must call the returned function before
-// it closes the connection. The function returns when the goroutine has ended.
+// startHeartbeat starts a goroutine that regularly sends a message to the server, so that
+// the server does not end the transaction while the client waits for another node or for
+// the archive. The caller must call the returned function before it closes the
+// connection. That function waits until the goroutine has ended.
 func (t *Tx) startHeartbeat() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
@@ -35,9 +35,10 @@ func (t *Tx) startHeartbeat() (stop func()) {
 	}
 }
 
-// beat sends a Sync message, which does nothing, in whatever state the transaction is. If
-// a stream is open, the answer follows the results of the stream. Otherwise the answer is
-// read here; without it the connection is lost.
+// beat sends a Sync message, which has no effect, in whatever state the transaction is.
+// If a stream is open, the stream reads the response after its own results. Otherwise
+// beat reads the response. If it fails, the connection is lost, and t.lost has the
+// reason.
 func (t *Tx) beat(ctx context.Context) {
 	t.use.Lock()
 	defer t.use.Unlock()

@@ -24,29 +24,35 @@ func (n *Node) Expecting(server table.Identity) *Node {
 // Address returns host, port and database as the cluster definition has them.
 func (n *Node) Address() string { return n.address }
 
-// Columns that identify the server. The file path of pg_class contains the OID of the
-// database, and costs less than a lookup. Reading pg_control costs more than all the
-// others.
 const (
+	// identityColumns are the columns that identify the server, except those of pg_control.
+	// The file path of pg_class contains the OID of the database (base/5/1259), so no lookup
+	// in pg_database is needed.
 	identityColumns = `, pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_is_in_recovery(), ` +
 		`pg_catalog.pg_relation_filepath('pg_catalog.pg_class'::pg_catalog.regclass), pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port()`
+	// controlColumns are the columns that identify the server by pg_control. Reading that
+	// file takes longer than reading all other columns. So withIdentity adds these columns
+	// only if the task expects a system identifier, and only until it is known for the
+	// connection.
 	controlColumns = `, (pg_catalog.pg_control_system()).system_identifier, CASE WHEN pg_catalog.pg_is_in_recovery() ` +
 		`THEN (pg_catalog.pg_control_checkpoint()).timeline_id ELSE ` + currentTimeline + ` END`
 	// currentTimeline is the timeline on which a primary writes: the first eight digits of
-	// the name of its log file. pg_control has it only after the first checkpoint that
-	// follows a promotion.
+	// the name of its log file. pg_control shows a new timeline only after the first
+	// checkpoint that follows the promotion.
 	currentTimeline = `(pg_catalog.concat('x', pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)))::pg_catalog.bit(32)::pg_catalog.int4`
 )
 
-// mayReadControl is the condition that the role may read the columns of pg_control.
+// mayReadControl is the SQL condition that the role may call the functions of
+// controlColumns.
 const mayReadControl = `pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')`
 
 // knownServer is the key under which a connection's custom data has the identity of its
 // server.
 const knownServer = "ace.server"
 
-// withIdentity adds the columns of the identity to a query that returns one row. The
-// identity is checked when the row is read.
+// withIdentity adds the columns of the identity to a query that returns one row. When the
+// row is read, the identity is compared with the server that the connection had before,
+// and with the server that the task expects.
 func (t *Tx) withIdentity(q query) query {
 	q.sql += identityColumns
 	marks := t.conn.Conn().PgConn().CustomData()
@@ -84,8 +90,9 @@ func (t *Tx) controlQuery() query {
 	}}
 }
 
-// restarted returns the error for a connection that leads to another server than before.
-// With a pooler, it may be the same server after a restart.
+// restarted returns the error for a connection that leads to another server process than
+// before. It may be the same server after a restart, to which a pooler has connected
+// again.
 func (n *Node) restarted() error {
 	return fault.New(fault.Unavailable, "node %q (%s) was restarted, or another server answers there", n.name, n.address)
 }
@@ -121,9 +128,9 @@ func (n *Node) verify(found table.Identity) error {
 }
 
 // checkServer returns the error to report for a transaction that could not begin because
-// of err. It asks the server for its identity, and returns a Conflict if it is not the
-// expected server. Otherwise it returns err. The query is sent in one message, so a
-// transaction pooler cannot route it to another session.
+// of err. It reads the identity of the server, and returns a Conflict if this is not the
+// expected server. Otherwise it returns err. The statements are sent in one message, so a
+// transaction pooler sends all of them to the same session.
 func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if t.node.expected == nil || ctx.Err() != nil || fault.CodeOf(err) == fault.Conflict || t.conn.Conn().IsClosed() {
 		return err

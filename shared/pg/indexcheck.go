@@ -10,8 +10,8 @@ import (
 	"ace/shared/table"
 )
 
-// pagesAtOnce is the maximum number of pages that one statement of a scan reads (8 GB).
-// It keeps a statement within the statement timeout.
+// pagesAtOnce is the maximum number of pages that one statement of a scan reads (8 GB),
+// so that the statement ends within the statement timeout.
 const pagesAtOnce = 1 << 20
 
 // damagedIndex returns the error for a key index that does not lead to the rows of the
@@ -27,7 +27,8 @@ func (n *Node) damagedIndex(s table.Source, what string) error {
 }
 
 // placeOf returns the index of the key to which a result row of byKey belongs. value is
-// the first column of the row, and count the number of keys that were looked up.
+// the first column of the row, and count the number of keys that were looked up. If the
+// index led to a row with another key, placeOf returns an error.
 func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	if string(value) == "0" {
 		return 0, n.damagedIndex(s, "it leads to a row that has another key")
@@ -35,11 +36,12 @@ func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	return place(value, count)
 }
 
-// CheckAbsent returns an error if the table has a row with one of the keys. The caller
-// must have looked these keys up by the index, which led to no row. Unless keys is empty,
-// CheckAbsent scans the table without the index, and once more if the first scan finds a
-// row that the index does not lead to. The planner settings of these scans do not stay in
-// the transaction.
+// CheckAbsent returns an error if the table has a row with one of the keys although the
+// key's index does not lead to it. The caller must have looked these keys up by the
+// index, which led to no row. CheckAbsent scans the table without the index. If that scan
+// finds a row to which the index still does not lead, it scans the table once more. If
+// keys is empty, or if the source uses no index, CheckAbsent does nothing. The planner
+// settings of the scans end with them.
 func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
 	if s.Unindexed {
 		return nil
@@ -145,8 +147,8 @@ func rowPlace(s table.Source) string {
 
 // CheckIndex checks that the index of the key leads to exactly the rows of the table. If
 // the source has a filter, it also checks that the filter selects the same rows with
-// indexes as without. The ranges must cover all keys. The transaction must read indexes
-// and table in one snapshot.
+// indexes as without. The ranges must cover all keys. All statements of the transaction
+// must read one snapshot, because CheckIndex would take a concurrent change for damage.
 func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error {
 	s.Within = table.Buckets{}
 	filtered := s
@@ -194,8 +196,8 @@ func (t *Tx) checkFiltered(ctx context.Context, s table.Source, ranges []table.R
 }
 
 // indexSum counts the rows of the ranges by the index, and combines the hashes of their
-// physical positions by XOR. If the index leads to a row whose key is outside the range,
-// the index is damaged, and the row is not counted.
+// physical positions by XOR. A damaged index may lead to a row whose key is outside the
+// range. Such a row is not counted, so that the counts of index and table differ.
 func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range) (sum table.Sum, err error) {
 	queries := settings(rangePlans)
 	for _, b := range byShape(ranges) {
@@ -212,7 +214,8 @@ func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range)
 }
 
 // scanSum counts the rows that the filter selects, and combines a number of each row by
-// XOR. number is the SQL expression for that number, a bigint. scanSum uses no index.
+// XOR. number is the SQL expression for that number, which is a bigint. scanSum uses no
+// index.
 func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum table.Sum, err error) {
 	pages, err := t.mostPages(ctx, s)
 	if err != nil {

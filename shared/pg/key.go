@@ -32,8 +32,8 @@ type indexColumn struct {
 	Equal    string `json:"equal"`
 }
 
-// readIndex returns an index of the table with the reasons why it cannot serve as the
-// key.
+// readIndex reads an index from a result row of indexesSQL, with the reasons why the
+// index cannot serve as the key.
 func readIndex(v [][]byte) (table.Index, error) {
 	index := table.Index{Name: string(v[0]), Primary: isTrue(v[1]), Identity: isTrue(v[2])}
 	row := indexRow{

@@ -39,9 +39,9 @@ type lookup struct {
 	options table.CallOption
 }
 
-// lookUp looks up keys in one round trip, and calls l.row for each row found. If the node
-// cannot read some of the keys, lookUp checks that they have no row there and looks up
-// the others.
+// lookUp looks up keys in one round trip, and calls l.row for each row found. If some
+// keys have a text that is invalid on this node (misfits.go), lookUp checks that no row
+// of the table has such a key, and looks up the other keys.
 func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l lookup) error {
 	last := l.options & table.EndTransaction
 	plain := plainKeys(s, keys)
@@ -74,10 +74,10 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 	return t.locate(ctx, s, err)
 }
 
-// withSavepoint returns the queries or, if wanted is set, puts them after the savepoint
-// keysMark. Then the transaction can continue if the node cannot read one of the keys.
-// options are those of the call. If they end the transaction, the savepoint is not
-// released.
+// withSavepoint returns the queries. If wanted is set, they follow the savepoint
+// keysMark, so that the transaction can continue if the node cannot read one of the keys.
+// options are those of the call. If they end the transaction, no query releases the
+// savepoint.
 func withSavepoint(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries
@@ -122,8 +122,8 @@ func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, faile
 	return fit, places, misfits, nil
 }
 
-// Digests returns the digest of each key's row, or nil if there is no row. It needs one
-// round trip.
+// Digests returns for each key the digest of its row, or nil if no row has the key. It
+// needs one round trip.
 func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error) {
 	digests := make([]*int64, len(keys))
 	row := func(i int, v [][]byte) error {
@@ -137,8 +137,8 @@ func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key, opti
 	return digests, t.lookUp(ctx, s, keys, lookup{"re-reading differing keys", s.Digest + " AS x", row, table.Combine(options)})
 }
 
-// Spellings returns each key as its row stores it, which may be another key variant, or
-// nil if there is no row. It needs one round trip.
+// Spellings returns for each key the spelling that its row has, which may be another key
+// variant, or nil if no row has the key. It needs one round trip.
 func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]table.Key, error) {
 	spelt := make([]table.Key, len(keys))
 	row := func(i int, v [][]byte) error {
@@ -178,8 +178,8 @@ func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock st
 	return r, r.open(keys, false, withSavepoint([]query{try}, true, 0)...)
 }
 
-// rowStream reads rows by key. Only one row is in memory, with the few small rows that
-// share its allocation. The stream is not used after its context ends, so it may have the
+// rowStream reads rows by key. It holds one row in memory, and small rows that share an
+// allocation with it. The stream is not used after its context ends, so it may have the
 // context as a field.
 type rowStream struct {
 	tx     *Tx
@@ -257,7 +257,7 @@ func (r *rowStream) place(value []byte) (int, error) {
 
 // retry handles the error of a statement that failed before its first row. If the reason
 // is that the node cannot read some of the keys, retry sends the statement again for the
-// others.
+// other keys. Otherwise it returns the error.
 func (r *rowStream) retry(failed error) error {
 	if plainKeys(r.source, r.keys) {
 		return failed
@@ -279,8 +279,9 @@ func (r *rowStream) Close() error { return r.stream.close() }
 const (
 	// rowsPerAllocation is the number of rows that share an allocation.
 	rowsPerAllocation = 64
-	// smallRow is the maximum size in bytes of the text of a row that shares an
-	// allocation. A large text must not stay in memory because of its neighbours.
+	// smallRow is the maximum size in bytes of the text of a row that shares an allocation.
+	// A shared allocation, with the texts of all its rows, stays in memory as long as one of
+	// its rows is in use, so a row with a large text must not share one.
 	smallRow = 1 << 10
 )
 

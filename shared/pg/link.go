@@ -28,16 +28,18 @@ func (e *silentError) Error() string {
 	return fmt.Sprintf("no answer after %s", e.waited.Round(time.Millisecond))
 }
 
-// errLinkDead is the error of a connection that was given up.
+// errLinkDead is the error of a read or write on a connection that has already exceeded a
+// limit.
 var errLinkDead = errors.New("the connection was given up")
 
-// writeChunk is the number of bytes after which a write counts as progress.
+// writeChunk is the maximum number of bytes that Write sends at once. Each chunk that was
+// sent counts as progress.
 const writeChunk = 64 << 10
 
 // link is a connection to a server. Reads and writes fail once the client has waited for
-// the server as long as its limits allow. Only the server ends a statement that exceeds
-// statement_timeout. So if its process hangs, or packets are lost, nothing would end the
-// wait of the client.
+// the server as long as its limits allow. Without these limits, only the server would end
+// a statement (by statement_timeout), so the client would wait forever if the server's
+// process hangs or packets are lost.
 //
 // Only the time during which the client waits counts. A client that reads slowly does not
 // exceed a limit.
@@ -55,7 +57,8 @@ type link struct {
 	dead    bool          // no further byte is read or written
 }
 
-// allow begins a statement with these limits.
+// allow sets the limits of the next statement. The time that the client waited for
+// earlier statements no longer counts.
 func (l *link) allow(to limits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +86,8 @@ func (l *link) Read(b []byte) (int, error) {
 	}
 }
 
-// Write sends bytes to the server, in chunks, so that a slow link makes progress.
+// Write sends bytes to the server in chunks. So a large write over a slow link is not
+// taken for silence.
 func (l *link) Write(b []byte) (written int, err error) {
 	if err := l.begin(); err != nil {
 		return 0, err
@@ -113,7 +117,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// begin begins a wait.
+// begin records that a read or write begins to wait for the server.
 func (l *link) begin() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,7 +131,7 @@ func (l *link) begin() error {
 	return nil
 }
 
-// finish ends a wait.
+// finish records that a read or write has ended its wait for the server.
 func (l *link) finish() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,7 +150,8 @@ func (l *link) progress(bytes int) {
 	}
 }
 
-// deadline returns when the wait exceeds a limit. The caller must hold the mutex.
+// deadline returns the time at which the wait exceeds a limit. The caller must hold the
+// mutex.
 func (l *link) deadline() time.Time {
 	progress := l.since
 	if l.last.After(progress) {
@@ -159,7 +164,7 @@ func (l *link) deadline() time.Time {
 	return total
 }
 
-// arm sets the deadline of the next read or write.
+// arm sets the deadline of the next read or write by calling set.
 func (l *link) arm(set func(time.Time) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,7 +188,7 @@ func (l *link) expired(err error) error {
 	case l.dead:
 		return errLinkDead
 	case !l.end.IsZero() && !now.Before(l.end):
-		l.dead = true // the driver waited for the response to a cancel request, in vain
+		l.dead = true // no response to a cancel request before the deadline of the driver
 		return err
 	case now.Before(l.deadline()):
 		return nil
@@ -192,9 +197,10 @@ func (l *link) expired(err error) error {
 	return &silentError{waited: l.waited + now.Sub(l.since), limits: l.limits}
 }
 
-// SetDeadline sets the deadline of the driver. The driver uses it when a context has
-// ended, and when it closes a connection after an error, with 15 seconds. A link is
-// closed sooner.
+// SetDeadline sets the deadline of the driver; zero means none. The driver sets a
+// deadline when a context has ended, and when it closes a connection after an error, for
+// which it allows 15 seconds. SetDeadline limits the deadline to cancelGrace from now, so
+// that the connection is closed sooner.
 func (l *link) SetDeadline(at time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -210,7 +216,7 @@ func (l *link) SetDeadline(at time.Time) error {
 	return l.Conn.SetDeadline(effective)
 }
 
-// idle sets the limits for what the pool sends between transactions.
+// idle sets the limits for what the pool sends between transactions, such as a ping.
 func (l *link) idle() { l.allow(limits{silence: connectTimeout, total: connectTimeout}) }
 
 // sessionOpened records that the server has accepted the session.
@@ -221,8 +227,10 @@ func (l *link) sessionOpened() {
 	l.open = true
 }
 
-// mayCancel returns whether the session of the link is open, and an error if no cancel
-// request should be sent for it, because the server did not respond to one.
+// mayCancel reports whether the server has accepted the session of the link. Then the
+// driver opens further connections only for cancel requests. The error is set if the
+// server did not respond to a cancel request for this session: no other one should be
+// sent then.
 func (l *link) mayCancel() (open bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -239,7 +247,8 @@ type dialer struct {
 	link *link
 }
 
-// keepAlive makes the kernel notice within a minute that an idle peer is gone.
+// keepAlive returns the settings with which the kernel notices within a minute that the
+// peer of an idle connection is gone.
 func keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 }
@@ -267,8 +276,8 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	return opened, nil
 }
 
-// dialToCancel opens a connection for a cancel request, which ends after cancelGrace.
-// If refused is not nil, it is returned instead.
+// dialToCancel opens a connection for a cancel request. The connection ends after
+// cancelGrace. If refused is not nil, dialToCancel opens none and returns refused.
 func dialToCancel(ctx context.Context, refused error, network, address string) (net.Conn, error) {
 	if refused != nil {
 		return nil, refused
@@ -289,7 +298,8 @@ type cancelConn struct {
 	end time.Time
 }
 
-// SetDeadline sets a deadline, but none after the end of the connection.
+// SetDeadline sets the deadline of the driver, or the end of the connection if that is
+// earlier.
 func (c *cancelConn) SetDeadline(at time.Time) error {
 	if at.IsZero() || at.After(c.end) {
 		at = c.end

@@ -12,15 +12,18 @@ import (
 // loginTimeout is the time limit of Login.
 const loginTimeout = 5 * time.Second
 
-// A setting may switch to another role after the login, but any function can switch back.
-// So loginSQL returns whether either of the two roles is a superuser.
+// loginSQL returns the server's version, the role that logged in, whether it is a
+// superuser, and whether it may read pg_control. A setting (role) may switch to another
+// role after the login, but any function can switch back. So the role counts as a
+// superuser if either of the two roles is one.
 const loginSQL = `
 SELECT current_setting('server_version_num'), current_setting('server_version'), session_user,
        EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND rolname IN (session_user, current_user)),
        ` + mayReadControl
 
 // Login connects to the node and returns its server and role. It reads no user table. Its
-// errors are those that a task would report. No answer within 5 seconds is an error too.
+// errors are those that a task would report. It is also an error if the node does not
+// answer within 5 seconds.
 func (n *Node) Login(ctx context.Context) (table.Login, error) {
 	bounded, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()

@@ -14,9 +14,10 @@ import (
 
 // A text that one node returns may be invalid on another node: its encoding lacks a
 // character, an enum lacks a label, a domain's check refuses the value, or a regclass
-// names a table that does not exist. Such a text is called a misfit, and a node cannot
-// read a key with a misfit. A statement with a misfit fails before it has read or written
-// a row. The functions of this file then find out which texts are misfits.
+// names a table that does not exist. Such a text is called a misfit. In this package,
+// "the node cannot read the key" means that a text of the key is a misfit. A statement
+// with a misfit as a parameter fails before it has read or written a row. The functions
+// of this file then find out which of its texts are misfits.
 
 // The names of savepoints. keysMark precedes a statement with keys, writeMark a statement
 // that writes or converts values, and probeMark the statements that find misfits and
@@ -38,9 +39,9 @@ func (t *Tx) rollbackTo(ctx context.Context, savepoint string) error {
 // statement fails, each of its texts is tested alone.
 const textsPerProbe = 100
 
-// isMisfit reports whether a SQLSTATE may mean that a text is invalid for its type: data
-// exceptions, checks of domains, and the errors of reg* types and of a domain's
-// functions.
+// isMisfit reports whether a SQLSTATE may mean that a text is invalid for its type. These
+// are data exceptions, violations of a domain's checks, the errors of reg* types, and
+// those that a domain's function raises.
 func isMisfit(sqlstate string) bool {
 	switch sqlstate {
 	case "23514", "23502", "0A000", "P0001":
@@ -58,8 +59,9 @@ type misfit struct {
 	err    error
 }
 
-// misfits returns the first misfit of each row that has one, by the index of the row. p
-// has the columns of the rows. The transaction continues with the same snapshot.
+// misfits returns the first misfit of each row that has one. The result maps the index of
+// the row to the misfit. p has the columns of the rows. The transaction continues with
+// the same snapshot.
 func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]misfit, error) {
 	if err := t.run(ctx, "reading keys and values", query{sql: "SAVEPOINT " + probeMark}); err != nil {
 		return nil, err
@@ -84,9 +86,9 @@ func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]m
 	return found, t.run(ctx, "reading keys and values", query{sql: "RELEASE SAVEPOINT " + probeMark})
 }
 
-// misfit explains why a statement with these values failed. It returns a
-// table.ViolationError that names the first value that is invalid for its column, or the
-// statement's own error if every value is valid.
+// misfit returns the reason why a statement with these values failed: a
+// table.ViolationError that names the first value that is invalid for its column's type,
+// or the statement's own error if every value is valid.
 func (t *Tx) misfit(ctx context.Context, doing string, failed error, values written) error {
 	found, err := t.misfits(ctx, values.params, values.rows)
 	if err != nil || len(found) == 0 {
@@ -150,8 +152,8 @@ func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string
 // maxPipelined is the maximum number of statements in a pipeline.
 const maxPipelined = 500
 
-// tryAll lets the node convert groups of texts to values. The result has an element for
-// each group: an error if the group fails, else nil.
+// tryAll makes the node convert groups of texts to values. The result has an element for
+// each group: an error if a text of the group cannot be converted, else nil.
 func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, error) {
 	failed := make([]error, 0, len(groups))
 	for some := range slices.Chunk(groups, maxPipelined) {
@@ -185,8 +187,8 @@ func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, 
 	return failed, nil
 }
 
-// failPipeline closes a pipeline because of an error, after which the transaction cannot
-// continue. It returns the error as a fault.
+// failPipeline closes a pipeline after an error and returns the error as a fault. The
+// transaction cannot continue.
 func (t *Tx) failPipeline(ctx context.Context, pipeline *pgconn.Pipeline, err error) error {
 	_ = pipeline.Close()
 	t.state = stateFailed

@@ -18,11 +18,14 @@ import (
 )
 
 const (
+	// connectTimeout bounds the lookup of a host, the fetching of a password and, unless the
+	// cluster definition has connect_timeout, the opening of a connection.
 	connectTimeout = 10 * time.Second
 	// idleTime is the time after which an unused connection is closed.
 	idleTime = 30 * time.Second
-	// cancelGrace is the time that the server has to respond to a cancel request or to the
-	// end of a transaction. Then the connection is closed.
+	// cancelGrace bounds the wait for the response to a cancel request, to a ping, or to the
+	// statement that ends a transaction. If there is no response in that time, the
+	// connection is closed.
 	cancelGrace = 2 * time.Second
 	// defaultMargin is the default of Options.AnswerMargin.
 	defaultMargin = 30 * time.Second
@@ -30,24 +33,26 @@ const (
 
 // Options are the options of Pools.
 type Options struct {
-	// MaxConns limits the connections to one node. A caller must not need more at the
-	// same time.
+	// MaxConns limits the connections to one node. A caller must not need more at the same
+	// time, because it would wait forever for a connection that it has itself.
 	MaxConns int
 	// StatementTimeout is the time after which the server cancels a statement.
 	StatementTimeout time.Duration
 	// AnswerMargin is added to StatementTimeout. The sum bounds the client's wait for one
 	// statement. 0 means 30 seconds.
 	AnswerMargin time.Duration
-	// RepairAnswerTimeout bounds how long a transaction that may hold row locks waits for a
-	// server that sends nothing, and how long its server waits for the client. 0 means as
-	// long as other transactions do.
+	// RepairAnswerTimeout bounds two waits of a transaction that may hold row locks: the
+	// wait of the client for a server that sends nothing, and the wait of the server for the
+	// client. 0 means the sum of StatementTimeout and AnswerMargin.
 	RepairAnswerTimeout time.Duration
-	// Passwords returns the passwords that are not in the cluster definitions.
+	// Passwords returns the passwords that are not in the cluster definitions. nil means
+	// that a target whose password must be fetched (see Passwords) is an error.
 	Passwords Passwords
 }
 
-// Passwords returns the password of a target that does not define one. It is called for
-// every new connection, so that a changed password takes effect at once.
+// Passwords returns the password of a target whose cluster definition has
+// db_password_secret or rds_iam instead of a password. It is called for every new
+// connection, so that a changed password takes effect at once.
 type Passwords interface {
 	Password(ctx context.Context, target cluster.Target) (cluster.Secret, error)
 }
@@ -66,11 +71,13 @@ func NewPools(options Options) *Pools {
 	return &Pools{options: options, pools: map[string]*pgxpool.Pool{}}
 }
 
-// Close closes all connections. It waits for those in use.
+// Close closes all connections. It waits until the connections in use are released.
 func (p *Pools) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var wait sync.WaitGroup // the waits for silent servers must not add up
+	// Close the pools in parallel, so that the waits for nodes that do not answer do not
+	// add up.
+	var wait sync.WaitGroup
 	for _, pool := range p.pools {
 		wait.Go(pool.Close)
 	}
@@ -136,7 +143,9 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 }
 
 // beforeConnect returns the function that completes the configuration of a connection
-// before it is opened. It sets the link, and the password unless the target defines one.
+// before it is opened. The function sets how the link is opened (link.go) and how long
+// the lookup of the host may take. It also fetches the password, if the cluster
+// definition does not contain it.
 func (p *Pools) beforeConnect(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, config *pgx.ConnConfig) error {
 		config.DialFunc = new(dialer).dial
@@ -167,8 +176,9 @@ type Node struct {
 	pool    *pgxpool.Pool
 	timeout time.Duration // after which the server cancels a statement
 	answer  time.Duration // after which the client abandons a statement
-	wait    limits        // of the transactions that read
-	// whileLocked bounds the silence in a transaction that may hold row locks
+	wait    limits        // how long the client waits in a transaction that reads
+	// whileLocked is the time for which the server may send nothing in a transaction that
+	// may hold row locks.
 	whileLocked time.Duration
 
 	connectLimit time.Duration // for opening a connection
@@ -178,9 +188,9 @@ type Node struct {
 	expected *table.Identity
 }
 
-// WhileLocked returns a copy of the node for reads during which another node may hold row
-// locks: the client stops waiting
-// for a server that sends nothing for RepairAnswerTimeout.
+// WhileLocked returns a copy of the node for reads during which a repair may hold row
+// locks on another node. To release these locks soon, the client waits no longer than
+// RepairAnswerTimeout for a server that sends nothing.
 func (n *Node) WhileLocked() *Node {
 	hurried := *n
 	hurried.wait.silence = min(n.whileLocked, n.answer)
@@ -190,12 +200,14 @@ func (n *Node) WhileLocked() *Node {
 // Name returns the node's name in the cluster definition.
 func (n *Node) Name() string { return n.name }
 
-// ranUserSQL is the key that marks a session in which a table_filter ran.
+// ranUserSQL is the key in a connection's custom data that marks a session in which a
+// table_filter ran.
 const ranUserSQL = "ace.user_sql"
 
 // acquire returns a connection for a transaction. A session in which a table_filter ran
-// is closed instead of serving a transaction without a filter: DISCARD ALL does not
-// remove the state of an extension.
+// is never used for a transaction without a filter: the filter may have changed the state
+// of an extension, which DISCARD ALL does not reset. acquire closes such a session and
+// tries another one.
 func (n *Node) acquire(ctx context.Context, access table.Access) (*pgxpool.Conn, error) {
 	for {
 		conn, err := n.take(ctx)

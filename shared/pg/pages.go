@@ -13,10 +13,11 @@ import (
 
 // rangeExpr returns an expression for the number of the key range to which a row belongs:
 // width_bucket over the boundaries. The boundaries are parameters, and first is the
-// number of the first one ($1). A subquery builds their array once per statement; a cast
-// of an array parameter would be evaluated for every row. A key that is not a plain
-// scalar is compared as a row, whose columns must have the types of the boundaries.
-// Without boundaries the array is NULL, and all rows belong to range 0.
+// number of the first parameter (1 for $1). A subquery builds the array of boundaries
+// once per statement; a cast of an array parameter would be evaluated for every row. A
+// key that is not a plain scalar is compared as a row, whose columns must have the types
+// of the boundaries. Without boundaries the array is NULL, and all rows belong to range
+// 0.
 func rangeExpr(s table.Source, first int) string {
 	p := orderParams(s, "b")
 	names := p.names()
@@ -29,14 +30,15 @@ func rangeExpr(s table.Source, first int) string {
 		p.list(first))
 }
 
-// PageSums reads page ranges once, in physical order. For every page range and every
-// group that has rows in it, PageSums calls each(place, group, sum): place is the index
-// of the page range, group the number of the group, and sum the sum of these rows.
+// PageSums reads page ranges once, in physical order. It calls each(place, group, sum)
+// for every page range and every group of rows in it. place is the index of the page
+// range, group the number of the group, and sum has the count and the digest of these
+// rows.
 //
-// If by.Coarse is not 0, these groups are the coarse buckets. Sums of the by.Buckets fine
-// buckets are then also passed to each, with table.AllPageRanges as place. Such a sum is
-// over the page ranges that one statement reads. The caller must add up all sums of a
-// bucket.
+// If by.Coarse is not 0, these groups are the by.Coarse coarse buckets. PageSums then
+// also calls each for the by.Buckets fine buckets, with table.AllPageRanges as place.
+// Such a sum is over the page ranges that one statement reads. There may be several
+// statements, so the caller must add up all sums of a fine bucket.
 //
 // For each page range, PageSums returns the xmin of the snapshot in which it was read,
 // or 0 if the range has no rows. It fails if a partition was rewritten since the plan was
@@ -72,9 +74,9 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRa
 
 // Limits of a statement over several page ranges. statementBytes limits its approximate
 // length. statementGroups limits the groups of rows that it holds in the server's memory,
-// some hundred bytes each. statementRanges limits the number of page ranges: at the
-// start, the server allocates memory for each page range, for as many groups as it
-// expects rows.
+// some hundred bytes each. statementRanges limits the number of page ranges, because the
+// server allocates memory for all of them at the start: for each page range, memory for
+// as many groups as it expects rows.
 const (
 	statementBytes  = 256 << 10
 	statementGroups = 256 << 10
@@ -125,17 +127,17 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.Page
 
 // bucketSumSQL returns the query that sums the rows of one page range by bucket. number
 // is the index of the page range, and params the number of parameters before those of the
-// page range. The server needs a hash table for one page range only, which is small. A
-// lookup in it is much cheaper than in one hash table for all page ranges. The outer
-// query (coarseSumsSQL) then adds up sums, not rows.
+// page range. Each page range has its own query, because the hash table of one page range
+// is small, and a lookup in it is much cheaper than in one hash table for all page
+// ranges. The outer query (coarseSumsSQL) then adds up sums, not rows.
 func bucketSumSQL(s table.Source, by table.Grouping, pages table.PageRange, number, params int) string {
 	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
 		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, pages, params))
 }
 
 // coarseSumsSQL returns the query that combines parts, the queries of bucketSumSQL for
-// several page ranges. It returns the sum of each bucket over all of these page ranges,
-// and the sum of each coarse bucket in each page range.
+// several page ranges. The query returns the sum of each fine bucket over all of these
+// page ranges, and the sum of each coarse bucket in each page range.
 func coarseSumsSQL(by table.Grouping, parts []string) string {
 	return fmt.Sprintf(`SELECT s, CASE WHEN s IS NULL THEN g ELSE c END, pg_catalog.sum(n), pg_catalog.bit_xor(x), (SELECT %s)
 		FROM (SELECT s, g, g OPERATOR(pg_catalog.&) %d AS c, n, x FROM (%s) ace_stretches) ace_sums GROUP BY GROUPING SETS ((g), (s, c))`,
@@ -217,8 +219,8 @@ func rowsOf(s table.Source, pages table.PageRange, params int) string {
 	return " FROM " + from(s, s.Partitions[pages.Partition]) + where(addFilter(s, condition))
 }
 
-// from returns a partition for a FROM clause, with an alias by which the source's
-// fragments and the filter refer to it as the table.
+// from returns a partition for a FROM clause. The partition has the table's name as its
+// alias, so that the source's fragments and the filter refer to it as the table.
 func from(s table.Source, partition table.Partition) string {
 	if partition.Relation == s.Relation {
 		return partition.Relation

@@ -9,8 +9,9 @@ import (
 	"ace/shared/table"
 )
 
-// parseBytes is a value of table.Parse besides those of package table. It sends the texts
-// as an array of bytea: the bytes of each text in UTF-8, whatever the server encoding is.
+// parseBytes is a value of table.Parse that only this package uses. With it, a statement
+// sends the texts as an array of bytea: the bytes of each text in UTF-8, whatever the
+// server encoding is.
 const parseBytes table.Parse = "bytes"
 
 // param is one column of a list of tuples. Its values have one type and are sent as one
@@ -52,8 +53,8 @@ func orderParams(s table.Source, prefix string) params {
 // isTextOrder reports whether element i of s.Order is the bytes of a text.
 func isTextOrder(s table.Source, i int) bool { return i < len(s.OrderText) && s.OrderText[i] != "" }
 
-// bounds returns the expressions for the texts that bounds of ranges hold: OrderText
-// where it is set, else Order.
+// bounds returns an expression for each column of a range's bounds: the element of
+// OrderText, or the element of Order if OrderText has none.
 func bounds(s table.Source) []string {
 	refs := make([]string, len(s.Order))
 	for i, ref := range s.Order {
@@ -89,8 +90,8 @@ func (p params) names() []string {
 	return names
 }
 
-// list returns a subquery for the list of tuples, which are numbered from 1 in the column
-// ord. first is the number of the list's first parameter.
+// list returns a subquery for the list of tuples. The column ord of the subquery numbers
+// the tuples from 1. first is the number of the list's first parameter (1 for $1).
 func (p params) list(first int) string {
 	values, rows := make([]string, len(p)), make([]string, len(p))
 	for i, of := range p {
@@ -107,7 +108,7 @@ func (p params) list(first int) string {
 		strings.Join(values, ", "), strings.Join(rows, ", "), strings.Join(p.names(), ", "))
 }
 
-// ofKeys returns the parameters for keys.
+// ofKeys returns the values of the parameters for a list of keys, one per column.
 func (p params) ofKeys(keys []table.Key) [][]byte {
 	args := make([][]byte, len(p))
 	for c := range p {
@@ -120,7 +121,8 @@ func (p params) ofKeys(keys []table.Key) [][]byte {
 	return args
 }
 
-// ofRows returns the parameters for rows; NULL stays NULL.
+// ofRows returns the values of the parameters for a list of rows, one per column. NULL
+// stays NULL.
 func (p params) ofRows(rows []table.Row) [][]byte {
 	args := make([][]byte, len(p))
 	for c := range p {

@@ -12,7 +12,8 @@ import (
 
 // Sample reads the first row of evenly spaced pages of every partition. It returns about
 // count keys in physical order, each with its partition. If the role may not read
-// partitions directly, the parent is sampled and the physical order is not known.
+// partitions directly, Sample reads random rows through the parent. Then the partition is
+// -1 and the physical order is not known.
 func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
@@ -62,9 +63,10 @@ func share(count, part, whole int64) int64 {
 	return max(1, int64(float64(count)*float64(part)/float64(whole)))
 }
 
-// pageProbes selects evenly spaced pages of a partition that has this number of pages:
-// probes of them, or all if there are fewer. from and to are arrays of tid. The selected
-// page number i begins at element i of from and ends before element i of to.
+// pageProbes selects evenly spaced pages of a partition. pages is the number of its
+// pages, and probes the number of pages to select; if there are fewer, all are selected.
+// from and to are arrays of tid. The selected page number i begins at element i of from
+// and ends before element i of to.
 func pageProbes(pages, probes int64) (from, to []byte) {
 	probes = min(probes, pages)
 	if probes == 0 {

@@ -2,8 +2,8 @@ package pg
 
 import "ace/shared/rowdigest"
 
-// probeDigest returns an expression for the digest of constants: one of each kind of type
-// that the row digest treats in its own way.
+// probeDigest returns an expression for the digest of a row of constants: one of each
+// kind of type for which the row digest uses another expression.
 func probeDigest(seeds rowdigest.Seeds) string {
 	exprs := []string{
 		"true", "int2 '-7'", "int4 '123456789'", "oid '4000000000'", "date '2024-02-29'",

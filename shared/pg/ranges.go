@@ -16,7 +16,8 @@ import (
 // statement.
 type shape struct{ lo, hi bool }
 
-// batch has the ranges of one shape and, in origin, their indexes in the caller's list.
+// batch has the ranges of one shape. origin has the index of each of them in the caller's
+// list.
 type batch struct {
 	shape  shape
 	ranges []table.Range
@@ -91,8 +92,8 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 		name, ord, columns.list(1), name, strings.Join(columns.names(), ", "), ord, inner(rows))}
 }
 
-// filter returns the FILTER clause of an aggregate that counts only rows within the
-// range. An index that is damaged may lead to other rows.
+// filter returns the FILTER clause with which an aggregate counts only rows within the
+// range, because an index that is damaged may lead to rows outside the range.
 func (b *batch) filter(s table.Source) string {
 	var bounds [2][]string
 	if b.shape.lo {
@@ -118,8 +119,9 @@ func (b *batch) place(value []byte) (int, error) {
 }
 
 // Sums returns the row count and the combined digest of each range, and the xmin of the
-// snapshot: every transaction with a lower id had ended. If there were several snapshots,
-// it returns the least xmin; without ranges, it returns 0. Sums needs one round trip.
+// snapshot: every transaction with a lower id had ended when the snapshot was taken. If
+// the ranges were read in several snapshots, Sums returns the lowest xmin; without
+// ranges, it returns 0. Sums needs one round trip.
 func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error) {
 	var seenBy int64
 	sums := make([]table.Sum, len(ranges))
@@ -149,8 +151,9 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, opt
 	return sums, seenBy, t.node.checkAnswered(seen)
 }
 
-// checkAnswered returns an error if there is no result for a range, which would otherwise
-// seem to be empty. seen reports for each range whether there is a result.
+// checkAnswered returns an error if there is no result for a range. The caller would
+// otherwise take this range for an empty one. seen reports for each range whether there
+// is a result.
 func (n *Node) checkAnswered(seen []bool) error {
 	if i := slices.Index(seen, false); i >= 0 {
 		return fault.New(fault.Internal, "node %q returned no digest for range %d of %d", n.name, i+1, len(seen))

@@ -20,8 +20,8 @@ func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 	return t.rank(ctx, s, keys, 0)
 }
 
-// rank lets the server sort the keys. Keys that it cannot read come after all others, in
-// the order of their texts.
+// rank lets the server sort the keys. Keys that the server cannot read come after all
+// others, in the order of their texts.
 func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options table.CallOption) ([]int, error) {
 	ranks := make([]int, len(keys))
 	err := t.sort(ctx, s, keys, func(i, rank int) { ranks[i] = rank }, true, options)
@@ -50,8 +50,8 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 	return ranks, err
 }
 
-// rankByText replaces each rank of -1: it sorts these keys by their texts and numbers
-// them upwards from from.
+// rankByText replaces each rank of -1. It sorts the keys with this rank by their texts,
+// and numbers them from the rank from upwards.
 func rankByText(keys []table.Key, ranks []int, from int) {
 	var places []int
 	var texts []table.Key
@@ -89,9 +89,10 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 	return t.call(ctx, "sorting keys", options, withSavepoint([]query{q}, mark, options)...)
 }
 
-// withCollations adds the collations of Order to references to parameter values, as in
-// r.k1 COLLATE pg_catalog."C". Then the values sort as the columns of the table do. A
-// parameter has the database's default collation; a column may have another.
+// withCollations adds the collations of Order to references to parameter values, such as
+// r.k1 COLLATE pg_catalog."C". Otherwise the server would sort the values by the
+// database's default collation, which may differ from the collation of the table's
+// column.
 func withCollations(s table.Source, refs []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {

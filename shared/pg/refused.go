@@ -12,9 +12,9 @@ import (
 
 // A node may store a value that it refuses as input: the constraint of a domain is NOT
 // VALID or calls a function that fails now, or a regproc has the name of an overloaded
-// function, which is ambiguous. So a row may exist although the node cannot read its key.
-// A lookup would report it as missing, which hides a difference and lets a repair delete
-// the row elsewhere.
+// function, which is ambiguous. So a row may exist although the node cannot read its key
+// when a statement looks it up. If the row were then reported as missing, a difference
+// could stay hidden, or a repair could delete the row on other nodes.
 
 // usableKeys is like readableKeys, but for a statement that looks up keys in the table.
 // It fails if the table has a row with one of the keys that the node cannot read.
@@ -27,9 +27,9 @@ func (t *Tx) usableKeys(ctx context.Context, s table.Source, keys []table.Key, f
 }
 
 // checkRefused returns an error if the table has a row with a value that the node refuses
-// as input. misfits has the misfits of keys, by the index of the key. For each key column
-// with misfits whose type can refuse a stored value, checkRefused scans the table once
-// for the texts of these misfits.
+// as input. misfits has the misfits of keys, by the index of the key. If a key column has
+// misfits, and its type can refuse a value that it stores, checkRefused scans the table
+// once for the texts of these misfits.
 func (t *Tx) checkRefused(ctx context.Context, s table.Source, keys []table.Key, misfits map[int]misfit) error {
 	for c, of := range keyParams(s) {
 		refused := map[string]error{}
@@ -64,9 +64,9 @@ func (t *Tx) checkRefused(ctx context.Context, s table.Source, keys []table.Key,
 	return nil
 }
 
-// mayRefuseStoredSQL reports whether a type can refuse the text of a value that it
-// stores. Enums cannot, nor can the types of PostgreSQL, except those of names of objects
-// (reg* types).
+// mayRefuseStoredSQL returns whether a type can refuse the text of a value that it
+// stores. Enums and built-in types cannot, except the reg* types, whose values are names
+// of objects.
 const mayRefuseStoredSQL = `
 WITH RECURSIVE part(type) AS (
     SELECT $1::pg_catalog.text::pg_catalog.regtype::pg_catalog.oid

@@ -46,13 +46,13 @@ const (
 	rolledBack // the transaction can write nothing more
 )
 
-// RepairTx is a transaction that writes. Its connection is closed with it, so no session
-// setting of a repair outlives it. It is not safe for concurrent use and must be closed.
-// Close before Commit undoes all changes.
+// RepairTx is a transaction that writes. Close also closes the connection, so no session
+// setting of a repair outlives the transaction. It is not safe for concurrent use and
+// must be closed. Close before Commit undoes all changes.
 //
-// If its client falls silent, the server rolls the transaction back after the node's
-// RepairAnswerTimeout. So while the client waits for other nodes or the archive, a
-// heartbeat keeps the transaction open.
+// If the client sends nothing for the node's RepairAnswerTimeout, the server rolls the
+// transaction back. So while the client waits for other nodes or the archive, a heartbeat
+// keeps the transaction open.
 type RepairTx struct {
 	tx        *Tx
 	outcome   outcome
@@ -105,11 +105,14 @@ var writingPins = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"},
 }
 
-// durableCommits makes a confirmed commit survive a crash of the server.
+// durableCommits is the query that makes COMMIT wait until the commit is on disk, even if
+// synchronous_commit is off. So a confirmed commit survives a crash of the server.
 const durableCommits = "SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'"
 
 // TryAdvisoryLock acquires the advisory lock of the table until the transaction ends.
-// Only one repair of a table can have it. It returns false if another session has it.
+// Only one transaction can have the lock. TryAdvisoryLock returns false if another
+// session has it. It also applies the settings of a transaction that writes, so the
+// caller must call it before the first write.
 func (r *RepairTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error) {
 	var got bool
 	queries := append(settings(writingPins), query{sql: durableCommits}, query{
@@ -120,8 +123,8 @@ func (r *RepairTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bo
 	return got, r.tx.run(ctx, "acquiring the advisory lock of the repair", queries...)
 }
 
-// DisableTriggers disables triggers and foreign keys for this transaction, except the
-// triggers that are enabled for replicas.
+// DisableTriggers disables triggers and foreign keys for this transaction. Triggers with
+// ENABLE REPLICA or ENABLE ALWAYS still fire.
 func (r *RepairTx) DisableTriggers(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", replicaRole())
 }
@@ -134,7 +137,7 @@ func (r *RepairTx) EnableTriggers(ctx context.Context) error {
 	})
 }
 
-// SetSearchPath sets the search_path for the next statements.
+// SetSearchPath sets the search_path for the next statements of the transaction.
 func (r *RepairTx) SetSearchPath(ctx context.Context, path string) error {
 	return r.tx.SetSearchPath(ctx, path)
 }
@@ -151,12 +154,13 @@ func (r *RepairTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (
 
 const serverMark = "(SELECT system_identifier FROM pg_catalog.pg_control_system()), CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'recovery' ELSE pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END"
 
-// Mark returns the server, its timeline and the id of this transaction.
+// Mark returns the system identifier of the server, its timeline and the id of this
+// transaction.
 func (r *RepairTx) Mark(ctx context.Context) (table.Mark, error) {
 	return r.mark(ctx, ", pg_catalog.pg_current_xact_id()")
 }
 
-// Server returns the server and its timeline; the transaction id is empty.
+// Server is like Mark, but the transaction id is empty.
 func (r *RepairTx) Server(ctx context.Context) (table.Mark, error) { return r.mark(ctx, "") }
 
 func (r *RepairTx) mark(ctx context.Context, xid string) (table.Mark, error) {
@@ -171,8 +175,8 @@ func (r *RepairTx) mark(ctx context.Context, xid string) (table.Mark, error) {
 }
 
 // Status returns how the transaction with this id ended on this server: "committed",
-// "aborted" or "in progress", or "" if the server no longer knows. An id that the server
-// has not reached yet was lost in a crash and is "aborted".
+// "aborted" or "in progress", or "" if the server no longer knows. If the server has not
+// assigned the id yet, the transaction was lost in a crash, and Status returns "aborted".
 func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
 	var status string
 	err := r.tx.run(ctx, "asking how a transaction ended", query{
@@ -183,7 +187,8 @@ func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
 	return status, err
 }
 
-// columnsNowSQL returns those properties of the current columns that matter for writing.
+// columnsNowSQL returns the name, the declared type and the generated state of each
+// current column.
 const columnsNowSQL = `
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -191,8 +196,8 @@ WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`
 
 // Columns returns the table's current columns: name, declared type, and whether they are
-// generated. If the transaction has read rows of the table, its lock prevents changes of
-// the columns until it ends.
+// generated. If the transaction has read rows of the table before, it has a lock that
+// prevents changes of the columns until it ends.
 func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Column, error) {
 	var columns []table.Column
 	path := func(path string) query {
@@ -240,8 +245,8 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	return nil
 }
 
-// asViolation returns a table.ViolationError for an error that is caused by one row, and
-// other errors as they are.
+// asViolation returns a table.ViolationError if a value or a constraint is the reason for
+// err. Other errors are returned unchanged.
 func asViolation(err error) error {
 	var known *fault.Error
 	pgErr := serverError(err)
@@ -266,8 +271,8 @@ type written struct {
 }
 
 // write sends a statement that returns a row for each row it wrote, and fails unless it
-// wrote want rows. guarded puts a savepoint around the statement: if the node refuses a
-// row, the statement is undone and the transaction continues.
+// wrote want rows. If guarded is set, the statement follows a savepoint: if the node
+// refuses a row, only the statement is undone and the transaction continues.
 func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool, values written) error {
 	guarded = guarded || r.guarded
 	wrote := 0
@@ -291,9 +296,10 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 	return err
 }
 
-// refuse returns the error of a statement that failed. It names the value that is not
-// valid for its column's type on the node, if there is one. Without a savepoint the
-// transaction is rolled back, and the values are tested in another transaction.
+// refuse returns the error of a statement that failed. The error names the value that is
+// not valid for its column's type on the node, if there is one. guarded reports that the
+// statement followed a savepoint. If it did not, refuse rolls the transaction back and
+// tests the values in another one.
 func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guarded bool, values written) error {
 	if guarded {
 		if err := r.tx.rollbackTo(ctx, writeMark); err != nil {
@@ -308,7 +314,7 @@ func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guard
 	return r.tx.misfit(ctx, doing, failed, values)
 }
 
-// end rolls the transaction back.
+// end rolls the transaction back. Afterwards it cannot be committed.
 func (r *RepairTx) end(ctx context.Context) error {
 	r.outcome = rolledBack
 	return r.tx.rollback(ctx, "rolling back")
@@ -365,7 +371,7 @@ func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, ro
 	}, len(rows), true, written{values, pick(t.Names, columns), rows})
 }
 
-// Convert returns each value as the node would store it, see Tx.Convert.
+// Convert is like Tx.Convert.
 func (r *RepairTx) Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error) {
 	converted, err := r.tx.Convert(ctx, to, rows)
 	return converted, err
@@ -400,8 +406,8 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 }
 
 // inBase returns ref, a reference to column i of the constraint d. A value of a domain is
-// cast to its base type, for which the constraint's operator is defined: a user can
-// define an operator that matches the domain better.
+// cast to its base type, for which the constraint's operator is defined. Without the
+// cast, the server could choose an operator that a user defined for the domain.
 func inBase(ref string, d table.Deferrable, i int) string {
 	if i >= len(d.Base) || d.Base[i] == "" {
 		return ref
@@ -410,8 +416,8 @@ func inBase(ref string, d table.Deferrable, i int) string {
 }
 
 // isPooled reports whether a pooler is between the client and the server and may share
-// the session. Then the server process has another id than the one that was reported when
-// the connection was opened.
+// the session. With a pooler, the id of the server process differs from the id that was
+// reported when the connection was opened.
 func (r *RepairTx) isPooled(ctx context.Context) (bool, error) {
 	var pid string
 	err := r.tx.run(ctx, "looking for a pooler", query{sql: "SELECT pg_catalog.pg_backend_pid()", row: func(v [][]byte) error {

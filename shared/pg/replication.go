@@ -10,9 +10,9 @@ import (
 )
 
 // subscriptionsSQL returns the query for the subscriptions to the table, to a partitioned
-// table of which it is a partition, or to its partitions. Columns of pg_subscription that
-// an older server lacks are selected in an inner query: there the name refers to the
-// column of older.
+// table of which it is a partition, or to its partitions. An older server lacks some
+// columns of pg_subscription. They are selected in an inner query, so that the server
+// uses the column of older with the same name if pg_subscription does not have it.
 func subscriptionsSQL(version int) string {
 	errors := "0"
 	if version >= 150000 {
@@ -64,10 +64,10 @@ func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.
 
 const doingSubscriptions = "looking for subscriptions"
 
-// logEnd is an expression for the end of the write-ahead log. Transactions that commit
-// asynchronously may have written records that are not on disk yet. Subscribers reach
-// this position after the next commit, or when the server logs its running transactions,
-// every 15 seconds.
+// logEnd is an expression for the end of the write-ahead log. The last records before it,
+// such as those of asynchronous commits, may not be on disk yet, and subscribers receive
+// only records that are on disk. They reach this position after the next commit, or when
+// the server logs its running transactions, every 15 seconds.
 const logEnd = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END"
 
 const doingPosition = "reading the position of the log"
@@ -88,8 +88,9 @@ func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 }
 
 // FlushLog flushes the node's log to disk by committing an empty logical message, which
-// PostgreSQL's own subscriptions ignore. Subscribers receive only what is on disk, and
-// would wait if no other transaction commits. A standby has nothing to flush.
+// PostgreSQL's own subscriptions ignore. Subscribers receive only what is on disk.
+// Without FlushLog, they would wait until another transaction commits. A standby has
+// nothing to flush.
 func (n *Node) FlushLog(ctx context.Context) error {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -101,16 +102,17 @@ func (n *Node) FlushLog(ctx context.Context) error {
 		query{sql: "SELECT pg_catalog.pg_logical_emit_message(true, 'ace', ''::pg_catalog.text) WHERE NOT pg_catalog.pg_is_in_recovery()"})
 }
 
-// writtenSince is an expression that reports whether a snapshot does not see the
-// transaction that wrote a row. A row stores only the lower 32 bits of the transaction
-// id. The upper bits are chosen so that the id is not in the future.
+// writtenSince is an expression that is true if a snapshot does not see the transaction
+// that wrote a row. The row's xmin has only the lower 32 bits of the id of that
+// transaction. The expression adds the upper bits with which the id is the greatest one
+// that is not in the future.
 const writtenSince = `(SELECT NOT pg_catalog.pg_visible_in_snapshot(
 		(%[1]s.xid OPERATOR(pg_catalog.-) ((%[1]s.xid OPERATOR(pg_catalog.-) %[2]s.xmin::pg_catalog.text::bigint) OPERATOR(pg_catalog.&) 4294967295))::pg_catalog.text::pg_catalog.xid8,
 		$%[3]d::pg_catalog.pg_snapshot)
 	FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS xid) %[1]s)`
 
-// WrittenSince reports for each key whether its row was written after a snapshot of this
-// node was taken. For a key without a row, it reports true.
+// WrittenSince reports for each key whether its row was written by a transaction that an
+// earlier snapshot of this node does not see. For a key without a row, it reports true.
 func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error) {
 	since := make([]bool, len(keys))
 	for i := range since {
@@ -174,8 +176,8 @@ func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 
 // originsSQL returns whether changes can be replicated from this node, whether the role
 // may set a replication origin, whether the server allows any origin, and whether Spock
-// is installed. Any role that may create schemas can create a schema spock, so only the
-// function that belongs to the extension counts.
+// is installed. A function spock.repair_mode counts only if it belongs to the extension,
+// because any role that may create schemas can create a schema with this name.
 const originsSQL = `
 SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
        (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(f, 'EXECUTE'))
@@ -199,8 +201,9 @@ func (o *origins) query() query {
 	}}
 }
 
-// unmarked returns why the changes of a repair cannot have a replication origin. It is
-// empty if they can, or if nothing is replicated from this node.
+// unmarked returns the reason why the changes of a repair cannot have a replication
+// origin. It returns "" if they can, if Spock's repair mode replaces the origin, or if
+// nothing is replicated from this node.
 func (o *origins) unmarked() string {
 	switch {
 	case o.spock || !o.logical:
@@ -213,8 +216,9 @@ func (o *origins) unmarked() string {
 	return ""
 }
 
-// originNames is the maximum number of concurrent repairs with an origin on one node:
-// each session needs an origin of its own.
+// originNames is the number of replication origins that ACE creates on a node. Each
+// repair session needs its own, so it is also the maximum number of concurrent repairs
+// that use one.
 const originNames = 8
 
 // KeepLocal marks the changes of this transaction so that subscribers do not apply them
@@ -242,7 +246,9 @@ func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 	return r.setOrigin(ctx)
 }
 
-// setOrigin sets the first of the repair origins that no other session uses.
+// setOrigin sets the first of the repair origins that no other session uses. It creates
+// the origin if it does not exist. If no origin can be used, reason explains why to the
+// user.
 func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 	for i := range originNames {
 		name := textArgs(fmt.Sprintf("ace_repair_%d", i+1))

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// idleMargin is added to the statement timeout. The sum is the time that an idle
-// transaction may wait for other nodes.
+// idleMargin is added to the statement timeout. The sum is the time for which the server
+// leaves a transaction open while the client waits for other nodes.
 const idleMargin = time.Minute
 
 // lockTimeout is the time limit for a statement to acquire a lock.
@@ -82,7 +82,8 @@ var catalogPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "off"},
 }
 
-// withPlans returns the pinned settings and those of plans, which have precedence.
+// withPlans returns the pinned settings and plans. A setting that is in both has the
+// value of plans.
 func withPlans(plans []setting) []setting {
 	settings := slices.Clone(pinned)
 	for _, plan := range plans {
@@ -103,9 +104,9 @@ var (
 	scanPlans  = []setting{{"enable_seqscan", "on"}, {"enable_indexscan", "off"}, {"work_mem", "64MB"}} //nolint:gochecknoglobals // a constant list
 )
 
-// clientEncoding sets the encoding in which texts are sent. A database with SQL_ASCII
-// stores bytes of unknown encoding. They are sent as they are, because conversion to
-// UTF-8 would fail for some.
+// clientEncoding is an expression that sets the encoding in which texts are sent. A
+// database with SQL_ASCII stores bytes of unknown encoding. They are sent unchanged,
+// because conversion to UTF-8 would fail for some.
 const clientEncoding = "pg_catalog.set_config('client_encoding', " +
 	"CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true), "
 
@@ -133,15 +134,17 @@ func settingsQuery(settings []setting, searchPath string, limits timeouts) query
 // timeouts are the times after which a server ends a statement or a transaction.
 type timeouts struct {
 	statement time.Duration
-	idle      time.Duration // without a statement, and with a client that accepts no data
+	idle      time.Duration // how long the server waits for a statement, or for the client to accept data
 }
 
 // clientCheck is how often a server checks, while a statement runs, that the client has
 // not closed the connection.
 const clientCheck = "10s"
 
-// onLinux sets a parameter that servers on some other platforms reject.
+// onLinux is an expression that sets a parameter only if the server runs on Linux:
+// servers on some other platforms reject the parameter. It formats the name and the
+// value.
 const onLinux = "CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0 THEN pg_catalog.set_config('%s', '%s', true) END, "
 
-// quote returns a qualified identifier, quoted.
+// quote returns a quoted identifier. Several parts are joined by dots: "schema"."name".
 func quote(parts ...string) string { return pgx.Identifier(parts).Sanitize() }

@@ -18,8 +18,9 @@ func (t *Tx) Export(ctx context.Context) (string, error) {
 }
 
 // Import makes the transaction read the snapshot that another transaction exported under
-// that name. It must be the first call. If the other transaction has ended, the error is
-// Unavailable: another snapshot is needed.
+// that name. It must be the first call of the transaction, because any other call would
+// take a snapshot. If the other transaction has ended, the error is Unavailable, and the
+// caller needs another snapshot.
 func (t *Tx) Import(ctx context.Context, name string) error {
 	t.snapshot = name
 	err := t.run(ctx, "importing a shared snapshot")

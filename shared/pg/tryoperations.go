@@ -7,10 +7,11 @@ import (
 	"ace/shared/fault"
 )
 
-// operationsSQL returns the table's relation, the columns by which UPDATE is tried and
-// whether DELETE can be tried. The column is one that the role may read and update. It is
-// empty if there is none, or if the server is in recovery, where EXPLAIN cannot lock the
-// table.
+// operationsSQL returns the table as a FROM clause names it, the column with which UPDATE
+// is tried, and whether DELETE is tried. The column is one that the role may read and
+// update, or empty if there is none. On a server in recovery neither is tried, because
+// EXPLAIN cannot lock the table there. If row-level security is active for the role, the
+// query returns no row.
 const operationsSQL = `
 SELECT CASE WHEN c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhparent = c.oid) THEN 'ONLY ' ELSE '' END
            || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
@@ -47,8 +48,9 @@ func (w *writing) tryOperations(ctx context.Context) error {
 	return err
 }
 
-// try returns the error with which the server refuses a statement, or an empty string if
-// it does not. It executes nothing.
+// try lets the server plan a statement with EXPLAIN, which does not execute it. It
+// returns the error with which the server refuses the statement. An empty string means
+// that the server accepts the statement, or that this is not known.
 func (w *writing) try(ctx context.Context, sql string) (refused string, err error) {
 	var plan []byte
 	err = w.tx.run(ctx, doingWriting, query{sql: "SAVEPOINT " + probeMark}, explain(sql, &plan), query{sql: "RELEASE SAVEPOINT " + probeMark})

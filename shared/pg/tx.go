@@ -53,7 +53,7 @@ type Tx struct {
 	link     *link
 	wait     limits        // how long the client waits for one statement
 	idle     time.Duration // how long the server waits for the client
-	use      sync.Mutex    // must be held to use the connection, the stream and lost
+	use      sync.Mutex    // guards the connection, the stream and lost, which the heartbeat uses too
 	lost     error         // why the connection was lost while no statement ran, or nil
 	state    state
 	mode     string // the statement that begins the transaction
@@ -78,8 +78,8 @@ func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
 func (n *Node) newTx(conn *pgxpool.Conn, mode string, access table.Access) *Tx {
 	return &Tx{
 		node: n, conn: conn, link: linkOf(conn.Conn().PgConn()), wait: n.wait, mode: mode, access: access,
-		// A node that has answered waits for the slowest node, which may need the full
-		// statement timeout.
+		// The transaction is idle until the slowest node has answered, which may need the
+		// full statement timeout.
 		idle: n.timeout + idleMargin,
 	}
 }
@@ -148,7 +148,7 @@ func (t *Tx) closeSession() {
 	_ = t.conn.Conn().Close(ctx)
 }
 
-// Renew ends the transaction but not the use of the connection. The next call begins
+// Renew ends the transaction without releasing the connection. The next call begins
 // another transaction, with a new snapshot.
 func (t *Tx) Renew(ctx context.Context) error {
 	if t.state == stateUnbegun && t.stream == nil {
@@ -260,10 +260,11 @@ func (t *Tx) usable() error {
 	return nil
 }
 
-// beginning returns the statements that precede the first query. If the table is to be
-// locked, that is done before any statement that takes a snapshot: rewriting a table
-// (ALTER TABLE, pg_repack, REPACK) is not MVCC-safe, so a snapshot older than the rewrite
-// would show an empty table. LOCK and SET take no snapshot.
+// beginning returns the statements that precede the first query. LOCK precedes every
+// statement that takes a snapshot: rewriting a table (ALTER TABLE, pg_repack, REPACK) is
+// not MVCC-safe, so a snapshot older than the rewrite would show an empty table. LOCK and
+// SET take no snapshot. An imported snapshot may be older than this LOCK, but the
+// transaction that exported it has locked the table too.
 func (t *Tx) beginning() []query {
 	queries := []query{{sql: t.mode}}
 	if t.snapshot != "" {
@@ -287,7 +288,7 @@ const (
 )
 
 // verb returns the statement that ends the transaction. A transaction that reads is
-// rolled back, which also undoes changes that functions in a table_filter made in it.
+// rolled back, which also undoes what functions in a table_filter changed.
 func (t *Tx) verb() string {
 	if t.commits {
 		return commit
@@ -296,9 +297,9 @@ func (t *Tx) verb() string {
 }
 
 // ending returns the statements that end the transaction. DISCARD ALL removes what a
-// rollback does not undo, such as session locks and prepared statements, before anything
-// else uses the session. It is sent in the same pipeline because a transaction pooler may
-// serve the next pipeline with another session.
+// rollback does not undo, such as session locks and prepared statements, before the
+// session is used again. It is sent in the same pipeline because a transaction pooler may
+// run the next pipeline in another session.
 func (t *Tx) ending(verb string) []string {
 	if t.access.Foreign {
 		return []string{verb, "DISCARD ALL"}
@@ -342,8 +343,8 @@ func (s *stream) send(purpose purpose, queries ...query) {
 	}
 }
 
-// next returns the index of a query of the call and one of its rows, which is valid until
-// the next call of next. nil values mean that there are no more rows.
+// next returns a row of one of the call's queries, and the index of that query. The row
+// is valid until the next call of next. nil values mean that there are no more rows.
 func (s *stream) next() (int, [][]byte, error) {
 	s.tx.use.Lock()
 	defer s.tx.use.Unlock()
@@ -380,7 +381,7 @@ func (s *stream) nextResult() (bool, error) {
 		if err != nil {
 			return false, s.fail(err)
 		}
-		if _, end := result.(*pgconn.PipelineSync); end { // a heartbeat may follow
+		if _, end := result.(*pgconn.PipelineSync); end { // the Sync of a heartbeat may follow
 			continue
 		}
 
@@ -396,9 +397,9 @@ func (s *stream) nextResult() (bool, error) {
 	}
 }
 
-// handle calls the row handler of a statement that is not a query of the call. Results of
-// the statements that begin the transaction are checked before any row of the call is
-// used.
+// handle calls the row handler of a statement that is not a query of the call. If a check
+// of a statement that begins the transaction fails, the transaction fails. These checks
+// precede the first row of the call, so no row of a wrong server is used.
 func (s *stream) handle(row [][]byte) error {
 	if s.current.row == nil {
 		return nil
@@ -413,6 +414,9 @@ func (s *stream) handle(row [][]byte) error {
 	return err
 }
 
+// fail records that a statement has failed, and returns its error as a fault. If the
+// transaction could not begin, the reason may be that the connection leads to another
+// server, so fail checks the server's identity.
 func (s *stream) fail(err error) error {
 	s.tx.state = stateFailed
 	node := s.tx.node

@@ -23,8 +23,8 @@ func plansFor(s table.Source, usual []setting) []setting {
 	return append(append([]setting{}, usual...), noIndexes...)
 }
 
-// lookupPlans returns the planner settings of byKey. Without an index, the table is
-// scanned once, and each row is looked up in the list of keys.
+// lookupPlans returns the planner settings of byKey. If the source uses no index, they
+// make the server scan the table once and look up each row in the list of keys.
 func lookupPlans(s table.Source) []setting {
 	if !s.Unindexed {
 		return rangePlans

@@ -28,25 +28,28 @@ func isOfValue(err error) bool {
 	return strings.HasPrefix(sqlState(err), "22") || isTooLarge(err)
 }
 
-// isTooLarge reports whether a value or row was larger than 1 GB as text.
+// isTooLarge reports whether the reason for an error is a value or row that is larger
+// than 1 GB as text.
 func isTooLarge(err error) bool {
 	var pgErr *pgconn.PgError
 	return asPgError(err, &pgErr) && exceedsMemory(pgErr)
 }
 
-// exceedsMemory reports whether a value or row is larger than the server can handle.
+// exceedsMemory reports whether the reason for an error of the server is a value or row
+// that is too large for the server.
 func exceedsMemory(e *pgconn.PgError) bool {
 	return e.Code == "54000" || e.Code == "XX000" && strings.HasPrefix(e.Message, "invalid memory alloc request size")
 }
 
-// read runs statements that read the table. If a value is the reason for an error, the
-// error names its row and column.
+// read runs statements that read the table. If the reason for an error is a value of the
+// table, the error names the row and the column of the value.
 func (t *Tx) read(ctx context.Context, doing string, s table.Source, options table.CallOption, queries ...query) error {
 	return t.locate(ctx, s, t.call(ctx, doing, options, queries...))
 }
 
-// locate adds row and column to an error whose reason is a value of the table. The
-// transaction cannot be used afterwards.
+// locate adds row and column to an error whose reason is a value of the table. The caller
+// must not use the transaction afterwards, because locate searches with other settings
+// and in another snapshot.
 func (t *Tx) locate(ctx context.Context, s table.Source, failed error) error {
 	if !isOfValue(failed) {
 		return failed
@@ -81,8 +84,9 @@ func withLocation(failed error, s table.Source, column int, key table.Key) error
 	return fault.Wrap(failed, fault.CodeOf(failed), "%s (%s)%s", fault.PublicMessage(failed), place, remedy)
 }
 
-// textSize returns an expression that makes the server write the text of columns as for a
-// client, but returns only the size of the text.
+// textSize returns an expression for which the server writes the text of columns as it
+// does for a client, but returns only the size of the text. So the expression fails for
+// the same values.
 func textSize(refs []string) string {
 	return "pg_catalog.octet_length(pg_catalog.textsend(pg_catalog.concat(" + commaList(refs) + ")))"
 }
@@ -100,7 +104,7 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 
 	source := " FROM " + s.Relation + where(addFilter(s, ""))
 	head := textSize(s.Columns)
-	if isTooLarge(failed) { // another large row would fail only when it is read as text
+	if isTooLarge(failed) { // textSize would also fail for a large row whose digest can be computed
 		head = s.Digest
 	}
 
@@ -110,7 +114,7 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 		return -1, nil, err
 	}
 
-	only := fmt.Sprintf(" OFFSET %d LIMIT 1", rows) // the next row of the same scan in the same snapshot
+	only := fmt.Sprintf(" OFFSET %d LIMIT 1", rows) // the row that failed: the scan is repeated in the same snapshot and order
 	if err := t.try(ctx, doingSearch, query{sql: "SELECT 1" + source + only}); err != nil {
 		return -1, nil, err
 	}
@@ -140,8 +144,9 @@ func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head
 }
 
 // locateNext adds row and column to an error of reading rows by key. keys are the keys
-// that were not read yet, so the row of the first key that has one is the reason. The
-// transaction cannot be used afterwards.
+// whose rows were not read yet. The statement reads rows in the order of the keys, so the
+// row that failed is that of the first key that has one. The caller must not use the
+// transaction afterwards.
 func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, failed error) error {
 	if !isTooLarge(failed) || s.Unindexed {
 		return t.locate(ctx, s, failed)
@@ -170,8 +175,8 @@ func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, f
 	return failed
 }
 
-// keyAsItIs reads a key. A key that cannot be sent in UTF-8 is returned as its bytes in
-// the server's encoding.
+// keyAsItIs reads a key. If the key cannot be converted to UTF-8, keyAsItIs returns its
+// bytes in the server's encoding.
 func (t *Tx) keyAsItIs(ctx context.Context, doing, sql string) (table.Key, error) {
 	var key table.Key
 	q := query{sql: sql, row: func(v [][]byte) error {

@@ -9,8 +9,8 @@ import (
 )
 
 // unsentTimeout is the time after which the kernel ends a connection whose peer does not
-// acknowledge, or does not accept, what was sent. Without it the kernel tries for a
-// quarter of an hour.
+// acknowledge, or does not accept, the bytes that were sent. By default, the kernel
+// repeats them for a quarter of an hour.
 const unsentTimeout = time.Minute
 
 // limitUnsent sets unsentTimeout for a TCP socket.

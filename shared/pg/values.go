@@ -47,14 +47,14 @@ func isViolation(err error) bool {
 	return errors.As(err, &v)
 }
 
-// SetSearchPath sets the search_path for the next statements.
+// SetSearchPath sets the search_path for the next statements of the transaction.
 func (t *Tx) SetSearchPath(ctx context.Context, path string) error {
 	return t.run(ctx, "setting search_path", query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)})
 }
 
-// Convert returns each value as the node would store it in these columns. The text may
-// change, because the values may come from columns of another type. Each row has one
-// value per column. If a type does not accept a value, the error is a
+// Convert returns each value as the node would store it in the columns to. Each row has
+// one value per column. The text of a value may change, because the value may come from a
+// column of another type. If a type does not accept a value, the error is a
 // table.ViolationError with the index of the row, and the transaction continues.
 func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error) {
 	p, names := make(params, len(to)), make([]string, len(to))

@@ -7,8 +7,9 @@ import (
 )
 
 // within returns the SQL condition that a row's key is >= lo and < hi in key order. lo
-// and hi have one SQL column reference per key column, such as r.lo1; nil means no bound.
-// Without bounds the condition is empty. The key's index can evaluate the condition.
+// and hi have one SQL reference per key column, such as r.lo1; nil means no bound. If
+// both are nil, the condition is empty. The server can evaluate the condition by the
+// key's index.
 func within(s table.Source, lo, hi []string) string {
 	if lo == nil && hi == nil {
 		return ""
@@ -32,9 +33,9 @@ func within(s table.Source, lo, hi []string) string {
 // columns a and b and the bound lo, the arms are lo1 < a and a = lo1 AND b >= lo2.
 //
 // A row comparison takes the operators of all its columns from one schema, so each group
-// of columns has its own comparison. Each arm fixes the groups before one group and
-// bounds that group, so an index scan can evaluate it. A bitmap of several index scans
-// serves an OR of such arms.
+// of columns has its own comparison. Each arm bounds one group, and requires that the
+// groups before it are equal to the bound. So an index scan can evaluate an arm, and the
+// server can combine the index scans of all arms in a bitmap.
 func arms(groups []table.OrderGroup, order, lo, hi []string) []string {
 	g, rest := groups[0], groups[1:]
 	n := g.Columns

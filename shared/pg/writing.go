@@ -16,7 +16,7 @@ import (
 const doingWriting = "reading the table's properties for a repair"
 
 // DescribeWriting reads what prevents a repair from writing to the table, and which side
-// effects writing would have. It writes nothing.
+// effects a write would have. It writes nothing.
 func (n *Node) DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -100,7 +100,8 @@ func (w *writing) details(ctx context.Context) error {
 	)...)
 }
 
-// rights returns the queries for what the role may do.
+// rights returns the queries for the privileges of the role. about returns a query with
+// the table's OID as its parameter.
 func (w *writing) rights(about func(sql string, row func(v [][]byte) error) query) []query {
 	return []query{
 		about(rightsSQL, func(v [][]byte) error {
@@ -131,8 +132,9 @@ func readList(raw []byte, into *[]string) error {
 }
 
 // tryReplica finds out whether the role may set session_replication_role, by setting it.
-// The catalog is not sufficient, because managed services have special rules. It must be
-// the transaction's last statement, because the transaction fails if the role may not.
+// The catalog does not show it, because managed services have special rules. It must be
+// the last statement of the transaction, because the transaction fails if the role may
+// not set it.
 func (w *writing) tryReplica(ctx context.Context) error {
 	err := w.tx.run(ctx, doingWriting, replicaRole())
 	if sqlState(err) == insufficientPrivilege {

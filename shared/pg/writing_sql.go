@@ -1,11 +1,14 @@
 package pg
 
 // The readers in writing.go depend on the column order of each query. $1 is the table's
-// OID. Objects of a partition count as objects of the table.
+// OID. Triggers, functions, indexes and deferrable constraints of a partition count as
+// those of the table.
 
-// rightsSQL returns the privileges of the role. The role may have a privilege on the
-// table or on each column. Generated columns do not count, because no role may write
-// them.
+// rightsSQL returns the role, its privileges, the columns that are GENERATED ALWAYS AS
+// IDENTITY, and the extension to which the table belongs. INSERT and UPDATE can be
+// granted for single columns. So for each of the two, the query returns whether the role
+// has it for any column, and the columns for which the role lacks it. Generated columns
+// do not count, because no role can write them.
 const rightsSQL = `
 WITH written AS (
     SELECT attnum, attname FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
@@ -20,8 +23,9 @@ SELECT current_user,
        (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_class'::regclass AND d.objid = $1::oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')`
 
-// closedSQL returns the schemas of the columns' types that the role may not use. A value
-// of a domain is cast to its base type.
+// closedSQL returns each schema that contains the type of a column and on which the role
+// has no USAGE privilege. For a domain, the schema of its base type counts, because a
+// value of a domain is cast to the base type.
 const closedSQL = `
 WITH RECURSIVE used(oid) AS (
     SELECT atttypid FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
@@ -32,9 +36,10 @@ FROM used JOIN pg_type t ON t.oid = used.oid AND t.typtype <> 'd' JOIN pg_namesp
 WHERE NOT has_schema_privilege(n.oid, 'USAGE')
 ORDER BY n.nspname`
 
-// functionsSQL returns the functions that the role may not execute and that it calls when
-// it writes rows: those of CHECK constraints, generated columns and indexes, and the one
-// that names the server in the manifest.
+// functionsSQL returns the functions that a repair calls and that the role has no
+// privilege to execute: those of CHECK constraints, generated columns and indexes, which
+// the server calls for every row that is written, and pg_control_system, which names the
+// server in the manifest.
 const functionsSQL = `
 WITH rels(oid) AS (
     SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),
@@ -52,8 +57,8 @@ WHERE NOT has_function_privilege(p.oid, 'EXECUTE')
        OR p.oid IN (SELECT d.refobjid FROM users u JOIN pg_depend d ON d.classid = u.classid AND d.objid = u.objid AND d.refclassid = 'pg_proc'::regclass))
 ORDER BY 1`
 
-// sequencesSQL returns the sequences that defaults use and the role may not, with the
-// column of each.
+// sequencesSQL returns each column whose default uses a sequence that the role has no
+// privilege to use, with that sequence.
 const sequencesSQL = `
 SELECT a.attname, quote_ident(n.nspname) || '.' || quote_ident(s.relname)
 FROM pg_attrdef ad
@@ -64,8 +69,9 @@ JOIN pg_namespace n ON n.oid = s.relnamespace
 WHERE ad.adrelid = $1::oid AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') END
 ORDER BY 1, 2`
 
-// readOnlySQL returns the setting with which an administrator makes the node read-only
-// for the role. A transaction can still begin as READ WRITE.
+// readOnlySQL returns the setting by which an administrator has made the node read-only
+// for the role, or an empty string. The query is needed because BEGIN READ WRITE succeeds
+// in spite of the setting.
 const readOnlySQL = `
 SELECT CASE
     WHEN current_setting('default_transaction_read_only') = 'on' THEN 'default_transaction_read_only is on for role ' || quote_ident(current_user)
@@ -74,8 +80,8 @@ SELECT CASE
       THEN 'spock.readonly is ' || current_setting('spock.readonly', true)
     ELSE '' END`
 
-// triggersSQL returns the triggers that users created. A trigger that partitions inherit
-// is returned once.
+// triggersSQL returns the triggers that users created, except those that are disabled. A
+// trigger that partitions inherit is returned once.
 const triggersSQL = `
 SELECT DISTINCT t.tgname, t.tgenabled = 'A', t.tgenabled = 'R'
 FROM pg_trigger t
@@ -112,8 +118,10 @@ WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM rels) AND c.conparenti
 ORDER BY c.conname`
 
 // deferrableSQL returns the unique and exclusion constraints that are DEFERRABLE, with
-// the operators by which two rows are equal and the base types of domains. A constraint
-// of a single partition does not apply to rows of other partitions.
+// the operators by which two rows are equal and the base types of domains. The second
+// column is true if a query over the table cannot check the constraint: it is an
+// exclusion constraint, or it belongs to a single partition, so it does not apply to the
+// rows of other partitions.
 const deferrableSQL = `
 SELECT co.conname, co.contype = 'x' OR co.conrelid <> $1::oid,
        (SELECT json_agg(quote_ident(a.attname) ORDER BY k)
@@ -140,8 +148,8 @@ WHERE (co.conrelid = $1::oid OR co.conparentid = 0 AND co.conrelid IN (SELECT re
   AND co.condeferrable AND co.contype IN ('p', 'u', 'x')
 ORDER BY co.conname`
 
-// uniqueSQL returns the columns that a unique or exclusion index uses, also in an
-// expression or a predicate.
+// uniqueSQL returns the columns that a unique or exclusion index uses: as a column of the
+// index, in an expression or in a predicate.
 const uniqueSQL = `
 SELECT DISTINCT a.attname
 FROM pg_index i

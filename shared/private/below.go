@@ -9,11 +9,11 @@ import (
 	"ace/shared/fault"
 )
 
-// Below opens a file for reading whose absolute path a client chose, if it is below a
-// directory. The path cannot leave the directory, through links neither, even if files
-// are replaced meanwhile. The file must be a regular file with one name, must belong to
-// the service's user or to root, and must not be world-writable. Below does not wait for
-// a pipe and does not open a device.
+// Below opens a file for reading. path is an absolute path that a client chose, and the
+// file must be below the directory dir. No symbolic link in the path can lead out of dir,
+// even if files are replaced at the same time. The file must be a regular file with one
+// name (hard link), must belong to the service's user or to root, and must not be
+// world-writable. Below does not wait for a pipe and does not open a device.
 func Below(dir, path string) (*os.File, error) {
 	name, err := filepath.Rel(dir, path)
 	if err != nil || !filepath.IsLocal(name) || name == "." {
@@ -26,8 +26,8 @@ func Below(dir, path string) (*os.File, error) {
 	}
 	defer func() { _ = root.Close() }() // only the file stays open
 
-	// The checks before the opening make sure that no device is opened. Those after it
-	// show that the same file was opened.
+	// The checks before the file is opened ensure that no device is opened. The checks
+	// afterwards ensure that the opened file is the one that was checked.
 	before, err := root.Lstat(name)
 	if err == nil {
 		err = checkForeign(path, before)
@@ -54,7 +54,8 @@ func Below(dir, path string) (*os.File, error) {
 	return file, nil
 }
 
-// checkForeign checks a file that a client chose.
+// checkForeign returns an error unless a file that a client chose has the properties that
+// Below requires.
 func checkForeign(path string, info fs.FileInfo) error {
 	switch {
 	case !info.Mode().IsRegular():
@@ -69,7 +70,8 @@ func checkForeign(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// refused returns err if it is a fault, and otherwise the error of a failed system call.
+// refused returns err if it is a fault with code Invalid. Otherwise err is the error of a
+// system call, and refused returns the fault for it.
 func refused(path string, err error) error {
 	if fault.CodeOf(err) == fault.Invalid {
 		return err

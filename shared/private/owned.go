@@ -15,9 +15,9 @@ import (
 // maxLinks bounds the symbolic links that Resolve follows.
 const maxLinks = 40
 
-// Resolve returns path as an absolute path without symbolic links. Each link in it must
-// belong to root or to the service's user, because its owner controls the target. Resolve
-// leaves components at the end of the path that do not exist yet unchanged.
+// Resolve returns path as an absolute path without symbolic links. Each link in path must
+// belong to root or to the service's user, because the owner of a link controls where it
+// leads. If the last components of path do not exist yet, Resolve returns them unchanged.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -55,9 +55,9 @@ func Resolve(path string) (string, error) {
 }
 
 // Directory creates a directory that is inaccessible to others, or checks an existing
-// one. If others have access to an existing directory, Directory removes their access if
-// the directory is empty. If it is not empty, Directory fails, because others may have
-// created the files in it. It fails if path is a link.
+// directory. If others have access to an existing directory that is empty, Directory
+// removes their access. If the directory is not empty, Directory fails, because others
+// may have created the files in it. It fails if path is a link.
 func Directory(path string) error {
 	err := os.Mkdir(path, dirMode)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -100,7 +100,8 @@ func Directory(path string) error {
 	return nil
 }
 
-// notOpened returns the error of a file that could not be opened without following links.
+// notOpened returns the error for a path that could not be opened without following
+// links. want is the kind of file that was expected, in words (see kind).
 func notOpened(path, want string, err error) error {
 	if info, statErr := os.Lstat(path); statErr == nil && kind(info.Mode()) != want {
 		return unexpected(path, info, want)

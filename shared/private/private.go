@@ -74,8 +74,8 @@ func foreign(path string, info fs.FileInfo) error {
 }
 
 // accessible returns the error of a file to which other users have access. may describes
-// the access, such as "read or written". command is the mode for chmod that removes the
-// access, such as "600".
+// the access as a participle, such as "read or written". command is the mode with which
+// chmod removes the access, such as "600".
 func accessible(path string, info fs.FileInfo, may, command string) error {
 	return fault.New(fault.Invalid, "%s (%s) can be %s by other users: check its content and run: chmod %s '%s'",
 		path, describe(info), may, command, path)

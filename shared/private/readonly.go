@@ -15,8 +15,9 @@ import (
 const maxSecret = 64 << 10
 
 // Secret reads a secret, such as a token, from a regular file. The file must belong to
-// the service's user or to root, and other users must not be able to read it. If the file
-// belongs to root, its group may read it, as libpq allows for keys.
+// the service's user or to root, and other users must not be able to read or write it. If
+// the file belongs to root and the service does not run as root, its group may read it,
+// as libpq allows for keys.
 func Secret(path string) ([]byte, error) {
 	return read(path, maxSecret, func(info fs.FileInfo) error {
 		closed := fs.FileMode(openToOthers)
@@ -77,9 +78,9 @@ func read(path string, limit int64, check func(fs.FileInfo) error) ([]byte, erro
 	return data, err
 }
 
-// Doubts returns a warning about a file that Instructions accepts, or "". It warns if a
-// user other than root and the service's user can change the file or, if hasSecrets is
-// true, read it.
+// Doubts returns a warning about a file that Instructions accepts, or "" if there is no
+// reason for a warning. It warns if a user other than root and the service's user can
+// change the file. If hasSecrets is true, it also warns if every user can read the file.
 func Doubts(path string, hasSecrets bool) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -100,9 +101,10 @@ func Doubts(path string, hasSecrets bool) string {
 	return path + " (" + describe(info) + "): " + doubt
 }
 
-// SocketDirectory checks that no other user can write to the directory of the Unix socket
-// at path, because such a user could replace the socket. A directory with the sticky bit,
-// such as /tmp, is accepted, because the bit protects the files of each user.
+// SocketDirectory returns an error if a user other than root and the service's user can
+// write to the directory of the Unix socket at path, because such a user could replace
+// the socket. A directory with the sticky bit, such as /tmp, is accepted, because the bit
+// protects the files of each user. A directory that does not exist is accepted too.
 func SocketDirectory(path string) error {
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)

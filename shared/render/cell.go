@@ -10,13 +10,13 @@ const (
 	// maxShown is the maximum length, in characters, of a value that the page contains
 	// completely. Of a longer value it contains only the text around the difference.
 	maxShown = 8_000
-	// maxContext is the maximum number of characters of such a longer value that are shown
-	// before the difference, and after it.
+	// maxContext is the maximum number of characters before a difference, and after it,
+	// that the page contains of a value longer than maxShown.
 	maxContext = 200
 )
 
-// piece is a substring of a value, a number of characters that are omitted there, or a
-// line break of the page.
+// piece is one of three things: a substring of a value, a number of characters that the
+// page omits, or a line break that the page inserts.
 type piece struct {
 	text    string
 	differs bool // the text differs from that of another node's value
@@ -82,7 +82,8 @@ func everything(value string, spans []span, breaks []lineBreak) pieces {
 	return split(p, value[done:], done, false, breaks)
 }
 
-// split appends a text that begins at an offset of the value, with the breaks in it.
+// split appends the pieces of text, a part of a value that begins at the given offset of
+// the value. It adds a line break at each of the breaks that are within this part.
 func split(p pieces, text string, offset int, differs bool, breaks []lineBreak) pieces {
 	first, _ := slices.BinarySearchFunc(breaks, offset, func(b lineBreak, offset int) int { return b.at - offset })
 	done := 0
@@ -134,6 +135,7 @@ func firstOf(text string, n int) (shown string, omitted int) {
 }
 
 // lastOf returns the last n characters of a text, and the number of omitted characters.
+// It does not cut within a grapheme cluster, unless the cluster alone is longer.
 func lastOf(text string, n int) (omitted int, shown string) {
 	at := len(text)
 	for range n {

@@ -14,24 +14,25 @@ import (
 )
 
 const (
-	// A chunk of the page is a group of differences that are decoded together. (It is not a
-	// chunk of a comparison.) The page decodes a whole chunk to show one of its differences.
-	// A filter may select only one difference from each chunk, so chunks are small.
+	// maxChunkRows and maxChunkBytes bound a chunk of the page: a group of differences
+	// that are decoded together. (It is not a chunk of a comparison.) The page decodes a
+	// whole chunk to show one of its differences, and a filter may select only one
+	// difference from each chunk. So chunks are small.
 	maxChunkRows  = 200
 	maxChunkBytes = 128 << 10
-	// maxSearched is the number of characters of a key that can be searched for on the page.
+	// maxSearched is the maximum number of characters of a key that the page can search.
 	maxSearched = 1_000
 )
 
 // index describes the differences of a chunk, so that the page can filter them without
 // decoding their rows.
 type index struct {
-	Patterns  [][]int    `json:"patterns"`            // for each node: the number of its version of the row, or absent or unknown
-	Pattern   []int      `json:"pattern"`             // for each difference, the index in Patterns
+	Patterns  [][]int    `json:"patterns"`            // the distinct patterns: each has, for each node, the number of its version of the row, or absent or unknown
+	Pattern   []int      `json:"pattern"`             // for each difference, the index of its pattern in Patterns
 	Unsettled []int      `json:"unsettled,omitempty"` // indexes of the unsettled differences in the chunk
 	Sets      [][]int    `json:"sets"`                // the sets of columns to which Differ refers
-	Differ    []int      `json:"differ"`              // for each difference, the index in Sets of the columns that differ
-	Keys      []safeText `json:"keys"`                // for each difference, the text to search
+	Differ    []int      `json:"differ"`              // for each difference, the index in Sets of the set of columns that differ
+	Keys      []safeText `json:"keys"`                // for each difference, the text of its key, for the search
 }
 
 // The numbers in a pattern that are not versions.
@@ -47,10 +48,10 @@ type safeText string
 func (s safeText) MarshalJSON() ([]byte, error) { return appendText(nil, string(s)), nil }
 
 // chunks writes differences as data of the page. A chunk has two elements: an index and
-// the rows. For each difference there is a list of the versions of the row that the nodes
-// have. A version is a list of cells in the order of the page's columns. A cell is null
-// for NULL, and a number if the version of this number has the same value. Otherwise it
-// is the JSON of pieces.
+// the rows. The rows have, for each difference, a list of the versions of the row that
+// the nodes have. A version is a list of cells in the order of the page's columns. A cell
+// is null for NULL. It is the number of an earlier version if that version has the same
+// value. Otherwise it is the JSON of pieces.
 type chunks struct {
 	out      io.Writer
 	order    []int // indexes of the document's columns, in the order of the page
@@ -93,8 +94,8 @@ func (c *chunks) add(key rowpairs.Key) error {
 	return nil
 }
 
-// group returns the distinct rows of a key, the number of nodes that have each of them,
-// and the pattern.
+// group returns the distinct versions of a key's row, the number of nodes that have each
+// version, and the pattern (see index.Patterns).
 func group(key rowpairs.Key) (versions []difffile.Row, weights, pattern []int) {
 	for node, row := range key.Rows {
 		switch key.States[node] {
@@ -115,8 +116,8 @@ func group(key rowpairs.Key) (versions []difffile.Row, weights, pattern []int) {
 	return versions, weights, pattern
 }
 
-// searchText returns the text of a difference's key. It has all spellings if the nodes
-// spell the key differently.
+// searchText returns the text of a difference's key, for the search. If the nodes spell
+// the key differently, the text has all spellings.
 func (c *chunks) searchText(versions []difffile.Row) safeText {
 	var texts []string
 	for _, row := range versions {
@@ -130,8 +131,8 @@ func (c *chunks) searchText(versions []difffile.Row) safeText {
 	return safeText(text)
 }
 
-// intern returns the index of a list of numbers in lists, to which it adds the list if
-// necessary. known has the index of each list.
+// intern returns the index of a list of numbers in lists. If lists does not contain the
+// list, intern appends it. known has the index of each list, under the text of the list.
 func intern(lists *[][]int, known map[string]int, list []int) int {
 	name := fmt.Sprint(list)
 	n, found := known[name]
@@ -143,7 +144,8 @@ func intern(lists *[][]int, known map[string]int, list []int) int {
 	return n
 }
 
-// appendRows encodes the versions of a row and returns the columns in which they differ.
+// appendRows appends the versions of a row to the rows of the chunk. It returns the
+// indexes of the columns in which the versions differ, in the order of the page.
 func (c *chunks) appendRows(versions []difffile.Row, weights []int) (differ []int) {
 	differ = []int{}
 	encoded := make([][]byte, len(versions))
@@ -168,7 +170,8 @@ func (c *chunks) appendRows(versions []difffile.Row, weights []int) (differ []in
 	return differ
 }
 
-// column encodes the cells of one column. at is its index in the document.
+// column returns the encoded cells of one column, one for each version. i is the index of
+// the column in the order of the page, and at is its index in the document.
 func (c *chunks) column(i, at int, versions []difffile.Row, weights []int) [][]byte {
 	cells := make([][]byte, len(versions))
 	var values []value

@@ -6,7 +6,8 @@ import (
 	"unicode"
 )
 
-// appendField appends a value as a field. NULL appends nothing.
+// appendField appends a value as a field, with quotes and an apostrophe where necessary.
+// For NULL it appends nothing.
 func appendField(line []byte, value *string) []byte {
 	if value == nil {
 		return line
@@ -32,9 +33,9 @@ func appendField(line []byte, value *string) []byte {
 	}
 }
 
-// needsQuotes reports whether a value must be quoted so that it is read unchanged: by a
-// strict reader, by a reader that trims white space, and by a reader that guesses the
-// separator.
+// needsQuotes reports whether a value must be quoted so that every reader reads it
+// unchanged: a strict reader, a reader that trims white space, and a reader that guesses
+// the separator.
 func needsQuotes(text string) bool {
 	return text == "" || strings.ContainsAny(text, ",;\t\r\n\"") || strings.TrimSpace(text) != text
 }

@@ -1,7 +1,7 @@
 package render
 
-// maxEdits bounds the number of insertions and deletions that diff looks for. Its time
-// and memory are proportional to the square.
+// maxEdits bounds the number of insertions and deletions that diff looks for. The time
+// and memory of diff are proportional to the square of this number.
 const maxEdits = 400
 
 // edit replaces the elements fromA to toA of one list by the elements fromB to toB of
@@ -30,8 +30,10 @@ func diff(a, b []string) ([]edit, bool) {
 	return backtrack(trace, endA-start, endB-start, start), true
 }
 
-// search returns, for each number of edits, the furthest position in a on each diagonal.
-// The diagonal k of the step d is element k+d.
+// search finds the smallest number of insertions and deletions that convert a to b. The
+// diagonal k has the positions x in a and y in b for which x-y is k. trace[d][k+d] is the
+// furthest x on diagonal k that d insertions and deletions can reach. ok is false if more
+// than maxEdits are needed.
 func search(a, b []string) (trace [][]int32, ok bool) {
 	limit := min(len(a)+len(b), maxEdits)
 	for d := 0; d <= limit; d++ {
@@ -54,8 +56,9 @@ func search(a, b []string) (trace [][]int32, ok bool) {
 	return nil, false
 }
 
-// furthest returns the position in a that step d begins with on diagonal k: below an
-// insertion on diagonal k+1, or to the right of a deletion on diagonal k-1.
+// furthest returns the position in a at which step d begins on diagonal k. The step is
+// either an insertion, which comes from diagonal k+1 and does not change the position, or
+// a deletion, which comes from diagonal k-1. previous are the positions after step d-1.
 func furthest(previous []int32, d, k int) int {
 	at := func(k int) int { return int(previous[k+d-1]) }
 	if k == -d || k != d && at(k-1) < at(k+1) {
@@ -64,7 +67,8 @@ func furthest(previous []int32, d, k int) int {
 	return at(k-1) + 1
 }
 
-// backtrack returns the edits of a trace, in order. Adjacent edits are one.
+// backtrack returns the edits of a trace, in order. It merges adjacent edits. x and y are
+// the lengths of the two lists, and offset is added to all positions.
 func backtrack(trace [][]int32, x, y, offset int) []edit {
 	var list []edit
 	for d := len(trace) - 1; d > 0; d-- {

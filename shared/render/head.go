@@ -38,15 +38,15 @@ type head struct {
 	Found   int64 // number of differences in the document
 }
 
-// alone is the node that stands alone most often: no other node has its version of a row,
-// and all others agree.
+// alone is the node that stands alone in the most rows. A node stands alone in a row if
+// all other nodes have the same version of the row and it does not.
 type alone struct {
 	Node int // index of the node
 	Rows int64
 }
 
-// notices are the summary's warnings. A note only describes how rows were compared, while
-// a warning may ask for action.
+// notices are the summary's warnings, divided by isNote: notes only describe how rows
+// were compared, and warnings may ask for action.
 type notices struct{ Warnings, Notes []string }
 
 // layout is what the page's script needs to show rows.
@@ -64,17 +64,18 @@ type pairView struct {
 	Columns   []columnView // the columns that differ most often first
 }
 
-// columnView is the number of rows that differ in a column.
+// columnView is the number of rows of a pair that differ in one column.
 type columnView struct {
 	Name  string
 	Rows  int64
-	Share string // share of the different rows, in percent
+	Share string // Rows as a share of the different rows of the pair, in percent
 }
 
-// shownColumns is the number of columns of a pair that are shown at first.
+// shownColumns is the number of columns of a pair that are shown before a reader asks for
+// all.
 const shownColumns = 8
 
-// First returns the columns that are shown at first.
+// First returns the first shownColumns columns.
 func (p pairView) First() []columnView { return p.Columns[:min(shownColumns, len(p.Columns))] }
 
 // Rest returns the other columns.
@@ -86,7 +87,7 @@ type nodeView struct {
 	Color   string // the class of its color
 	Rows    int64
 	Version string
-	Alone   int64 // number of rows in which it stands alone, if that is known
+	Alone   int64 // number of rows in which the node stands alone; 0 if this is not known
 }
 
 // timing is the duration of a phase.
@@ -158,7 +159,7 @@ func aloneCounts(s difffile.Summary) []int64 {
 		return nil
 	}
 	var counts []int64
-	for _, p := range []int{2, 1, 0} { // the pair without the node
+	for _, p := range []int{2, 1, 0} { // for each node, the index of the pair of the other two nodes
 		pair := s.Pairs[p]
 		n := s.MismatchedRows - pair.Different - pair.OnlyOn[pair.Nodes[0]] - pair.OnlyOn[pair.Nodes[1]]
 		if n < 0 {

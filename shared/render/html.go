@@ -78,7 +78,8 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 	return out.Flush()
 }
 
-// embed writes the differences as the page's data and returns how many it wrote.
+// embed writes the differences as the page's data until more than limit bytes are
+// written. It returns the number of differences that it wrote.
 func embed(ctx context.Context, c *chunks, keys *rowpairs.Keys, limit int64) (n int64, err error) {
 	for key, err := range keys.All(ctx) {
 		if err != nil {

@@ -3,19 +3,19 @@ package render
 import "strings"
 
 const (
-	// maxJSONDepth and maxJSON bound the JSON values that are compared by key. Others are
-	// compared as text.
+	// maxJSONDepth and maxJSON (in bytes) bound the JSON values that are compared by key.
+	// Values beyond these bounds are compared as text.
 	maxJSONDepth = 64
 	maxJSON      = 1 << 20
-	// maxJSONLine is the number of bytes up to which an object or array is shown on one
-	// line.
+	// maxJSONLine is the maximum length, in bytes, of an object or array that is shown on
+	// one line.
 	maxJSONLine = 60
 )
 
 // jsonValue is a part of a JSON text. Only objects and arrays have members.
 type jsonValue struct {
 	span
-	kind    byte // first character: {, [, ", or that of a number or name
+	kind    byte // first character: {, [ or ", or the first character of a number, true, false or null
 	members []jsonMember
 }
 
@@ -50,7 +50,8 @@ func (p *jsonParser) space() {
 	}
 }
 
-// next skips white space and reports whether the next character is c, which it skips.
+// next skips white space and the character c after it. It returns false, and skips only
+// the white space, if another character follows.
 func (p *jsonParser) next(c byte) bool {
 	p.space()
 	if p.at == len(p.text) || p.text[p.at] != c {
@@ -84,7 +85,7 @@ func (p *jsonParser) value(depth int) (v jsonValue, ok bool) {
 	return v, ok
 }
 
-// quoted skips a string.
+// quoted skips a string. It returns false if the string has no end.
 func (p *jsonParser) quoted() bool {
 	for p.at++; p.at < len(p.text); p.at++ {
 		switch p.text[p.at] {
@@ -130,8 +131,8 @@ func (p *jsonParser) members(v *jsonValue, end byte, depth int) bool {
 	}
 }
 
-// jsonSpans compares two JSON texts by key. It returns false if one of them cannot be
-// parsed.
+// jsonSpans compares two JSON texts by key. x are the spans of a that differ from b, and
+// y the spans of b that differ from a. ok is false if one of the texts cannot be parsed.
 func jsonSpans(a, b string) (x, y []span, ok bool) {
 	first, okA := parseJSON(a)
 	second, okB := parseJSON(b)
@@ -165,8 +166,8 @@ func (c *jsonComparison) compare(v, w jsonValue) {
 	}
 }
 
-// objects compares objects by key. Where only one of them has a key, the other one has an
-// empty span.
+// objects compares two objects by key. If only one of the objects has a key, the other
+// object gets an empty span in the place of the missing member.
 func (c *jsonComparison) objects(v, w jsonValue) {
 	inB := make(map[string]int, len(w.members))
 	for i, m := range w.members {
@@ -196,8 +197,9 @@ func (c *jsonComparison) objects(v, w jsonValue) {
 	}
 }
 
-// arrays compares arrays by their elements. Elements that were replaced by as many others
-// are compared with them.
+// arrays compares two arrays by their elements. If some elements were replaced by the
+// same number of other elements, the old and new elements are compared one by one.
+// Otherwise they are marked as a whole.
 func (c *jsonComparison) arrays(v, w jsonValue) {
 	edits, ok := diff(c.elements(c.a, v), c.elements(c.b, w))
 	if !ok {
@@ -223,7 +225,9 @@ func (*jsonComparison) elements(text string, v jsonValue) []string {
 	return list
 }
 
-// elementsSpan returns the span of elements of an array. It is empty if there are none.
+// elementsSpan returns the span of the elements from (inclusive) to (exclusive) of an
+// array. If there are no such elements, it returns an empty span at the place where they
+// are missing: after the previous element or after the opening bracket.
 func elementsSpan(v jsonValue, from, to int) span {
 	switch {
 	case from < to:

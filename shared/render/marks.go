@@ -18,7 +18,8 @@ const (
 	byKey                 // jsonb
 )
 
-// markerOf returns the marker of a type, which is as format_type writes it.
+// markerOf returns the marker for the values of a type. typeName is the name of the type,
+// as format_type returns it.
 func markerOf(typeName string) marker {
 	name, _, _ := strings.Cut(typeName, "(")
 	name, _, _ = strings.Cut(strings.TrimSpace(name), " ")
@@ -36,7 +37,8 @@ func markerOf(typeName string) marker {
 	return byWord
 }
 
-// compare returns what differs in two values of one column.
+// compare returns the spans in which two values of one column differ: x for a and y for
+// b.
 func (m marker) compare(a, b string) (x, y []span) {
 	switch {
 	case a == b:
@@ -51,16 +53,16 @@ func (m marker) compare(a, b string) (x, y []span) {
 	return textSpans(a, b)
 }
 
-// value is one of the distinct values of a column.
+// value is one of the distinct values that the versions of a row have in a column.
 type value struct {
 	text    *string
 	version int // the first version that has the value
-	weight  int // number of nodes that have it
+	weight  int // number of nodes that have the value
 }
 
 // mark returns the pieces of the values of one column. The value that most nodes have is
-// the reference: in the others, what differs from the reference is marked, and in the
-// reference, what differs from any of the others.
+// the reference. In every other value, mark marks what differs from the reference. In the
+// reference, it marks what differs from any of the other values.
 func (m marker) mark(values []value) []pieces {
 	reference := 0
 	for i, v := range values {
@@ -107,7 +109,7 @@ func (m marker) breaks(text string) []lineBreak {
 	return jsonBreaks(text)
 }
 
-// union merges spans into a list that is sorted and without overlap.
+// union merges spans into a list that is sorted and has no overlapping spans.
 func union(spans []span) []span {
 	slices.SortFunc(spans, func(a, b span) int {
 		if a.from != b.from {
@@ -127,14 +129,16 @@ func union(spans []span) []span {
 }
 
 const (
-	// maxWindow bounds the bytes of two texts that are compared by lines and words. In a
-	// longer difference, everything between the first and the last differing character is
-	// marked.
+	// maxWindow bounds the total length, in bytes, of two texts that are compared by
+	// lines and words. If the texts are longer, everything between the first and the last
+	// differing character is marked.
 	maxWindow = 32 << 10
-	// maxAround is the number of bytes around a difference that are compared too, so that
-	// whole words are marked.
+	// maxAround is the number of equal bytes before and after a difference that are
+	// included in a comparison by words, so that whole words are marked.
 	maxAround = 64
-	// maxWord is the number of bytes up to which a word is marked as a whole.
+	// maxWord is the maximum length, in bytes, of a word that is always marked as a
+	// whole. If a word was replaced by another and both are longer, only the part that
+	// differs is marked.
 	maxWord = 32
 )
 
@@ -159,7 +163,7 @@ func textSpans(a, b string) (x, y []span) {
 	return shift(x, from), shift(y, from)
 }
 
-// shift moves spans to the right.
+// shift moves the spans to the right by a number of bytes.
 func shift(spans []span, by int) []span {
 	for i := range spans {
 		spans[i].from += by
@@ -168,7 +172,8 @@ func shift(spans []span, by int) []span {
 	return spans
 }
 
-// byLines compares texts by their lines, and lines that were replaced by others by words.
+// byLines compares two texts by their lines. Lines that were replaced by other lines are
+// compared with them by words.
 func byLines(a, b string) (x, y []span) {
 	linesA, linesB := strings.SplitAfter(a, "\n"), strings.SplitAfter(b, "\n")
 	edits, ok := diff(linesA, linesB)
@@ -185,7 +190,8 @@ func byLines(a, b string) (x, y []span) {
 	return x, y
 }
 
-// words compares texts by words. If little is equal, it marks both texts as a whole.
+// words compares two texts by their words. If little of the texts is equal, it marks both
+// texts as a whole, because many small marks are hard to read.
 func words(a, b string) (x, y []span) {
 	everything := func() ([]span, []span) { return []span{{0, len(a)}}, []span{{0, len(b)}} }
 	if a == "" || b == "" {
@@ -219,7 +225,8 @@ func inner(a, b string) (x, y []span) {
 	return []span{{prefix, len(a) - suffix}}, []span{{prefix, len(b) - suffix}}
 }
 
-// speckled reports whether a text has several spans that cover most of it.
+// speckled reports whether there are more than two spans and they cover more than three
+// quarters of the text.
 func speckled(text string, spans []span) bool {
 	covered := 0
 	for _, s := range spans {
@@ -228,7 +235,8 @@ func speckled(text string, spans []span) bool {
 	return len(spans) > 2 && 4*covered > 3*len(text)
 }
 
-// joinEdits joins edits that only white space separates.
+// joinEdits joins two edits if only white space is between them. wordsA are the words of
+// the first text.
 func joinEdits(edits []edit, wordsA []string) []edit {
 	var joint []edit
 	for _, e := range edits {
@@ -242,7 +250,8 @@ func joinEdits(edits []edit, wordsA []string) []edit {
 	return joint
 }
 
-// offsets returns the offset of each piece of a text, and the length of the text.
+// offsets returns the offset of each piece of a text. One more element has the length of
+// the text.
 func offsets(pieces []string) []int {
 	at := make([]int, len(pieces)+1)
 	for i, piece := range pieces {

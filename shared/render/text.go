@@ -8,10 +8,10 @@ import (
 	"unicode/utf16"
 )
 
-// hidden reports whether the character r is invisible when it follows the character
-// before, or changes how its neighbours are shown. Hidden characters are controls,
-// direction marks, and joiners where there is nothing to join. The page's script has the
-// same list.
+// hidden reports whether the character r is invisible, or changes how its neighbours are
+// shown. Such characters are controls, direction marks, and joiners that join nothing.
+// before is the character before r, on which it depends whether a joiner joins anything.
+// The page's script has the same list.
 func hidden(before, r rune) bool {
 	switch r {
 	case zeroWidthJoiner, '\u200c':
@@ -31,8 +31,8 @@ func visible(text string) template.HTML {
 	return template.HTML(out.String())
 }
 
-// plain replaces hidden characters by their code points, for text in which no markup is
-// possible.
+// plain replaces hidden characters by their code points, as visible does, but without
+// markup. It is for places where HTML allows no markup, such as the title.
 func plain(text string) string {
 	var out strings.Builder
 	eachRun(text, func(run string) { out.WriteString(run) }, func(r rune) { fmt.Fprintf(&out, "⟨U+%04X⟩", r) })

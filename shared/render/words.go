@@ -28,7 +28,7 @@ func splitWords(text string) []string {
 	return list
 }
 
-// class is what a character is part of.
+// class is the kind of a character, by which a text is split into words.
 type class int
 
 const (
@@ -52,6 +52,7 @@ func classOf(r rune) class {
 }
 
 // continues reports whether the character at an offset belongs to the word before it.
+// last is the class of that word, and class is the class of the character.
 func continues(text string, at int, last, class class) bool {
 	switch {
 	case class == classOther:

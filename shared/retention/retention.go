@@ -32,8 +32,8 @@ type Sweeper struct {
 	Tasks *task.Registry
 	Diffs *diffindex.Index
 	Now   func() time.Time
-	// Keep returns ids of tasks and keys of documents that must be kept in addition to
-	// those that open tasks need. It may be nil.
+	// Keep returns the ids of tasks and the keys of documents that Sweep must not delete, in
+	// addition to those that open tasks need. It may be nil.
 	Keep func(context.Context) ([]string, error)
 }
 
@@ -59,7 +59,7 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 
 	for rec, err := range s.Tasks.EndedBefore(ctx, now.Add(-keep)) {
 		if err == nil {
-			err = s.addOpen(ctx, needed) // a task submitted in the meantime may need this one
+			err = s.addOpen(ctx, needed) // a task that was submitted in the meantime may need rec
 		}
 		if err == nil && !needed.has(rec) {
 			err = s.remove(ctx, rec)
@@ -102,7 +102,8 @@ func (s *Sweeper) needed(ctx context.Context) (needed, error) {
 	return n, err
 }
 
-// addOpen adds to n what the open tasks need.
+// addOpen adds to n the documents that open tasks read and the ids of the repairs that
+// open tasks undo.
 func (s *Sweeper) addOpen(ctx context.Context, n needed) error {
 	open, err := s.Tasks.Open(ctx)
 	if err != nil {

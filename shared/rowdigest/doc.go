@@ -8,6 +8,9 @@
 //	hash_record_extended(
 //	    ROW(int8send(hash_record_extended(ROW(e1, e2, ...), inner))), outer)
 //
+// Here e1, e2 and so on are the expressions of the columns, and inner and outer are
+// seeds.
+//
 // The digests of a set of rows are combined by XOR and stored with the number of rows.
 // The inner hash combines the columns linearly, so if two rows swapped values, the XOR of
 // their inner hashes could stay the same. The outer hash of the eight bytes prevents
@@ -17,11 +20,12 @@
 //
 // There are exceptions: a type may have several binary forms with the same text, such as
 // a NaN with either sign. Such forms are called twins: their digests differ although the
-// values are the same. So different digests prove that values differ only if TextExpr
-// reports no twins, or if the texts differ too.
+// values are the same. So different digests of a row prove that its values differ only if
+// TextExpr reports no twins for any column, or if the texts of the values differ too.
 //
-// The expression e of a column is chosen by the column's type, from explicit lists
+// The expression of a column is chosen by the column's type, from explicit lists
 // (types.go). Nothing is inferred from the similarity of types. PostgreSQL's own hash
-// functions cannot be used for most types: they hash by equality (numeric 1.0 and 1.00),
-// fold 64 bits to 32 (int8 and timestamps), or hash OIDs (enums).
+// functions cannot be used for most types: they return the same hash for equal values
+// with different texts (numeric 1.0 and 1.00), fold 64 bits to 32 (int8 and timestamps),
+// or hash OIDs (enums).
 package rowdigest

@@ -36,18 +36,19 @@ func TextExpr(ref string, c Column, o Options) (expr string, twins bool) {
 }
 
 // array returns an expression for the binary form of an array with its flags set to zero.
-// The flags, bytes 4 to 7, are 1 if the array has room for a bitmap of NULLs. Equal
-// arrays may differ in that, because an array may have such room even if no element is
-// NULL. The flags are not needed, because each element shows by itself whether it is
-// NULL.
+// The flags, bytes 4 to 7, are 1 if the array has room for a bitmap of NULLs and 0
+// otherwise. Equal arrays may have different flags, because an array may have such room
+// even if no element is NULL. The flags are not needed: the binary form of each element
+// shows whether the element is NULL.
 func array(value string) string {
 	return call("set_byte", call(arraySend, value)+", 7, 0")
 }
 
 // text returns an expression for the text that the type's output function returns, as
-// bytes in the client's encoding. Neither a collation nor the server encoding matters. A
-// cast to text cannot be used: some casts lose what the output shows (bpchar its blanks),
-// some write it differently (bool, inet), and a cast of an extension may do anything.
+// bytes in the client's encoding. These bytes depend neither on a collation nor on the
+// server encoding. A cast to text cannot be used: some casts omit a part of the output
+// (the trailing blanks of bpchar), some write the value differently (bool, inet), and a
+// cast of an extension may return anything.
 //
 // concat calls the output function, but turns NULL into an empty string. IS DISTINCT FROM
 // NULL tests the value as a whole; IS NOT NULL would test the fields of a composite

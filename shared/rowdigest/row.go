@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// Seeds are the seeds of the hash functions. Each run has other seeds, so that a
-// collision does not repeat in every run.
+// Seeds are the seeds of the hash functions. Each task draws its own seeds, unless it
+// reuses the sums of a baseline. So rows whose digests collide in one comparison do not
+// collide in all others.
 type Seeds struct {
 	Inner int64 `json:"inner"`
 	Outer int64 `json:"outer"`
 }
 
 // Row returns an SQL expression for the digest of a row, a bigint. exprs are the
-// expressions that Expr or TextExpr returned for the row's columns. The result needs
-// PostgreSQL 14.
+// expressions that Expr or TextExpr returned for the row's columns. A server of version
+// 14 or later can evaluate the expression.
 func Row(exprs []string, seeds Seeds) string {
 	inner := hash(exprs, seeds.Inner)
 	return hash([]string{call("int8send", inner)}, seeds.Outer)
@@ -41,9 +42,10 @@ func hash(fields []string, seed int64) string {
 // RowSHA256 returns an SQL expression for the portable digest of a row, a bigint. refs
 // are SQL references to the row's columns, such as t."a". The digest is the first 64 bits
 // of the SHA-256 of the seeds followed by the columns' texts. array_send writes each text
-// with its length, and NULL with the length -1. The portable digest takes several times
-// longer than that of Row and does not depend on PostgreSQL's hash functions. It needs
-// PostgreSQL 11.
+// with its length, and NULL with the length -1, so different rows have different bytes.
+// The portable digest takes several times longer than the digest of Row, but it does not
+// depend on PostgreSQL's hash functions. A server of version 11 or later can evaluate the
+// expression.
 func RowSHA256(refs []string, seeds Seeds) string {
 	texts := make([]string, len(refs))
 	for i, ref := range refs {

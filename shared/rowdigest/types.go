@@ -61,8 +61,9 @@ func treatmentOf(c Column) treatment {
 }
 
 // sendsItsElements reports whether an array with these elements is digested by
-// array_send. array_send writes the OID of the element type. So this OID must be the same
-// on every node, which the OID of a domain is not.
+// array_send. array_send writes the OID of the element type, so this OID must be the same
+// on every node. That is true only of built-in types, not of domains or enums, for
+// example.
 func sendsItsElements(elem Type) bool {
 	named, ok := builtin(elem)
 	return ok && named.method != Text

@@ -57,12 +57,14 @@ func (d *Document) Differences(ctx context.Context) iter.Seq2[Difference, error]
 	}
 }
 
-// errStop is what each returns if the consumer has stopped the sequence.
+// errStop is the error that the method each returns if the consumer of the sequence has
+// stopped.
 var errStop = errors.New("the consumer has stopped")
 
-// each reads both sections of a pair at once, with one cursor per section. Keys that both
-// nodes have are in the same order in both sections. So the cursor that reaches such a
-// key first waits there for the other cursor.
+// each calls yield for each difference of a pair. It reads the sections of both nodes at
+// the same time, with one cursor per section. Keys that both nodes have are in the same
+// order in both sections. So the cursor that reaches such a key first waits there for the
+// other cursor.
 func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) bool) error {
 	var sides [2]*cursor
 	for i := range sides {
@@ -108,7 +110,8 @@ func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) boo
 	return nil
 }
 
-// isAlone reports whether the cursor is at a row whose key the other node lacks.
+// isAlone reports whether the cursor is at a row whose key the other node lacks. side is
+// the index of the cursor's node in the pair.
 func (d *Document) isAlone(p *pair, side int, c *cursor) bool {
 	if c.row == nil || p.both[side].Has(c.number) {
 		return false
@@ -185,7 +188,7 @@ func (d *Document) openCursor(ctx context.Context, s section) (*cursor, error) {
 	return c, nil
 }
 
-// advance moves the cursor to the next row.
+// advance moves the cursor to the next row. If there is none, row becomes nil.
 func (c *cursor) advance(ctx context.Context) error {
 	entry, err, more := c.next()
 	if err == nil {

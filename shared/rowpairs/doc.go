@@ -11,8 +11,8 @@
 // compares the texts before it returns two rows as one difference.
 //
 // Keys does the same over all pairs: it returns the rows that all nodes have for one key.
-// A document of several pairs is read once more for that, to count how often it lists
-// each key.
+// If the document has several pairs, Keys first reads it once more, to count how often
+// the document lists each key.
 //
 // Memory is bounded: one row of each section at a time, two bits per row (with Keys two
 // bytes more), and hashes of a limited number of keys. If a pair has more keys, the

@@ -14,7 +14,7 @@ import (
 // Key holds what the nodes have for one key of a document.
 type Key struct {
 	Rows      []difffile.Row // one for each node of the summary; nil if the node is not Present. Their memory is not reused.
-	States    []State        // one for each node
+	States    []State        // one for each node of the summary
 	Unsettled bool           // a row was still changing when last read
 }
 
@@ -23,7 +23,7 @@ type State int
 
 // The states.
 const (
-	Unknown State = iota // the document does not list all rows of the node's pairs
+	Unknown State = iota // it is not known whether the node has the key: the document does not list all rows of the node's pairs
 	Absent               // the node has no row with the key
 	Present              // the node has a row with the key
 )
@@ -33,10 +33,10 @@ type Keys struct {
 	doc      *Document
 	nodes    []string
 	sections []nodeSection
-	same     map[uint64]uint64 // hash of a key variant -> hash of the variant that stands for all
+	same     map[uint64]uint64 // hash of a key variant -> a smaller hash of another variant of the same key (see canonical)
 	counts   [][]uint16        // for each section, for each row: the number of sections that list its key
-	count    int64
-	complete map[[2]int]bool // the document lists all rows of the pair
+	count    int64             // number of keys
+	complete map[[2]int]bool   // indexes of two nodes -> whether the document lists all rows of this pair
 }
 
 // nodeSection is a section and the node that its rows are from.
@@ -96,7 +96,7 @@ func (d *Document) listsAll(p difffile.PairSummary) bool {
 	return listed == [2]int64{p.OnlyOn[p.Nodes[0]] + p.Different, p.OnlyOn[p.Nodes[1]] + p.Different}
 }
 
-// merge records that two hashes are those of the same key.
+// merge records that two hashes belong to variants of the same key.
 func (k *Keys) merge(a, b uint64) {
 	a, b = k.canonical(a), k.canonical(b)
 	if a != b {
@@ -115,8 +115,8 @@ func (k *Keys) canonical(hash uint64) uint64 {
 	}
 }
 
-// survey counts, for each row, the sections that list its key. Like the survey of pairs,
-// it reads the rows several times if the marks do not fit into memory.
+// survey counts, for each row, the sections that list its key. If the marks do not fit
+// into memory, it reads the rows several times, like the survey of pairs.
 func (k *Keys) survey(ctx context.Context, maxMarks int) error {
 	k.counts = make([][]uint16, len(k.sections))
 	for at, s := range k.sections {
@@ -136,8 +136,9 @@ func (k *Keys) survey(ctx context.Context, maxMarks int) error {
 	return nil
 }
 
-// mark adds the marks of a section's rows. The number of the section takes the place of
-// the side.
+// mark adds the marks of the rows of one section. at is the index of the section. In
+// these marks, the index of the section replaces the side: mark.at is the number of the
+// row times the number of sections, plus the index of the section.
 func (k *Keys) mark(ctx context.Context, at int, m *marks) error {
 	h := &head{at: at}
 	if err := k.open(ctx, h); err != nil {
@@ -154,7 +155,8 @@ func (k *Keys) mark(ctx context.Context, at int, m *marks) error {
 	return nil
 }
 
-// countEqual counts the marks of equal keys.
+// countEqual counts the marks that have the same hash. It stores the number in counts for
+// the row of each of these marks.
 func (k *Keys) countEqual(list []mark) {
 	slices.SortFunc(list, func(a, b mark) int { return cmp.Compare(a.hash, b.hash) })
 	n := int64(len(k.sections))
@@ -251,7 +253,8 @@ func (m *merger) close() {
 	}
 }
 
-// wait adds a head to those that have reached its key.
+// wait adds a head to the heads that have reached its key. If all sections that list the
+// key have reached it, the key is ready.
 func (m *merger) wait(h *head) {
 	if h.row == nil {
 		return
@@ -263,7 +266,8 @@ func (m *merger) wait(h *head) {
 	}
 }
 
-// next returns the first of the keys that are complete, and advances their sections.
+// next returns the ready key that precedes all other ready keys (see before), and
+// advances its sections.
 func (m *merger) next(ctx context.Context) (Key, error) {
 	if len(m.ready) == 0 {
 		return Key{}, m.outOfOrder()
@@ -290,7 +294,8 @@ func (m *merger) next(ctx context.Context) (Key, error) {
 	return key, err
 }
 
-// keyOf returns the key that heads have reached, as the first of them writes it.
+// keyOf returns the key that has this hash, as the first section that has reached it
+// writes it.
 func (m *merger) keyOf(hash uint64) difffile.Row { return m.doc.keyOf(m.waiting[hash][0].row) }
 
 // outOfOrder returns the error of sections whose orders contradict each other.
@@ -304,7 +309,7 @@ func (m *merger) outOfOrder() error {
 		first.pair.nodes, a.number+1, m.nodes[first.node()], b.number+1, m.nodes[last.node()], last.pair.nodes)
 }
 
-// key combines the rows of one key.
+// key returns the Key for the heads that have reached it.
 func (m *merger) key(reached []*head) (Key, error) {
 	key := Key{Rows: make([]difffile.Row, len(m.nodes)), States: make([]State, len(m.nodes))}
 	listed := make([][2]int, 0, len(reached))
@@ -318,7 +323,7 @@ func (m *merger) key(reached []*head) (Key, error) {
 		listed = append(listed, s.nodes)
 	}
 
-	// Where a pair lists the key for one of its nodes only, the other node lacks it.
+	// If a pair lists the key for only one of its nodes, the other node lacks the key.
 	for _, pair := range listed {
 		for _, node := range pair {
 			if key.States[node] == Unknown {
@@ -330,8 +335,10 @@ func (m *merger) key(reached []*head) (Key, error) {
 	return key, nil
 }
 
-// sameKey reports whether two heads have equal keys or key variants. Their hashes are
-// equal.
+// sameKey reports whether two heads have the same key. The heads have the same canonical
+// hash. So their keys are variants of one key if the hashes of their texts differ. If
+// these hashes are equal but the texts differ, the heads have different keys that happen
+// to have the same hash.
 func (m *merger) sameKey(a, b *head) bool {
 	x, y := m.doc.keyOf(a.row), m.doc.keyOf(b.row)
 	return slices.EqualFunc(x, y, table.SameValue) || m.doc.hash.of(x) != m.doc.hash.of(y)
@@ -346,8 +353,10 @@ func (m *merger) isUnsettled(p *pair, row difffile.Row) bool {
 	return found
 }
 
-// infer completes the nodes that no listed pair names. If the document lists all rows of
-// a pair but not this key, the two nodes have the same row, or both lack it.
+// infer determines the states of the nodes that are in none of the listed pairs. If the
+// document lists all rows of a pair but not this key, the two nodes of the pair have the
+// same row, or both lack it. So if the state of one of them is known, the other has the
+// same state.
 func (m *merger) infer(key *Key, listed [][2]int) {
 	if !slices.Contains(key.States, Unknown) {
 		return

@@ -10,18 +10,18 @@ import (
 )
 
 const (
-	// maxMarks bounds the marks in memory: 32 MB, enough for a million rows on both
-	// nodes.
+	// maxMarks bounds the marks in memory. They need 32 MB, and are enough for a million
+	// rows on each node of a pair.
 	maxMarks = 2 << 20
-	// maxParts is the maximum number of shares (see marks), and so of times that the survey
-	// reads a section. More would be needed only if very many keys had the same hash, which
-	// means that the keys are equal.
+	// maxParts is the maximum number of shares (see marks). The survey reads a section
+	// once for each share. More shares would be needed only if very many keys had the
+	// same hash, which happens only if the keys are equal.
 	maxParts = 1 << 16
 )
 
 // mark is the hash of one row's key, with the row's number and side. The side is the
-// index of the node in the pair. There can be millions of marks, so row and side share a
-// word.
+// index of the row's node in the pair. There can be millions of marks, so the number and
+// the side share one integer.
 type mark struct {
 	hash uint64
 	at   int64 // twice the number of the row, plus its side
@@ -44,8 +44,8 @@ type marks struct {
 
 // add adds the mark of a row, if it belongs to the current share. If the first share
 // becomes too large, add doubles the number of shares and removes the marks that now
-// belong to another share. Their rows are read again later. All shares are about equally
-// large.
+// belong to another share. The rows of the removed marks are read again later. Only the
+// first share is checked, because all shares are about equally large.
 func (m *marks) add(k mark) {
 	if k.hash%m.parts != m.part {
 		return
@@ -58,9 +58,9 @@ func (m *marks) add(k mark) {
 	}
 }
 
-// match finds the keys of the current share that are on both nodes. It adds the numbers
-// of their rows to both, and returns the number of such keys. It returns false if one
-// node has a key twice.
+// match finds the keys of the current share that are on both nodes. For each such key it
+// adds the number of each node's row to that node's set in both. It returns the number of
+// these keys. It returns false if one node has a key twice.
 func (m *marks) match(both *[2]bitmap.Set) (n int64, ok bool) {
 	slices.SortFunc(m.list, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.side(), b.side()))

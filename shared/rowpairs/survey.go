@@ -160,7 +160,8 @@ func (s *surveyor) begin(nodes difffile.Pair) {
 	s.marks.parts = 1
 }
 
-// finish matches the rows of the current pair. It is called after the last of them.
+// finish matches the rows of the current pair. It must be called after the last row of
+// the pair.
 func (s *surveyor) finish(ctx context.Context) error {
 	if s.current == nil {
 		return nil

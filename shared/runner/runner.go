@@ -2,8 +2,8 @@
 // works, stores how the task ended, and deletes the objects that were needed only for the
 // work. If the process dies, another run continues from the task's parts.
 //
-// Running a task that has ended, or that another runner works on, does nothing. So a
-// start may be repeated at any time.
+// Running a task that another runner works on does nothing, and running a task that has
+// ended only completes its cleanup. So a start may be repeated at any time.
 package runner
 
 import (
@@ -45,7 +45,8 @@ type Options struct {
 	// NoProgress, if set, is called at a handover and reports whether the attempt made no
 	// progress. Such an attempt counts towards maxAttempts.
 	NoProgress func() bool
-	// Restart, if set, starts a task again whose lease was released.
+	// Restart, if set, is called at a handover, after the lease was released. It starts the
+	// task again.
 	Restart func(ctx context.Context, taskID string) error
 	Log     *slog.Logger
 }
@@ -60,18 +61,20 @@ const (
 	// maxAttempts bounds the attempts to run a task. Without it a task that crashes the
 	// process would be run again for ever.
 	maxAttempts = 20
-	// finishTimeout bounds the time in which the runner tries to store an outcome after
-	// the work's context has ended.
+	// finishTimeout bounds the time in which the runner tries to store an outcome after the
+	// work has ended.
 	finishTimeout = 20 * time.Second
 	// grace bounds the time in which the runner tries to store an outcome after its own
-	// context has ended. It is short, because the service must stop.
+	// context has ended. It is short, because the runner's context ends when the process
+	// must stop.
 	grace = 3 * time.Second
 	// finishWait is the wait between two tries to store an outcome.
 	finishWait = 500 * time.Millisecond
 )
 
 // Run runs one task to its end, unless another runner does. takeOver means that the owner
-// of the task's lease is known to be dead even if the lease is still live.
+// of the task's lease is known to be dead, so Run acquires the lease even if it is still
+// live.
 func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	log := r.Log.With("task_id", taskID)
 
@@ -101,9 +104,9 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	r.settle(ctx, log, lease, outcome, err, lost)
 }
 
-// levelOf returns the level at which to log that a lease was not acquired. It is normal
-// that a task has ended or has another runner; any error is normal while the process
-// stops.
+// levelOf returns the level at which to log that a lease was not acquired: debug if the
+// task has ended or has another runner, or if the process stops, because all this is
+// normal; otherwise warn.
 func levelOf(ctx context.Context, err error) slog.Level {
 	code := fault.CodeOf(err)
 	if code == fault.Conflict || code == fault.NotFound || ctx.Err() != nil {
@@ -132,7 +135,7 @@ func (r *Runner) handle(
 
 // settle stores how the task ended. err is the error of the work. lost is the reason why
 // the lease was lost or the work was cancelled, or nil. settle does not end the task if
-// the lease was lost or the task is handed over.
+// the lease was lost, if the store is unreachable, or if the task is handed over.
 func (r *Runner) settle(
 	ctx context.Context, log *slog.Logger, lease *task.Lease, outcome Outcome, err, lost error,
 ) {
@@ -177,8 +180,8 @@ func (r *Runner) settle(
 }
 
 // wasCancelled reports whether the work ended with err because it found the request to
-// cancel the task before the lease's goroutine did. A worker of a repair checks it
-// itself.
+// cancel the task before the lease's goroutine did. A unit of a repair, for example,
+// checks for the request itself (task.Registry.CheckLease).
 func (r *Runner) wasCancelled(ctx context.Context, lease *task.Lease, err error) bool {
 	if fault.CodeOf(err) != fault.Cancelled {
 		return false
@@ -191,8 +194,8 @@ func (r *Runner) wasCancelled(ctx context.Context, lease *task.Lease, err error)
 	return requested
 }
 
-// cancellation returns the error of a cancelled task. The error of the work has more
-// details than lost if it is about the cancellation too.
+// cancellation returns the error of a cancelled task. If err, the error of the work, is
+// about the cancellation too, it has more details than lost.
 func cancellation(err, lost error) error {
 	if lost == nil || fault.CodeOf(err) == fault.Cancelled {
 		return err
@@ -226,7 +229,8 @@ func (r *Runner) handOver(ctx context.Context, log *slog.Logger, lease *task.Lea
 	}
 }
 
-// outlasting returns a context that continues for a short time after ctx has ended.
+// outlasting returns a context for storing an outcome. It ends after finishTimeout, or
+// earlier: when grace has passed since ctx ended.
 func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })

@@ -80,7 +80,8 @@ func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) 
 
 // expand finds the tables of a run and stores the run with one check for each table that
 // can be compared. If a node cannot be used for a moment, expand leaves the run as it is,
-// so that the next Step tries again, until Patience has passed.
+// so that the next Step tries again. After Patience has passed since the due time, it
+// stores the error instead.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	expanded := *st.Run
 	expanded.Expanded = true
@@ -129,8 +130,9 @@ func (r *run) add(job Job, table Table) {
 	}
 }
 
-// reportKeyless logs the tables without a key, each once. reported are those that were
-// logged before. It returns those that still have no key.
+// reportKeyless logs the tables in found, which have no key, except those in reported,
+// which an earlier run has logged. It returns the names of all tables in found, for the
+// next run.
 func (s *Scheduler) reportKeyless(ctx context.Context, job Job, reported []api.TableName, found []keyless) []api.TableName {
 	var all []api.TableName
 	for _, k := range found {

@@ -18,13 +18,14 @@ const allowedCrontab = `five fields such as "30 2 * * *" in UTC, or in another t
 //   - A run that is due in a skipped hour starts when the clocks change, once for all
 //     such times. Jobs that run in every hour have no such run: they continue with their
 //     next time.
-//   - A job at fixed times runs only in the first of two equal hours. A job that runs in
-//     every hour or by intervals of minutes runs in both.
+//   - If the clocks are set back, an hour occurs twice. A job at fixed times runs only in
+//     the first of these two hours. A job that runs in every hour or by intervals of
+//     minutes runs in both.
 type crontab struct {
-	fields    *cron.SpecSchedule // computes times of the clock, which are in UTC
+	fields    *cron.SpecSchedule // computes the times that the clocks in zone show, as times in UTC
 	zone      *time.Location
 	everyHour bool // the job runs in every hour, or by intervals of hours
-	repeats   bool // the job runs in both of two equal hours
+	repeats   bool // the job runs in both hours if the clocks show an hour twice
 }
 
 // parseCrontab parses the five fields of cron. Their times are in UTC unless the text
@@ -68,7 +69,8 @@ func isEvery(field uint64, count int) bool {
 	return field&all == all
 }
 
-// isStar reports whether a field such as * or */15 stands for intervals.
+// isStar reports whether a field, such as * or */15, stands for intervals and not for
+// fixed times.
 func isStar(field string) bool { return strings.HasPrefix(field, "*") || strings.HasPrefix(field, "?") }
 
 // Next implements timing.
@@ -166,8 +168,9 @@ func checkFields(parser cron.Parser, fields []string) error {
 	return nil
 }
 
-// sundays replaces 7, and the name of Sunday at the end of a range, in the field for the
-// day of the week. The parser knows Sunday only as 0, and cron also as 7.
+// sundays rewrites the field for the day of the week for the parser, which knows Sunday
+// only as 0. In cron, 7 is Sunday too, and a range may end with Sunday: it replaces 5-7
+// and fri-sun by 5,6,0.
 func sundays(field string) (string, error) {
 	parts := strings.Split(field, ",")
 	for i, part := range parts {

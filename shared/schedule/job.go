@@ -16,7 +16,7 @@ type Job struct {
 	Request    api.TableDiffRequest // if Schema is set, the name of its table is anyTable
 	Schema     string               // set for a pattern such as public.*, which stands for all tables of the schema
 	Spec       string               // the text of crontab_schedule or run_frequency
-	Skip       []string             // skip_tables: patterns of tables that a pattern in table_name does not stand for
+	Skip       []string             // skip_tables: patterns of the tables of Schema that are not compared
 	RerunAfter time.Duration        // 0 means that differences are not compared again
 	Jitter     time.Duration
 	// FullEvery bounds the age of the last full run: when that run is this old, the next

@@ -102,7 +102,7 @@ func at(t time.Time) api.Time {
 }
 
 // Needed returns the ids of the tasks for whose documents a rerun must still be
-// submitted.
+// submitted. Retention must keep these tasks.
 func (s *Scheduler) Needed(ctx context.Context) ([]string, error) {
 	var ids []string
 	for _, job := range s.list() {

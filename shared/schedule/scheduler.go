@@ -72,9 +72,9 @@ func New(o Options) *Scheduler {
 	return &Scheduler{Options: o, known: map[string]bool{}, wake: make(chan struct{}, 1), jobs: o.Jobs, states: map[string]*stored{}}
 }
 
-// Replace replaces all jobs. The next Step uses the new ones. A job whose times have not
-// changed continues as if nothing had happened. The tasks of a job that was removed
-// continue, but none is submitted any more. It is safe for concurrent use.
+// Replace replaces all jobs by the given ones, which the next Step uses. A job with the
+// same name, times and Enabled as before keeps its state. The tasks of a job that was
+// removed continue, but none is submitted any more. It is safe for concurrent use.
 func (s *Scheduler) Replace(jobs []Job) {
 	s.mu.Lock()
 	s.replaced = &jobs
@@ -85,8 +85,10 @@ func (s *Scheduler) Replace(jobs []Job) {
 	}
 }
 
-// adopt begins to use the jobs that Replace has set. It removes what is known about jobs
-// whose times have changed, so that no run is counted as missed for them.
+// adopt begins to use the jobs that Replace has set, and returns the current jobs. It
+// forgets the state of jobs that were removed, enabled or disabled, or whose times have
+// changed. If such a job exists, state loads its stored state again, and countMissed
+// counts no run as missed because the schedule has changed.
 func (s *Scheduler) adopt() []Job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,8 +186,8 @@ func (s *Scheduler) continueRun(ctx context.Context, job Job) error {
 	return s.advance(ctx, job, st)
 }
 
-// state returns the state of a job. The first call for a job counts the runs that were
-// missed while no process was running.
+// state returns the state of a job. The first call for a job also counts the runs that
+// were missed while no process was running, and stores the count.
 func (s *Scheduler) state(ctx context.Context, job Job) (*stored, error) {
 	if st := s.get(job.Name); st != nil {
 		return st, nil

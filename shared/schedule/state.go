@@ -47,7 +47,7 @@ type run struct {
 	// Incremental means that the run's comparisons are incremental: each builds on the
 	// last baseline (api.BaselineLast).
 	Incremental bool    `json:"incremental,omitempty"`
-	Expanded    bool    `json:"expanded"` // Checks contains a check for every table
+	Expanded    bool    `json:"expanded"` // Checks is complete, or Error is set
 	Checks      []check `json:"checks"`
 	Error       string  `json:"error,omitempty"` // why no table could be found
 	// Skipped are the tables that skip_tables excludes.
@@ -93,9 +93,9 @@ func (c check) last() check {
 	return c
 }
 
-// busy reports whether a task of the run has not been submitted or has not ended. It
-// ignores reruns that have not been submitted, because the next run compares all rows
-// that they would compare.
+// busy reports whether the tables of the run are not known yet, or one of its tasks has
+// not been submitted or has not ended. It ignores reruns that have not been submitted,
+// because the next run compares all rows that they would compare.
 func (r *run) busy() bool {
 	return r != nil && (!r.Expanded || slices.ContainsFunc(r.Checks, func(c check) bool { return !c.last().ended() }))
 }

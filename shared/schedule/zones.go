@@ -9,8 +9,8 @@ import (
 	"ace/shared/api"
 )
 
-// zoneNames has the names of the time zones, one a line, for suggestions. The package
-// time has no list of them.
+// zoneNames has the names of the time zones, one a line, from which an error suggests
+// one. The package time has no list of names.
 //
 //go:embed zones.txt
 var zoneNames string

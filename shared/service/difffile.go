@@ -45,7 +45,8 @@ func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, e
 	return recorded, err
 }
 
-// importFile imports the document in a file of the host, like Import.
+// importFile imports the document in the file of the host at path, as Import imports the
+// document in a request. The errors Invalid and TooLarge name the file.
 func (s *Service) importFile(ctx context.Context, path string) (task.Document, error) {
 	named := func(err error) error {
 		if code := fault.CodeOf(err); code != fault.Invalid && code != fault.TooLarge {

@@ -65,7 +65,8 @@ func (e *Executor) handler(execute func(context.Context, execution) (runner.Outc
 	}
 }
 
-// waitReporter adds to the progress of a task why it waits, until the task makes
+// waitReporter passes the progress of a task on to report. While a step of the task
+// waits, it adds the reason to the progress (Retrying), until the task reports its next
 // progress.
 type waitReporter struct {
 	mu     sync.Mutex
@@ -88,7 +89,8 @@ func (w *waitReporter) waiting(reason error) {
 	w.report(p)
 }
 
-// loadCluster reads the definition of a cluster, which may be in a bucket.
+// loadCluster reads the definition of a cluster. It retries a failed read as long as the
+// task's patience allows, because the definition may be in a bucket.
 func (e *Executor) loadCluster(ctx context.Context, x execution, name string) (definition cluster.Cluster, err error) {
 	err = x.patience.Do(ctx, "reading the cluster definition", func() (err error) {
 		definition, err = e.Clusters.Load(ctx, name)

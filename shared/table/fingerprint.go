@@ -39,8 +39,8 @@ func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 var errArray = errors.New("the text of an array is incomplete, has too few elements, or has NULL at a requested place")
 
 // elementsAt returns some elements of array, the text of a one-dimensional array such as
-// {1,2}. places are the indexes of these elements, in ascending order. The other elements
-// are not decoded.
+// {1,2}. places are the indexes of the elements to return, in ascending order. The other
+// elements are not decoded.
 func elementsAt(array string, places []int) ([]string, error) {
 	elements := make([]string, 0, len(places))
 	rest, ok := strings.CutPrefix(array, "{")

@@ -5,27 +5,30 @@ import (
 	"strings"
 )
 
-// ForeignKey is a foreign key of a table, or one of another table that refers to it. A
-// repair that disables triggers does not enforce it.
+// ForeignKey is a foreign key that a repair with disabled triggers does not enforce. It
+// is either a foreign key of the repaired table ("this table"), or a foreign key of
+// another table that refers to this table.
 type ForeignKey struct {
 	Name string `json:"name"`
-	// Incoming means that another table refers to this one. Then Columns are the referenced
-	// columns, else the referring ones. Self means that both are this table.
+	// Incoming means that the foreign key belongs to another table and refers to this
+	// table. Self means that a foreign key of this table refers to this table.
 	Incoming bool `json:"incoming,omitempty"`
 	Self     bool `json:"self,omitempty"`
-	// Referring and Referenced are the tables as a FROM clause names them, and the columns
-	// of each, quoted, in the same order.
+	// Referring and Referenced are the two tables as a FROM clause names them.
+	// ReferringColumns and ReferencedColumns are the columns of each, quoted, in the same
+	// order.
 	Referring         string   `json:"referring"`
 	Referenced        string   `json:"referenced"`
 	ReferringColumns  []string `json:"referring_columns"`
 	ReferencedColumns []string `json:"referenced_columns"`
-	// Columns are the names of this table's columns.
+	// Columns are the names of this table's columns in the foreign key: the referenced
+	// columns if Incoming is set, and the referring columns otherwise.
 	Columns []string `json:"columns"`
-	// Equal has the operators that compare a referenced with a referring column:
-	// OPERATOR(pg_catalog.=).
+	// Equal has, for each pair of columns, the operator that compares the referenced
+	// column with the referring one: OPERATOR(pg_catalog.=).
 	Equal []string `json:"equal"`
 	Full  bool     `json:"full,omitempty"` // MATCH FULL
-	// Hidden reports that the role may not read the columns of the other table.
+	// Hidden means that the role may not read the columns of the other table.
 	Hidden bool `json:"hidden,omitempty"`
 }
 
@@ -39,7 +42,9 @@ func (f ForeignKey) Query() string {
 		f.Referring, f.Refers("c"), f.Referenced, strings.Join(equal, " AND "))
 }
 
-// Refers returns the condition that the row named alias refers to a row at all.
+// Refers returns an SQL condition on a row of the referring table, whose alias is alias.
+// It is true if the row must refer to an existing row. A row need not refer to a row if
+// one of its referring columns is NULL or, with MATCH FULL, if all of them are NULL.
 func (f ForeignKey) Refers(alias string) string {
 	tests := make([]string, len(f.ReferringColumns))
 	for i, column := range f.ReferringColumns {
@@ -51,18 +56,19 @@ func (f ForeignKey) Refers(alias string) string {
 	return strings.Join(tests, " AND ")
 }
 
-// Sequence is a sequence from which a column takes its values.
+// Sequence is a sequence that provides the default values of a column.
 type Sequence struct {
 	Column string `json:"column"`
 	Name   string `json:"name"` // quoted
-	// Last is the last value that the sequence returned. It is nil if the role may not read
-	// it.
+	// Last is the last value that the sequence returned. It is nil if the role may not
+	// read the value.
 	Last      *int64 `json:"last,omitempty"`
 	Increment int64  `json:"increment"`
 }
 
-// Passed reports whether a value of the column is one that the sequence has yet to
-// return.
+// Passed reports whether a value of the column is beyond the last value of the sequence.
+// Then the sequence may return the same value later, as a duplicate. Passed returns true
+// if the last value is not known.
 func (s Sequence) Passed(value int64) bool {
 	switch {
 	case s.Last == nil:

@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// Grants are the privileges on a table, and on what the table depends on, that a role
-// lacks. The zero value means that it lacks none.
+// Grants describes the privileges that a role lacks on a table and on the objects that
+// the table depends on. The zero value means that the role lacks none.
 type Grants struct {
 	Role  string
 	Table string // as Name returns it
 	// Schemas are the schemas that the role may not use.
 	Schemas    []string
 	Privileges []Privilege
-	// Statements grant everything else, such as EXECUTE on a function.
+	// Statements are the SQL statements that grant everything else, such as EXECUTE on a
+	// function.
 	Statements []string
 }
 
@@ -29,8 +30,10 @@ type Privilege struct {
 // message with more names is hard to read.
 const maxGrantColumns = 40
 
-// Need adds a privilege on the given columns. has reports that the role has the privilege
-// on other columns of the table: only then does the GRANT name columns.
+// Need adds a privilege that the role lacks on the given columns. It does nothing if
+// there are no columns. has reports that the role has the privilege on other columns of
+// the table. If has is false, or if there are more than maxGrantColumns columns, the
+// GRANT names the whole table instead of the columns.
 func (g *Grants) Need(name string, columns []string, has bool) {
 	if len(columns) == 0 {
 		return
@@ -46,7 +49,8 @@ func (g *Grants) NeedTable(name string) {
 	g.Privileges = append(g.Privileges, Privilege{Name: name})
 }
 
-// Add adds what o grants, except for what g grants already. Both must be about the same
+// Add adds the missing privileges of o to g. It ignores a privilege of o if g has one
+// with the same name, such as SELECT, even for other columns. Both must be about the same
 // role and table.
 func (g *Grants) Add(o Grants) {
 	if g.Role == "" {
@@ -71,7 +75,8 @@ func union(list, more []string) []string {
 	return list
 }
 
-// Without returns the grants without those on the given columns.
+// Without returns the grants without privileges on the given columns. A privilege on the
+// whole table remains.
 func (g Grants) Without(columns []string) Grants {
 	g.Privileges = slices.Clone(g.Privileges)
 	g.Privileges = slices.DeleteFunc(g.Privileges, func(p Privilege) bool {
@@ -115,11 +120,11 @@ func quoteAll(names []string) []string {
 	return quoted
 }
 
-// Denied is what a role lacks on one node.
+// Denied holds the statements that grant what a role lacks on one node.
 type Denied struct {
 	Node   string
 	Role   string
-	Grants []string // the statements that grant it
+	Grants []string // the statements, without semicolons
 }
 
 // DeniedError is the error of a role that may not read a table. It is the cause of a
@@ -139,8 +144,9 @@ func (e *DeniedError) Denied() Denied {
 	return Denied{Node: e.Node, Role: e.Missing.Role, Grants: e.Missing.SQL()}
 }
 
-// DeniedText returns a message that names everything that is missing on some nodes, as
-// statements to run there. Nodes on which the same is missing are named together.
+// DeniedText returns a message with the statements to run on each of the nodes. Nodes
+// with the same role and statements are named together. purpose is what the privileges
+// are needed for, such as "reading the table".
 func DeniedText(purpose string, nodes []Denied) string {
 	var texts []string
 	for i, d := range nodes {

@@ -14,7 +14,7 @@ type IndexOrder struct {
 
 // Changed reports whether the library now has another version of the collation than the
 // server has recorded. An index that was built with the earlier version may be out of
-// order. Then a search by it may miss rows.
+// order, and a search that uses the index may miss rows.
 func (o IndexOrder) Changed() bool {
 	return !o.isBytewise() && o.Recorded != "" && o.Collation.Version != "" && o.Recorded != o.Collation.Version
 }

@@ -106,8 +106,8 @@ func (g Grouping) Groups() int {
 	return len(g.Bounds) + 1
 }
 
-// Sampled is a key that was found on a sampled page. The samples of one partition are in
-// physical order.
+// Sampled is a key that was found on a sampled page. Samples of the same partition are
+// listed in the physical order of their rows.
 type Sampled struct {
 	Key       Key
 	Partition int // index into Source.Partitions; -1 means that the physical order is not known
@@ -224,11 +224,11 @@ type Description struct {
 	Only          bool   // the table is an inheritance parent; its children's rows do not belong to it
 	LargeObjects  bool   // the database has large objects
 	Role          string // name of the connected role
-	Lockable      bool   // the role may SELECT from the whole table, and so may lock it
+	Lockable      bool   // the role has SELECT on the whole table, so it may lock the table in ACCESS SHARE mode
 	// Unreadable are the columns that the role may not SELECT.
 	Unreadable []string
-	// Closed are the schemas that the role may not use, of types, operators and collations
-	// of unique indexes.
+	// Closed are the schemas that the role may not use although unique indexes depend on
+	// them: the schemas of the indexes' types, operators and collations.
 	Closed      []string
 	Columns     []Column
 	Indexes     []Index // all unique indexes and exclusion constraints
@@ -237,8 +237,8 @@ type Description struct {
 	// Relations whose pages cannot be read directly are omitted: the role may not read
 	// them, or they are not heaps.
 	Partitions []Partition
-	// PartitionsHidden reports that relations are missing in Partitions. Their rows can
-	// be read only through their parent.
+	// PartitionsHidden reports that relations are missing in Partitions. The rows of
+	// these relations can be read only through their parent.
 	PartitionsHidden bool
 	RowEstimate      int64  // the planner's estimate of the number of rows
 	Probe            string // digest of constants; it is equal on nodes whose digests can be compared
@@ -248,9 +248,9 @@ type Description struct {
 // smallPages is 1 GB in pages of 8 kB.
 const smallPages = 128 << 10
 
-// Small reports whether the partitions are small enough for a scan of all of them to find
-// a few rows. Such a scan takes about a second. Small returns false if there are no
-// partitions, because then their size is unknown.
+// Small reports whether the partitions have at most 1 GB together. A statement that needs
+// only a few rows may then scan all of them, which takes about a second. Small returns
+// false if there are no partitions, because then their size is unknown.
 func Small(partitions []Partition) bool {
 	var pages int64
 	for _, partition := range partitions {
@@ -303,7 +303,7 @@ type Source struct {
 	Relation   string `json:"relation"`    // ONLY "public"."users"; without ONLY if it is partitioned
 	Alias      string `json:"alias"`       // "users": the name by which the fragments refer to it
 	SearchPath string `json:"search_path"` // value for set_config
-	// Lockable reports that the role may lock the table. Then a transaction locks the
+	// Lockable reports that the role may lock the table. A transaction then locks the
 	// table before it takes its snapshot.
 	Lockable bool `json:"lockable,omitempty"`
 	// Files are the table's files at plan time. Plans of earlier versions have none.
@@ -332,16 +332,17 @@ type Source struct {
 	// the database's default collation.
 	Collate []string `json:"collate"`
 	Less    string   `json:"less"`     // operator for "Order is less than a bound": OPERATOR(pg_catalog.<)
-	AtLeast string   `json:"at_least"` //
-	// OrderGroups divides Order into groups of columns if the operators of its columns are
-	// in several schemas: a row comparison has only one operator for all of its columns.
-	// Less and AtLeast are empty then.
+	AtLeast string   `json:"at_least"` // operator for "Order is at least a bound": OPERATOR(pg_catalog.>=)
+	// OrderGroups divides Order into groups of neighbouring columns that have the same
+	// operators. It is set only if the columns have different operators, such as
+	// operators in different schemas, because a row comparison has only one operator for
+	// all of its columns. Less and AtLeast are empty then.
 	OrderGroups []OrderGroup `json:"order_groups,omitempty"`
 
 	Columns []string `json:"columns"` // references to the compared columns, in the plan's order
 	Digest  string   `json:"digest"`  // expression for the row digest, a bigint
-	// TextDigest is an expression for a row digest that is equal whenever the texts are
-	// equal. It is empty if Digest has that property.
+	// TextDigest is an expression for a row digest that is equal for rows with equal
+	// texts. It is empty if Digest is always equal for such rows.
 	TextDigest string `json:"text_digest,omitempty"`
 	// KeyDigest is an expression for the digest of the key columns only, a bigint. It is
 	// empty if rows are digested with SHA-256.
@@ -356,7 +357,7 @@ type Source struct {
 	// unknown. With a filter, it reports this for any index of the table.
 	Unversioned bool `json:"unversioned,omitempty"`
 	// Unindexed reports that statements must not use any index of the table, because one
-	// may be out of order.
+	// of the indexes may be out of order.
 	Unindexed  bool        `json:"unindexed,omitempty"`
 	Filter     string      `json:"filter,omitempty"`
 	Within     Buckets     `json:"within,omitzero"` // only the rows of these buckets are read
@@ -372,8 +373,8 @@ type OrderGroup struct {
 	Equal   string `json:"equal"`
 }
 
-// Files identifies the files that hold a table's rows. They change whenever the table or
-// one of its partitions is rewritten, truncated, replaced, attached or detached.
+// Files identifies the files that hold a table's rows. Its value changes whenever the
+// table or one of its partitions is rewritten, truncated, replaced, attached or detached.
 type Files struct {
 	OID    string `json:"oid"`    // OID of the table
 	Digest string `json:"digest"` // digest of the OIDs and file numbers of the table and all of its partitions
@@ -391,16 +392,17 @@ type Access struct {
 	// Lock makes the transaction lock the relation in ACCESS SHARE mode before it takes
 	// its snapshot.
 	Lock bool
-	// Files makes every read check, after its statements, that the relation still has these
-	// files. The locks that the statements acquired are still held then, so the relation
-	// cannot be rewritten before the check. The zero value means no check.
+	// Files are the files that the relation must have. Each read checks this after its
+	// statements. It still holds their locks, so the relation cannot have been rewritten
+	// between the statements and the check. The zero value means no check.
 	Files Files
 	// Foreign reports that the transaction may run SQL or functions that are not built
 	// in. These may leave state in the session, so the session is reset when the
 	// transaction ends.
 	Foreign bool
-	// UserSQL reports that the transaction runs a table_filter. Its session is not used
-	// again for a transaction without one.
+	// UserSQL reports that the transaction runs a table_filter. A function in the filter
+	// may leave state that no reset of the session removes. So the session is not used
+	// again for a transaction without a table_filter.
 	UserSQL bool
 }
 
@@ -456,9 +458,9 @@ func Quote(identifier string) string {
 	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
 }
 
-// WithoutOnly returns a relation of a FROM clause without ONLY: the name of the table,
-// for messages, casts to regclass and comparisons with plans of earlier versions, which
-// have ONLY just for tables with inheritance children.
+// WithoutOnly removes ONLY from a relation of a FROM clause. The result is the name of
+// the table, for messages, for casts to regclass, and for comparisons with plans of
+// earlier versions, which have ONLY just for tables with inheritance children.
 func WithoutOnly(relation string) string { return strings.TrimPrefix(relation, "ONLY ") }
 
 // Relation returns the table as a FROM clause names it. ONLY excludes inheritance

@@ -42,8 +42,9 @@ func AppendKey(out []byte, key Key) []byte {
 	return append(out, ']')
 }
 
-// appendText appends a JSON string. A rerun stores the SHA-256 of its keys in this form,
-// so the same text must always be written as the same bytes.
+// appendText appends text to out as a JSON string. The same text must always become the
+// same bytes, because a rerun stores the SHA-256 of its keys as these functions write
+// them.
 func appendText(out []byte, text string) []byte {
 	if !needsNoEscape(text) {
 		quoted, _ := json.Marshal(text) // marshalling a string cannot fail
@@ -55,7 +56,8 @@ func appendText(out []byte, text string) []byte {
 	return append(out, '"')
 }
 
-// needsNoEscape reports whether a text is written in JSON as it is.
+// needsNoEscape reports whether the JSON string of a text is the text itself between
+// quotes. It is true for valid UTF-8 without quotes, backslashes and control characters.
 func needsNoEscape(text string) bool {
 	ascii := true
 	for i := range len(text) {
@@ -151,8 +153,8 @@ func scanList(raw []byte, elements []listElement) ([]listElement, int) {
 	return nil, -1
 }
 
-// listElementAt returns the element that begins at the position at of raw. If there is
-// none, the field to of the result is negative.
+// listElementAt returns the element that begins at the position at of raw. If no complete
+// element begins there, the field to of the result is negative.
 func listElementAt(raw []byte, at int) listElement {
 	e := listElement{from: at, to: -1}
 	if bytes.HasPrefix(raw[at:], []byte("null")) {

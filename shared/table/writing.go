@@ -27,7 +27,7 @@ type Target struct {
 	Path string `json:"path"`
 }
 
-// Conversion describes a column to whose type values are converted.
+// Conversion describes a column, and how the node converts texts to values of its type.
 type Conversion struct {
 	Name  string // quoted
 	Type  string
@@ -38,12 +38,12 @@ type Conversion struct {
 type Writing struct {
 	Role          string
 	ServerVersion int
-	// Insert and Update are about the columns that can be written. Delete reports that the
-	// role has the privilege on the table.
+	// Insert and Update describe these privileges on the columns that are not generated.
+	// Delete reports that the role has DELETE on the table.
 	Insert, Update Allowed
 	Delete         bool
 	Closed         []string      // schemas of the columns' types that the role may not use
-	Functions      []string      // functions that a write calls and that the role may not execute
+	Functions      []string      // functions that the role may not execute although a repair calls them
 	Unusable       []SequenceUse // sequences of column defaults that the role may not use
 	ForeignKeys    []ForeignKey
 	Sequences      []Sequence
@@ -57,7 +57,8 @@ type Writing struct {
 	References     []Reference
 	Deferrable     []Deferrable
 	// UpdateRefused and DeleteRefused are the errors with which the server refuses every
-	// UPDATE or DELETE in the table; empty if it does not.
+	// UPDATE or every DELETE in the table. An error is empty if the server accepts the
+	// statement, or if this is not known.
 	UpdateRefused, DeleteRefused string
 	Required                     []string // columns that are NOT NULL and have no default
 	Unmarked                     string   // why a repair's changes cannot have a replication origin; empty if they can
@@ -65,7 +66,7 @@ type Writing struct {
 
 // Allowed describes on which columns a role has a privilege.
 type Allowed struct {
-	Some   bool     // on the table, or on at least one column
+	Some   bool     // the role has the privilege on the table, or on at least one column
 	Except []string // the columns on which the role lacks the privilege
 }
 
@@ -96,16 +97,18 @@ type Trigger struct {
 	Replica bool
 }
 
-// Reference is a foreign key of another table that refers to this table. A change of this
-// table then also changes rows of the other one (CASCADE, SET NULL or SET DEFAULT).
+// Reference is a foreign key of another table that refers to this table with the action
+// CASCADE, SET NULL or SET DEFAULT. So a change of this table also changes rows of the
+// other table. OnDelete and OnUpdate report which statement has such an action.
 type Reference struct {
-	Name, Table        string
+	Name, Table        string   // name of the foreign key, and the table to which it belongs
 	Columns            []string // columns of this table to which the foreign key refers
 	OnDelete, OnUpdate bool
 }
 
-// Deferrable is a constraint that PostgreSQL checks by a trigger. The trigger does not
-// fire if session_replication_role is replica.
+// Deferrable is a primary key, unique constraint or exclusion constraint that was
+// declared DEFERRABLE. PostgreSQL checks it by a trigger, which does not fire if
+// session_replication_role is replica.
 type Deferrable struct {
 	Name string `json:"name"`
 	// Unchecked reports that a repair cannot check the constraint by a query either,
@@ -116,7 +119,7 @@ type Deferrable struct {
 	// Base has the base type of each column whose type is a domain, and an empty string for
 	// the others. It is missing in plans of earlier versions.
 	Base     []string `json:"base,omitempty"`
-	Distinct bool     `json:"distinct"` // NULLs are distinct from each other
+	Distinct bool     `json:"distinct"` // the constraint treats NULLs as distinct from each other
 }
 
 // Subscription is a subscription by which a node receives changes of a table from another
@@ -128,7 +131,7 @@ type Subscription struct {
 	// LocalOnly means origin = none: the subscription skips changes that have a
 	// replication origin, such as those of a repair.
 	LocalOnly bool
-	Copied    bool // the initial copy of the table is complete
+	Copied    bool // the subscription has completed its initial copy of the table
 	// Running reports that the subscription has an apply worker. Errors counts the errors
 	// that ended such workers; it is 0 before PostgreSQL 15, which does not count them.
 	Running bool

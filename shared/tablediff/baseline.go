@@ -23,8 +23,8 @@ import (
 )
 
 // baselineFormat is the version of the stored form. It must be changed when a new version
-// of ACE would misread a baseline of an older version, or would conclude too much from
-// it.
+// of ACE would misread a baseline of an older version, or would conclude from it
+// something that it does not prove.
 const baselineFormat = "ace-baseline/1"
 
 const baselineType = "application/gzip"
@@ -36,7 +36,7 @@ type Baseline struct {
 	Format   string              `json:"format"`
 	TaskID   string              `json:"task_id"`
 	Settings string              `json:"settings"`           // see hashSettings
-	StoredAt time.Time           `json:"stored_at,omitzero"` // by this process's clock; absent in those of earlier versions
+	StoredAt time.Time           `json:"stored_at,omitzero"` // by the clock of the process that stored it; absent in baselines of earlier versions
 	Facts    []map[string]string `json:"facts"`              // per node, see table.Facts
 	Writes   []*int64            `json:"writes"`             // per node: the number of writes in the server's statistics when the comparison began
 	Size     blockplan.Size      `json:"size"`
@@ -54,14 +54,15 @@ type PagesBaseline struct {
 	Ranges  [][]plan.RangeSums `json:"stretches"` // per node
 }
 
-// hashSettings returns a hash of the settings that must be the same in two plans for
-// their blocks to be comparable: what is compared, how rows are digested and how keys are
-// ordered. Only the seeds of the digests may differ.
+// hashSettings returns a hash of the settings that must be the same in two plans, so that
+// the blocks or page ranges of one can be used by the other: what is compared, how rows
+// are digested and how keys are ordered. The seeds of the digests may differ, so the hash
+// does not include them.
 func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	type reading struct {
 		Relation, Less, AtLeast                                string
 		Key, KeyType, KeyEqual, Order, OrderType, Cs, Compared []string
-		Leaves                                                 []string // if pages are read per partition
+		Leaves                                                 []string // the partitions, in the pages strategy
 	}
 
 	readings := make([]reading, len(p.Sources))
@@ -85,8 +86,10 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// storeBaseline stores what the run found equal. It must be called after the document was
-// published, since only a completed comparison has a baseline.
+// storeBaseline stores the baseline: the blocks that the run found equal or, in the pages
+// strategy, the sums of all page ranges. It stores nothing unless checkFacts has set
+// r.factsUnchanged. It must be called after the document was published, since only a
+// completed comparison may have a baseline.
 func (r *run) storeBaseline(ctx context.Context) error {
 	p := r.plan
 	if !r.factsUnchanged {
@@ -117,7 +120,8 @@ func (r *run) storeBaseline(ctx context.Context) error {
 		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, Ranges: r.rangeSums}
 	}
 
-	// A unit lists unchanged blocks before those it compared.
+	// In the totals of a unit, unchanged blocks precede the blocks that the unit compared,
+	// so the blocks are not in key order yet.
 	slices.SortFunc(b.Blocks, func(x, y plan.EqualBlock) int { return cmp.Compare(x.Block, y.Block) })
 	var body bytes.Buffer
 	packed := gzip.NewWriter(&body)
@@ -168,7 +172,7 @@ func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error
 		err = json.NewDecoder(unpacked).Decode(&b)
 	}
 	if err == nil {
-		_, err = io.Copy(io.Discard, unpacked) // up to its checksum
+		_, err = io.Copy(io.Discard, unpacked) // at the end, gzip verifies the checksum
 	}
 	if err != nil || b.Format != baselineFormat || b.TaskID != taskID {
 		return &Baseline{TaskID: taskID}, nil // a baseline without settings fits no plan
@@ -214,9 +218,9 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 }
 
 // lastBaseline returns the last baseline with these settings, or nil if there is none.
-// The objects must be sorted by LastModified. Some stores record that time only to the
-// second. So among the baselines of one second, lastBaseline returns the one with the
-// latest StoredAt.
+// The objects must be sorted by LastModified. Some stores record LastModified only to the
+// second. So among the baselines with the same second, lastBaseline returns the baseline
+// with the latest StoredAt.
 func (r *run) lastBaseline(ctx context.Context, objects []archive.Info, settings string) (*Baseline, error) {
 	var last *Baseline
 	var lastSecond time.Time
@@ -242,9 +246,9 @@ func (r *run) lastBaseline(ctx context.Context, objects []archive.Info, settings
 	return last, nil
 }
 
-// useBaseline restricts the plan to what may have changed since the baseline. If the
-// baseline cannot be relied on, everything is compared, and useBaseline adds a warning to
-// the plan.
+// useBaseline restricts the plan to what may have changed since the baseline that the
+// request names. If there is no such baseline or it cannot be relied on, everything is
+// compared, and useBaseline adds a warning with the reason to the plan.
 func (r *run) useBaseline(ctx context.Context, by *planner) error {
 	if r.request.Baseline == "" {
 		return nil
@@ -313,10 +317,12 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 }
 
 // maxRegrid is the maximum ratio between the length of a baseline's page ranges and the
-// length of the page ranges that the plan would choose itself.
+// length of the page ranges in the new plan. If one of the lengths is more than maxRegrid
+// times the other, the baseline is not used.
 const maxRegrid = 4
 
-// reusePages makes a plan digest and divide the rows as the baseline did. If a table has
+// reusePages sets the seeds, the buckets and the length of the page ranges of the plan to
+// those of the baseline, so that the sums of the baseline can be used. If a table has
 // grown, the plan has additional page ranges.
 func (p *planner) reusePages(b *Baseline) {
 	p.plan.Seeds = b.Pages.Seeds
@@ -327,9 +333,10 @@ func (p *planner) reusePages(b *Baseline) {
 	p.plan.Known = &plan.Known{TaskID: b.TaskID, Ranges: b.Pages.Ranges}
 }
 
-// reuseLayout applies the boundaries of a baseline to a plan. If the table has grown at
-// its end, the last block is divided again. If the table has grown much elsewhere,
-// nothing is reused and why is the reason.
+// reuseLayout sets the boundaries of the plan to those of the baseline. If the table has
+// grown at its end, the last block is divided again. If the table has grown much
+// elsewhere, the plan is not changed and why is the reason. An empty why means that the
+// boundaries were set.
 func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
 	p := by.plan
 	layout := b.Layout

@@ -7,12 +7,16 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scanBuckets compares all pages of every node by buckets of the key's hash. If buckets
-// are given (at most half of all), it reads only their rows. Comparing buckets costs
-// little more than reading the rows, and leaves few rows to read again: those of the
-// buckets that differ. If these rows are too many to list at once, the pages are read
-// once more to find the chunks that differ. If most buckets differ, every chunk is
-// listed.
+// scanBuckets compares all pages of every node by buckets of the key's hash. Comparing
+// buckets costs little more than reading the rows, and leaves few rows to read again: the
+// rows of the buckets that differ. If these rows are too many to list at once, the pages
+// are read once more to find the chunks that differ. If most buckets differ, the rows of
+// every chunk are listed. (If no index can list chunks, the pages are read once more in
+// this case too.)
+//
+// If buckets is not nil, scanBuckets compares only the rows of these buckets. The caller
+// must pass at most half of all buckets. With more, scanBuckets could decide to compare
+// all rows, and the caller would count the rows of the other buckets twice.
 func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	sums, err := r.scanPages(ctx, plan.PhaseBuckets, r.plan.Buckets, buckets)
 	if err != nil {
@@ -51,8 +55,9 @@ func (r *run) compareListed(buckets []int, equal plan.Totals) {
 	r.compares, r.equal = []plan.Unit{u}, equal
 }
 
-// differingBuckets returns the buckets whose sums differ, the number of rows in them, and
-// the totals of the equal buckets.
+// differingBuckets returns the buckets whose sums differ, the number of their rows, and
+// the totals of the equal buckets. Of each differing bucket, the rows are counted on the
+// node that has the most.
 func differingBuckets(sums [][]table.Sum) (differing []int, rows int64, equal plan.Totals) {
 	equal.RowsPerNode = make([]int64, len(sums))
 	for bucket := range sums[0] {

@@ -62,8 +62,9 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	return result, nil
 }
 
-// retry repeats a step that can be repeated by itself. That costs less than to start
-// again.
+// retry calls do, which does one step of the run. If do fails because a node or the store
+// cannot be used, retry calls it again, within the patience of the request. Repeating one
+// step costs less than starting the run again. what names the step.
 func (r *run) retry(ctx context.Context, what string, do func() error) error {
 	return r.request.Patience.Do(ctx, what, do)
 }
@@ -133,16 +134,16 @@ type run struct {
 	progress          *progress
 	reach             *patience.Reach // shared by all runs of one call of Run
 	anyUnitDone       atomic.Bool     // compare: a unit is done
-	mostDiffer        atomic.Bool     // compare: most chunks of the latest unit differed
+	mostDiffer        atomic.Bool     // compare: the unit that was done last was dense, see plan.Totals.IsDense
 	timings           timings
 	equal             plan.Totals        // scan: totals of the chunks or buckets that were equal
-	multipleSnapshots bool               // scan: some pass over the pages used more than one snapshot
+	multipleSnapshots bool               // scan: some pass over the pages used more than one snapshot of a node
 	keyList           keyList            // scan: the keys to compare in a rerun
 	factsUnchanged    bool               // checkFacts: a baseline may rely on the facts
-	expectedSums      []table.Sum        // scan: per node, the sum of those rows read on its pages that its index must list later
+	expectedSums      []table.Sum        // scan: per node, the sum of the rows that its index must list later, as read on its pages; nil if not known
 	rangeSums         [][]plan.RangeSums // scan: per node, the sums of its page ranges, for a baseline of the pages strategy
 	unchangedRanges   int64              // scan: number of page ranges that are unchanged since the baseline
-	unchangedTable    *plan.Totals       // scan: totals, if the whole table is unchanged since the baseline
+	unchangedTable    *plan.Totals       // scan: totals of the table if all of it is unchanged since the baseline; otherwise nil
 	compares          []plan.Unit
 	compared          []plan.Totals
 	confirmed         []plan.Totals // one for each compare unit; zero if the unit found no candidate
@@ -230,8 +231,8 @@ func (r *run) batches() []plan.Unit {
 	return units
 }
 
-// scanChunks digests rows by chunk: those of the given buckets, or all rows if buckets is
-// nil. It makes compare units of the chunks that differ.
+// scanChunks digests rows by chunk: the rows of the given buckets, or all rows if buckets
+// is nil. It makes compare units for the chunks that differ.
 func (r *run) scanChunks(ctx context.Context, buckets []int) error {
 	sums, err := r.scanPages(ctx, plan.PhaseScan, r.plan.Layout.Chunks(), buckets)
 	if err == nil {
@@ -242,7 +243,8 @@ func (r *run) scanChunks(ctx context.Context, buckets []int) error {
 }
 
 // scanPages reads all pages of every node and adds up the sums of each group (a chunk or
-// a bucket).
+// a bucket). The result has, for each node and each group, the sum of the group's rows.
+// If buckets is not nil, only the rows of these buckets are added up.
 func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets []int) ([][]table.Sum, error) {
 	units, err := r.scanUnits(ctx, phase, buckets)
 	if err != nil {
@@ -269,7 +271,7 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 
 	totals, err := r.doUnits(ctx, phase, units, func(t plan.Totals, done, total int) {
 		switch {
-		case phase == plan.PhaseAges: // the rows are counted when the phase ends
+		case phase == plan.PhaseAges: // findUnchangedTable counts the rows if the table is unchanged
 			r.progress.setPhase(plan.PhaseCompare)
 		case buckets == nil: // with buckets, the rows have been counted in an earlier phase
 			r.progress.addScanned(t, r.plan.Layout.Blocks()*done/total)
@@ -289,7 +291,7 @@ func (r *run) unit(phase string, index int) plan.Unit {
 
 // listedPerUnit returns about how many rows one compare unit lists after a scan.
 func listedPerUnit(p *plan.Plan) int64 {
-	if p.ByText { // each unit reads the whole table
+	if p.ByText { // each unit reads the whole table, so there should be few units
 		return plan.MaxScanListed
 	}
 	return plan.SplitAbove * p.BlockRows
@@ -323,8 +325,8 @@ func (r *run) compare(ctx context.Context) (err error) {
 	return err
 }
 
-// confirm reads the candidates again once confirm_delay has passed since the last of them
-// was found.
+// confirm reads the candidates again once confirm_delay has passed since the last
+// candidate was found.
 func (r *run) confirm(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseConfirm)()
 	r.progress.setPhase(plan.PhaseConfirm)
@@ -387,8 +389,8 @@ func (r *run) confirmUnits() (units []plan.Unit, at []int) {
 }
 
 // doUnits invokes the units that have no stored part yet, and returns the totals of all
-// units. It calls done for each unit, with its totals and the number of units that are
-// done.
+// units in the order of units. It calls done for each unit, with the totals of the unit,
+// the number of units that are done and the number of all units.
 func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done func(t plan.Totals, done, total int)) ([]plan.Totals, error) {
 	stored, err := r.storedParts(ctx, phase)
 	if err != nil {
@@ -414,8 +416,9 @@ func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done
 	})
 }
 
-// hint sets Dense and Probe of a compare unit. They depend on the compare units that are
-// done: whether there is any, and whether the latest was dense (see plan.Totals.IsDense).
+// hint sets Dense and Probe of a compare unit. Both depend on the compare units that are
+// done: whether any unit is done, and whether the unit that was done last was dense (see
+// plan.Totals.IsDense).
 func (r *run) hint(u *plan.Unit) {
 	switch {
 	case u.Phase != plan.PhaseCompare || r.plan.Known != nil:
@@ -429,8 +432,8 @@ func (r *run) hint(u *plan.Unit) {
 }
 
 // extraUnits returns how many units run at once in addition to one per worker. If all
-// units are done in this process, one more unit runs and waits for the nodes. Then the
-// nodes are not idle while another unit writes its part.
+// units are done in this process, one more unit runs and waits for a free slot. It uses
+// the nodes while another unit writes its part, so the nodes are not idle.
 func (r *run) extraUnits() int {
 	if r.LocalWorker != nil {
 		return 1

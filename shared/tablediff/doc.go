@@ -5,8 +5,9 @@
 //
 //   - tablediff, the coordinator, makes the plan, hands out units and merges their parts;
 //   - tablediff/worker does one unit of work;
-//   - tablediff/plan has the data that the other two share. They do not import each
-//     other.
+//   - tablediff/plan has the data that the other two share.
+//
+// Packages tablediff and worker do not import each other.
 //
 // A run has these steps: plan (planner.go), scan (scans.go), compare, confirm and merge
 // (merge.go). In the scan step, a comparison in the pages strategy reads all pages, and a

@@ -74,8 +74,8 @@ func changedFacts(a, b map[string]string) []string {
 }
 
 // checkFacts verifies that the facts that make the ages of rows reliable did not change
-// during the comparison. If they did, the run stores no baseline, and a comparison with a
-// baseline fails.
+// during the comparison. If they did, the run stores no baseline, and a comparison that
+// builds on a baseline fails, because it has relied on the ages.
 func (r *run) checkFacts(ctx context.Context) error {
 	if r.request.Rerun != nil || !isIncremental(r.plan) {
 		return nil

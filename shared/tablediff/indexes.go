@@ -17,14 +17,16 @@ import (
 // table costs a tenth of a comparison, so it is done only in some cases (see countsRows).
 
 const (
-	// countedRows is the maximum number of rows of a table whose rows are always counted.
+	// countedRows is the maximum estimated number of rows of a table whose rows are always
+	// counted.
 	countedRows = exactRows
 	// estimateShare determines when the rows of a larger table are counted: if the number of
 	// rows read differs from the estimate by more than the estimate divided by this number.
 	estimateShare = 10
 )
 
-// checkIndexes verifies that the indexes by which rows were read have missed no rows.
+// checkIndexes does the three checks that are described above for the index of every
+// node. It returns an error if the index of some node has missed rows.
 func (r *run) checkIndexes(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
 	nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
@@ -71,10 +73,12 @@ func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []tab
 		listed = rows != r.rowsRead(node)
 	}
 
-	if !listed { // a difference means that rows were written in the meantime or that the index is damaged
+	if !listed {
 		return nil
 	}
 
+	// Either rows were written in the meantime or the index is damaged. CheckIndex reads the
+	// index and the table in one snapshot, so it does not fail because of such writes.
 	ranges := make([]table.Range, r.plan.Layout.Chunks())
 	for chunk := range ranges {
 		ranges[chunk] = r.plan.Layout.Chunk(chunk)
@@ -96,9 +100,9 @@ func (r *run) absentKeys(node int) []table.Key {
 }
 
 // countsRows reports whether the rows of a node must be counted without the index, to
-// compare their number with the number of rows read by ranges. That is so if the table is
-// small, if the number of rows read is far from the estimate, or if the order of the
-// index depends on a collation of unknown version.
+// compare their number with the number of rows read by ranges. They are counted only with
+// key ranges: if the table is small, if the number of rows read is far from the estimate,
+// or if the order of the index depends on a collation of unknown version.
 func (r *run) countsRows(node int) bool {
 	if r.plan.Strategy != plan.KeyRanges || r.unchangedTable != nil {
 		return false

@@ -16,7 +16,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// keyList is the footer of the part "done". That part exists once all keys are listed.
+// keyList has the totals of the keys of a rerun. It is stored in the footer of the part
+// of phase plan.PhaseKeyList. That part exists once the keys of all blocks are stored.
 type keyList struct {
 	Blocks int   `json:"blocks"`
 	Keys   int64 `json:"keys"`
@@ -34,8 +35,8 @@ func (r *run) listKeys(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseKeys)()
 	r.progress.setPhase(plan.PhaseKeys)
 
-	// The part "done" is stored after the parts of all keys, so a run that finds it lists
-	// no keys again.
+	// The part of this unit is stored after the parts of all keys. So a run that finds this
+	// part need not list the keys again.
 	done := r.unit(plan.PhaseKeyList, 0)
 	err := part.ReadTotals(ctx, r.Store, done.PartKey(), done.PartHeader(), &r.keyList)
 	if errors.Is(err, archive.ErrNotFound) {
@@ -171,7 +172,8 @@ func (w *keyWriter) abort() {
 	}
 }
 
-// storeTotals stores a part that has no rows, only totals.
+// storeTotals stores a part that has no rows, only totals. If the part is already stored,
+// storeTotals changes nothing and returns nil.
 func storeTotals(ctx context.Context, store archive.Store, u plan.Unit, totals any) error {
 	out, err := part.Create(ctx, store, u.PartKey(), u.PartHeader())
 	if err != nil {
@@ -209,9 +211,10 @@ func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
 	})
 }
 
-// canonicalKeys returns a function that maps equal keys to one text: the spelling in the
-// row of the first node that has one. It is needed only if keys are ordered by their text
-// (ByText). Otherwise canonicalKeys returns nil, because equal keys have equal ranks.
+// canonicalKeys returns a function that returns the same spelling for equal keys: the
+// spelling in the row of the first node that has a row for the key. The function is
+// needed only if keys are ordered by their text (ByText). Otherwise canonicalKeys returns
+// nil, because equal keys have equal ranks.
 func (o keyOrder) canonicalKeys(ctx context.Context) func([]table.Key) ([]table.Key, error) {
 	if !o.plan.ByText {
 		return nil
@@ -232,7 +235,7 @@ func (o keyOrder) canonicalKeys(ctx context.Context) func([]table.Key) ([]table.
 		}
 
 		for i, key := range keys {
-			if canonical[i] == nil { // no node has a row for it any more
+			if canonical[i] == nil { // no node has a row for the key any more
 				canonical[i] = key
 			}
 		}

@@ -52,7 +52,9 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 
-	merged() // the summary precedes the rows, so it cannot contain the time needed to write them
+	// The summary in the document precedes the rows, so it cannot contain the time needed to
+	// write the rows. The summary that is returned contains it.
+	merged()
 	summary.Timings = r.timings
 	return Result{Summary: summary, Document: document}, nil
 }
@@ -147,7 +149,7 @@ func (r *run) summary() difffile.Summary {
 
 	nowhere := int64(0)
 	for _, t := range slices.Concat(r.compared, []plan.Totals{r.equal}, r.confirmed) {
-		s.TotalRows += t.Keys // confirm parts subtract key variants that were counted twice
+		s.TotalRows += t.Keys // negative in a confirm part: key variants that the compare part counted as further keys
 		nowhere += t.OnNoNode
 		s.ResolvedRows += t.Resolved
 		for i, rows := range t.RowsPerNode {
@@ -171,8 +173,9 @@ func (r *run) summary() difffile.Summary {
 	return s
 }
 
-// addOutliers names the nodes whose rows are the exception. It adds nothing if a part of
-// an earlier version, which did not count this, is among the parts.
+// addOutliers adds, for each node, the number of keys whose row on this node is the
+// exception (see plan.OutlierTotals). It adds nothing if some part was stored by an
+// earlier version, which did not count these keys.
 func (r *run) addOutliers(s *difffile.Summary) {
 	found := map[string]difffile.Outlier{}
 	for _, t := range r.confirmed {
@@ -198,8 +201,8 @@ func warnAbsentKeys(document string, keys int64) string {
 	return fmt.Sprintf("%d of the keys of %s are on no node: their rows were deleted everywhere, or the document writes keys in another form than PostgreSQL", keys, document)
 }
 
-// snapshots describes which rows were read in the same snapshot: the rows of one batch,
-// or all rows of a pass over the pages.
+// snapshots describes which rows of a node were read in the same snapshot: the rows of
+// one batch, or all rows of a pass over the pages.
 func (r *run) snapshots() string {
 	if (r.plan.Strategy == plan.Pages || r.unchangedTable != nil) && !r.multipleSnapshots {
 		return "one per node and pass over its pages"
@@ -265,8 +268,8 @@ func (r *run) addPairs(s *difffile.Summary) {
 	}
 }
 
-// publish streams the document into the archive. It becomes visible only when it is
-// complete.
+// publish streams the document into the archive. The document becomes visible only when
+// it is complete.
 func (r *run) publish(ctx context.Context, key string, summary difffile.Summary) (task.Document, error) {
 	object, err := r.Store.Create(ctx, key, documentType)
 	if err != nil {
@@ -285,8 +288,9 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 	return task.Document{Key: key, Size: written.Size, SHA256: written.SHA256}, nil
 }
 
-// adoptDocument reads the document that an earlier run of this task published. That run
-// ended before the document was recorded in the task record.
+// adoptDocument reads the document that an earlier run of this task published, and
+// returns the summary in it. The earlier run ended before it recorded the document in the
+// task record.
 func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, task.Document, error) {
 	object, err := r.Store.Get(ctx, key)
 	if err != nil {
@@ -361,7 +365,8 @@ func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[
 	}
 }
 
-// KeyVariants returns the keys of a pair's rows that the nodes spell differently.
+// KeyVariants returns the keys that the rows of a pair spell differently. An element has
+// the spelling on each node of the pair.
 func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
 	return func(yield func([2]difffile.Row, error) bool) {
 		for found, err := range f.pairFindings(ctx, pair) {
@@ -380,8 +385,8 @@ func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq
 	}
 }
 
-// keys returns the key as it is spelt in the row of each node of the pair. It is nil for
-// a node without the row.
+// keys returns the key as it is spelt in the row of each node of the pair. The element of
+// a node without the row is nil.
 func (f *findings) keys(pair difffile.Pair, found plan.Finding) (keys [2]difffile.Row, err error) {
 	p := f.run.plan
 	for i, node := range pair {
@@ -425,7 +430,8 @@ func (f *findings) pairFindings(ctx context.Context, wanted difffile.Pair) iter.
 	}
 }
 
-// all reads the confirm parts one after the other.
+// all returns the findings of all confirm parts in key order. It reads one part after the
+// other.
 func (f *findings) all(ctx context.Context) iter.Seq2[plan.Finding, error] {
 	return func(yield func(plan.Finding, error) bool) {
 		for i, t := range f.run.confirmed {

@@ -28,8 +28,9 @@ const (
 
 const (
 	// exactRows is the maximum number of rows for which chunk boundaries are computed from
-	// all keys. Only the rows that the filter selects count. If there are more rows, chunk
-	// boundaries are computed from a sample of keys.
+	// all keys. If there are more rows, the boundaries are computed from a sample of keys.
+	// Only the rows that the filter selects count, unless no index orders the keys alike on
+	// all nodes (ByText).
 	exactRows = 50_000
 	// correlated is the minimum correlation between key order and physical order (see
 	// blockplan.Correlation) with which a table is read through the index. With less
@@ -70,11 +71,12 @@ type Request struct {
 	// compare everything.
 	Baseline string
 
-	// Patience is how long each step tolerates that a node or the store cannot be used.
+	// Patience is how long each step is tried again while a node or the store cannot be
+	// used.
 	Patience patience.Budget
 
-	// Rerun restricts the comparison to the rows of one document, on those of Nodes that the
-	// document names. nil means the whole table.
+	// Rerun restricts the comparison to the keys of one document, and to the nodes that are
+	// both in Nodes and in the document. nil means that the whole table is compared.
 	Rerun *Rerun
 }
 
@@ -120,8 +122,8 @@ func newPlan(req Request, now time.Time) *plan.Plan {
 	}
 }
 
-// readFacts must be called before the other steps, because checkFacts detects only
-// changes that are made after readFacts.
+// readFacts reads the facts of every node into the plan. It must be called before the
+// other steps, because checkFacts detects only changes that are made after readFacts.
 func (p *planner) readFacts(ctx context.Context) (err error) {
 	p.plan.Facts, err = readFacts(ctx, p.nodes, p.plan.Schema, p.plan.Table)
 	return err
@@ -249,9 +251,11 @@ func (p *planner) checkFilter(ctx context.Context) error {
 	return err
 }
 
-// checkPartitions determines whether the partitions of a table can be read one by one.
-// Such a statement reads a partition under the table's name (FROM public.users_1 AS
+// checkPartitions determines whether the partitions of a table can be read one by one. A
+// statement that does so reads a partition under the table's name (FROM public.users_1 AS
 // users). It fails if the filter names the table with its schema (public.users.id > 0).
+// Then checkPartitions removes the partitions from the node's source and sets
+// PartitionsHidden, so that the table is read through its parent.
 func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	source := p.plan.Sources[node]
 	d := p.descriptions[node]
@@ -381,9 +385,9 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 	return samples, keys, nil
 }
 
-// chooseStrategy chooses pages if no index orders the keys alike on all nodes (ByText),
-// or if the table is large and its rows are not stored about in key order. Otherwise it
-// chooses key ranges.
+// chooseStrategy chooses pages if no index orders the keys alike on all nodes (ByText).
+// It also chooses pages if the table is large, its rows are not stored about in key
+// order, and the pages of its partitions can be read. Otherwise it chooses key ranges.
 func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	p.plan.Strategy = plan.KeyRanges
 	scattered := blockplan.Correlation(samples) < correlated && p.mostPages() > scatteredPages && p.pagesReadable()

@@ -10,8 +10,8 @@ import (
 	"ace/shared/table"
 )
 
-// readDescriptions reads the description of the table on every node. If a role may not
-// read it on some node, the error names everything that is missing, on all nodes.
+// readDescriptions reads the description of the table on every node. If the role of some
+// node may not read the table, the error names the missing privileges of all nodes.
 func (p *planner) readDescriptions(ctx context.Context) error {
 	p.descriptions = make([]*table.Description, len(p.nodes))
 	denied := make([]*table.DeniedError, len(p.nodes))

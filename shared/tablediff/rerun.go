@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// unitBlocks is the maximum number of blocks in a unit of a rerun.
+	// unitBlocks is the maximum number of blocks in a unit of a rerun. A unit with more
+	// blocks could have more keys in flight than it may wait for.
 	unitBlocks = plan.MaxAwaitedKeys / plan.BlockKeys
 	// unitsPerWorker is the number of units for each worker. With more units, all workers
 	// finish at about the same time; with fewer, there is less overhead.
@@ -30,8 +31,8 @@ type Rerun struct {
 }
 
 // planRerun makes the plan of a rerun. The plan has the document's ignored columns and
-// filter, and those of the requested nodes that the document names. The filter is
-// recorded but not applied.
+// filter, and the requested nodes that the document names. The filter is recorded but not
+// applied.
 func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, req Request, now time.Time) (*plan.Plan, error) {
 	p := &planner{request: req, plan: newPlan(req, now)}
 	p.plan.Strategy = plan.Keys

@@ -11,8 +11,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// combineScans adds up the parts of all scan units. It returns, per node, the sum of
-// every chunk or bucket. It also calls kept with each row of these parts.
+// combineScans adds up the parts of all scan units. It returns, for each node and each
+// group (a chunk or a bucket), the sum of the group's rows. It also calls kept with each
+// row of these parts.
 func combineScans(ctx context.Context, store archive.Store, nodes, groups int, units []plan.Unit, kept func(plan.Unit, plan.PageSums) error) ([][]table.Sum, error) {
 	sums := plan.NewSums(nodes, groups)
 	for _, u := range units {

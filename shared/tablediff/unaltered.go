@@ -13,8 +13,7 @@ import (
 // checkUnaltered verifies that the tables are still those that the plan was made for. If
 // the type or the collation of the key was changed, the plan's ranges and expressions
 // have another meaning. If the table got another partition, the plan's pages do not cover
-// it. In both cases it is possible that no unit has read some of the rows, without any
-// error.
+// it. In both cases there may be rows that no unit has read, although no unit has failed.
 func (r *run) checkUnaltered(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
 	return r.retry(ctx, "check of the catalogs", func() error {
@@ -50,10 +49,11 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 }
 
 // sameReading reports whether two sources of a node read the table in the same way:
-// planned is that of the plan, and now was made from the present catalogs. The lists of
-// partitions must be equal only if partitions were read one by one. Every unit has
-// verified that no partition was rewritten. If only the ages of rows were read by
-// partition, checkFacts detects a changed list.
+// planned is the source in the plan, and now was made from the present catalogs. The
+// lists of partitions must have the same names only if the comparison read partitions one
+// by one. Their files need not be compared, because every unit has verified that no
+// partition was rewritten. If only the ages of rows were read by partition, checkFacts
+// detects a changed list.
 func sameReading(planned, now table.Source, strategy string) bool {
 	byPartition := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
 	if byPartition && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {
@@ -70,13 +70,13 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	planned.Partitions, now.Partitions = nil, nil
 	planned.Files = table.Files{}
 	now.Files = table.Files{}
-	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack this pair and the next
+	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack Lockable and Foreign
 	planned.Foreign, now.Foreign = false, false
-	planned.Unversioned = now.Unversioned             // it only determines which checks follow
-	if planned.KeyIndex != "" && now.KeyIndex != "" { // any index on the key's columns is as good
+	planned.Unversioned = now.Unversioned             // Unversioned only determines whether rows are counted
+	if planned.KeyIndex != "" && now.KeyIndex != "" { // another index on the key's columns finds the same rows
 		now.KeyIndex = planned.KeyIndex
 	}
-	if planned.KeyIndex == "" { // plans of earlier versions lack it too
+	if planned.KeyIndex == "" { // plans of earlier versions lack KeyIndex
 		now.KeyIndex = ""
 	}
 

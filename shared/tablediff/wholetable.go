@@ -21,8 +21,8 @@ import (
 // there.
 
 // wholeTable returns what the baseline contains about the whole table. It returns nil if
-// a block was not equal, if rows seem to have been written since the baseline, or if some
-// pages cannot be read.
+// some block was not equal, if rows seem to have been written since the baseline, or if
+// the pages of some partition cannot be read separately.
 func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 	of := p.plan
 	if len(of.Known.Blocks) != of.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(of.Nodes) {
@@ -54,7 +54,9 @@ func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 
 // findUnchangedTable reads the ages of all rows. If every node has as many rows as at the
 // baseline and no row is younger than the baseline, the table is unchanged. Then
-// findUnchangedTable sets r.unchangedTable, and there is nothing to compare.
+// findUnchangedTable sets r.unchangedTable, and there is nothing to compare. If the pages
+// of a node were read in more than one snapshot, the ages prove nothing, and it sets
+// nothing.
 func (r *run) findUnchangedTable(ctx context.Context) error {
 	units, err := r.scanUnits(ctx, plan.PhaseAges, nil)
 	if err != nil || r.multipleSnapshots {

@@ -9,10 +9,10 @@ import (
 // absentAtOnce is the number of keys that one scan of a table searches for.
 const absentAtOnce = 50_000
 
-// absences holds keys for which the index of a node finds no row: source for the source,
-// and node for the target. A decision that relies on this would be wrong if the index
-// missed rows: the repair would delete a row that the source has, or insert a row that
-// the target has.
+// absences holds the keys for which an index finds no row: source has the keys that the
+// source's index does not find, and node those that the target's index does not find. If
+// an index missed a row that exists, the decision would be wrong: the repair would delete
+// a row that the source has, or insert a row that the target has.
 type absences struct {
 	source, node []table.Key
 }

@@ -10,17 +10,18 @@ import (
 	"ace/shared/table"
 )
 
-// exactReplacements is the number of replacements (a row is deleted and inserted again)
-// after which update no longer searches a refused statement for the rows that must be
-// replaced. From then on it replaces all rows of the statement.
+// exactReplacements is a number of replaced rows (rows that are deleted and inserted
+// again). Until an attempt has replaced more rows, update halves a refused statement
+// until it finds the rows that must be replaced. After that, it replaces all rows of a
+// refused statement, which takes fewer statements.
 const exactReplacements = 1_000
 
 // apply applies the stored changes: deletions first, so that their unique values become
 // free; then updates; then insertions. The node refuses an update that sets a unique
-// value which another row still has. Only the node knows every index, so apply finds such
-// updates by their refusal. It deletes the row at once and inserts it again at the end,
-// when the other row has its new value. If the other row is not one that the repair
-// changes, the insertion fails.
+// value which another row still has. Only the node knows every index, so apply learns
+// only by the refusal that an update is of this kind. Then it deletes the row at once and
+// inserts it again at the end, when the other row has its new value. If the repair does
+// not change the other row, the insertion fails.
 func (a *attempt) apply(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{a.deletes, a.updates, a.inserts} {
 		if err := step(ctx); err != nil {
@@ -48,10 +49,11 @@ func (a *attempt) delete(ctx context.Context, list []numberedChange) error {
 	return a.narrow(ctx, list, v, a.narrows, a.delete)
 }
 
-// narrow returns the error v of a statement that wrote the rows of list, with the key of
-// the refused row. If the statement was guarded, the transaction can continue, so narrow
-// repeats the statement, which is again, with each half of the list. Otherwise
-// nameRefusedRow finds the row.
+// narrow finds the row of list for which the node refused a statement with the error v,
+// and returns the error with the key of that row. If the statement was guarded by a
+// savepoint, the transaction can continue, so narrow calls again, which repeats the
+// statement, with each half of the list. Otherwise it returns v, and nameRefusedRow finds
+// the row in another transaction.
 func (a *attempt) narrow(ctx context.Context, list []numberedChange, v *table.ViolationError, guarded bool, again func(context.Context, []numberedChange) error) error {
 	if v.Column != "" || len(list) == 1 || !guarded {
 		return a.refusedOne(list, v)
@@ -63,9 +65,10 @@ func (a *attempt) narrow(ctx context.Context, list []numberedChange, v *table.Vi
 }
 
 // nameRefusedRow returns the error failed with the key of the row that the node refuses.
-// If a statement that wrote many rows was refused, the transaction is lost. The stored
-// changes are then made again in another transaction, which is always rolled back, and
-// the refused statement is narrowed to one row.
+// If a statement that wrote many rows was refused, the transaction is lost and the row is
+// not known. So nameRefusedRow makes the stored changes again in another transaction, in
+// which every statement is guarded, until narrow finds the row. It always rolls that
+// transaction back.
 func (a *attempt) nameRefusedRow(ctx context.Context, failed error) error {
 	var v *table.ViolationError
 	if !errors.As(failed, &v) || ctx.Err() != nil {
@@ -85,7 +88,8 @@ func (a *attempt) nameRefusedRow(ctx context.Context, failed error) error {
 	return failed
 }
 
-// repeat applies the changes in a transaction that is rolled back afterwards.
+// repeat applies the changes for nameRefusedRow, which rolls the transaction back
+// afterwards.
 func (a *attempt) repeat(ctx context.Context) error {
 	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
 		return err
@@ -131,7 +135,8 @@ func sameColumns(list []numberedChange) [][]numberedChange {
 	return groups
 }
 
-// update sets the same columns of some rows.
+// update applies updates that set the same columns. It replaces (replace) the rows that
+// cannot be updated, or whose update the node refuses because of a unique value.
 func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	columns := list[0].Columns
 	if slices.ContainsFunc(columns, func(at int) bool { return a.target.Columns[at].Identity }) {
@@ -193,7 +198,8 @@ func (t *Target) withEncodings(err error) error {
 	return fault.Wrap(err, fault.CodeOf(err), "%s; %s", fault.PublicMessage(err), t.Encodings)
 }
 
-// replace deletes rows, which the attempt inserts again at the end.
+// replace deletes rows, which the attempt inserts again at the end. why is the reason,
+// for the error if fire_triggers forbids that.
 func (a *attempt) replace(ctx context.Context, list []numberedChange, why string) error {
 	if a.plan.FireTriggers {
 		return fault.New(fault.Invalid, "node %q: the row with the key %s would have to be deleted and inserted again, which fire_triggers=true does not allow: %s",
@@ -298,7 +304,7 @@ func (a *attempt) windows(ctx context.Context, pick picker, fn func([]numberedCh
 		a.processed += int64(len(list))
 		parts := a.target.Keys.Parts
 		m := a.totals.decidedProgress(parts)
-		// Each change is applied and then read back.
+		// Each change counts twice: when it is applied, and when it is read back.
 		m.Blocks += int(int64(parts) * a.processed / (2 * max(1, a.totals.changes())))
 		a.storeProgress(ctx, m)
 		return fn(list)

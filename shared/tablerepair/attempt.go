@@ -16,8 +16,9 @@ import (
 
 const (
 	// repairLockWait bounds how long an attempt waits for another repair of the table to
-	// end. repairLockPoll is the time between two attempts to acquire the lock.
+	// end. After that the attempt fails, and may be repeated.
 	repairLockWait = 30 * time.Second
+	// repairLockPoll is the time between two tries to acquire the repair lock.
 	repairLockPoll = 200 * time.Millisecond
 )
 
@@ -31,19 +32,21 @@ type attempt struct {
 	withdrawn    bitmap.Set // insertions that were undone
 	kept         bitmap.Set // deletions that were cancelled
 	unmarked     bool       // the changes have no replication origin
-	replacements int
-	narrows      bool  // a refused statement is narrowed to one row
-	named        bool  // the error names the refused row
-	processed    int64 // number of changes applied so far plus number of changes read back so far
+	replacements int        // number of elements of replaced
+	narrows      bool       // every write is guarded, so that narrow can find a refused row
+	named        bool       // the returned error names the refused row
+	processed    int64      // number of changes applied so far plus number of changes read back so far
 }
 
-// repair makes one attempt to repair the target. The package comment and the manifest
-// rely on the order of its steps. Any failure before COMMIT rolls the node back.
+// repair makes one attempt to repair the target. The arguments in the package comment are
+// valid only for this order of the steps. Any failure before COMMIT rolls the target's
+// transaction back.
 func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 	a := &attempt{unitRun: j, number: j.unit.Attempt}
 
-	// Both transactions begin in the cluster's order, so that two repairs never wait for
-	// each other.
+	// begin acquires the connections to source and target in the order of the nodes in the
+	// cluster. In another order, two repairs could each hold the connection for which the
+	// other one waits.
 	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
 		a.tx, err = j.node.BeginRepair(ctx, j.target.Write.Access())
 		return err
@@ -58,8 +61,8 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 		defer source.Close()
 	}
 
-	// Once prepare has acquired the repair lock, a later runner waits for this transaction
-	// to end.
+	// Once prepare has acquired the repair lock, a later runner of the task waits for this
+	// transaction to end before it draws a conclusion about this node.
 	if err := a.prepare(ctx); err != nil {
 		return Totals{}, err
 	}
@@ -70,7 +73,8 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 		return Totals{}, err
 	}
 
-	// Durable: the manifest, then the changes. A crash here leaves the outcome to settle.
+	// Durable: the manifest, then the changes. After a crash here, the next run determines
+	// the outcome (settle.go).
 	var altered *Stored
 	if a.totals.changes() > 0 {
 		if altered, err = a.write(ctx, source); err != nil {
@@ -80,13 +84,14 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 		a.totals.Warnings = append(a.totals.Warnings, a.after.warnings(a.relation())...)
 	}
 
-	// Durable: the outcome. If it cannot be stored, the next run asks the node.
+	// Durable: the outcome. If it cannot be stored, the coordinator determines it again.
 	a.storeOutcome(ctx, outcome{Outcome: Committed, Totals: a.totals, Altered: altered})
 	return a.totals, nil
 }
 
-// prepare acquires the repair lock and checks that the task still has this lease. From
-// then on a later runner has to wait. Then prepare locks the table.
+// prepare acquires the repair lock on the target. Then it checks that the task still has
+// the lease of this unit and that no attempt had this number before, locks the table,
+// marks the changes as local (Tx.KeepLocal), and enables or disables the triggers.
 func (a *attempt) prepare(ctx context.Context) error {
 	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
 		return err
@@ -125,14 +130,15 @@ func (a *attempt) setTriggers(ctx context.Context) error {
 	return a.tx.DisableTriggers(ctx)
 }
 
-// checkUnused checks that the archive has no object of this attempt yet. An object may
-// exist for one of two reasons:
+// checkUnused checks that the archive has no object of an attempt with this number yet.
+// An object may exist for one of two reasons:
 //
-//   - A coordinator that got no response has already determined the outcome of this
-//     attempt, and may have begun another one. A coordinator that tries to determine the
-//     outcome later has to wait for the repair lock.
+//   - The coordinator got no response to this unit, so it has already stored an outcome
+//     for this attempt, and may have begun another attempt. If it has not done so yet, it
+//     has to wait for the repair lock, which this attempt holds now.
 //   - The attempt was made before, by a runner that was replaced or by another worker
-//     that got the same unit. A second one would find nothing left to do.
+//     that got the same unit. If it was committed, a second attempt would find no
+//     difference and return totals of zero.
 //
 // In both cases a new attempt must use the next number.
 func (a *attempt) checkUnused(ctx context.Context) error {
@@ -148,7 +154,7 @@ func (a *attempt) checkUnused(ctx context.Context) error {
 }
 
 // acquireRepairLock acquires the advisory lock that only one repair of the table can hold
-// on a node. It waits at most for the given time.
+// on a node. If it does not get the lock within wait, the error is Unavailable.
 func acquireRepairLock(ctx context.Context, tx Tx, p *Plan, node string, wait time.Duration) error {
 	for deadline := time.Now().Add(wait); ; {
 		got, err := tx.TryAdvisoryLock(ctx, p.Schema, p.Table)
@@ -164,7 +170,7 @@ func acquireRepairLock(ctx context.Context, tx Tx, p *Plan, node string, wait ti
 	}
 }
 
-// decideAndStore decides what to change and stores the decisions.
+// decideAndStore decides what to change and stores the decisions with the before-images.
 func (a *attempt) decideAndStore(ctx context.Context, source Source) error {
 	r := &recorder{store: a.store, header: part.Header{TaskID: a.plan.TaskID, PlanHash: a.plan.Hash()}, totals: &a.totals,
 		name: func(n int) (string, string) {
@@ -185,9 +191,10 @@ func (a *attempt) decideAndStore(ctx context.Context, source Source) error {
 	return nil
 }
 
-// checkColumns checks that the table has the columns of the plan. If the table had
-// another column, its value in a deleted row would be lost, since no before-image has it.
-// The table cannot be altered once the transaction has read rows.
+// checkColumns checks that the table has exactly the columns of the plan. A before-image
+// has only these columns: if the table had another column and a row was deleted, an undo
+// could not restore the value of that column. Once the transaction has read rows of the
+// table, the table cannot be altered, so checkColumns is called after that.
 func (a *attempt) checkColumns(ctx context.Context) error {
 	now, err := a.tx.Columns(ctx, a.plan.Schema, a.plan.Table)
 	if err != nil {
@@ -280,8 +287,8 @@ func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 		return nil, a.nameRefusedRow(ctx, err)
 	}
 
-	// This follows the insertions, so that any later change to one of these rows waits for
-	// this transaction.
+	// Check at the source after inserting, not before: once a row is inserted, every later
+	// change to it on the target waits for this transaction.
 	if err := a.recheckInsertions(ctx, source); err != nil {
 		return nil, err
 	}
@@ -305,7 +312,8 @@ func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 	return altered, a.tx.Commit(ctx)
 }
 
-// storeManifest stores the manifest.
+// storeManifest stores the manifest, which names this transaction (Tx.Mark) and describes
+// what it will change.
 func (a *attempt) storeManifest(ctx context.Context) error {
 	mark, err := a.tx.Mark(ctx)
 	if err != nil {
@@ -319,9 +327,10 @@ func (a *attempt) storeManifest(ctx context.Context) error {
 	})
 }
 
-// withSearchPath calls fn under the search_path of the role, which user code expects.
-// User code is that of triggers (deferred ones too), defaults, generated columns and
-// constraints.
+// withSearchPath calls fn, which writes rows, with the search_path that the code of users
+// needs (Write.Path, which includes the role's own search_path). Such code is in
+// triggers, defaults, generated columns and constraints. Deferred triggers contain such
+// code too, so they run (CheckNow) before the search_path is set back.
 func (a *attempt) withSearchPath(ctx context.Context, fn func(context.Context) error) error {
 	if err := a.tx.SetSearchPath(ctx, a.target.Write.Path); err != nil {
 		return err
@@ -335,8 +344,8 @@ func (a *attempt) withSearchPath(ctx context.Context, fn func(context.Context) e
 	return a.tx.SetSearchPath(ctx, a.target.Write.SearchPath)
 }
 
-// storeOutcome stores an outcome that is certain. If that fails, the outcome can be
-// determined again later.
+// storeOutcome stores an outcome that is certain, even if ctx has ended. It ignores an
+// error, because the coordinator then determines the outcome itself (settle.go).
 func (a *attempt) storeOutcome(ctx context.Context, o outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 	defer cancel()

@@ -25,9 +25,10 @@ type BeforeImages struct{ store archive.Store }
 // NewBeforeImages returns a BeforeImages on store.
 func NewBeforeImages(store archive.Store) *BeforeImages { return &BeforeImages{store: store} }
 
-// Ensure returns the before-images document of a repair or undo that has ended. If it
-// does not exist yet, Ensure creates it from the before-images that the attempts stored.
-// It verifies each part by its footer. The error is NotFound if no row was changed.
+// Ensure returns the key, size and SHA-256 of the document with the before-images of a
+// repair or undo that has ended. If the document does not exist yet, Ensure creates it
+// from the parts that the attempts stored. It verifies each part by the part's footer.
+// The error is NotFound if no row was changed.
 func (b *BeforeImages) Ensure(ctx context.Context, rec task.Record) (task.Document, error) {
 	record := archive.BeforeImagesRecordKey(rec.TaskID, rec.SubmittedAt)
 	var known task.Document
@@ -57,8 +58,8 @@ func (b *BeforeImages) create(ctx context.Context, rec task.Record) (*task.Docum
 	made, err := writeDocument(ctx, b.store, key, func(out jsonWriter) error {
 		return (&beforeDocument{store: b.store, jsonWriter: out}).write(ctx, images)
 	})
-	// Another process created the document first, or stopped before it stored the document's
-	// record.
+	// The document exists already: another process is creating it too, or has stopped before
+	// it stored the document's record.
 	if errors.Is(err, archive.ErrPrecondition) {
 		return describeObject(ctx, b.store, key)
 	}
@@ -71,7 +72,8 @@ type image struct {
 	outcome outcome
 }
 
-// findImages returns the attempts of a repair that changed rows or may have changed rows.
+// findImages returns those attempts of a repair that have changed rows, or may have
+// changed rows because their outcome is unknown, in the order of node and attempt number.
 func (b *BeforeImages) findImages(ctx context.Context, taskID string) ([]image, error) {
 	type numbered struct {
 		node    string

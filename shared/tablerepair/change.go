@@ -30,10 +30,11 @@ type change struct {
 	// first columns.
 	Columns []int     `json:"columns,omitempty"`
 	After   table.Row `json:"after,omitempty"`
-	// Wanted holds the source's values of the columns WantedColumns: those that the target
-	// may not be able to store. They are generated columns, and columns whose type on the
-	// target writes the value in another way. A repair reads them back to report the rows
-	// that still differ.
+	// WantedColumns are the indexes of the columns in which the row may differ from the
+	// source's row even after the change: generated columns, and columns whose type on the
+	// target stores the source's value as another text. Wanted holds the source's values of
+	// these columns (in an undo, those of the before-image). After the change, verify
+	// compares them with the target's values and counts the rows that still differ.
 	WantedColumns []int     `json:"wanted_columns,omitempty"`
 	Wanted        table.Row `json:"wanted,omitempty"`
 }
@@ -69,8 +70,9 @@ func (c change) row() table.Row {
 }
 
 const (
-	// windowRows and windowBytes bound a window: the rows that one statement writes or one
-	// look-up reads. A single row may be larger.
+	// windowRows and windowBytes bound a window: the changes that one statement writes, or
+	// the rows that are compared at once. A window has at least one row, even if that row is
+	// larger than windowBytes.
 	windowRows  = 500
 	windowBytes = 4 << 20
 )

@@ -13,33 +13,36 @@ import (
 )
 
 const (
-	// linksPerQuery is the number of changed rows that one check of a foreign key covers.
+	// linksPerQuery is the maximum number of changed rows for which one query checks a
+	// foreign key.
 	linksPerQuery = 5_000
-	// linksPerDryRun is the number of changes per foreign key that a dry run checks.
+	// linksPerDryRun is the maximum number of changes for which a dry run checks a foreign
+	// key.
 	linksPerDryRun = 10_000
-	// linksWait bounds the checks of the foreign keys of one node.
+	// linksWait bounds the time for checking all foreign keys of the table on one node.
 	linksWait = 30 * time.Second
 )
 
-// consequences collects what the changes of a target leave inconsistent, because a
-// repair without triggers enforces no foreign key and advances no sequence. It holds a
-// bounded number of rows.
+// consequences collects what the changes of a target leave inconsistent: rows that
+// violate a foreign key, because a repair that disables triggers enforces none, and
+// sequences that have yet to return a written value, because no repair advances a
+// sequence. It holds a bounded number of rows.
 type consequences struct {
 	target   *Target
 	dry      bool
 	keys     []keyCheck // one for each foreign key that can be checked
-	furthest []int64    // for each sequence of the target: the written value that is furthest
-	passed   []bool     // for each sequence: a written value is one that it has yet to return
+	furthest []int64    // for each sequence of the target: the written value that it would return last
+	passed   []bool     // for each sequence: whether it has yet to return a written value
 }
 
 // keyCheck is the check of one foreign key.
 type keyCheck struct {
 	key     table.ForeignKey
-	at      []int       // the indexes of its columns in the target's columns
-	rows    []table.Row // their values, still to be checked
-	changes int64       // number of changes that concern it
-	orphans int64
-	failed  error // why it could not be checked
+	at      []int       // the indexes of the foreign key's columns in the target's columns
+	rows    []table.Row // the values of these columns in changed rows, still to be checked
+	changes int64       // number of changes that make a check necessary
+	orphans int64       // number of rows that violate the foreign key because of these changes
+	failed  error       // why the foreign key could not be checked
 }
 
 func newConsequences(t *Target, dry bool) *consequences {
@@ -49,8 +52,8 @@ func newConsequences(t *Target, dry bool) *consequences {
 		for _, name := range key.Columns {
 			check.at = append(check.at, t.place(name))
 		}
-		// Whether a row refers to another one that the same repair writes or deletes is known
-		// only afterwards.
+		// A dry run does not check a foreign key from the table to itself: a row may refer to
+		// one that the same repair will write or delete.
 		if !slices.Contains(check.at, -1) && (!dry || !key.Self) {
 			c.keys = append(c.keys, check)
 		}
@@ -58,8 +61,9 @@ func newConsequences(t *Target, dry bool) *consequences {
 	return c
 }
 
-// observe records a decided change. In a dry run it also collects the values that
-// foreign keys concern.
+// observe records a decided change: whether it writes a value that a sequence has yet to
+// return and, in a dry run, the values for which foreign keys must be checked. A repair
+// collects the latter after COMMIT (checkCommitted).
 func (c *consequences) observe(change change) {
 	for i, s := range c.target.Sequences {
 		at := c.target.place(s.Column)
@@ -90,7 +94,10 @@ func (c *consequences) observe(change change) {
 	}
 }
 
-// collect adds the values of a change if the change concerns the foreign key.
+// collect adds the values for which a change makes a check of the foreign key necessary:
+// the values that the change writes or, if the foreign key is incoming, the values that
+// it removes. It adds nothing if the change leaves the columns of the foreign key as they
+// are.
 func (k *keyCheck) collect(c change) {
 	row := c.row()
 	if k.key.Incoming {
@@ -110,7 +117,8 @@ func (k *keyCheck) collect(c change) {
 	}
 }
 
-// check counts the orphans of the collected changes.
+// check counts the rows that violate the foreign key because of the collected changes,
+// and removes these changes from the list. dry means that the changes have not been made.
 func (k *keyCheck) check(ctx context.Context, node Source, t *Target, dry bool) {
 	for part := range slices.Chunk(k.rows, linksPerQuery) {
 		if k.failed != nil {
@@ -123,7 +131,7 @@ func (k *keyCheck) check(ctx context.Context, node Source, t *Target, dry bool) 
 	k.rows = nil
 }
 
-// predict checks the changes that a dry run has collected.
+// predict checks the foreign keys for the changes that a dry run has collected.
 func (c *consequences) predict(ctx context.Context, node Source) {
 	ctx, cancel := context.WithTimeout(ctx, linksWait)
 	defer cancel()
@@ -167,7 +175,8 @@ func (a *attempt) checkCommitted(ctx context.Context) {
 }
 
 // checkFull checks the foreign keys for which at least the given number of rows was
-// collected. It returns an error if the transaction cannot continue.
+// collected. It returns the error of the first check that fails, because the transaction
+// of node cannot continue after an error.
 func (c *consequences) checkFull(ctx context.Context, node Source, rows int) error {
 	for i := range c.keys {
 		k := &c.keys[i]
@@ -181,7 +190,9 @@ func (c *consequences) checkFull(ctx context.Context, node Source, rows int) err
 	return nil
 }
 
-// warnings returns what is inconsistent, with the statement that lists or repairs it.
+// warnings returns a warning for each foreign key that is violated or was not checked,
+// with a statement that lists the rows, and one for each sequence that has yet to return
+// a written value, with a statement that advances it.
 func (c *consequences) warnings(relation string) []string {
 	if c == nil {
 		return nil

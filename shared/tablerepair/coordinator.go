@@ -36,7 +36,8 @@ func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slo
 }
 
 // WaitForAbandoned returns a copy of the coordinator that waits at most for d until a
-// node has ended an abandoned transaction of an earlier attempt.
+// node has ended an abandoned transaction: one of an earlier attempt whose worker has
+// died or hangs.
 func (c *Coordinator) WaitForAbandoned(d time.Duration) *Coordinator {
 	other := *c
 	other.abandoned = d
@@ -62,8 +63,10 @@ type NodeResult struct {
 	altered *Stored
 }
 
-// Run carries out the request, or continues where an earlier run stopped. It returns a
-// result even with an error: if one node could not be repaired, others may have been.
+// Run carries out the request, or continues where an earlier run stopped. If some nodes
+// could not be repaired, it returns a result and an error, because others may have been
+// repaired. The result is empty if there is no plan, or if this run was interrupted and
+// another run will continue.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, req: req, started: time.Now(), progress: progress{report: report}}
 
@@ -119,7 +122,8 @@ func causeOrErr(ctx context.Context, err error) error {
 }
 
 // isInterrupted reports whether this run was stopped and another run of the task will
-// continue. Then this run must not draw conclusions from failures.
+// continue. Then this run must not draw conclusions from failures, because the stop may
+// have caused them.
 func (r *run) isInterrupted(ctx context.Context) bool {
 	return ctx.Err() != nil && fault.CodeOf(context.Cause(ctx)) != fault.Cancelled
 }
@@ -161,8 +165,8 @@ func (r *run) open(ctx context.Context, node string) (Node, error) {
 	return r.plan.bind(opened[0]), nil
 }
 
-// repairTargets repairs all nodes concurrently. What happens on one does not affect
-// another.
+// repairTargets repairs all targets concurrently. A failure on one target does not affect
+// the others.
 func (r *run) repairTargets(ctx context.Context) {
 	r.progress.phase(phaseRepair)
 	r.results = make([]NodeResult, len(r.plan.Targets))
@@ -227,7 +231,8 @@ func (t *Target) problem() error {
 	return t.Problem.err()
 }
 
-// dryRun invokes the unit that decides what to change and writes nothing.
+// dryRun invokes the unit that decides what a repair of one target would change. The unit
+// changes nothing on the node; it stores only its decisions and totals in the archive.
 func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
 	unit := Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Lease: r.req.Lease, Relays: r.replication[i].relays}
 	var totals Totals
@@ -243,7 +248,7 @@ func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
 }
 
 // repair repairs one node. It makes attempts until one is committed or fails for a reason
-// that does not pass by itself.
+// that does not pass by itself, or until the request's patience is exhausted.
 func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
 	var failed error
 	err = r.req.Patience.Do(ctx, "repair of node "+r.plan.Targets[i].Node, func() error {
@@ -256,9 +261,9 @@ func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
 	return o, err
 }
 
-// repairOnce continues where an earlier try or an earlier run stopped. If an attempt was
-// committed, its outcome is the result. A new attempt is made only if all earlier ones
-// are known to be rolled back.
+// repairOnce continues where an earlier call or an earlier run stopped. If an earlier
+// attempt was committed, repairOnce returns its outcome. It makes a new attempt only if
+// all earlier ones are known to be rolled back.
 func (r *run) repairOnce(ctx context.Context, i int) (outcome, error) {
 	node, err := r.open(ctx, r.plan.Targets[i].Node)
 	if err != nil {
@@ -271,7 +276,7 @@ func (r *run) repairOnce(ctx context.Context, i int) (outcome, error) {
 	}
 
 	if err := r.replication[i].problem; err != nil {
-		return outcome{Outcome: RolledBack}, patience.Exhausted(err) // checkReplication has waited
+		return outcome{Outcome: RolledBack}, patience.Exhausted(err) // checkReplication has already waited for it
 	}
 	return r.attempt(ctx, s, i, last+1)
 }
@@ -291,7 +296,8 @@ func (r *run) settleEarlier(ctx context.Context, s *settler) (last int, o outcom
 }
 
 // determine calls fn, which determines an outcome. If the task is cancelled meanwhile,
-// determine calls fn again, because no later run would.
+// determine calls fn again with a context that has not ended, because no later run of the
+// task will determine the outcome.
 func (r *run) determine(ctx context.Context, s *settler, fn func(context.Context) error) error {
 	what := "determining the outcome on node " + s.target.Node
 	err := r.req.Patience.Do(ctx, what, func() error { return fn(ctx) })
@@ -310,7 +316,7 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.req.Lease,
 		Applied: r.replication[i].applied, SourceFeeds: r.replication[i].sourceFeeds, Relays: r.replication[i].relays,
 	})
-	// The next runner determines the outcome.
+	// This run was interrupted, so the next run determines the outcome.
 	if r.isInterrupted(ctx) {
 		return outcome{Outcome: Unknown}, context.Cause(ctx)
 	}
@@ -337,17 +343,17 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 	return o, errors.Join(failed, err)
 }
 
-// cannotSettle reports whether an outcome can be determined neither now nor later,
-// although the unit has returned: the node is another server now, or the store refuses
-// the outcome as it refused the before-images. err is the error of determining the
-// outcome, failed that of the unit.
+// cannotSettle reports whether it is useless to determine an outcome again after the
+// error err. Either the node is another server now (a Conflict), or the unit itself has
+// failed with a permanent error, failed. An example is a store that refused the
+// before-images and so refuses the outcome too.
 func cannotSettle(err, failed error) bool {
 	return err != nil && (fault.CodeOf(err) == fault.Conflict || failed != nil && !fault.Retryable(failed))
 }
 
 // verdict returns nil if every node was repaired, otherwise an error that names the nodes
 // that were not. If the task was cancelled before all nodes were repaired, the error is a
-// fault Cancelled that also names the nodes that were.
+// fault Cancelled that also names the nodes that were repaired.
 func (r *run) verdict(ctx context.Context) error {
 	var failed []string
 	var lacking []*denied

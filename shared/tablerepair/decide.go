@@ -18,7 +18,8 @@ import (
 type openRows func(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 
 // decider decides what to do with the rows of one target. It reads the source's rows by
-// key without the comparison's table_filter, which could hide a row that exists there.
+// key and without the comparison's table_filter: a row that the filter hides would count
+// as absent, and the target's row would be deleted.
 type decider struct {
 	plan   *Plan
 	target *Target
@@ -117,8 +118,8 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 }
 
 // checkLocked fails if the target now has a row, have, for a key that had none when the
-// rows were locked. The source may have been read before that row appeared, and may be
-// outdated.
+// rows were locked. The source's row may have been read before that row appeared on the
+// target, so it may be outdated.
 func (d *decider) checkLocked(key table.Key, have table.Row) error {
 	at := d.at
 	d.at++
@@ -134,10 +135,11 @@ func rowAppearedError(node string, key table.Key) error {
 	return fault.New(fault.Unavailable, "node %q: the row with the key %s appeared during the repair", node, key)
 }
 
-// convert replaces values in the rows of the source: in columns that have another type on
-// the target, by the text that the target would store. rows has one entry for each of
-// keys; it is nil if there is no row. convert returns the values that a comparison will
-// report as different from the texts that replace them.
+// convert converts rows of the source to what the target would store. In each column that
+// has another type on the target, it replaces the value by the text that the target would
+// store. rows has one element for each of keys; it is nil if the key has no row. convert
+// returns those of the source's values that it replaced by a text which a comparison will
+// report as different.
 func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) (lostValues, error) {
 	lost := lostValues{}
 	var unchecked, checked []int
@@ -287,8 +289,8 @@ func keysAt(keys []table.Key, at []int) []table.Key {
 }
 
 // row decides about one row. want is the source's row and have is the target's row; each
-// is nil if it does not exist. lost has the values of the source that want has in the
-// target's spelling.
+// is nil if it does not exist. lost has, by the index of the column, the source's values
+// that convert replaced in want by a text that counts as different.
 func (d *decider) row(want, have table.Row, lost map[int]*string) error {
 	switch {
 	case d.isRepeated(want, have):
@@ -340,7 +342,7 @@ func rowID(d *decider, row table.Row) string {
 }
 
 // differingColumns returns the indexes of the columns that differ and that a repair can
-// set.
+// set: they are neither generated nor ignored.
 func (d *decider) differingColumns(want, have table.Row) []int {
 	var columns []int
 	for i, c := range d.target.Columns[:d.target.Common] {

@@ -128,10 +128,10 @@
 //  3. The old attempt acquires the advisory lock later than the new runner. Then it finds
 //     the lease changed, and rolls back.
 //
-// Two more rules hold. An attempt does not begin if the archive has any object of an
-// attempt with its number. Every object of an attempt is created only if no object has
-// its key, so of two attempts with the same number at most one commits. And a new attempt
-// begins only when the previous one is known to be rolled back.
+// Two more rules hold. First, an attempt ends before it changes anything if the archive
+// already has an object of an attempt with the same number. Of two such attempts that run
+// at once, at most one commits, because only one of them can create the manifest. Second,
+// a new attempt begins only when the previous one is known to be rolled back.
 //
 // # What the package guarantees
 //

@@ -13,17 +13,17 @@ import (
 // into a table that has columns that the source lacks; its insertion was undone; its
 // deletion was not done.
 type altered struct {
-	At        int64     `json:"at"`            // number of the change
-	Row       table.Row `json:"row,omitempty"` // empty if the row does not exist
-	Withdrawn bool      `json:"withdrawn,omitempty"`
-	Kept      bool      `json:"kept,omitempty"` // the deletion was not done
+	At        int64     `json:"at"`                  // number of the change
+	Row       table.Row `json:"row,omitempty"`       // empty if the row does not exist
+	Withdrawn bool      `json:"withdrawn,omitempty"` // the insertion was undone
+	Kept      bool      `json:"kept,omitempty"`      // the deletion was not done
 }
 
 // finalRows returns rows as they were after an attempt. They are as decided, except for
 // the rows that were stored as altered.
 type finalRows struct {
 	reader *part.Reader
-	next   altered // At is negative if there are no more
+	next   altered // the next altered row; its At is negative if there is none
 }
 
 // openFinalRows opens the part of altered rows, if there is one. The caller must close
@@ -74,8 +74,8 @@ func (l *finalRows) row(c numberedChange) (table.Row, error) {
 	return l.next.Row, nil
 }
 
-// isUndone reports whether a change was not done or was undone. row must be called with
-// the same change before.
+// isUndone reports whether a change was not done or was undone. The caller must have
+// called row with the same change last, because row advances to it.
 func (l *finalRows) isUndone(c numberedChange) bool {
 	return l.next.At == c.at && (l.next.Withdrawn || l.next.Kept)
 }

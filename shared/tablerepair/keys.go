@@ -9,17 +9,17 @@ import (
 	"ace/shared/table"
 )
 
-// keysPerPart bounds the number of keys in a part, which is also the number of keys that
-// one statement looks up.
+// keysPerPart bounds the number of keys in a part. One statement reads the source's rows,
+// or locks the target's rows, for all keys of a part.
 const keysPerPart = 10_000
 
-// keyPart returns the object key and the header of a part of keys.
+// keyPart returns the object key and the header of the n-th part of keys.
 func (p *Plan) keyPart(of Keys, n int) (key string, header part.Header) {
 	name := fmt.Sprintf("%s-%06d", of.Name, n)
 	return archive.PartKey(p.TaskID, phaseKeys, name), part.Header{TaskID: p.TaskID, PlanHash: p.Document.SHA256, Unit: phaseKeys + "-" + name}
 }
 
-// readKeys reads one part of keys.
+// readKeys reads the n-th part of keys.
 func readKeys(ctx context.Context, store archive.Store, p *Plan, of Keys, n int) ([]table.Key, error) {
 	key, header := p.keyPart(of, n)
 	r, err := part.Open(ctx, store, key, header)

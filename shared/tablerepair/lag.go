@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// lagWait bounds the wait for replication to catch up.
+	// lagWait bounds the wait for one subscription to catch up with one publisher.
 	lagWait = 60 * time.Second
 )
 
@@ -27,8 +27,9 @@ func lagPolls() retry.Backoff {
 }
 
 // checkReplication checks, for every target, that the target and the source have applied
-// the changes of the other nodes. It also adds a warning if replication will send the
-// repair of the target on to other nodes.
+// the changes of the other nodes. It stores what it finds in r.replication, one element
+// for each target. It also adds a warning if a subscription of the source or of another
+// target will replicate the repair of the target.
 func (r *run) checkReplication(ctx context.Context) {
 	r.replication = make([]replication, len(r.plan.Targets))
 	if r.plan.Undoes != "" {
@@ -50,7 +51,7 @@ func (r *run) checkReplication(ctx context.Context) {
 			})
 			if err != nil && r.mayIgnore(err) {
 				warnings = append(warnings, fault.PublicMessage(err))
-				if r.plan.DryRun { // which rows have to be inserted is known only after the wait
+				if r.plan.DryRun { // rows that replication has yet to bring look like insertions
 					found.relays = nil
 				}
 				err = nil
@@ -69,8 +70,10 @@ func (r *run) checkReplication(ctx context.Context) {
 	})
 }
 
-// mayIgnore reports whether a problem of replication is only a warning. A dry run does
-// not wait for a lag, which passes by itself.
+// mayIgnore reports whether err, a problem of replication, is only a warning. A failing
+// subscription is only a warning if allow_conflict is set. Any other problem is only a
+// warning if allow_lag is set or in a dry run, which does not wait for a lag, since a lag
+// passes by itself.
 func (r *run) mayIgnore(err error) bool {
 	if errors.Is(err, errFailing) {
 		return r.req.AllowConflict
@@ -81,14 +84,15 @@ func (r *run) mayIgnore(err error) bool {
 // replication is the state of replication to one target and to the source.
 type replication struct {
 	problem error // why the target cannot be repaired; nil if it can
-	// a snapshot of the source, whose changes the target has applied; empty if the target
-	// receives no changes by replication, or if this is unknown
+	// a snapshot of the source: the target has applied every change that it contains; empty
+	// if the target receives no changes by replication, or if it is unknown what it has
+	// applied
 	applied string
 	// slots through which the source receives changes of the table; nil if the repair need
 	// not wait for them
 	sourceFeeds []Feed
-	// subscriptions that bring inserted rows to nodes that have them; nil if conflicts are
-	// allowed
+	// subscriptions that would replicate the rows that the repair inserts to nodes that have
+	// these rows; nil if conflicts are allowed
 	relays   []Relay
 	warnings []string // what is unknown about nodes that are neither source nor target
 }
@@ -137,7 +141,7 @@ func (r *run) sourceLag(ctx context.Context, target string, found *replication) 
 // so far. It waits for that, except in a dry run or if allow_lag is set. It returns the
 // slots through which the node receives changes. If another node cannot be reached and is
 // neither source nor target, inboundLag only adds a warning to found. harm is the end of
-// that message: what a missing change does.
+// the warnings and errors: what a missing change does.
 func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {
@@ -184,7 +188,8 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	return feeds, nil
 }
 
-// publisherLag is like inboundLag, but for the changes of one node, from.
+// publisherLag is like inboundLag, but for the changes of one node, from. It returns
+// those of the subscriptions' slots that are on this node.
 func (r *run) publisherLag(ctx context.Context, o pendingReplication, from string, subscriptions []table.Subscription) (slots []string, err error) {
 	if o.publisher, err = r.open(ctx, from); err != nil {
 		return nil, err
@@ -211,9 +216,10 @@ func (r *run) publisherLag(ctx context.Context, o pendingReplication, from strin
 	return slots, nil
 }
 
-// flushLog makes a node send its latest changes to its subscribers. Otherwise they would
-// receive the changes at the next commit, or after 15 seconds. So errors are ignored: the
-// role may lack the privilege, or the pool may have no free connection.
+// flushLog makes a node send its latest changes to its subscribers. It ignores errors
+// (the role may lack the privilege, or the pool may have no free connection), because
+// even without this flush the subscribers receive the changes at the next commit, or
+// after 15 seconds.
 func flushLog(ctx context.Context, publisher Node) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
@@ -240,9 +246,9 @@ func (o pendingReplication) subscriptions(ctx context.Context) ([]table.Subscrip
 	return slices.DeleteFunc(found, func(s table.Subscription) bool { return s.Slot == "" }), err
 }
 
-// awaitSubscription waits until the subscriber has applied everything from one
-// subscription up to o.lsn. It returns false if the subscription receives nothing from
-// this publisher, which has no such slot.
+// awaitSubscription waits until the subscriber has applied everything that the
+// subscription s brings from o.publisher, up to o.lsn. It returns false if the publisher
+// does not have the slot of s, so the subscription receives nothing from it.
 func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	observed := observe(s)
@@ -335,8 +341,8 @@ type publisher struct {
 
 // publisher returns the node of a feed, which has the slot. If that node is the target,
 // the attempt's transaction is used, so no other connection is needed. A call to another
-// node has a timeout, because the task that uses the other node's connections may be
-// waiting for ours.
+// node has a timeout, because it may need a connection that another task holds, and that
+// task may itself be waiting for a connection that this attempt holds.
 func (a *attempt) publisher(name string) publisher {
 	if name == a.target.Node {
 		return publisher{node: a.node, position: a.tx.Position, lag: a.tx.SlotLag}
@@ -359,7 +365,8 @@ func (a *attempt) publisher(name string) publisher {
 }
 
 // awaitSlot waits until the source has applied everything that the slot of one feed
-// sends, up to position in the WAL of the feed's node.
+// sends, up to position in the WAL of the feed's node. It fails if the source makes no
+// progress for sourceWait.
 func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) error {
 	from := a.publisher(feed.Node)
 	least, deadline := int64(-1), time.Now().Add(sourceWait)

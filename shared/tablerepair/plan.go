@@ -56,8 +56,8 @@ type Document struct {
 // Target is one node to be repaired.
 type Target struct {
 	Node string `json:"node"`
-	// Server is the server that was found at the node's address. Every transaction of the
-	// task checks it.
+	// Server is the server that was at the node's address when the plan was made. Every
+	// transaction of the task fails on another server.
 	Server table.Identity `json:"server,omitzero"`
 	Keys   Keys           `json:"keys"` // keys to read; none for an undo
 	// Before is set if the node precedes the source in the cluster. All repairs acquire
@@ -74,8 +74,9 @@ type Target struct {
 	// Encodings is a text for error messages that names the server encodings of source and
 	// target. It is empty if they are equal.
 	Encodings string `json:"encodings,omitempty"`
-	// ByText is set if a key column is ordered by its text. Then a node may treat keys with
-	// different texts as equal, so two keys may identify one row.
+	// ByText is set if a key column is ordered by its text, because source and target may
+	// order its values differently. Then a node may treat keys with different texts as
+	// equal, so two keys may identify one row.
 	ByText bool `json:"by_text,omitempty"`
 	// SmallSource and SmallTarget are set if the node's table is small enough to be scanned
 	// for keys that its index does not find.
@@ -111,8 +112,8 @@ type Target struct {
 }
 
 // Keys describes the parts in which the document's keys for one pair of nodes are stored.
-// Name is random, so that a plan never uses the parts of another plan: there the keys may
-// be in another order.
+// Name is random, so that a plan never uses parts that another run stored before it
+// failed to store its plan: in these parts the keys may be in another order.
 type Keys struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`
@@ -139,8 +140,8 @@ type Column struct {
 	// Convert is the type to which the target converts the source's text. An empty string
 	// means that the text is used as it is.
 	Convert string `json:"convert,omitempty"`
-	// Checked is set if the conversion runs the CHECK constraints of a domain. They need the
-	// search_path of the role (Write.Path).
+	// Checked is set if the conversion runs the CHECK constraints of a domain. They may need
+	// the role's search_path, so the conversion runs with Write.Path.
 	Checked bool `json:"checked,omitempty"`
 	// Parse is how a statement converts the text to the type Convert.
 	Parse table.Parse `json:"parse,omitempty"`

@@ -47,7 +47,7 @@ type Request struct {
 	FireTriggers           bool
 	AllowCascade, AllowLag bool
 	AllowConflict          bool
-	Lease                  string // token of the runner
+	Lease                  string // token of the runner's lease
 	SubmittedAt, StartedAt time.Time
 	Arguments              json.RawMessage // the request's arguments, for the report
 }
@@ -64,11 +64,12 @@ type planner struct {
 	source  *table.Description
 	targets []targetBuilder // one for each chosen node
 	failed  []error         // for each chosen node: why it could not be described, or nil
-	denied  table.Grants    // what is missing for reading the source
+	denied  table.Grants    // privileges that the role lacks for reading the source
 }
 
-// makePlan reads keys and catalogs. A problem with one target is recorded in the plan;
-// the other targets are repaired.
+// makePlan makes the plan of a repair or undo from the catalogs of the nodes and the keys
+// of the document. A problem with one target is recorded in the plan and is not an error,
+// because the other targets can be repaired.
 func makePlan(ctx context.Context, store archive.Store, opener Opener, req Request) (*Plan, error) {
 	p := &planner{store: store, opener: opener, req: req, plan: &Plan{
 		Format: planFormat, TaskID: req.TaskID, PlannedAt: time.Now().UTC(),
@@ -102,7 +103,8 @@ func (p *planner) open(ctx context.Context, node string) (Node, error) {
 	return p.plan.bind(opened[0]), nil
 }
 
-// describeSource reads the source's table.
+// describeSource reads the description of the source's table. If the role lacks
+// privileges for that, describeSource records them in p.denied and returns no error.
 func (p *planner) describeSource(ctx context.Context) error {
 	_, d, err := p.describe(ctx, p.plan.Source)
 	p.source = d
@@ -117,10 +119,12 @@ func (p *planner) describeSource(ctx context.Context) error {
 	return err
 }
 
-// checkDenied returns an error if the role may not read the source's description.
+// checkDenied returns an error if the role may not read the description of the source's
+// table.
 func (p *planner) checkDenied(ctx context.Context) error { return p.checkSource(ctx, p.denied) }
 
-// readHead checks that the document is about this table, and chooses the nodes.
+// readHead reads the summary of the document, checks that the document is about this
+// table, and chooses the nodes to repair.
 func (p *planner) readHead(ctx context.Context) error {
 	doc, err := diffarchive.Open(ctx, p.store, p.req.Input)
 	if err != nil {
@@ -146,7 +150,7 @@ func (p *planner) readHead(ctx context.Context) error {
 }
 
 // warnOfMinority adds a warning if, for some of the document's rows, fewer nodes had the
-// version of the source than another one.
+// source's version of the row than another version.
 func (p *planner) warnOfMinority() {
 	o := p.summary.Outliers[p.plan.Source]
 	if o.Minority == 0 {
@@ -180,8 +184,9 @@ func (p *planner) choose(documented []string) error {
 	return nil
 }
 
-// readKeys stores, for each target, the distinct keys that the document contains for it
-// and the source. Differences between two other nodes are left out.
+// readKeys reads from the document, for each target, the keys of the rows that differ
+// between that target and the source, and stores them without duplicates. It ignores
+// every other pair of nodes.
 func (p *planner) readKeys(ctx context.Context) error {
 	for i := range p.plan.Targets {
 		t := &p.plan.Targets[i]
@@ -212,9 +217,9 @@ func (p *planner) keysFor(ctx context.Context, t *Target) (*diffkeys.Keys, error
 	return keys, doc.Verify()
 }
 
-// collect returns the keys of the document for one target. The source sorts them. If the
-// source treats two texts as one key, the result has only one of them, unless the target
-// may treat them as two keys.
+// collect returns the keys of the document for one target, in the key order of the
+// source. Of several texts that the source treats as one key, it returns only one, unless
+// t.ByText is set: then the target may treat them as different keys.
 func (p *planner) collect(ctx context.Context, doc *diffarchive.Document, t *Target) (*diffkeys.Keys, error) {
 	node, err := p.open(ctx, p.plan.Source)
 	if err != nil {
@@ -294,7 +299,8 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 	return w.Commit(ctx, struct{}{})
 }
 
-// describeTargets reads the description of the table on each node.
+// describeTargets reads the description of the table on each node to repair. It records
+// an error in p.failed and does not return it.
 func (p *planner) describeTargets(ctx context.Context) error {
 	p.targets, p.failed = make([]targetBuilder, len(p.chosen)), make([]error, len(p.chosen))
 	return fanout.Each(ctx, len(p.chosen), slices.Values(numbers(len(p.chosen))), func(ctx context.Context, i int) error {

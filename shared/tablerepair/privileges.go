@@ -21,7 +21,7 @@ const (
 // rows. A dry run needs them too.
 func (t *targetBuilder) missingToRead() table.Grants {
 	missing := t.common.Missing(t.node, 1, t.plan.Schema, t.plan.Table)
-	missing.Privileges = nil // the following has these too, because before-images have all columns
+	missing.Privileges = nil // the next line adds these too: before-images have all columns
 	missing.Need("SELECT", t.node.Unreadable, true)
 	return missing
 }
@@ -60,7 +60,8 @@ func (t *targetBuilder) missingToWrite() table.Grants {
 	return missing
 }
 
-// written returns those of the columns that the source has and that are not excluded.
+// written returns those of the given columns that the source has too and that are not in
+// excluded.
 func (t *targetBuilder) written(columns, excluded []string) []string {
 	return slices.DeleteFunc(slices.Clone(columns), func(name string) bool {
 		return t.source != nil && !has(t.source, name) || slices.Contains(excluded, name)
@@ -72,8 +73,9 @@ func has(d *table.Description, column string) bool {
 	return known
 }
 
-// checkPrivileges records which privileges are missing. It returns an error if the
-// target's rows cannot be read.
+// checkPrivileges records in the target which privileges the role lacks for this repair.
+// It returns an error only if the role may not read the target's rows, because then even
+// a dry run is impossible.
 func (t *targetBuilder) checkPrivileges() error {
 	reading := t.missingToRead()
 	all := reading
@@ -86,7 +88,8 @@ func (t *targetBuilder) checkPrivileges() error {
 }
 
 // withWriting returns err, the error of a node whose table cannot be described. If the
-// reason is a missing privilege, withWriting adds what is missing for writing.
+// reason is a missing privilege, withWriting adds the privileges that are missing for
+// writing, so that the user can grant all of them at once.
 func (t *targetBuilder) withWriting(ctx context.Context, node Node, err error) error {
 	var e *table.DeniedError
 	if !errors.As(err, &e) {
@@ -118,14 +121,15 @@ func deniedFault(node string, missing table.Grants) error {
 	return fault.Wrap(cause, fault.Invalid, "%s", table.DeniedText(forRepair, []table.Denied{cause.Denied()}))
 }
 
-// denied is what is missing on one node, as a plan stores it.
+// denied describes the privileges that the role lacks on one node, as a plan stores them.
 type denied struct {
 	Node   string   `json:"node"`
 	Role   string   `json:"role"`
 	Grants []string `json:"grants"` // statements, without semicolons
 }
 
-// deniedOn returns nil if nothing is missing.
+// deniedOn converts the privileges that the role lacks on a node. It returns nil if
+// missing is empty.
 func deniedOn(node string, missing table.Grants) *denied {
 	if missing.IsZero() {
 		return nil
@@ -143,8 +147,9 @@ func deniedText(purpose string, list []*denied) string {
 	return table.DeniedText(purpose, nodes)
 }
 
-// deniedTarget returns what is missing on a target whose description the role may not
-// read: for reading and for writing.
+// deniedTarget returns the privileges that the role lacks on the i-th chosen node, for
+// reading and for writing. It returns nil if it lacks none, or if the node's table could
+// not be described for another reason.
 func (p *planner) deniedTarget(i int) *denied {
 	t := &p.targets[i]
 	var all table.Grants
@@ -164,8 +169,9 @@ func (p *planner) deniedTarget(i int) *denied {
 	return deniedOn(p.chosen[i], all)
 }
 
-// checkSource returns an error if the source's rows cannot be read. The error names what
-// is missing on the targets too. missing is about the source.
+// checkSource returns an error if missing, the privileges that the role lacks for reading
+// the source, is not empty. The error also names what is missing on the targets for which
+// the document has rows, so that the user can grant everything at once.
 func (p *planner) checkSource(ctx context.Context, missing table.Grants) error {
 	if missing.IsZero() {
 		return nil
@@ -183,7 +189,8 @@ func (p *planner) checkSource(ctx context.Context, missing table.Grants) error {
 	return fault.New(fault.Invalid, "%s", deniedText(forRepair, all))
 }
 
-// hasKeys reports whether the document has rows for the source and a target.
+// hasKeys reports whether the document has rows that differ between the source and a
+// target.
 func (p *planner) hasKeys(ctx context.Context, target string) (bool, error) {
 	doc, err := diffarchive.Open(ctx, p.store, p.req.Input)
 	if err != nil {
@@ -223,8 +230,8 @@ func (p *planner) excuse(ctx context.Context) error {
 	return nil
 }
 
-// judgePrivileges turns missing privileges into problems of the targets that have work.
-// For a dry run they are a warning.
+// judgePrivileges records missing privileges as the problem of each target for which the
+// document has rows. In a dry run, it adds a warning instead.
 func (p *planner) judgePrivileges(context.Context) error {
 	var warned []*denied
 	for i := range p.plan.Targets {

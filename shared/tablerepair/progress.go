@@ -84,8 +84,8 @@ func progressKey(taskID string, target int) string {
 	return archive.PartKey(taskID, "progress", strconv.Itoa(target))
 }
 
-// decidedProgress returns the progress of a unit that has decided about all keys of this
-// many parts.
+// decidedProgress returns the progress of a unit that has decided about all keys of the
+// given number of parts. t counts its decisions so far.
 func (t Totals) decidedProgress(parts int) unitProgress {
 	return unitProgress{Blocks: parts, Rows: t.changes() + t.Unchanged + t.Skipped + t.Unequal, Mismatched: t.changes() + t.Skipped}
 }

@@ -27,7 +27,8 @@ func (a *attempt) recheckDeletions(ctx context.Context, source Source) error {
 }
 
 // keepFound cancels the deletion of rows whose keys the source has, unless replication is
-// about to insert the source's row on the target.
+// about to insert the source's row on the target: it can do so only if the target's row
+// has been deleted.
 func (a *attempt) keepFound(ctx context.Context, source Source, list []numberedChange) error {
 	keysOnly := a.target.Read
 	keysOnly.Columns = keysOnly.Key
@@ -72,8 +73,8 @@ func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
 		return nil
 	}
 
-	// If a row was inserted and deleted on the target after the rows were locked, these
-	// changes must have reached the source too.
+	// A client may have inserted one of these rows on the target and deleted it after the
+	// rows were locked. The source must have received both changes before it is read again.
 	if err := a.awaitSource(ctx); err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func withdrawnWarning(node string, n int64) string {
 }
 
 // unchangedAtSource reports, for each row, whether the source still has it as the
-// decision read it and no change to it is being replicated to the target.
+// decision read it and no change to it may still be on its way to the target.
 func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []numberedChange) ([]bool, error) {
 	rows, err := a.rereadSource(ctx, source, list)
 	if err != nil {
@@ -123,8 +124,8 @@ func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []n
 	return same, nil
 }
 
-// rereadSource returns the source's rows as the target would store them; nil if there is
-// no row.
+// rereadSource reads the source's rows for the keys of list again. It returns them as the
+// target would store them (see convert); an element is nil if the source has no such row.
 func (a *attempt) rereadSource(ctx context.Context, source Source, list []numberedChange) ([]table.Row, error) {
 	stream, err := source.Rows(ctx, a.target.Read, keysOf(list))
 	if err != nil {
@@ -147,8 +148,9 @@ func (a *attempt) rereadSource(ctx context.Context, source Source, list []number
 	return rows, err
 }
 
-// withdraw undoes insertions by deleting the inserted rows. Triggers that are enabled for
-// replicas fire.
+// withdraw undoes insertions by deleting the inserted rows. These deletions fire the
+// triggers that are enabled ALWAYS or for REPLICA. With fire_triggers, withdraw returns
+// an error instead, so the whole attempt is rolled back and repeated.
 func (a *attempt) withdraw(ctx context.Context, list []numberedChange) error {
 	if len(list) == 0 {
 		return nil

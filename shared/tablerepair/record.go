@@ -18,7 +18,8 @@ import (
 // recorder stores nothing.
 type recorder struct {
 	store  archive.Store
-	header part.Header // header of each part, except for Unit, which name returns
+	header part.Header // header of each part, without Unit
+	// name returns the key of the n-th part, and the Unit for its header
 	name   func(n int) (key, unit string)
 	out    *part.Writer
 	stored Stored

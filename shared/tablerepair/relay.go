@@ -22,9 +22,9 @@ type Relay struct {
 	LocalOnly bool `json:"local_only,omitempty"`
 }
 
-// findRelays finds the relays of a target to the source and all other targets. It returns
-// a warning for each of them that replicates the repair, and for each node that cannot be
-// reached.
+// findRelays finds the relays of a target to the source and all other targets, and stores
+// them in found unless allow_conflict is set. It returns a warning for each relay that
+// replicates the repair, and for each node that cannot be reached.
 func (r *run) findRelays(ctx context.Context, i int, found *replication) (warnings []string) {
 	peers := []string{r.plan.Source}
 	for k, t := range r.plan.Targets {
@@ -54,7 +54,8 @@ func (r *run) findRelays(ctx context.Context, i int, found *replication) (warnin
 	return warnings
 }
 
-// relaysTo returns the subscriptions by which peer receives changes from target.
+// relaysTo returns the subscriptions by which peer receives the table's changes from
+// target.
 func (r *run) relaysTo(ctx context.Context, target, peer string) (relays []Relay, err error) {
 	from, err := r.open(ctx, target)
 	if err != nil {
@@ -132,8 +133,8 @@ func observe(s table.Subscription) observation {
 // server starts a worker again.
 const failingAfter = 8 * time.Second
 
-// isFailing reports whether the subscription fails. now is its current state; the caller
-// has found that it has not applied everything.
+// isFailing reports whether the subscription fails. now is its current state. The caller
+// must have found that the subscription has not applied everything.
 func (o *observation) isFailing(now table.Subscription) bool {
 	if now.Running {
 		o.running = time.Now()

@@ -41,7 +41,8 @@ type reportNode struct {
 	// the keys of the first of them.
 	Unrepairable     int64    `json:"unrepairable,omitempty"`
 	UnrepairableKeys []string `json:"unrepairable_keys,omitempty"`
-	Left             []string `json:"left,omitempty"`
+	// Left has the keys of the first rows that an undo skipped.
+	Left []string `json:"left,omitempty"`
 }
 
 // writeReport writes a report of the rows that were changed on each node, and returns the

@@ -14,7 +14,8 @@ import (
 // skipped, and of rows that cannot be made equal.
 const leftKeys = 100
 
-// restoreAll decides about every row that the attempt changed.
+// restoreAll decides how to undo every change of the attempt to be undone
+// (Target.Attempt). rows reads the rows as they are now; in a repair it also locks them.
 func (j *unitRun) restoreAll(ctx context.Context, node Reader, rows openRows, r *recorder) error {
 	return (&restorer{unitRun: j, node: node, rows: rows, emit: j.emitTo(ctx, r)}).decide(ctx, r)
 }
@@ -24,10 +25,10 @@ func (j *unitRun) restoreAll(ctx context.Context, node Reader, rows openRows, r 
 type restorer struct {
 	*unitRun
 	node Reader
-	rows openRows
+	rows openRows // reads the current rows; in a repair it also locks them
 	emit func(change) error
-	key  *decider
-	left *finalRows
+	key  *decider   // counts and emits the decisions
+	left *finalRows // the rows as the attempt left them
 }
 
 // decide decides about every change in the attempt's parts. r stores all decisions in one
@@ -162,8 +163,9 @@ func (s *settler) announcedAttempts(ctx context.Context) (numbers []int, err err
 	return numbers, err
 }
 
-// lastManifest returns the manifest of the last attempt that may have been committed; nil
-// if there is no such attempt.
+// lastManifest returns the manifest of the last attempt that may have been committed,
+// because no rollback is stored as its outcome. It returns nil if there is no such
+// attempt.
 func (s *settler) lastManifest(ctx context.Context) (*Manifest, error) {
 	numbers, err := s.announcedAttempts(ctx)
 	for _, n := range numbers {

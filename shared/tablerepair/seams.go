@@ -49,6 +49,8 @@ type Node interface {
 
 // Reader reads rows by key. Only one goroutine may use it at a time.
 type Reader interface {
+	// Rows opens a stream of the rows with these keys, in the order of keys. The stream has
+	// no row for a key that does not exist.
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// CheckAbsent checks keys for which the index finds no row. It scans the table without
 	// the index, and returns an error if the table has a row for one of them.
@@ -67,10 +69,11 @@ type Source interface {
 	// WrittenSince returns one element for each key. It is true if the key's row was written
 	// after snapshot, a snapshot of this node, was taken, or if there is no such row.
 	WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error)
-	// Orphans counts the rows that violate a foreign key because of changed rows. columns
-	// are the indexes in t.Names of the table's columns of the foreign key, and rows are
-	// their values. If the foreign key is incoming, these are values that rows no longer
-	// have or, with gone, are about to lose.
+	// Orphans counts the rows that violate the foreign key f because of changed rows of the
+	// table t. columns are the indexes in t.Names of the foreign key's columns in this
+	// table, and each element of rows holds their values in a changed row: its new values
+	// or, if f is incoming, its old ones. gone means that rows still have these old values
+	// but are about to lose them.
 	Orphans(ctx context.Context, t table.Target, f table.ForeignKey, columns []int, rows []table.Row, gone bool) (int64, error)
 }
 

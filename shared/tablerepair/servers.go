@@ -45,8 +45,8 @@ func (p *planner) checkServers(context.Context) error {
 }
 
 // bind binds a node of the plan to the server with which the plan was made. Nodes for
-// which the plan has no server are not bound: other nodes, and all nodes of plans of
-// earlier versions.
+// which the plan has no server are not bound: nodes that are neither source nor target,
+// and all nodes if an earlier version made the plan.
 func (p *Plan) bind(node Node) Node {
 	if node.Name() == p.Source {
 		return node.Expecting(p.Server)

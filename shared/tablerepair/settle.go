@@ -39,7 +39,8 @@ func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, e
 }
 
 // settleAll determines how the attempts ended that have an object in the archive, until
-// it finds one that was not rolled back. It returns the number of the last attempt.
+// it finds one that was not rolled back. It returns the outcome of that attempt, or
+// RolledBack if there is none, and the highest number of an attempt.
 func (s *settler) settleAll(ctx context.Context) (last int, o outcome, err error) {
 	found, last, err := s.attempts(ctx)
 	if err != nil {
@@ -53,8 +54,9 @@ func (s *settler) settleAll(ctx context.Context) (last int, o outcome, err error
 	return last, outcome{Outcome: RolledBack}, nil
 }
 
-// settle determines how an attempt ended. With an error the outcome is Unknown, and the
-// error has the reason. If the outcome is certain, settle has stored it when it returns.
+// settle determines how an attempt ended and stores the outcome. If it cannot determine
+// the outcome, it returns Unknown and an error with the reason. A rollback that cannot be
+// stored is Unknown too. A commit that cannot be stored is Committed, with an error.
 func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	o, err := loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, attempt)
 	if err == nil {
@@ -71,7 +73,8 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	defer tx.Close()
 
 	// Once this transaction holds the repair lock, the attempt's transaction has ended, or
-	// will find that its runner no longer has the lease.
+	// has not acquired the lock yet. In the second case the attempt will acquire the lock
+	// after the outcome is stored, find the outcome (checkUnused) and end.
 	began := time.Now()
 	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, s.wait); err != nil {
 		if time.Since(began) >= s.wait {
@@ -104,7 +107,8 @@ func (s *settler) notEndedError(err error, attempt int) error {
 		s.target.Node, attempt, s.wait)
 }
 
-// outcomeOf determines how the attempt of a manifest ended.
+// outcomeOf determines how the attempt of a manifest ended and, if it was committed, its
+// totals.
 func (s *settler) outcomeOf(ctx context.Context, tx Tx, m *Manifest) (o outcome, err error) {
 	if o.Altered, err = s.findAltered(ctx, m); err != nil {
 		return o, err
@@ -131,8 +135,9 @@ func (s *settler) outcomeOf(ctx context.Context, tx Tx, m *Manifest) (o outcome,
 	return o, err
 }
 
-// storeOutcome stores an outcome. If another process has stored one, both are the same. A
-// rollback is certain only once it is stored: after that the attempt can no longer begin.
+// storeOutcome stores an outcome. If another process has already stored an outcome of
+// this attempt, storeOutcome returns that outcome, which is the same. A rollback is
+// certain only once it is stored: after that the attempt can no longer begin.
 func (s *settler) storeOutcome(ctx context.Context, attempt int, o outcome) (outcome, error) {
 	err := archive.PutJSONIfAbsent(ctx, s.store, archive.RepairKey(s.plan.TaskID, s.target.Node, attempt, outcomeName), o)
 	if errors.Is(err, archive.ErrPrecondition) {
@@ -148,12 +153,13 @@ func (s *settler) storeOutcome(ctx context.Context, attempt int, o outcome) (out
 	return o, err
 }
 
-// determine determines how the transaction of a manifest ended. If the node is still the
-// same server on the same timeline, determine reads the transaction's status from the
-// server. If that is not a rollback, determine also compares the rows with those before
-// and after the attempt. A server may have assigned a transaction number without writing
-// it to its WAL; after a crash another transaction can get that number. So even if the
-// server reports "committed", the attempt was rolled back if every row is as before.
+// determine determines whether the transaction of a manifest was Committed or RolledBack.
+// If the node is still the same server on the same timeline, determine reads the
+// transaction's status from the server. If this status is not a rollback, or cannot be
+// read, determine also compares the rows with those before and after the attempt. A
+// server may have assigned a transaction number without writing it to its WAL; after a
+// crash another transaction can get that number. So even if the server reports
+// "committed", the attempt was rolled back if every row is as before.
 func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *Stored) (string, error) {
 	server, err := tx.Server(ctx)
 	if err != nil {
@@ -166,8 +172,8 @@ func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *St
 			return "", err
 		}
 	}
-	// "in progress" is another transaction with that number, since the attempt's has
-	// released its locks
+	// "in progress" is the status of another transaction that got the same number: the
+	// attempt's own transaction has ended, since it has released the repair lock.
 	if status == "aborted" || status == "in progress" {
 		return RolledBack, nil
 	}
@@ -232,7 +238,7 @@ func (s *settler) compareImages(ctx context.Context, tx Tx, m *Manifest, altered
 }
 
 // findAltered finds the part of altered rows, which the attempt stored before it
-// committed.
+// committed. It returns nil if there is none.
 func (s *settler) findAltered(ctx context.Context, m *Manifest) (*Stored, error) {
 	stored := Stored{Key: archive.RepairKey(m.TaskID, m.Node, m.Attempt, alteredName), Header: part.Header{
 		TaskID: m.TaskID, PlanHash: m.PlanHash, Unit: unitName(m.Node, m.Attempt, alteredName),

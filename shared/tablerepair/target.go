@@ -24,8 +24,8 @@ type targetBuilder struct {
 	target  Target
 }
 
-// build matches the columns and keys of both nodes. It fails if the target could not be
-// written.
+// build returns the target and warnings about it. It fails if the node's table cannot be
+// repaired.
 func (t *targetBuilder) build() (Target, []string, error) {
 	t.target.Node = t.node.Node
 	t.target.Server = t.node.Server
@@ -61,7 +61,10 @@ func (t *targetBuilder) refuse(format string, args ...any) error {
 	return fault.New(fault.Invalid, "node %q: %s", t.node.Node, fmt.Sprintf(format, args...))
 }
 
-// checkTable fails if the result of a write could differ from the decision.
+// checkTable fails if the table must not be written directly, because it belongs to an
+// extension, or if a rule would replace the repair's statements. Without triggers it also
+// fails if the repair cannot check a deferrable constraint; it collects the other
+// deferrable constraints, which the repair checks itself (checkDeferrable).
 func (t *targetBuilder) checkTable() error {
 	if t.writing.Extension != "" {
 		return t.refuse("the table belongs to extension %q, which alone may write to it: update the extension, or call its functions", t.writing.Extension)
@@ -102,7 +105,7 @@ func (t *targetBuilder) makeFragments() {
 }
 
 // collectColumns lists the columns that both nodes have, and then those that only the
-// target has.
+// target has. It also collects the sequences and foreign keys that changes concern.
 func (t *targetBuilder) collectColumns() {
 	for _, c := range t.common.Columns {
 		t.addColumn(c.Name)
@@ -190,8 +193,8 @@ func (t *targetBuilder) collectReach() {
 	}
 }
 
-// collectTriggers determines whether triggers fire. It returns a warning if triggers fire
-// although fire_triggers is not set.
+// collectTriggers determines whether triggers fire during the repair (Target.Fires). It
+// returns a warning if triggers fire although fire_triggers is not set.
 func (t *targetBuilder) collectTriggers() []string {
 	var names []string
 	for _, trigger := range t.writing.Triggers {

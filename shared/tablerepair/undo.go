@@ -59,8 +59,9 @@ func (p *planner) repairedNodes(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// undoTarget finds the committed attempt and describes the table as it is now. It returns
-// nil if nothing was committed there.
+// undoTarget returns the target for undoing the committed attempt on one node, with a
+// description of the table as it is now. It returns nil if no change was committed on
+// that node.
 func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []string, error) {
 	s := &settler{store: p.store, target: &Target{Node: name}, plan: &Plan{TaskID: p.req.Undoes, Schema: p.plan.Schema, Table: p.plan.Table}}
 	m, err := s.lastManifest(ctx)
@@ -86,8 +87,8 @@ func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []strin
 	return &target, warnings, nil
 }
 
-// describeUndo describes the table as it is now, with the columns in the manifest's
-// order.
+// describeUndo returns the target for undoing the attempt of the manifest m: it describes
+// the table as it is now, with the columns in the order of the manifest's rows.
 func (p *planner) describeUndo(ctx context.Context, node Node, m *Manifest) (target Target, warnings []string, err error) {
 	t := &targetBuilder{plan: p.plan}
 	p.plan.Key = m.Key

@@ -67,9 +67,9 @@ type Totals struct {
 	Unchanged int64 `json:"unchanged"`
 	Skipped   int64 `json:"skipped"`
 	// Unequal counts rows that are not written, since they differ only in columns that no
-	// repair can make equal. UnequalWritten counts inserted and updated rows that differ
-	// nevertheless. UnequalKeys has the keys of the first of these rows, and UnequalColumns
-	// the names of the columns in which they differ.
+	// repair can make equal. UnequalWritten counts inserted and updated rows that still
+	// differ after they were written. UnequalKeys has the keys of the first rows of both
+	// kinds, and UnequalColumns the names of the columns in which they differ.
 	Unequal        int64       `json:"unequal,omitempty"`
 	UnequalWritten int64       `json:"unequal_written,omitempty"`
 	UnequalKeys    []table.Key `json:"unequal_keys,omitempty"`
@@ -99,7 +99,8 @@ func (u Unit) decisionKey(n int) string {
 	return archive.PartKey(u.TaskID, phaseDryRun, fmt.Sprintf("%d-%s-%d-%06d", u.Target, u.Lease, u.Attempt, n))
 }
 
-// totalsKey returns the key of the object in which a dry run stores its totals.
+// totalsKey returns the key of the object in which a dry run stores its totals. All
+// attempts of a dry run share it, so only the first one stores totals.
 func totalsKey(taskID string, target int) string {
 	return archive.PartKey(taskID, phaseDryRun, fmt.Sprintf("%d-totals", target))
 }

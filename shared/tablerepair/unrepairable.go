@@ -59,8 +59,8 @@ func (d *decider) unstorable(want table.Row, lost map[int]*string) (columns []in
 	return columns, values
 }
 
-// untouched counts a row that is not written. It differs in the columns with these
-// indexes.
+// untouched counts a row that is not written. columns are the indexes of the columns in
+// which it differs; if there are none, the row counts as unchanged.
 func (d *decider) untouched(key table.Key, columns []int) {
 	if len(columns) == 0 {
 		d.totals.Unchanged++
@@ -70,9 +70,10 @@ func (d *decider) untouched(key table.Key, columns []int) {
 	d.totals.nameUnequal(d.target, key, columns)
 }
 
-// predict counts a row that a dry run would write if it is known that the row will
-// differ. A repair counts such a row when it reads it back. What the node would generate
-// is not known.
+// predict counts, in a dry run, a row that a repair would write but that is known to
+// differ from the wanted row even then. A repair counts such rows when it reads them back
+// (verify). predict ignores generated columns, because the values that the node would
+// generate are not known.
 func (d *decider) predict(c change) {
 	if !d.plan.DryRun || c.Op == opDelete {
 		return
@@ -111,7 +112,8 @@ func (t *Target) unequalAfter(c change, row table.Row) []int {
 		if !known {
 			value = want[i]
 		}
-		// The value of a generated column before an update is not the wanted one.
+		// For an update, want has the old values of generated columns, which are not wanted
+		// values.
 		known = known || column.Written || c.Op == opInsert
 		if known && !table.SameValue(row[i], value) {
 			columns = append(columns, i)
@@ -120,8 +122,8 @@ func (t *Target) unequalAfter(c change, row table.Row) []int {
 	return columns
 }
 
-// nameUnequal records the key of a row, if it is one of the first, and the names of the
-// columns in which it differs.
+// nameUnequal records the key of a row that differs, unless leftKeys keys are recorded
+// already, and the names of the columns in which it differs.
 func (t *Totals) nameUnequal(target *Target, key table.Key, columns []int) {
 	if len(t.UnequalKeys) < leftKeys {
 		t.UnequalKeys = append(t.UnequalKeys, key)
@@ -136,16 +138,16 @@ func (t *Totals) nameUnequal(target *Target, key table.Key, columns []int) {
 // Unrepairable returns the number of rows that cannot be made equal.
 func (t *Totals) Unrepairable() int64 { return t.Unequal + t.UnequalWritten }
 
-// unequalRows are the written rows that differ nevertheless. They are stored in the
-// footer of the part of altered rows, so that they are known even if the response to
-// COMMIT is lost.
+// unequalRows are the written rows that still differ from the wanted rows. They are
+// stored in the footer of the part of altered rows, so that they are known even if the
+// response to COMMIT is lost.
 type unequalRows struct {
 	Count   int64       `json:"unequal,omitempty"`
 	Keys    []table.Key `json:"keys,omitempty"`
 	Columns []string    `json:"columns,omitempty"`
 }
 
-// addUnequal adds written rows that differ nevertheless to the totals of the decisions.
+// addUnequal adds the written rows that still differ to the totals of the decisions.
 func (t *Totals) addUnequal(rows unequalRows) {
 	t.UnequalWritten += rows.Count
 	t.UnequalKeys = append(t.UnequalKeys, rows.Keys[:min(len(rows.Keys), leftKeys-len(t.UnequalKeys))]...)

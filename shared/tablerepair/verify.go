@@ -10,9 +10,10 @@ import (
 )
 
 // verify reads back every written row before COMMIT, in the same transaction. Each row
-// must be exactly as decided, unless triggers fire. It counts the rows that differ from
-// the wanted ones nevertheless. It stores the altered rows in a part, which an undo
-// needs, and returns the part; nil if there are none.
+// must be exactly as decided, unless triggers fire. verify also counts the written rows
+// that still differ from the source's rows (in an undo, from the before-images). It
+// stores the altered rows, which an undo needs, and this count in a part and returns the
+// part. It returns nil if there is nothing to store.
 func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	name := alteredName
 	v := verification{attempt: a, stored: Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
@@ -43,7 +44,8 @@ func (v *verification) abort() {
 	}
 }
 
-// row checks the row that a change has left; nil if there is none.
+// row checks row, which the change c has left on the target (nil if it does not exist),
+// and stores it if it is altered.
 func (v *verification) row(ctx context.Context, c numberedChange, row table.Row) error {
 	left := altered{At: c.at, Row: row, Withdrawn: v.withdrawn.Has(c.at), Kept: v.kept.Has(c.at)}
 	undone := left.Withdrawn || left.Kept
@@ -75,7 +77,7 @@ func (v *verification) create(ctx context.Context) (err error) {
 	return err
 }
 
-// save stores the altered rows and, as the totals of their part, the rows that differ.
+// save ends the part of altered rows and stores the rows that still differ in its footer.
 func (v *verification) save(ctx context.Context) (*Stored, error) {
 	rows := unequalRows{Count: v.unequal.UnequalWritten, Keys: v.unequal.UnequalKeys, Columns: v.unequal.UnequalColumns}
 	v.totals.addUnequal(rows)

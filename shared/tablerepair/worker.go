@@ -55,7 +55,7 @@ type unitRun struct {
 	target         *Target
 	source         Node // nil for an undo
 	node           Node
-	others         map[string]Node // by name: the source, the target and the nodes of the unit's SourceFeeds
+	others         map[string]Node // opened nodes by name: source, target and those of the unit's SourceFeeds
 	totals         Totals
 	progressStored time.Time // when the progress was last stored
 	// reached is the first row whose update would also change rows of another table, with
@@ -77,8 +77,9 @@ type reachedRow struct {
 	foreignKey string
 }
 
-// emitTo returns a function that records changes in r. It sets reached if a change would
-// also change rows of another table, and nullRow if the target refuses a NULL.
+// emitTo returns a function for a decided change. The function stores the change by r,
+// records its consequences, and sets reached if the change would also change rows of
+// another table, and nullRow if the target refuses a NULL.
 func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
 	if j.after == nil && len(j.target.ForeignKeys)+len(j.target.Sequences) > 0 {
 		j.after = newConsequences(j.target, j.plan.DryRun)
@@ -126,7 +127,8 @@ func (j *unitRun) open(ctx context.Context, nodes Opener) error {
 }
 
 // begin opens the source's transaction, and calls target to open the target's
-// transaction. It does so in the order of the nodes in the cluster.
+// transaction. It does so in the order of the nodes in the cluster (see Target.Before).
+// It returns nil for an undo, which has no source.
 func (j *unitRun) begin(ctx context.Context, target func(context.Context) error) (source Source, err error) {
 	if j.source == nil {
 		return nil, target(ctx)
@@ -186,7 +188,8 @@ func (j *unitRun) eachKeys(ctx context.Context, fn func(n int, keys []table.Key)
 	return nil
 }
 
-// dryRun decides in a transaction that cannot write.
+// dryRun does a dry run: it decides what to change, in a read-only transaction. If the
+// totals of an earlier dry run of this unit are stored, it returns these.
 func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	if totals, err := j.loadDryRun(ctx); err == nil || !errors.Is(err, archive.ErrNotFound) {
 		return totals, err
@@ -243,21 +246,23 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 // relation returns the table's name as a statement contains it.
 func (j *unitRun) relation() string { return table.Name(j.plan.Schema, j.plan.Table) }
 
-// loadDryRun returns the totals of an earlier dry run of this unit.
+// loadDryRun returns the totals of an earlier dry run of this unit. The error is
+// archive.ErrNotFound if none are stored.
 func (j *unitRun) loadDryRun(ctx context.Context) (Totals, error) {
 	var totals Totals
 	_, _, err := archive.ReadJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), &totals)
 	return totals, err
 }
 
-// refusals returns every reason for which the changes must not be made, although each
-// row could be decided. unmarked is set if the changes have no replication origin.
+// refusals returns every reason for which the changes as a whole must not be made,
+// although there is a decision for each row. unmarked is set if the changes have no
+// replication origin.
 func (j *unitRun) refusals(unmarked bool) []string {
 	return slices.Concat(j.refuseReach(), j.refuseRelays(unmarked), j.refuseOperations(), j.refuseNulls())
 }
 
-// refuseReach refuses changes that would also change rows of other tables, for which
-// there are no before-images.
+// refuseReach returns why the changes must not be made: they would also change rows of
+// other tables, for which there are no before-images. With allow_cascade it returns nil.
 func (j *unitRun) refuseReach() (refusals []string) {
 	if !j.plan.FireTriggers || j.plan.AllowCascade {
 		return nil
@@ -273,8 +278,9 @@ func (j *unitRun) refuseReach() (refusals []string) {
 	return refusals
 }
 
-// refuseOperations refuses updates and deletions that the node itself refuses, for
-// example because the table is published and has no replica identity.
+// refuseOperations returns why updates or deletions must not be made: the node refuses
+// all of them in this table, for example because the table is published and has no
+// replica identity.
 func (j *unitRun) refuseOperations() (refusals []string) {
 	for _, of := range []struct {
 		count          int64

@@ -29,8 +29,9 @@ func (c *Common) Missing(d *table.Description, node int, schema, name string) ta
 	return missing
 }
 
-// keyNames reports whether the statements that read rows by key name an object of the
-// schema: the type, the operators or the collation of a key column.
+// keyNames reports whether the statements that read rows by their key contain the name of
+// an object in the schema: the type, the operators or the collation of a key column. If
+// so, the role needs USAGE on the schema.
 func (c *Common) keyNames(d *table.Description, node int, schema string) bool {
 	for i, k := range c.key[node].index.Columns {
 		column, _ := d.Column(k.Name)

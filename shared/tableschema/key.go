@@ -35,9 +35,9 @@ func ChooseKey(nodes []*table.Description) ([]string, error) {
 	return slices.MinFunc(keys, compareKeys).columns, nil
 }
 
-// KeyOrder returns columns, the columns of a key, in an order in which every node has an
-// index on them. If there are several such orders, it prefers the given one. If there is
-// none, it returns the given order.
+// KeyOrder returns the names in columns in an order in which every node has an index on
+// them. columns are the columns of a key. If the order of columns is such an order,
+// KeyOrder returns columns. If no order is, it returns columns too.
 func KeyOrder(nodes []*table.Description, columns []string) []string {
 	best := columns
 	found := false
@@ -75,8 +75,9 @@ func commonKeys(nodes []*table.Description) []commonKey {
 	return keys
 }
 
-// keyOf returns the key on these columns. It returns false if a node has no index on them
-// that can serve as the key, or if the types of a column cannot be matched.
+// keyOf returns the key on these columns. It returns false if a node has no index on the
+// columns that can serve as the key, or if the nodes have types for a column that cannot
+// be matched.
 func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	key := commonKey{columns: columns}
 	for _, d := range nodes {
@@ -89,8 +90,9 @@ func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	return key, typeMismatch(nodes, columns) == ""
 }
 
-// nodeKeyOf returns the best index of a node on these columns: an index that has them in
-// this order, or else one that has them in another order.
+// nodeKeyOf returns the best index of a node on these columns: an index that has the
+// columns in this order, or else one that has them in another order. It returns false if
+// no index on these columns can serve as the key.
 func nodeKeyOf(d *table.Description, columns []string) (key nodeKey, found bool) {
 	for _, index := range d.Indexes {
 		if len(index.Against) > 0 || !sameColumns(columnsOf(index), columns) {
@@ -118,12 +120,15 @@ func sortColumns(of []table.KeyColumn, names []string) []table.KeyColumn {
 	return columns
 }
 
-// ordered reports whether every node has an index that serves ranges of the key.
+// ordered reports whether the index of every node has the columns in the key's order.
+// Only such an index can be used to read key ranges.
 func (k commonKey) ordered() bool {
 	return !slices.ContainsFunc(k.nodes, func(n nodeKey) bool { return !n.ordered })
 }
 
-// compareKeys compares two keys. The one that is better for matching rows is the lesser.
+// compareKeys returns a negative number if key a is better than key b for matching rows,
+// and a positive number if it is worse. The last two criteria only ensure that the result
+// does not depend on the order of the nodes.
 func compareKeys(a, b commonKey) int {
 	return cmp.Or(
 		first(a.primaryEverywhere(), b.primaryEverywhere()),
@@ -161,7 +166,8 @@ func (k commonKey) marked() (count int) {
 	return count
 }
 
-// name returns the first of the index names in sorted order.
+// name returns a name for the key: of the names that its indexes have on the nodes, the
+// first in alphabetical order.
 func (k commonKey) name() string {
 	names := make([]string, len(k.nodes))
 	for i, n := range k.nodes {
@@ -203,9 +209,9 @@ func typeMismatch(nodes []*table.Description, columns []string) string {
 // listedIndexes is the maximum number of indexes of a node that an error names.
 const listedIndexes = 8
 
-// noKey returns the error for nodes that have no key in common or, if wanted is set, do
-// not all have the wanted key. For each node it names the indexes and why each cannot
-// serve as the key.
+// noKey returns the error for nodes that have no key in common. wanted are the columns of
+// the key that is required, or nil if any key would do. For each node the error names the
+// indexes and why each cannot serve as the key.
 func noKey(nodes []*table.Description, wanted []string) error {
 	var reasons, seen []string
 	for _, d := range nodes {
@@ -223,7 +229,8 @@ func noKey(nodes []*table.Description, wanted []string) error {
 	return fault.New(fault.Invalid, "rows cannot be matched, because %s: %s", what, strings.Join(reasons, "; "))
 }
 
-// againstIndexes returns the reasons why no index of a node can serve as the key.
+// againstIndexes returns a text that lists the indexes of a node, each with the reason
+// why it cannot serve as the key.
 func againstIndexes(nodes []*table.Description, d *table.Description) string {
 	if len(d.Indexes) == 0 {
 		return "has no primary key and no unique index"
@@ -240,7 +247,9 @@ func againstIndexes(nodes []*table.Description, d *table.Description) string {
 	return "has " + strings.Join(list, ", ")
 }
 
-// againstIndex returns the reason why one index cannot serve as the key.
+// againstIndex returns the reason why one index cannot serve as the key. If there is
+// none, it returns only the columns of the index: the key that is required has other
+// columns.
 func againstIndex(nodes []*table.Description, index table.Index) string {
 	if len(index.Against) > 0 {
 		return "(" + strings.Join(index.Against, " and ") + ")"

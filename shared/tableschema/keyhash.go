@@ -27,10 +27,11 @@ var hashedTypes = []string{ //nolint:gochecknoglobals // a constant list
 }
 
 // findKeyHash chooses the function that hashes a key. It is applied to the expressions by
-// which the key is ordered (Source.Order). No function is chosen if the types of a column
-// differ, or if two nodes may hash equal keys differently: enums are hashed by their
-// OIDs, and texts with a nondeterministic collation by their sort keys. A column that is
-// ordered by its text is hashed by its text, whatever its type is.
+// which the key is ordered (Source.Order). A column that is ordered by its text is hashed
+// by its text, whatever its type is. No function is chosen if the types of another column
+// differ, or if two nodes may hash equal keys differently. For example, enums are hashed
+// by their OIDs, texts with a nondeterministic collation by their sort keys, and equal
+// texts have different bytes under different server encodings.
 func (c *Common) findKeyHash(nodes []*table.Description) {
 	var types []string
 	for i, name := range c.Key {
@@ -53,8 +54,8 @@ func (c *Common) findKeyHash(nodes []*table.Description) {
 	c.keyHash = keyHash(types)
 }
 
-// keyHash returns a function that writes the SQL expression for the hash of a key. types
-// are the types of the key's columns.
+// keyHash returns a function that returns the SQL expression for the hash of a key. types
+// are the types of the key's columns, and refs are the expressions for these columns.
 func keyHash(types []string) func(refs []string, seed int64) string {
 	function, simple := hashFunctions[types[0]]
 	return func(refs []string, seed int64) string {

@@ -39,9 +39,9 @@ func (c *Common) matchModifiers(nodes []*table.Description, name string) (value 
 	return value
 }
 
-// Padded reports whether a column's type pads values to the column's modifier with
-// trailing zeros or blanks, which a comparison of columns with different modifiers
-// ignores.
+// Padded reports whether a column has the type numeric or char. Such a type pads values
+// to the column's modifier with trailing zeros or blanks, which a comparison of columns
+// with different modifiers ignores.
 func Padded(c table.Column) bool {
 	return c.Type.Schema == "pg_catalog" && (c.Type.Name == "numeric" || c.Type.Name == "bpchar")
 }

@@ -103,8 +103,8 @@ func foreignType(t rowdigest.Type) bool {
 	return !inCatalog(t) && t.Kind != 'e' && t.Elem == nil
 }
 
-// keyExprs returns those of exprs that belong to the key columns. exprs has one
-// expression per compared column.
+// keyExprs returns the expressions of the key columns, in the order of the key. exprs has
+// one expression for each compared column.
 func keyExprs(c *Common, exprs []string) []string {
 	of := make([]string, len(c.Key))
 	for i, name := range c.Key {
@@ -137,10 +137,10 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 }
 
 // keyRef returns the expression for a key column in comparisons with the operators of the
-// key's index: ref, or ref cast to its base type. The cast is needed if the operators
-// belong to an extension and the column's type is a domain over a type of that extension.
-// A user may have defined an operator for the domain in the same schema, which would
-// match better. The index can be used for the cast value too.
+// key's index: ref, or ref cast to its base type. The cast is needed if the column's type
+// is a domain and the operators belong to an extension. PostgreSQL prefers an operator
+// that is declared for the domain itself, and a user may have defined one in the same
+// schema. The index can be used for the cast value too.
 func keyRef(ref string, t rowdigest.Type, k table.KeyColumn) string {
 	if t.Base == nil || k.OpSchema == "pg_catalog" {
 		return ref
@@ -166,9 +166,9 @@ func (c *Common) addTextOrder(s *table.Source, text string) {
 	s.OrderText[len(s.Order)-1] = text
 }
 
-// textOf returns an expression for the text of a key column. concat calls the type's
-// output function; a cast to text may be one that the type's owner defined. For text
-// types the cast is built in and cheaper.
+// textOf returns an expression for the text of a key column. It uses concat, which calls
+// the type's output function. A cast to text could call a function that the owner of the
+// type has defined instead. For text types the cast is built in and cheaper.
 func textOf(ref string, t rowdigest.Type) string {
 	if t = t.Underlying(); t.Schema == "pg_catalog" {
 		switch t.Name {
@@ -179,9 +179,12 @@ func textOf(ref string, t rowdigest.Type) string {
 	return "pg_catalog.concat(" + ref + ")"
 }
 
-// ParseOf returns how texts are converted to values of a type. A cast is safe for types
-// that come with PostgreSQL and base types of an extension: only a superuser can define a
-// cast from text to them.
+// ParseOf returns how texts are converted to values of a type. Texts of PostgreSQL's own
+// types, of enums and of ranges are sent as elements of an array of the type. Texts of
+// box are not, because the elements of an array of boxes are not separated by commas.
+// They are cast, like the texts of arrays of PostgreSQL's own types and of base types of
+// an extension: only a superuser can define a cast from text to these types. Texts of
+// other arrays and of composite types are sent in records.
 func ParseOf(t rowdigest.Type) table.Parse {
 	t = t.Underlying()
 	switch {
@@ -217,8 +220,9 @@ const (
 )
 
 // addOperators chooses the operators with which Order is compared with a bound. A row
-// comparison has one operator for all its columns, so columns whose operators are in
-// different schemas are compared in groups.
+// comparison has one operator for all of its columns. So if the columns have different
+// operators, such as operators in different schemas, they are compared in groups
+// (OrderGroups).
 func addOperators(s *table.Source, c *Common, key []table.KeyColumn) {
 	var groups []table.OrderGroup
 	for i, k := range key {
@@ -247,8 +251,8 @@ func operator(schema, name string) string {
 }
 
 // safePath is the search_path of statements that contain no text of a user. Only a
-// superuser can add an object to pg_catalog. pg_temp is listed because it is otherwise
-// searched first.
+// superuser can add an object to pg_catalog. pg_temp is listed last, because a path that
+// does not list pg_temp searches it first.
 const safePath = "pg_catalog, pg_temp"
 
 // searchPath returns the search_path of the statements that read the table. Every name in
@@ -266,8 +270,9 @@ func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColu
 	return userPath(r.Schema, d, key) + ", pg_temp"
 }
 
-// hasObjectNames reports whether a compared column has a type whose text is the name of
-// an object, such as regclass, or may contain one: a composite type.
+// hasObjectNames reports whether the values of a compared column may contain names of
+// database objects. It returns true for types such as regclass, and for every composite
+// type, because it does not examine the fields.
 func (c *Common) hasObjectNames(d *table.Description) bool {
 	return slices.ContainsFunc(c.Columns, func(of difffile.Column) bool {
 		column, _ := d.Column(of.Name)
@@ -275,7 +280,8 @@ func (c *Common) hasObjectNames(d *table.Description) bool {
 	})
 }
 
-// HasObjectNames reports whether the text of a value of the type may depend on the
+// HasObjectNames reports whether the text of a value of the type may contain the name of
+// a database object. Whether PostgreSQL writes such a name with its schema depends on the
 // search_path.
 func HasObjectNames(t rowdigest.Type) bool {
 	t = t.Underlying()

@@ -10,8 +10,9 @@ import (
 
 // StaleIndexes returns the stale indexes: those that may be out of order because a
 // collation has another version than the server has recorded. key is the name of the
-// key's index. Only this index is checked, unless filtered is set: then all indexes are
-// checked, because the server may use any index to find the rows that a filter selects.
+// key's index. If filtered is false, only this index is checked. If filtered is true, all
+// indexes are checked, because the server may use any index to find the rows that a
+// filter selects.
 func StaleIndexes(d *table.Description, key string, filtered bool) []table.IndexOrder {
 	var stale []table.IndexOrder
 	for _, o := range d.IndexOrders {
@@ -51,8 +52,8 @@ func StaleRemedy(o table.IndexOrder) string {
 	return fmt.Sprintf("run REINDEX INDEX %s and, once all indexes of that collation are rebuilt, %s", o.Qualified, refresh)
 }
 
-// distrustIndexes makes all nodes order a key column by its text if the key's index of
-// some node may be out of order because of that column.
+// distrustIndexes finds the key columns because of which the key's index may be out of
+// order on some node. On all nodes, such a column is ordered by its text (ByText).
 func (c *Common) distrustIndexes(nodes []*table.Description) {
 	for node, d := range nodes {
 		for _, o := range StaleIndexes(d, c.KeyIndex(node), false) {

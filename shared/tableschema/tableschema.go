@@ -17,15 +17,16 @@ type Common struct {
 	Columns []difffile.Column // compared columns, in the order of the first node
 	Key     []string          // names of the key columns, in the order of the key's index
 	ByText  []bool            // for each column of Key: it is ordered by its text, because the nodes may order its type differently
-	// Unordered reports that a node has no index with the key columns in the order of
-	// Key. On such a node no index serves key ranges.
+	// Unordered reports that at least one node has no index with the key columns in the
+	// order of Key. On such a node no index can be used to read key ranges.
 	Unordered bool
 	Warnings  []string
 	key       []nodeKey                           // for each node, the index that serves as the key
 	digests   []func(node int, ref string) digest // for each column, a function that returns its expressions on a node; ref is an SQL reference to the column
 	// sameEncoding reports that all nodes have the same server encoding.
 	sameEncoding bool
-	keyHash      func(refs []string, seed int64) string
+	// keyHash returns the expression for Source.KeyHash. It is nil if there is none.
+	keyHash func(refs []string, seed int64) string
 	// values has for each column the SQL function that removes what the column's modifier
 	// adds to its text. An empty string means that the text is compared as it is.
 	values []string
@@ -148,8 +149,9 @@ func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) 
 	return nil
 }
 
-// keyFamily returns the name of the family to which a type belongs. Keys whose types are
-// in one family have the same texts and the same order, so they can be matched.
+// keyFamily returns the name of the family to which a type belongs. Types of one family
+// write equal values as equal texts and have the same order, so keys of these types can
+// be matched.
 func keyFamily(t rowdigest.Type) string {
 	t = t.Underlying()
 	if !inCatalog(t) {
@@ -169,10 +171,11 @@ func keyFamily(t rowdigest.Type) string {
 // installed into pg_catalog, so the schema alone does not decide.
 func inCatalog(t rowdigest.Type) bool { return t.Schema == "pg_catalog" && t.Extension == "" }
 
-// typeName returns a name for a type that does not depend on the schema in which a node
-// has it. A type of an extension is named by the extension. An enum, a composite type or
-// a range is named by its own name, because the texts of its values are all that is
-// compared. A domain is named by its base type.
+// typeName returns a name by which the types of two nodes are matched. The name does not
+// contain the schema if the type belongs to PostgreSQL or to an extension. It does not
+// contain the schema of an enum, a composite type, a range or a multirange either,
+// because only the texts of their values are compared. A domain has the name of its base
+// type. All other types are named with their schema.
 func typeName(t rowdigest.Type) string {
 	t = t.Underlying()
 	switch {
@@ -249,7 +252,7 @@ func sameStored(a, b rowdigest.Type) bool {
 		return false
 	case a.Elem != nil && !sameStored(*a.Elem, *b.Elem):
 		return false
-	case ofExtension(a.Elem): // older servers do not record array types as members of the extension
+	case ofExtension(a.Elem): // the element types were compared above; older servers do not record that the array type belongs to the extension
 	case a.Extension != b.Extension || a.Name != b.Name || a.Extension == "" && a.Schema != b.Schema:
 		return false
 	}
@@ -303,14 +306,14 @@ func inServer(t rowdigest.Type) bool {
 }
 
 // portableOrder reports whether a type sorts alike on two nodes that have the same
-// collation and labels for it. Not portable are composite types, ranges and multiranges
-// that users define, because they are ordered by fields of any type; jsonb, because it is
-// ordered by the database's collation without declaring it; and reg* types, because they
-// are ordered by OIDs.
+// collation and labels for it. It returns false for composite types, ranges and
+// multiranges that users define, because they are ordered by fields of any type. It
+// returns false for jsonb, which is ordered by the database's collation although the type
+// has no collation, and for reg* types, which are ordered by OIDs.
 func portableOrder(t rowdigest.Type) bool {
 	t = t.Underlying()
 	switch {
-	case t.Elem != nil: // a node whose element type is a domain may refuse elements, and so bounds, of another node
+	case t.Elem != nil: // if the elements are of a domain, a node may refuse an element of another node's bound
 		return t.Elem.Base == nil && portableOrder(*t.Elem)
 	case t.Schema == "pg_catalog":
 		return t.Name != "jsonb" && !strings.HasPrefix(t.Name, "reg")

@@ -51,7 +51,7 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 		return nil, fault.New(fault.Conflict, "task %s is being run by %s", id, v.Lease.Owner)
 	}
 
-	// Create may have failed to list the task.
+	// Create may have failed to add the task to the index, so add it again.
 	r.putIndexEntry(ctx, v.Record)
 
 	// Durable: the lease. From here on other runners are refused.

@@ -9,7 +9,8 @@ import (
 	"ace/shared/fault"
 )
 
-// CancelledOnRequest is the error of a task that was cancelled and has nothing to add.
+// CancelledOnRequest is the error message of a cancelled task, unless its handler
+// returned a message with more details.
 const CancelledOnRequest = "cancelled on request"
 
 // RequestCancel requests the cancellation of a task and returns its record. A QUEUED task
@@ -30,8 +31,9 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 		return Record{}, err
 	}
 
-	// If the task has ended since it was read, it may have been cleared before the
-	// request was stored.
+	// The task may have ended since it was read, and may have been cleared before the
+	// request was stored. So read it again: if it has ended, clear deletes the request
+	// below.
 	if v, err = r.read(ctx, id); err != nil {
 		return Record{}, err
 	}

@@ -25,15 +25,16 @@ type New struct {
 	ClusterName, DBName, TableName string
 	Parameters                     json.RawMessage // a JSON object
 	Input                          *Document
-	// Exclusive is empty, or describes the work of the task. Of the tasks of one table
-	// that set it, at most one is QUEUED or RUNNING. A submission with the same text
-	// returns that task.
+	// Exclusive is empty, or describes the work of the task. Of the tasks of one table that
+	// set it, at most one is QUEUED or RUNNING. A submission with the same text returns that
+	// task and creates none.
 	Exclusive string
 	Scheduled bool // see Record.Scheduled
 }
 
-// openMarker is the content of open/<id>. Submission is that of the record, so that the
-// writer can distinguish its marker from that of another submission.
+// openMarker is the content of open/<id>. Submission has the same value as in the task's
+// record, so that a submission can distinguish its own marker from that of another
+// submission.
 type openMarker struct {
 	Submission  string    `json:"submission"`
 	SubmittedAt time.Time `json:"submitted_at"`
@@ -78,8 +79,9 @@ func (r *Registry) newRecord(n New) Record {
 }
 
 // submit writes the open marker, the lock of an exclusive task, and the record. The error
-// is errIDTaken if the id belongs to another submission. If an identical task already
-// holds the lock, submit returns that task's record.
+// is errIDTaken if the id belongs to another submission. If a task with the same
+// exclusive already holds the lock, submit returns that task's record; otherwise the
+// record is nil.
 func (r *Registry) submit(ctx context.Context, rec Record, exclusive string) (*Record, error) {
 	m := openMarker{Submission: rec.Submission, SubmittedAt: rec.SubmittedAt}
 	if err := r.claim(ctx, archive.OpenKey(rec.TaskID), m, rec.Submission); err != nil {

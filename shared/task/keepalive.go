@@ -30,9 +30,10 @@ type Intervals struct {
 // whether a cancellation was requested. The work must run under the returned context.
 // That context ends with one of these causes: ErrLeaseLost, a fault Cancelled on request,
 // or a fault Unavailable if the store was unreachable until the lease was about to
-// expire. stop ends the context, waits for the goroutine and returns the cause, or nil if
-// the context had not ended before. stop must be called before Finish or Release.
-// progress is called in the goroutine.
+// expire. stop ends the context, waits for the goroutine, and returns that cause. It
+// returns nil if the work context ended for another reason: because of stop, or because
+// ctx ended. stop must be called before Finish or Release. progress is called in the
+// goroutine.
 func (l *Lease) KeepAlive(
 	ctx context.Context, intervals Intervals, progress func() Progress,
 ) (work context.Context, stop func() error) {

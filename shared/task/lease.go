@@ -31,7 +31,8 @@ type Lease struct {
 // Record returns the version of the record that this lease wrote last.
 func (l *Lease) Record() Record { return l.cur.Load().Record }
 
-// Renew extends the lease by another LeaseDuration and stores the progress.
+// Renew stores the progress. This write also renews the lease, which then expires a lease
+// duration after it.
 func (l *Lease) Renew(ctx context.Context, p Progress) error {
 	return l.write(ctx, func(rec *Record) {
 		rec.Lease = &LeaseInfo{Owner: rec.Lease.Owner, Renewals: rec.Lease.Renewals + 1}
@@ -96,8 +97,8 @@ func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
 	return l.Record(), nil
 }
 
-// finishedAt returns the current time, but never a time before the start of the task,
-// which may be by the clock of another host.
+// finishedAt returns the current time, or the task's start time if that is later: the
+// start time may come from another host, whose clock is ahead.
 func (r *Registry) finishedAt(rec *Record) *time.Time {
 	now := millis(r.clock())
 	if now.Before(*rec.StartedAt) {

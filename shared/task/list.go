@@ -105,8 +105,8 @@ func (f Filter) check() error {
 	return nil
 }
 
-// indexNames returns the names of the index entries of a page. It returns one name more
-// than List reads if another page follows.
+// indexNames returns the names of the index entries that follow after: at most scanLimit,
+// and one more that only shows that another page follows.
 func (r *Registry) indexNames(ctx context.Context, after string) ([]string, error) {
 	if after != "" {
 		after = indexPrefix + after

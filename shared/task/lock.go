@@ -19,10 +19,10 @@ const lockOrphanAge = 2 * time.Minute
 // errSubmitting means that the task that holds the lock has no record yet.
 var errSubmitting = errors.New("the task is being submitted")
 
-// lock is the content of a lock object: the task that holds the lock of the table, or
-// held it last. The task holds it as long as it is QUEUED or RUNNING. A lock object is
-// never deleted, because a late deletion could remove the lock of the next task. The next
-// task replaces it.
+// lock is the content of a lock object. It names the task that holds the lock of the
+// table, or held it last. The task holds it as long as it is QUEUED or RUNNING. A lock
+// object is never deleted, because a late deletion could remove the lock of the next
+// task. The next task replaces it.
 type lock struct {
 	TaskID      string `json:"task_id"`
 	Submission  string `json:"submission"`
@@ -43,9 +43,9 @@ func newLock(rec Record, asked string) lock {
 func (l lock) key() string { return archive.LockKey(l.ClusterName, l.DBName, l.TableName) }
 
 // acquireLock acquires the table lock l for the task that is being submitted. Of
-// concurrent calls one succeeds. If an identical task already holds the lock, its record
-// is returned. If a different task holds it, the error is a Conflict that names that
-// task.
+// concurrent calls one succeeds. If a task with the same New.Exclusive already holds the
+// lock, acquireLock returns its record. If a different task holds it, the error is a
+// Conflict that names that task.
 func (r *Registry) acquireLock(ctx context.Context, l lock) (*Record, error) {
 	mayPass := func(err error) bool {
 		return errors.Is(err, archive.ErrPrecondition) || errors.Is(err, errSubmitting) || fault.Retryable(err)

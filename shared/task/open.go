@@ -35,8 +35,9 @@ func (r *Registry) Open(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// submittedWithinOneSecond returns the submission times of those tasks that were
-// submitted in the same second as another one, because their ids do not order them.
+// submittedWithinOneSecond returns, by task id, the submission times of those tasks that
+// were submitted in the same second as another one. Their ids contain only the second, so
+// the ids do not order them.
 func (r *Registry) submittedWithinOneSecond(ctx context.Context, ids []string) (map[string]time.Time, error) {
 	perSecond := make(map[string]int)
 	for _, id := range ids {

@@ -43,8 +43,8 @@ type Record struct {
 	Revision string `json:"revision"`
 }
 
-// LeaseInfo is the stored form of a lease. The lease expires when the store's clock is
-// LeaseDuration past the last write.
+// LeaseInfo is the stored form of a lease. The lease expires when the record has not been
+// written for the registry's lease duration, by the store's clock.
 type LeaseInfo struct {
 	Owner    string `json:"owner"`
 	Renewals int64  `json:"renewals"`

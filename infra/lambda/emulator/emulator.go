@@ -60,8 +60,8 @@ type Invocation struct {
 	Answer   string
 	Error    string // "" if the function answered
 	// Init is the time from the start of the process until the process asks for work. It
-	// is 0 except for the first invocation of an execution environment. Took is the time
-	// from the delivery of the payload to the answer.
+	// is 0 unless this is the first invocation of an execution environment. Took is the
+	// time from the delivery of the payload to the answer.
 	Init, Took time.Duration
 }
 
@@ -113,7 +113,8 @@ func (e *Emulator) Invocations(function string) []Invocation {
 	return of
 }
 
-// Lost returns the events that failed and are not retried any more.
+// Lost returns the events that are not retried any more, because the function failed in
+// every attempt.
 func (e *Emulator) Lost() []Invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -99,7 +99,8 @@ func (e *environment) run(payload []byte, limit time.Duration, fault plannedFaul
 }
 
 // settle waits for the end of an answered invocation, which is when the process asks for
-// the next one.
+// the next one, and freezes the process. o is the outcome of the invocation. If the fault
+// loses the answer, settle kills the process and returns a failure instead of o.
 func (e *environment) settle(o outcome, d delivery, fault plannedFault) outcome {
 	if fault.loseAnswer {
 		e.process.kill()

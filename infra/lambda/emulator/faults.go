@@ -3,8 +3,8 @@ package emulator
 import "time"
 
 // Faults configure the faults that are injected into a function. Crash, Timeout, Twice
-// and Throttle are the shares of its invocations, from 0 to 1, to which the fault
-// happens.
+// and Throttle are each the share of the function's invocations, from 0 to 1, in which
+// this fault happens.
 type Faults struct {
 	Crash    float64 // the process dies before, during or after the work; in the last case the answer is lost
 	Timeout  float64 // the process hangs until the time limit kills it
@@ -41,7 +41,8 @@ func (f *function) plan() plannedFault {
 	return plannedFault{}
 }
 
-// strike schedules the fault. stop prevents it if it has not happened yet.
+// strike schedules the fault for process. The returned function prevents the fault if it
+// has not happened yet.
 func (p plannedFault) strike(process *process) (stop func()) {
 	if p.hit == nil {
 		return func() {}

@@ -18,7 +18,7 @@ type function struct {
 	mu      sync.Mutex
 	running int
 	most    int
-	waiting []*environment // execution environments without work; the one that was used last is the last
+	waiting []*environment // execution environments without work; the environment that was used last is at the end
 	all     map[*environment]bool
 	closed  bool
 	serial  int

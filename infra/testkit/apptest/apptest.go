@@ -32,7 +32,8 @@ const (
 	poll    = 200 * time.Millisecond
 )
 
-// Main runs the tests of a package that uses this one, and stops the servers afterwards.
+// Main runs the tests of a package that uses package apptest, and stops the servers
+// afterwards.
 func Main(m *testing.M) { pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...) }
 
 // Store opens an archive that only this test uses.
@@ -129,8 +130,8 @@ func (s *Service) Get(t testing.TB, path string, query url.Values, into any) {
 	}
 }
 
-// Submit submits a table-diff of the service's cluster. args are alternately names and
-// values of parameters.
+// Submit submits a table-diff of the service's cluster and returns the id of the task.
+// args are alternately names and values of parameters.
 func (s *Service) Submit(t testing.TB, tableName string, args ...string) string {
 	t.Helper()
 	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {tableName}, "confirm_delay": {"0"}}
@@ -142,7 +143,7 @@ func (s *Service) Submit(t testing.TB, tableName string, args ...string) string 
 	return submitted.TaskID
 }
 
-// Wait waits until a task has ended.
+// Wait waits until a task has ended and returns its last status.
 func (s *Service) Wait(t testing.TB, taskID string) api.TaskStatus {
 	t.Helper()
 	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); {
@@ -168,7 +169,7 @@ type Diff struct {
 	Result      api.DiffResult
 	Summary     difffile.Summary
 	Rows        []Row             // rows in the document's order
-	KeyVariants [][2]difffile.Row // keys
+	KeyVariants [][2]difffile.Row // for each key with variants, its two spellings
 	Raw         []byte
 }
 
@@ -211,7 +212,7 @@ func (s *Service) Document(t testing.TB, status api.TaskStatus) Diff {
 	return d
 }
 
-// Download reads the document of a completed task through the API, in one of its formats.
+// Download reads the document of a completed task through the API, as json, csv or html.
 func (s *Service) Download(t testing.TB, taskID, format string) []byte {
 	t.Helper()
 	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: "/ace/diffs/" + taskID, RawQuery: "format=" + format})
@@ -230,8 +231,8 @@ func (s *Service) Download(t testing.TB, taskID, format string) []byte {
 	return raw
 }
 
-// All returns the values of one column of a node's rows in a pair, in the document's
-// order.
+// All returns the values of one column in the rows that the document lists for a node in
+// a pair of nodes, in the order of the document.
 func (d Diff) All(pair, node, column string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, row := range d.Rows {

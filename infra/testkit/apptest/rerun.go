@@ -10,8 +10,9 @@ import (
 	"ace/shared/archive"
 )
 
-// SubmitRerun submits a table-rerun of a document, which diffFile names by a task id, a
-// key or an address. args are alternately names and values of parameters.
+// SubmitRerun submits a table-rerun of a document and returns the id of the task.
+// diffFile names the document by a task id, a key or an address. args are alternately
+// names and values of parameters.
 func (s *Service) SubmitRerun(t testing.TB, diffFile, tableName string, args ...string) string {
 	t.Helper()
 	query := url.Values{
@@ -46,7 +47,8 @@ func (s *Service) FailRerun(t testing.TB, diffFile, tableName string, args ...st
 	return status.Error
 }
 
-// Import imports a document as a user does, and returns its diff_file.
+// Import stores a document under the key under which an import through the API stores it,
+// and returns this key, the diff_file of the document.
 func (s *Service) Import(t testing.TB, body []byte) string {
 	t.Helper()
 	sum := sha256.Sum256(body)

@@ -20,8 +20,8 @@ type Found struct {
 	Unsettled bool
 }
 
-// Findings returns the differing keys of a pair, in key order. It is called more than
-// once.
+// Findings returns the differing keys of a pair, in key order. Write calls it more than
+// once for a pair, so it must return the same keys each time.
 type Findings func(difffile.Pair) iter.Seq[Found]
 
 // List holds the findings of each pair.

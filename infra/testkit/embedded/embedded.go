@@ -1,6 +1,6 @@
 // Package embedded opens an archive in the embedded S3 gateway for tests. A process can
-// have only one gateway. It is started by the first test that needs it and runs until all
-// tests have ended. Each test uses its own prefix of the bucket.
+// have only one gateway. The first test that needs the gateway starts it, and it runs
+// until all tests have ended. Each test uses its own prefix of the bucket.
 package embedded
 
 import (
@@ -34,8 +34,9 @@ var shared struct {
 	err     error
 }
 
-// Tests wraps the tests of a package: its Run stops the gateway after them. Main of this
-// package, or of another package of the test kit, calls Run.
+// Tests are the tests of a package whose Run also stops the gateway. Pass them to Main of
+// another package of the test kit, which calls Run. Main of this package does so by
+// itself.
 type Tests struct{ M interface{ Run() int } }
 
 // Run runs the tests and then stops the gateway.
@@ -61,7 +62,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Goroutines returns the goroutines that the gateway's HTTP server never ends.
+// Goroutines returns the options with which goleak ignores the goroutines that the
+// gateway's HTTP server never ends.
 func Goroutines() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
@@ -75,8 +77,8 @@ func Store(t testing.TB) *s3.Store {
 	return open(t, options(t))
 }
 
-// Proxied is like Store, but all requests pass through front, whose next handler is the
-// gateway.
+// Proxied is like Store, but the handler front(next) receives all requests of the
+// archive. next passes a request to the gateway.
 func Proxied(t testing.TB, front func(next http.Handler) http.Handler) *s3.Store {
 	t.Helper()
 	o := options(t)
@@ -120,9 +122,9 @@ func open(t testing.TB, options s3.Options) *s3.Store {
 	return store
 }
 
-// Twins opens an empty archive and a function that copies an object to another key
-// without a request: in microseconds instead of a millisecond, for archives of very many
-// objects.
+// Twins returns an empty archive, and a function that copies an object to another key
+// without a request, by a hard link. A copy takes microseconds instead of a millisecond,
+// for tests that need very many objects.
 func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	t.Helper()
 	store = Store(t)
@@ -138,7 +140,7 @@ func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 }
 
 // start starts the gateway. The gateway needs extended attributes, which a file system in
-// memory may not have. In this case start uses another directory.
+// memory may not support. If the start fails in scratch.Root, start tries os.TempDir.
 func start() {
 	for _, parent := range slices.Compact([]string{scratch.Root(), os.TempDir()}) {
 		if shared.err = startBelow(parent); shared.err == nil {

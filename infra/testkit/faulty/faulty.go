@@ -17,7 +17,7 @@ import (
 type Op string
 
 // The operations. Create is the opening of a stream. It is counted even if the stream is
-// not committed.
+// not committed. Presign stands for the methods Presign and PresignPut.
 const (
 	Get         Op = "Get"
 	GetRange    Op = "GetRange"
@@ -46,8 +46,8 @@ const (
 	Hang               // not carried out, and answered only when the caller's context has ended
 )
 
-// Hook returns what happens to the n-th matching call (from 1). It may block, for
-// instance until a test allows the call, and is called concurrently.
+// Hook returns the outcome of the n-th call that matches (counted from 1). It may block,
+// for example until a test allows the call. It is called concurrently.
 type Hook func(n int) Outcome
 
 // First returns a hook with this outcome for the first n calls.
@@ -107,7 +107,7 @@ func (s *Store) On(op Op, prefix string, hook Hook) {
 	s.rules = append(s.rules, &rule{op: op, prefix: prefix, hook: hook})
 }
 
-// Heal removes all hooks. The counts are kept.
+// Heal removes all hooks. It does not reset the numbers that Count returns.
 func (s *Store) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +184,8 @@ func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length i
 	return doOpen(ctx, s, GetRange, key, func() (archive.Object, error) { return s.next.GetRange(ctx, key, etag, offset, length) })
 }
 
-// doOpen is do for objects, whose body must be closed when the caller does not get it.
+// doOpen is do for calls that return an object. If the caller receives an error although
+// the call was carried out, doOpen closes the body of the object.
 func doOpen(ctx context.Context, s *Store, op Op, key string, fn func() (archive.Object, error)) (archive.Object, error) {
 	var body archive.Object
 	obj, err := do(ctx, s, op, key, func() (archive.Object, error) {
@@ -264,8 +265,8 @@ type writer struct {
 	key   string
 }
 
-// Commit implements archive.Writer. If it fails before the store has seen
-// it, the stream is aborted.
+// Commit implements archive.Writer. After an error it aborts the stream, because a commit
+// that did not reach the store would leave the stream open.
 func (w *writer) Commit(ctx context.Context) (archive.Info, error) {
 	info, err := do(ctx, w.store, Commit, w.key, func() (archive.Info, error) { return w.Writer.Commit(ctx) })
 	if err != nil {

@@ -86,7 +86,7 @@ func (s *Store) Stat(ctx context.Context, key string) (archive.Info, error) {
 	return found.describe(key), nil
 }
 
-// find returns the newest version.
+// find returns the newest version of an object.
 func (s *Store) find(ctx context.Context, key string) (object, error) {
 	if err := ended(ctx, "failed to read", key); err != nil {
 		return object{}, err
@@ -164,8 +164,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// pageSize is the number of keys that one page of a listing holds, as in S3. Writes
-// between two pages are seen.
+// pageSize is the number of keys on one page of a listing, as in S3. The later page shows
+// what was written between the reading of two pages.
 const pageSize = 1000
 
 // List implements archive.Store.
@@ -187,7 +187,8 @@ func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.
 	}
 }
 
-// page returns the first objects below prefix whose keys are greater than after.
+// page returns the first objects (at most pageSize) whose keys begin with prefix and are
+// greater than after.
 func (s *Store) page(prefix, after string) []archive.Info {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,7 +27,8 @@ const (
 	portAttempts = 3
 )
 
-// startDir is the directory of the package under test. The embedded gateway changes the
+// startDir is the working directory at the start of the process, which is the directory
+// of the package under test. It is recorded because the embedded gateway changes the
 // working directory later.
 var startDir, errStartDir = os.Getwd()
 
@@ -55,8 +56,9 @@ func Start(t testing.TB) *Server {
 	return nil
 }
 
-// Store opens an empty archive, which is closed when the test ends. It is a new prefix of
-// one bucket: MinIO takes half a second to make a bucket.
+// Store opens an empty archive, which is closed when the test ends. The archive is a new
+// prefix in a bucket that all archives of the server share, because MinIO takes half a
+// second to make a bucket.
 func (s *Server) Store(t testing.TB) *s3.Store {
 	t.Helper()
 	opts := s.Options(readyBucket)
@@ -69,9 +71,9 @@ func (s *Server) Store(t testing.TB) *s3.Store {
 	return store
 }
 
-// Twins opens an empty archive and a function that copies a small object to another key
-// without a request: in microseconds instead of milliseconds, for archives of very many
-// objects.
+// Twins returns an empty archive, and a function that copies a small object to another
+// key without a request, by a hard link. A copy takes microseconds instead of
+// milliseconds, for tests that need very many objects.
 func (s *Server) Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	t.Helper()
 	store = s.Store(t)
@@ -97,8 +99,8 @@ func (s *Server) Options(bucket string) s3.Options {
 	}
 }
 
-// run starts the process and waits until it answers. If it does not, run returns
-// its output.
+// run starts the process and waits until the server answers. If the server does not
+// answer, run returns its output and false.
 func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -131,8 +133,9 @@ func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
 	return "", true
 }
 
-// answers waits until the server accepts the test's credentials. This also shows that it
-// is the server that the test started, and not another one on the same port.
+// answers waits until the server accepts the credentials of the test. This also shows
+// that it is the server that the test started, and not another one on the same port.
+// answers returns false if the process ends first or startTimeout has passed.
 func (s *Server) answers(ended <-chan struct{}) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -182,8 +185,7 @@ func findBinary(t testing.TB) string {
 	return path
 }
 
-// moduleRoot returns the directory of go.mod. It searches from the working directory
-// upwards; go test sets the working directory to that of the package.
+// moduleRoot returns the directory of go.mod, which is startDir or a directory above it.
 func moduleRoot(t testing.TB) string {
 	t.Helper()
 	if errStartDir != nil {

@@ -6,8 +6,8 @@ import (
 	"ace/shared/archive/s3"
 )
 
-// Role returns credentials that may do only what a policy in AWS's policy language
-// permits.
+// Role returns temporary credentials for a server. They permit only what policy, a policy
+// in AWS's policy language, permits.
 func Role(server s3.Options, policy string) (credentials.Value, error) {
 	role, err := credentials.NewSTSAssumeRole(server.Endpoint, credentials.STSAssumeRoleOptions{
 		AccessKey: server.AccessKey, SecretKey: server.SecretKey, Location: server.Region, Policy: policy, DurationSeconds: 3600,

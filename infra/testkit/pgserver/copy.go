@@ -8,8 +8,8 @@ import (
 )
 
 // StartCopy starts a copy of a running server, in another directory and on another port.
-// The copy is a hot standby of the server, or an independent server with the same system
-// identifier. StartCopy needs pg_basebackup.
+// If standby is set, the copy is a hot standby of the server. Otherwise it is an
+// independent server with the same system identifier. StartCopy needs pg_basebackup.
 func StartCopy(ctx context.Context, of *Server, standby bool) (*Server, error) {
 	s := &Server{installation: of.installation, acc: of.acc}
 	if err := s.makeDir(true); err != nil {

@@ -18,9 +18,9 @@ type Installation struct {
 }
 
 // Installations returns the installations on this machine, by ascending major version.
-// Those of the same major version are in this order: the directories of ACE_PG_BINDIRS (a
-// list like PATH), Debian's, and those that `make deps` creates below the module's
-// .cache.
+// Installations of the same major version are in this order: those in the directories of
+// ACE_PG_BINDIRS (a list like PATH), Debian's, and those that `make deps` creates below
+// the module's .cache.
 func Installations() []Installation {
 	var found []Installation
 	for _, dir := range binDirs() {

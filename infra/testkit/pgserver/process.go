@@ -14,8 +14,8 @@ type process struct {
 	done chan struct{} // closed when the process has ended and its status was read
 }
 
-// launch starts the program. The goroutine keeps its thread until the process ends,
-// because the kernel sends the parent-death signal when the *thread* that started the
+// launch starts the program in a goroutine that stays on one thread until the process
+// ends. The kernel sends the parent-death signal when the *thread* that started the
 // process ends.
 func launch(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}

@@ -185,8 +185,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
-// closeTimeout bounds the clean shutdown of the server by Close, which then kills the
-// server.
+// closeTimeout bounds the clean shutdown in Close, which kills the server after this
+// time.
 const closeTimeout = 10 * time.Second
 
 // Close stops the server and removes its files.

@@ -85,7 +85,7 @@ func (s *Server) start(ctx context.Context) error {
 }
 
 // awaitReady waits until the server accepts connections. If it returns an error, the
-// server has ended.
+// server has ended. logBegin is the size of the log before the start.
 func (s *Server) awaitReady(ctx context.Context, logBegin int64) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
@@ -118,7 +118,8 @@ func (s *Server) ready() bool {
 	return state == "ready" || state == "standby"
 }
 
-// startFailure returns why the server ended, with its log since the launch.
+// startFailure returns why the server ended. The error contains the server's log from the
+// offset logBegin, which is where the log of this start begins.
 func (s *Server) startFailure(logBegin int64) error {
 	content, err := os.ReadFile(s.logFile())
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// template returns an initialised data directory for these options. It creates the
-// directory if there is none yet.
+// template returns an initialised data directory for the options. It creates the
+// directory if there is none yet for equal options.
 func template(ctx context.Context, w workspace, acc account, in Installation, o Options) (string, error) {
 	args := initdbArgs(o)
 	key, err := templateKey(in, acc, append(args, o.Password, strconv.Itoa(rounds)))
@@ -43,8 +43,9 @@ func initdbArgs(o Options) []string {
 	return append(args, o.InitdbArgs...)
 }
 
-// templateKey returns the name of a template. It is different if anything differs that
-// the data directory depends on.
+// templateKey returns the name of a template. Two servers have the same name only if
+// everything is equal on which the data directory depends: the programs, the account and
+// args.
 func templateKey(in Installation, acc account, args []string) (string, error) {
 	info, err := os.Stat(filepath.Join(in.BinDir, "postgres"))
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// rounds is the number of SCRAM iterations for a password. Many iterations make guessing
-// a password slow, but also each connection: with PostgreSQL's default of 4096, a
-// connection of a test would mostly consist of them.
+// rounds is the number of SCRAM iterations for a password. Many iterations make it slow
+// to guess a password, but also to connect: with PostgreSQL's default of 4096, a test
+// would spend most of the time of a connection on them.
 const rounds = 1
 
 // verifier returns the SCRAM verifier of a password, which PostgreSQL stores (RFC 5803)

@@ -33,9 +33,9 @@ func openWorkspace(parent string) (workspace, error) {
 	return workspace{root: root}, os.Chmod(root, 0o755)
 }
 
-// once returns the directory with this key. If it does not exist, once builds it.
-// Concurrent processes may build it at the same time: the result of the first to finish
-// is used, and no process sees an incomplete directory.
+// once returns the directory with this key. If there is no such directory, once creates
+// it by calling build. If several processes do so at the same time, the directory of the
+// first to finish is used. No process sees an incomplete directory.
 func (w workspace) once(key string, build func(dir string) error) (string, error) {
 	final := filepath.Join(w.root, "once", key)
 	if _, err := os.Stat(final); err == nil {

@@ -71,8 +71,8 @@ func Own(tb testing.TB, opts ...Option) *Cluster {
 	})
 }
 
-// assemble requests each server by calling the function server, and creates the database
-// on each.
+// assemble creates a cluster: it calls server for the installation of each node, and then
+// creates the database on all nodes.
 func assemble(tb testing.TB, s *spec, server func(pgserver.Installation) (*pgserver.Server, error)) *Cluster {
 	tb.Helper()
 	name := uniqueName(tb.Name())
@@ -103,9 +103,10 @@ func (c *Cluster) create(node int, s *spec) error {
 	return c.exec(node, maintenanceDB, sql)
 }
 
-// strategy returns the option of CREATE DATABASE that copies the files of the template.
-// This takes less than half as long as writing them to the log page by page. Before
-// PostgreSQL 15 there is no such option, and files are always copied.
+// strategy returns the option with which CREATE DATABASE copies the files of the
+// template. The default strategy, which writes each page to the WAL, takes more than
+// twice as long. Before PostgreSQL 15 there is no such option, and files are always
+// copied: strategy returns "".
 func (c *Cluster) strategy(node int) string {
 	if c.Nodes[node].Major < 15 {
 		return ""
@@ -147,8 +148,8 @@ func (c *Cluster) DSN(node int) string {
 
 var serial atomic.Int64 //nolint:gochecknoglobals // it makes names unique in this process
 
-// uniqueName returns an identifier that needs no quotes and contains the name of the
-// test.
+// uniqueName returns a name that is unique in this process and contains the name of the
+// test. As an SQL identifier it needs no quotes.
 func uniqueName(test string) string {
 	const longest = 50
 	clean := strings.Map(func(r rune) rune {

@@ -9,9 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// HoldCommits makes a node commit without a response: each COMMIT waits for a standby
-// that does not exist, until release is called. HoldCommits returns when this is in
-// effect. It is only for clusters of Own.
+// HoldCommits makes a node commit without a response: until release is called, each
+// COMMIT waits for a standby that does not exist. HoldCommits returns when this is in
+// effect. It is only for clusters of Own, because it changes a setting of the whole
+// server.
 func (c *Cluster) HoldCommits(tb testing.TB, node int) (release func()) {
 	tb.Helper()
 	c.Exec(tb, node, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)
@@ -21,7 +22,7 @@ func (c *Cluster) HoldCommits(tb testing.TB, node int) (release func()) {
 	return func() { c.Exec(tb, node, `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`) }
 }
 
-// CommitIsHeld reports whether a commit of a node waits for its standby.
+// CommitIsHeld reports whether a COMMIT on a node waits for the standby of HoldCommits.
 func (c *Cluster) CommitIsHeld(tb testing.TB, node int) bool {
 	tb.Helper()
 	return len(c.QueryStrings(tb, node, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) > 0

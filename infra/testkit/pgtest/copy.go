@@ -7,9 +7,9 @@ import (
 	"ace/infra/testkit/pgserver"
 )
 
-// AddCopy adds a node that is a copy of another node, with all of its databases: a hot
-// standby, or an independent server. The other node must be a server that only this test
-// uses.
+// AddCopy adds a node that is a copy of another node, with all of its databases. of is
+// the number of that node. If standby is set, the copy is a hot standby of the node,
+// otherwise an independent server. Only this test may use the server that is copied.
 func (c *Cluster) AddCopy(tb testing.TB, of int, name string, standby bool) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)

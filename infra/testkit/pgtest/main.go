@@ -11,8 +11,8 @@ import (
 // because go test has no other place for values that several tests share.
 var shared *pool //nolint:gochecknoglobals // see above
 
-// Main runs the tests, stops the shared servers and exits. A goroutine that outlives
-// them fails the run.
+// Main runs the tests, stops the shared servers and exits. A goroutine that outlives the
+// tests fails the run, unless an option in expected ignores it.
 func Main(m interface{ Run() int }, expected ...goleak.Option) {
 	shared = newPool()
 	code := m.Run()

@@ -6,7 +6,7 @@ import (
 	"ace/infra/testkit/pgserver"
 )
 
-// Major versions that depend on the installed servers.
+// Major versions, as arguments of Majors, that depend on which servers are installed.
 const (
 	Oldest = 0
 	Newest = -1 // the newest major version, which must differ from the oldest: it is an error if only one is installed

@@ -18,7 +18,7 @@ type Proxy struct {
 	open     map[*forwarding]bool
 	closed   bool
 	stalled  bool          // nothing is forwarded, on no connection
-	changed  chan struct{} // closed and replaced when a connection may have to look again
+	changed  chan struct{} // closed and replaced when waiting connections must check the state again
 	sent     []string      // what clients sent, if it is recorded
 	records  bool
 	trigger  *trigger
@@ -29,7 +29,7 @@ type Proxy struct {
 type forwarding struct {
 	client, server net.Conn // server is nil until the proxy has connected to it
 	cut            bool
-	deaf, mute     bool // nothing is forwarded to the server; nothing is forwarded to the client
+	deaf, mute     bool // deaf: nothing is forwarded to the server; mute: nothing is forwarded to the client
 	backend        int  // process id of the server's backend; 0 until the server sent it
 }
 
@@ -82,8 +82,8 @@ func (p *Proxy) Cut() {
 	p.announce()
 }
 
-// announce makes waiting connections look at the state of the proxy again. The caller
-// must hold the mutex.
+// announce makes waiting connections check the state of the proxy again. The caller must
+// hold the mutex.
 func (p *Proxy) announce() {
 	close(p.changed)
 	p.changed = make(chan struct{})
@@ -138,8 +138,9 @@ func (p *Proxy) forward(client net.Conn) {
 	wait.Wait()
 }
 
-// copy forwards bytes in one direction until one of the connections is closed. stalled is
-// the member of f for this direction. look sees each chunk before it is forwarded.
+// copy forwards bytes in one direction until one of the connections is closed. stalled
+// selects the direction: &f.deaf for bytes to the server, and &f.mute for bytes to the
+// client. copy calls look with each piece of data before it forwards the data.
 func (p *Proxy) copy(f *forwarding, stalled *bool, look func(*forwarding, []byte)) {
 	from, to := f.client, f.server
 	if stalled == &f.mute {
@@ -152,7 +153,8 @@ func (p *Proxy) copy(f *forwarding, stalled *bool, look func(*forwarding, []byte
 		if n > 0 {
 			look(f, buffer[:n])
 		}
-		// A silent connection does not forward that the other side was closed either.
+		// While the connection is silent, the proxy also hides that the other side has
+		// closed its connection.
 		if !p.pass(f, stalled) {
 			return
 		}
@@ -168,8 +170,9 @@ func (p *Proxy) copy(f *forwarding, stalled *bool, look func(*forwarding, []byte
 	}
 }
 
-// pass waits while a direction of the connection is stalled. It returns false if the
-// connection was cut. stalled may be nil.
+// pass waits while the direction stalled of a connection (see copy) or the whole proxy is
+// stalled. It returns false if the connection was cut. If stalled is nil, only the state
+// of the whole proxy counts.
 func (p *Proxy) pass(f *forwarding, stalled *bool) bool {
 	for {
 		p.mu.Lock()

@@ -15,8 +15,8 @@ import (
 const rolePassword = "a role's secret"
 
 // sharedCatalogs serialises statements that write to catalogs that all databases of a
-// server share, such as the privileges on parameters. Two of them at the same time would
-// fail.
+// server share, such as the privileges on parameters. If two such statements run at the
+// same time, one of them may fail.
 var sharedCatalogs sync.Mutex //nolint:gochecknoglobals // see above
 
 // ExecShared is like Exec, for statements that write to catalogs that all databases of a
@@ -33,8 +33,9 @@ func (c *Cluster) ExecShared(tb testing.TB, node int, sql ...string) {
 }
 
 // Roles runs infra/roles.sql on every node, for the tables of the schema public that
-// exist. It returns the cluster as the role that can only compare sees it, and as the
-// role that can repair does. The roles are dropped when the test ends.
+// exist. It returns two copies of the cluster: check, whose User is the role that can
+// only compare, and repair, whose User is the role that can also repair. The roles are
+// dropped when the test ends.
 func (c *Cluster) Roles(tb testing.TB) (check, repair *Cluster) {
 	tb.Helper()
 	name := c.Name[:min(len(c.Name), 40)]

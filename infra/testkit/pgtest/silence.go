@@ -11,16 +11,17 @@ type Silence string
 
 // The ways in which a server falls silent.
 const (
-	// RequestLost means that nothing is forwarded on the connection any more, beginning
-	// with the message that triggers it.
+	// RequestLost means that nothing is forwarded on the connection any more. The message
+	// that triggers the silence is not forwarded either.
 	RequestLost Silence = "request lost"
-	// AnswerLost is like RequestLost, but the message that triggers it reaches the server.
+	// AnswerLost is like RequestLost, but the message that triggers the silence reaches
+	// the server.
 	AnswerLost Silence = "answer lost"
 	// Unreachable means that nothing is forwarded on any connection any more. Connections
 	// are accepted.
 	Unreachable Silence = "unreachable"
-	// Frozen means that the backend of the connection is stopped (SIGSTOP) before the
-	// message that triggers it reaches the backend.
+	// Frozen means that the backend of the connection is stopped (SIGSTOP) before it
+	// receives the message that triggers the silence.
 	Frozen Silence = "frozen"
 )
 
@@ -34,7 +35,8 @@ type trigger struct {
 }
 
 // SilenceAt makes the server fall silent at the first message of a client that contains
-// text. The returned channel is closed then. A message is what a client sends at once.
+// text. The returned channel is closed as soon as the server is silent. A message is what
+// the proxy reads from a client at once.
 func (p *Proxy) SilenceAt(text string, how Silence) <-chan struct{} {
 	return p.arm(how, func(_ int, message []byte) bool { return bytes.Contains(message, []byte(text)) })
 }
@@ -52,8 +54,8 @@ func (p *Proxy) arm(how Silence, at func(int, []byte) bool) <-chan struct{} {
 	return p.trigger.fired
 }
 
-// Record makes the proxy record the messages of clients, and returns a function that
-// returns them and ends the recording.
+// Record makes the proxy record the messages of clients. The returned function ends the
+// recording and returns the messages.
 func (p *Proxy) Record() (end func() []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +110,7 @@ func (p *Proxy) fromClient(f *forwarding, message []byte) {
 	case Unreachable:
 		p.stalled = true
 	case Frozen:
-		if f.backend == 0 { // the backend sends its id after the login: the next message triggers
+		if f.backend == 0 { // the backend has not sent its id yet: the next message triggers the silence
 			t.at = func(int, []byte) bool { return true }
 			return
 		}
@@ -119,7 +121,9 @@ func (p *Proxy) fromClient(f *forwarding, message []byte) {
 	close(t.fired)
 }
 
-// sentTo completes the silence that begins after a message of the client was forwarded.
+// sentTo completes the silence of AnswerLost: after the message that triggers the silence
+// was forwarded, nothing more is forwarded to the server. copy calls sentTo after each
+// piece of data that it has forwarded.
 func (p *Proxy) sentTo(f *forwarding, stalled *bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,7 +134,8 @@ func (p *Proxy) sentTo(f *forwarding, stalled *bool) {
 	}
 }
 
-// fromServer finds the id of the backend in its BackendKeyData message.
+// fromServer records the process id of the backend, which the backend sends in its
+// BackendKeyData message.
 func (p *Proxy) fromServer(f *forwarding, message []byte) {
 	if at := bytes.Index(message, []byte("K\x00\x00\x00\x0c")); at >= 0 && len(message) >= at+9 {
 		p.mu.Lock()

@@ -39,7 +39,7 @@ func Customer(id int) difffile.Row {
 		`{"theme": "dark", "locale": "en-GB", "newsletter": true, "visits": `+few+"}", "2024-03-15 12:"+[...]string{"07", "34", "56"}[id%3]+":07.0000"+few+"+00", difftest.Null)
 }
 
-// Drifted returns the same row as it is on a node that missed an update.
+// Drifted returns the row Customer(id) as it is on a node that missed an update.
 func Drifted(id int) difffile.Row {
 	row := Customer(id)
 	set := func(column int, value string) { row[column] = &value }

@@ -29,8 +29,8 @@ type differing struct {
 	column string
 }
 
-// OnNode returns the SQL to run before, and the column's type, for the first (0) or the
-// second node (1).
+// OnNode returns the SQL to run before the column's table is created, and the column's
+// type, on the first (0) or the second node (1).
 func (c Case) OnNode(node int) (setup []string, column string) {
 	if node == 1 && c.second != nil {
 		return c.second.setup, c.second.column

@@ -26,8 +26,8 @@ func numbers() []Case {
 		of("bool").values("true", "false"),
 		of("int2").values("0", "1", "-1", "32767", "-32768"),
 		of("int4").values("0", "1", "-1", "2147483647", "-2147483648"),
-		// Pairs that have the same value of int8's own hash, which folds the value to 32
-		// bits.
+		// Some adjacent values have the same hash in PostgreSQL's hash function of int8, which
+		// folds the value to 32 bits.
 		of("int8").values("1", "4294967296", "0", "-1", "4294967295", "9223372036854775807", "-9223372036854775808"),
 		of("numeric").values("1.0", "1.00", "1", "'NaN'", "'Infinity'", "'-Infinity'", "1e-30", "-1.5", "1e200"),
 		of("numeric(20,4)").values("1.1", "1.1001"),
@@ -54,7 +54,8 @@ func texts() []Case {
 	)
 }
 
-// collated returns cases of values that compare as equal although they are not the same.
+// collated returns cases of values that a nondeterministic collation compares as equal
+// although their texts differ.
 func collated() []Case {
 	insensitive := create("COLLATION rc_insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
 	var cases []Case

@@ -66,8 +66,8 @@ func arrays() []Case {
 }
 
 // Twins returns pairs of values that have the same text and may have different binary
-// forms. The digests of such rows need not be equal, but the digests of their texts must
-// be.
+// forms. The digests of the binary forms need not be equal, but the digests of the texts
+// must be equal.
 func Twins() []Case {
 	const nan = "('Infinity'::float8 - 'Infinity'::float8)" // its sign depends on the processor
 	twins := []Case{

@@ -13,8 +13,9 @@ import (
 
 // RunTask runs the task start.TaskID to its end, or until the invocation's time is nearly
 // over. In the second case it waits for the running units, releases the lease and starts
-// another invocation, which continues from the stored parts. RunTask does nothing if the
-// task has ended or if another runner has the task's lease.
+// another invocation, which continues from the stored parts. RunTask does nothing if
+// another runner has the task's lease. If the task has ended, it only completes the
+// task's cleanup.
 func (f *Function) RunTask(ctx context.Context, start invoke.TaskStart) {
 	now := time.Now()
 	end := workDeadline(ctx, now)
@@ -29,5 +30,5 @@ func (f *Function) RunTask(ctx context.Context, start invoke.TaskStart) {
 	}).Run(ctx, start.TaskID, false)
 }
 
-// owner returns the name of this execution environment in leases.
+// owner returns the name by which leases identify this execution environment.
 func owner() string { return "task runner " + os.Getenv("AWS_LAMBDA_LOG_STREAM_NAME") }

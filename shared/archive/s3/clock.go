@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// clockTransport reads the store's clock from every response. minio-go returns the Date
-// header only for Get, but whether a lease has expired is always decided by the store's
-// clock, never by this host's.
+// clockTransport reads the store's clock from every response, because only that clock
+// decides whether a lease has expired, never the clock of this host. minio-go returns the
+// Date header only for Get.
 type clockTransport struct{ next http.RoundTripper }
 
 type clockKey struct{}

@@ -18,7 +18,7 @@ const (
 	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // embedded gateway, see notApplied
 )
 
-// readError translates the error of a read or of a condition on a read.
+// readError translates the error of a read, or of a read that requires a certain version.
 func (s *Store) readError(err error, key string) error {
 	switch {
 	case hasCode(err, minio.NoSuchKey):
@@ -40,8 +40,8 @@ func (s *Store) createError(err error, key string) error {
 	return s.unavailable(err, doingWriteIf(err), key)
 }
 
-// replaceError translates the error of a write that requires a certain version. A deleted
-// object is ErrPrecondition too.
+// replaceError translates the error of a write that requires a certain version. If the
+// object was deleted, it returns ErrPrecondition too.
 func (s *Store) replaceError(err error, key string) error {
 	if lostRace(err) || hasCode(err, minio.NoSuchKey) {
 		return archive.ErrPrecondition
@@ -52,8 +52,9 @@ func (s *Store) replaceError(err error, key string) error {
 	return s.unavailable(err, doingWriteIf(err), key)
 }
 
-// doingWriteIf describes a conditional write that failed with err. Unless the store
-// refused the request, the write may have been applied.
+// doingWriteIf returns the text that describes in a message the conditional write that
+// failed with err: doingWrite if the store refused the request, else inDoubt, because the
+// write may have been applied.
 func doingWriteIf(err error) string {
 	resp := minio.ToErrorResponse(err)
 	if resp.Code != "" && (resp.StatusCode < http.StatusInternalServerError || resp.StatusCode == http.StatusInsufficientStorage) {
@@ -63,8 +64,8 @@ func doingWriteIf(err error) string {
 }
 
 // unavailable wraps an error that is neither ErrNotFound nor ErrPrecondition. key may be
-// empty. If the store refused the credentials, the next request obtains them again: they
-// may have expired and been replaced in their file.
+// empty. If the store refused the credentials, they may have expired, and their file may
+// have new ones by now. So the next request reads them again.
 func (s *Store) unavailable(err error, doing, key string) error {
 	var known *fault.Error
 	if errors.As(err, &known) {

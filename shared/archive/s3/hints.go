@@ -141,8 +141,8 @@ func connectionHint(err error) string {
 	return "no response"
 }
 
-// hasNoReason reports whether a response to HEAD, which has no body, may hide a reason
-// that a response to GET contains.
+// hasNoReason reports whether the reason for err may be missing because a response to
+// HEAD has no body. Then the response to GET may contain the reason.
 func hasNoReason(err error) bool {
 	status := minio.ToErrorResponse(err).StatusCode
 	return status >= http.StatusMovedPermanently && status < http.StatusInternalServerError &&

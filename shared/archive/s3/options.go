@@ -38,8 +38,9 @@ type Options struct {
 	// standard AWS chain (environment, shared files, role of the container or host).
 	AccessKey string
 	SecretKey string
-	// PathStyle puts the bucket in the path of the URL even if the server supports
-	// bucket.host names. With an IP address the bucket is always in the path.
+	// PathStyle puts the bucket in the path of the URL even if the server supports host
+	// names with the bucket (bucket.host). With an IP address the bucket is always in the
+	// path.
 	PathStyle bool
 	// CABundle is a file with the certificates, in PEM format, of the authorities that
 	// may sign the store's certificate. If it is empty, those of the host are used.

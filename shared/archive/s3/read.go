@@ -72,7 +72,8 @@ func matching(etag string) minio.GetObjectOptions {
 	return opts
 }
 
-// emptyRange returns an object with an empty range. S3 has no request for it.
+// emptyRange returns an object with an empty range. S3 has no request for an empty range,
+// so emptyRange only checks that the version exists.
 func (s *Store) emptyRange(ctx context.Context, key, etag string) (archive.Object, error) {
 	info, err := s.stat(ctx, key, matching(etag))
 	if err != nil {
@@ -110,8 +111,9 @@ func (s *Store) stat(ctx context.Context, key string, opts minio.StatObjectOptio
 	return info, err
 }
 
-// readReason returns the reason why a HEAD request was refused, whose response has no
-// body: the error of a read of the object. It returns refused if the read succeeds.
+// readReason returns the reason why a HEAD request was refused. The response to HEAD has
+// no body, so readReason requests the object by GET and returns the error of that
+// request. It returns refused if GET succeeds.
 func (s *Store) readReason(ctx context.Context, key string, refused error) error {
 	body, _, _, err := s.core.GetObject(ctx, s.bucket, s.prefix+key, minio.GetObjectOptions{})
 	if err != nil {

@@ -25,8 +25,8 @@ func retryIf(retryable func(error) bool) retry.Policy {
 	}
 }
 
-// transient accepts errors that may not occur again. It is for requests that are safe to
-// carry out twice.
+// transient accepts errors after which a repeated request may succeed. It is for requests
+// that are safe to carry out twice.
 func transient(err error) bool {
 	resp := minio.ToErrorResponse(err)
 	switch {

@@ -44,8 +44,8 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 }
 
 // EnsureBucket creates the bucket of the options unless it exists. It is for the embedded
-// gateway and for tests. Open does not create buckets, because in production someone has
-// to decide about their encryption and life cycle.
+// gateway and for tests. Open does not create buckets, because in production an
+// administrator must decide about their encryption and life cycle.
 func EnsureBucket(ctx context.Context, opts Options) error {
 	s, err := connect(opts)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *Store) Location() archive.Location {
 	return archive.Location{Bucket: s.bucket, Prefix: strings.TrimSuffix(s.prefix, "/")}
 }
 
-// Close drops idle connections. The store must not be used afterwards.
+// Close closes idle connections. The store must not be used afterwards.
 func (s *Store) Close() { s.closeIdle() }
 
 func connect(opts Options) (*Store, error) {
@@ -124,9 +124,9 @@ func (s *Store) bucketExists(ctx context.Context) (exists bool, err error) {
 	return exists, nil
 }
 
-// canList reports whether the bucket exists by listing one object. Unlike the request
-// for the bucket itself, this returns the reason of a refusal, and it is permitted by
-// policies that are limited to the prefix.
+// canList reports whether the bucket exists by listing one object. A refused list
+// request, unlike a refused HEAD request for the bucket, has a response with the reason.
+// Policies that are limited to the prefix also permit it.
 func (s *Store) canList(ctx context.Context) (exists bool, err error) {
 	err = retryIf(transient).Do(ctx, func() error {
 		return s.listPages(ctx, "", "", 1, func(archive.Info) bool { return false })

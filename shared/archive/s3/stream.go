@@ -17,6 +17,7 @@ const (
 	// the other is sent. A stream of at most this size is written by a single request.
 	PartSize = 5 << 20
 
+	// firstBuffer is the initial capacity in bytes of a stream's buffer.
 	firstBuffer = 64 << 10
 	// abortTimeout bounds Abort. It is short, because it is added to the time that the
 	// service needs to stop if the store does not respond.
@@ -109,8 +110,8 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 	return w.complete(ctx)
 }
 
-// Abort implements archive.Writer. An unreachable store keeps the parts until its life
-// cycle rule for incomplete uploads removes them.
+// Abort implements archive.Writer. If the store cannot be reached, the uploaded parts
+// stay there until the store's life cycle rule for incomplete uploads removes them.
 func (w *stream) Abort() {
 	w.cancel()
 	_ = w.wait()
@@ -150,7 +151,7 @@ func (w *stream) send(ctx context.Context) error {
 	return nil
 }
 
-// wait waits for the part that is being sent, if there is one.
+// wait waits for the part that is being sent, if there is one, and records its result.
 func (w *stream) wait() error {
 	if w.sending == nil {
 		return nil
@@ -165,7 +166,8 @@ func (w *stream) wait() error {
 	return nil
 }
 
-// upload sends one part. It can be repeated safely, because the part has a number.
+// upload sends one part. The request can be repeated safely, because it replaces the part
+// with the same number.
 func (w *stream) upload(ctx context.Context, uploadID string, number int, part []byte) sent {
 	s := w.store
 	opts := minio.PutObjectPartOptions{Md5Base64: md5Base64(part), Sha256Hex: sha256Hex(part), DisableContentSha256: true}

@@ -20,7 +20,7 @@ const (
 	doingDelete = "failed to delete"
 
 	// inDoubt is the message for a conditional write that may or may not have been applied.
-	// The caller must then read what is stored.
+	// The caller must then read the object to find out.
 	inDoubt = "returned no clear result for the conditional write of"
 )
 
@@ -94,9 +94,10 @@ func written(key, etag string, size int64, contentType string, now time.Time) ar
 	return archive.Info{Key: key, Size: size, ETag: etag, ContentType: contentType, Now: now}
 }
 
-// md5Base64 returns the Content-MD5 of a body. S3 demands it, or a checksum, of each
-// write to a bucket with a default retention (Object Lock). A checksum would have to be
-// announced when a multipart upload begins, which not every server knows.
+// md5Base64 returns the Content-MD5 of a body. S3 requires either this header or a
+// checksum in each write to a bucket with a default retention (Object Lock). A checksum
+// would have to be announced when a multipart upload begins, which not every server
+// supports.
 func md5Base64(b []byte) string {
 	sum := md5.Sum(b) //nolint:gosec // part of the protocol; the SHA-256 protects the body
 	return base64.StdEncoding.EncodeToString(sum[:])

@@ -40,8 +40,9 @@ type Passwords struct {
 func New() *Passwords { return &Passwords{} }
 
 // Password returns the current password of a target. The error is Invalid if the secret
-// does not exist, cannot be read or has no password, and Unavailable if AWS does not
-// respond.
+// does not exist, if AWS denies access to it, if it contains no password, or if the
+// region of a token is unknown. The error is Unavailable if AWS does not respond or
+// cannot serve the request now, or if there are no AWS credentials.
 func (p *Passwords) Password(ctx context.Context, target cluster.Target) (cluster.Secret, error) {
 	c, err := p.environment(ctx)
 	if err != nil {
@@ -100,8 +101,8 @@ func passwordIn(text string) string {
 	return object.Password
 }
 
-// notRead returns the error to report when a secret cannot be read. The SDK has already
-// retried the request.
+// notRead returns the error to report if reading the secret of target failed with err.
+// The SDK has already retried the request.
 func notRead(ctx context.Context, target cluster.Target, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -12,10 +12,10 @@ type authority struct {
 	port string // "" if there is none
 }
 
-// parseAuthority parses host or host:port. It accepts no user ("http://evil@localhost"),
-// no zone of an IPv6 address, no brackets around anything but an IPv6 address, and no
-// port that is not a number. A text that a browser understands as another host must not
-// be accepted as an allowed host.
+// parseAuthority parses host or host:port. It returns false for a user
+// ("http://evil@localhost"), a zone of an IPv6 address, brackets around anything but an
+// IPv6 address, and a port that is not a number. It is this strict because a text that a
+// browser understands as another host must not be accepted as an allowed host.
 func parseAuthority(text string) (authority, bool) {
 	text = strings.ToLower(text)
 	if rest, isIPv6 := strings.CutPrefix(text, "["); isIPv6 {
@@ -49,8 +49,8 @@ func isName(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, other)
 }
 
-// portOr returns the port of the authority. If it has none, portOr returns own, the
-// default port of the scheme.
+// portOr returns the port of the authority, or own if the authority has no port. own is
+// the default port of the scheme, such as 80.
 func (a authority) portOr(own string) string {
 	if a.port == "" {
 		return own

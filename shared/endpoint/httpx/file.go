@@ -8,9 +8,10 @@ import (
 	"ace/shared/fault"
 )
 
-// inlinePolicy restricts a page that the browser shows, in addition to the policy in the
-// page. A sandboxed page has an origin of its own: it is not a page of this service, so
-// the guard refuses its requests. The page may run its own script, but load nothing.
+// inlinePolicy is the Content-Security-Policy of a page that the browser shows. It
+// applies in addition to the policy in the page itself. A sandboxed page has an origin of
+// its own: it is not a page of this service, so the guard refuses its requests. The page
+// may run its own script, but load nothing.
 const inlinePolicy = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

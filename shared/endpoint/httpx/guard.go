@@ -35,9 +35,10 @@ func newGuard(opts Options) guard {
 	return g
 }
 
-// check returns a fault with code Forbidden, or Unauthorized if only the token is missing
-// or wrong, if the request must be rejected. changes means that the request starts or
-// changes something. A probe of the service's health needs no token.
+// check returns an error if the request must be rejected: a fault with code Unauthorized
+// if the token is missing or wrong, and Forbidden for every other reason. changes means
+// that the request starts or changes something. A request for the health of the service
+// (api.RouteHealth) needs no token.
 func (g guard) check(r *http.Request, changes bool) error {
 	addressed, ok := parseAuthority(r.Host)
 	switch {
@@ -72,10 +73,12 @@ func isProbe(path string) bool {
 // isDeliberate reports whether a request that passed the other checks comes from a
 // program that the operator runs or from a page of this service. A foreign page can send
 // neither the header X-ACE-Request nor a token: the browser would first ask for
-// permission (a CORS preflight), which the service never grants. A request without them
-// must be addressed to this machine, and must come from a page of this service
-// (Sec-Fetch-Site is "same-origin") or not from a browser. A browser's request without
-// Sec-Fetch-Site, or with "none", is refused, because a foreign page can cause it.
+// permission (a CORS preflight), which the service never grants.
+//
+// A request with neither of them must be addressed to this machine, and must come from a
+// page of this service (Sec-Fetch-Site is "same-origin") or from a program that is not a
+// browser. A browser's request without Sec-Fetch-Site, or with "none", is refused,
+// because a foreign page can cause such a request.
 func (g guard) isDeliberate(header http.Header, addressed authority) bool {
 	proof := header.Values("X-ACE-Request")
 	switch {
@@ -103,8 +106,9 @@ func sameSite(values []string) bool {
 
 // ownOrigin reports whether the Origin is the host and port to which the request is
 // addressed, or whether the request has no Origin. It returns false for "null" and for
-// several origins. The service does not serve TLS, so an https page of this machine
-// belongs to another server.
+// several origins. An https Origin is accepted only if the request is not addressed to a
+// loopback name, since a proxy may serve TLS for other names. The service itself does not
+// serve TLS, so an https page of this machine belongs to another server.
 func ownOrigin(values []string, addressed authority) bool {
 	if len(values) == 0 {
 		return true

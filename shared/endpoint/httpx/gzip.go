@@ -10,8 +10,8 @@ import (
 	"ace/shared/api"
 )
 
-// minCompressed is the size in bytes from which a file is compressed. A smaller file fits
-// into one packet.
+// minCompressed is the least size in bytes of a file that is compressed. A smaller file
+// fits into one packet, so compression would not make its download faster.
 const minCompressed = 1400
 
 // compressible reports whether the response to a request is compressed. A range is not

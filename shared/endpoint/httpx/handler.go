@@ -15,12 +15,12 @@ import (
 // Options restrict who can send requests.
 type Options struct {
 	Hosts []string // host names or addresses, without port, that are allowed in addition to the loopback ones
-	Token string   // required in every request unless empty: Authorization: Bearer <token>
+	Token string   // required in every request (Authorization: Bearer <token>); "" means that none is required
 }
 
-// Guarded returns a handler that passes to h the requests that the options allow. The
-// caller must ensure that h changes nothing, because Guarded does not require the proof
-// that a request with an effect needs (see guard).
+// Guarded returns a handler that passes to h the requests that the options allow. h must
+// not change anything: Guarded does not check that a request was sent on purpose, for
+// example with the header X-ACE-Request (see guard.isDeliberate).
 func Guarded(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

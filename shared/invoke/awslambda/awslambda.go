@@ -42,8 +42,8 @@ func New(client Client, taskRunner, blockWorker string) *Invoker {
 	return &Invoker{client: client, taskRunner: taskRunner, blockWorker: blockWorker}
 }
 
-// Connect returns an invoker with the AWS configuration of the environment. parallel is
-// the maximum number of connections, which are reused.
+// Connect returns an invoker that uses the AWS configuration of the environment. parallel
+// is the maximum number of connections to AWS. They are reused.
 func Connect(ctx context.Context, taskRunner, blockWorker string, parallel int) (*Invoker, error) {
 	c, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -98,8 +98,11 @@ const (
 	maxAsync = 1 << 20
 )
 
-// call invokes a function once and returns the payload of the response, or an error as
-// defined in reply.go.
+// call invokes a function once and returns the payload of the response. An error that
+// wraps errBusy means that AWS rejected the invocation for now. An error that wraps
+// errFailed means that the function did not reply. If ctx has ended, the error is the
+// cause of its end. For any other error, a repetition cannot be expected to help unless
+// its code is Unavailable.
 func (i *Invoker) call(ctx context.Context, function string, how types.InvocationType, payload []byte) ([]byte, error) {
 	limit := maxSync
 	if how == types.InvocationTypeEvent {

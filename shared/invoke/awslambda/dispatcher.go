@@ -40,8 +40,8 @@ func (i *Invoker) Dispatch(stopped <-chan struct{}) *Dispatcher {
 // Idle reports whether no unit that was passed to Invoke has been done.
 func (d *Dispatcher) Idle() bool { return d.done.Load() == 0 }
 
-// Invoke runs one unit in the block worker and returns its totals. It waits while AWS
-// rejects further invocations.
+// Invoke runs one unit in the block worker and returns its totals. While AWS rejects
+// invocations for now (errBusy), it waits and tries again.
 func (d *Dispatcher) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	totals, err := invoke.Call[plan.Unit, plan.Totals](ctx, d.send, u)
 	if err == nil {
@@ -81,8 +81,9 @@ func (d *Dispatcher) sendOnce(ctx context.Context, payload []byte) ([]byte, erro
 	return d.invoker.call(ctx, d.invoker.blockWorker, types.InvocationTypeRequestResponse, payload)
 }
 
-// enter locks inFlight for reading and returns true. It returns false if the dispatcher
-// was stopped.
+// enter locks inFlight for reading and returns true. The caller must unlock it when the
+// unit has returned. If the dispatcher was stopped, enter returns false and holds no
+// lock.
 func (d *Dispatcher) enter() bool {
 	d.inFlight.RLock()
 	select {

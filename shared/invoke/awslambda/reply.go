@@ -14,15 +14,16 @@ import (
 	"ace/shared/fault"
 )
 
-// errBusy means that AWS rejected the invocation because too many are running. A later
-// invocation may be accepted.
+// errBusy means that AWS rejected the invocation for now: too many are running, or AWS is
+// still preparing the function (see isBusy). A later invocation may be accepted.
 var errBusy = errors.New("too many invocations at once")
 
 // errFailed means that the function was invoked but did not reply: it crashed or reached
 // its time limit.
 var errFailed = errors.New("the function did not reply")
 
-// notInvoked returns the error of an invocation that was not accepted.
+// notInvoked converts err, the Lambda client's error for an invocation that was not
+// accepted.
 func notInvoked(ctx context.Context, function string, err error) error {
 	var missing *types.ResourceNotFoundException
 	var api smithy.APIError

@@ -7,8 +7,9 @@ type EqualBlock struct {
 	Horizons []int64 `json:"h"` // per node: the xmin of the snapshot in which it was equal
 }
 
-// Known is what a plan has from a baseline: blocks or page ranges. They need not be
-// digested again if their rows are unchanged since the baseline.
+// Known is what a plan contains of a baseline: blocks that were equal, or page ranges and
+// their sums. A block or page range need not be digested again if its rows are unchanged
+// since the baseline.
 type Known struct {
 	TaskID string       `json:"task_id"`
 	Blocks []EqualBlock `json:"blocks,omitempty"` // in key order

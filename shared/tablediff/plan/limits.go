@@ -17,8 +17,9 @@ const (
 	MaxAwaitedKeys = 50_000
 	// BlockKeys is the number of keys in a block of a rerun.
 	BlockKeys = LookupKeys
-	// StatementBlocks is the number of blocks whose keys one statement of a hostdb rerun
-	// looks up. What it sends and receives must fit in memory.
+	// StatementBlocks is the number of blocks whose keys one statement of a rerun looks up,
+	// if the behavior of the rerun is hostdb. It is bounded because the keys and digests of
+	// one statement must fit in memory.
 	StatementBlocks = 10
 )
 

@@ -12,15 +12,18 @@ import (
 
 // The rows of compare and confirm parts are lines of tab-separated fields. There can be
 // as many lines as the table has rows, so a reader does not decode fields that it only
-// copies. Encoded JSON contains tabs only as escapes.
+// copies. The fields with keys and rows are JSON, in which a tab is always escaped, so a
+// tab always ends a field.
 const tab = '\t'
 
 // Candidate is a row of a compare part: a key whose rows differed when they were first
-// read.
+// read. In a rerun it may also be a key whose rows have not been read yet.
 type Candidate struct {
-	Key    table.Key
-	Block  int
-	Digest []*int64 // per node: the digest of the row, or nil if there is none; an empty list if no digest was read
+	Key   table.Key
+	Block int
+	// Digest has, per node, the digest of the row, or nil for a node without the row. An
+	// empty list means that the digests were not read.
+	Digest []*int64
 }
 
 // AppendLine appends block, key and, if they are known, the digest of each node ("-" for

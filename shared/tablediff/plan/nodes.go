@@ -16,11 +16,12 @@ type Opener interface {
 // Node is the database of one node. Its errors name the node.
 type Node interface {
 	Name() string
-	// Expecting returns the same node, bound to a server: each of its transactions fails if
-	// it is on another server.
+	// Expecting returns the same node, bound to a server: a transaction on the returned node
+	// fails if the connection leads to another server.
 	Expecting(server table.Identity) Node
 	// Describe reads the table's columns, key, partitions and size. It also digests some
-	// constants with the seeds, which shows whether the nodes digest alike.
+	// constants with the seeds. If the digests of two nodes differ, the nodes do not digest
+	// equal rows alike.
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
 	// Facts reads the catalog facts. The ages of rows show what has changed only as long as
 	// these facts stay the same.
@@ -40,10 +41,11 @@ type Node interface {
 	// equal have the same rank.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
 	// UnreadableKeys returns, by index in keys, why the node cannot read some keys as values
-	// of the key's types.
+	// of the key's types. A key without an entry is readable.
 	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
-	// Begin opens a short read-only transaction with one snapshot, which it takes after the
-	// table is locked. The caller must close the transaction.
+	// Begin opens a short read-only transaction with one snapshot. If access.Lock is set,
+	// the transaction locks the table before it takes the snapshot. The caller must close
+	// the transaction.
 	Begin(ctx context.Context, access table.Access) (Tx, error)
 }
 
@@ -52,7 +54,8 @@ type Node interface {
 type Tx interface {
 	// Sums returns the sum of each range, and the xmin of the snapshot.
 	Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error)
-	// Freshness counts the rows of each range and finds the youngest of them.
+	// Freshness returns, for each range, the number of its rows and the xmin of the youngest
+	// of these rows.
 	Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error)
 	// List returns key and digest of each row of each range, in key order. The error is
 	// table.ErrMore if there are more than limit rows.
@@ -66,19 +69,23 @@ type Tx interface {
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
 	// PageSums calls each with the sum of every group of rows on every page range; span is
 	// the index of the page range in spans. If by.Coarse is not 0, these groups are the
-	// coarse buckets. Then each is also called with the sum of every fine bucket on all page
-	// ranges together, with table.AllPageRanges as span. PageSums returns, for each page
-	// range, the xmin of the snapshot in which it was read, or 0 if it has no rows.
+	// coarse buckets. Then PageSums also calls each with sums of the fine buckets, with
+	// table.AllPageRanges as span. Such a sum covers several page ranges. The caller must
+	// add up all sums of a fine bucket, which together cover every page range once. PageSums
+	// returns, for each page range, the xmin of the snapshot in which the range was read, or
+	// 0 if the range has no rows.
 	PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error)
 	// PageFreshness is like Freshness, but for page ranges.
 	PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange, options ...table.CallOption) ([]table.Freshness, error)
 	// ScanList is like List, but reads the table in physical order. bounds divide the key
-	// space into len(bounds)+1 ranges. ranges has the indexes of those to list; nil means
-	// all. The result has an entry for every range, whether it is listed or not.
+	// space into len(bounds)+1 ranges. ranges has the indexes of the ranges to list; nil
+	// means all. The result has an entry for every one of the len(bounds)+1 ranges. The
+	// entry of a range that is not listed is empty.
 	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error)
 	// Digests returns the digest of the row of each key, or nil for a key without a row.
 	Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error)
-	// Rows streams the rows of the keys, in the order of the keys.
+	// Rows streams the rows of the keys, in the order of the keys. The stream has no entry
+	// for a key without a row.
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// Spellings returns each key as it is spelt in its row, or nil for a key without a row.
 	Spellings(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]table.Key, error)
@@ -94,7 +101,8 @@ type Tx interface {
 	// the snapshot by this name as long as this transaction is open.
 	Export(ctx context.Context) (string, error)
 	// Import makes the transaction use an exported snapshot. It must be called before any
-	// other method of the transaction. If the snapshot is gone, the error is Unavailable.
+	// other method of the transaction. If the transaction that exported the snapshot has
+	// ended, the error has the code fault.Unavailable.
 	Import(ctx context.Context, name string) error
 	Close()
 }
@@ -109,8 +117,9 @@ func OpenNodes(ctx context.Context, opener Opener, p *Plan) ([]Node, error) {
 	return BindServers(nodes, p.Servers), nil
 }
 
-// BindServers binds nodes to servers. Plans of earlier versions name no servers; their
-// nodes stay unbound.
+// BindServers binds each node to its server (see Node.Expecting) and returns the bound
+// nodes. Plans of earlier versions name no servers. For such a plan, BindServers returns
+// the nodes unchanged.
 func BindServers(nodes []Node, servers []table.Identity) []Node {
 	if len(servers) != len(nodes) {
 		return nodes

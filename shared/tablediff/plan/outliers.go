@@ -4,11 +4,12 @@ package plan
 // missing row counts like any other version of a row.
 type OutlierTotals struct {
 	Alone    int64 `json:"alone"`    // all other nodes agree on another version
-	Minority int64 `json:"minority"` // fewer nodes have this node's version than another one
+	Minority int64 `json:"minority"` // fewer nodes have this node's version than some other version
 }
 
-// CountOutliers counts one key whose rows differ. differs has an element for each pair,
-// and list one for each node. With fewer than three nodes no node is the exception.
+// CountOutliers counts one key whose rows differ, in the elements of list, which has one
+// element for each node. differs reports, for each pair, whether the rows of the pair
+// differ. With fewer than three nodes no node is the exception, so nothing is counted.
 func CountOutliers(list []OutlierTotals, pairs []Pair, differs []bool) {
 	nodes := len(list)
 	if nodes < 3 {

@@ -27,7 +27,7 @@ const Format = "ace-plan/1"
 const (
 	// KeyRanges reads chunks through the key's index.
 	KeyRanges = "key ranges"
-	// Pages reads each node once, in physical order.
+	// Pages reads the pages of each node's table in physical order.
 	Pages = "pages"
 )
 
@@ -62,19 +62,24 @@ type Plan struct {
 	ByText bool             `json:"by_text,omitempty"`
 	Layout blockplan.Layout `json:"layout"`
 	// Scans has, for each scan unit and node, the page ranges that the unit reads on the
-	// node. It is set in the pages strategy, and if the ages of all rows are read.
+	// node. It is set in the pages strategy, and with key ranges if the ages of all rows are
+	// to be read first (Known.Whole is set).
 	Scans [][][]table.PageRange `json:"scans,omitempty"`
-	// Buckets is the number of buckets (groups of rows by the hash of the key) by which
-	// pages are compared first. That is cheaper than finding the chunk of every row. 0 means
-	// that there are no buckets, because the nodes may hash equal keys differently.
+	// Buckets is used in the pages strategy. It is the number of buckets (groups of rows by
+	// the hash of the key) by which pages are compared first. Comparing buckets is cheaper
+	// than finding the chunk of every row. 0 means that there are no buckets, because no
+	// hash is known to be the same for equal keys on all nodes (table.Source.KeyHash is
+	// empty).
 	Buckets int `json:"buckets,omitempty"`
-	// Grid is the length in pages of the page ranges whose sums are stored in a baseline or
-	// read from one. 0 means that no such sums are used, because they would prove nothing.
+	// Grid is used in the pages strategy. It is the length in pages of the page ranges whose
+	// sums are stored in a baseline or read from one. 0 means that there are no such sums:
+	// there are no buckets, the pages of a partition cannot be read separately, or the ages
+	// of rows do not show what has changed.
 	Grid int64 `json:"grid,omitempty"`
 
 	// Facts holds the facts of each node. The ages of rows show what has changed only as
-	// long as these facts stay the same. A rerun has none. Known is what the baseline found;
-	// nil if the comparison has no baseline.
+	// long as these facts stay the same. The plan of a rerun has no facts. Known is what the
+	// baseline found; nil means that the comparison has no baseline.
 	Facts []table.Facts `json:"facts,omitempty"`
 	Known *Known        `json:"known,omitempty"`
 
@@ -85,7 +90,7 @@ type Plan struct {
 
 	BlockRows   int64 `json:"block_rows"`
 	ChunkRows   int64 `json:"leaf_rows"`
-	RowEstimate int64 `json:"row_estimate"` // rows of the node that has the most rows
+	RowEstimate int64 `json:"row_estimate"` // estimated number of rows on the node that has the most
 	// RowsTotalEstimate is the estimated number of rows of all nodes together.
 	RowsTotalEstimate int64           `json:"rows_total_estimate"`
 	Workers           int             `json:"workers"`
@@ -137,8 +142,8 @@ func (p *Plan) KeyColumns() []int {
 // PairName returns the name of a pair in the document.
 func (p *Plan) PairName(of Pair) string { return p.Nodes[of.A] + "/" + p.Nodes[of.B] }
 
-// Store stores a plan and returns it. If the task has a stored plan already, Store
-// returns that one.
+// Store stores a plan and returns it. If the task already has a stored plan, Store leaves
+// that plan unchanged and returns it instead.
 func Store(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -193,6 +198,7 @@ func hashOf(body []byte) string {
 // without the filter.
 const Keys = "keys"
 
-// HasKeyVariants reports whether two candidates may be spellings of one equal key. In a
-// rerun they are not: key variants were merged when its keys were listed.
+// HasKeyVariants reports whether two candidates may be spellings of the same key (1.0 and
+// 1.00). In a rerun it returns false, because key variants are merged when the keys of
+// the document are listed.
 func (p *Plan) HasKeyVariants() bool { return p.ByText && p.Strategy != Keys }

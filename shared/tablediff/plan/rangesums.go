@@ -27,7 +27,7 @@ const coarseBuckets = 256
 type RangeSums struct {
 	table.PageRange
 	Rows    int64  `json:"n"`
-	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0 means that the range cannot be reused
+	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0 (in a range without rows) means that the sums cannot be reused
 	Sums    []byte `json:"s,omitempty"`    // sums of the coarse buckets, see PackSums
 	Same    bool   `json:"same,omitempty"` // in a part: the rows are those of the baseline, which has the sums
 }
@@ -53,8 +53,9 @@ func (p *Plan) FineBuckets(coarse []int) []int {
 	return fine
 }
 
-// PackSums encodes the sums of the groups that have rows. For each it writes the number
-// of empty groups before it, the row count, and the eight bytes of the digest.
+// PackSums encodes the sums of the groups that have rows. For each such group it writes
+// the number of empty groups since the last group with rows, the row count, and the eight
+// bytes of the digest.
 func PackSums(sums []table.Sum) []byte {
 	var packed []byte
 	next := 0
@@ -96,5 +97,6 @@ func AddPacked(packed []byte, sums []table.Sum) (rows int64, err error) {
 	return rows, nil
 }
 
-// maxPackedRows is more than any page range holds.
+// maxPackedRows is more than the number of rows of any page range. A greater row count in
+// packed sums means that the sums are damaged.
 const maxPackedRows = 1 << 48

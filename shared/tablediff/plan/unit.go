@@ -37,8 +37,8 @@ type Unit struct {
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
 	// Chunks and Rows are used in the pages strategy. Chunks has the numbers of the chunks
-	// from From to To-1 that differ. Rows has the number of rows that the scan found in each
-	// of them, on the node that has the most.
+	// from From to To-1 that differ. Rows has, for each chunk in Chunks, the number of its
+	// rows that the scan found on the node that has the most.
 	Chunks []int   `json:"leaves,omitempty"`
 	Rows   []int64 `json:"rows,omitempty"`
 	// Buckets restricts the unit to the rows of these buckets, since the other buckets were
@@ -103,8 +103,9 @@ func (u Unit) Check(p *Plan) error {
 	return nil
 }
 
-// fitsScan reports whether a unit that reads pages has some to read and names existing
-// buckets.
+// fitsScan reports whether the plan has what a unit that reads pages needs: the page
+// ranges to read, the buckets that the unit names and, in the phases ages and changed,
+// the data of a baseline.
 func (u Unit) fitsScan(p *Plan) bool {
 	known := ascendsWithin(u.Buckets, 0, p.Buckets)
 	switch u.Phase {
@@ -127,11 +128,13 @@ func (u Unit) coversChunks(p *Plan) bool {
 
 // fitsNarrowing reports whether Chunks, Rows, Buckets, Dense and Probe of a compare unit
 // are consistent. No chunk may be named twice, or its rows would be counted twice. A unit
-// with buckets but no chunks must cover all chunks. A unit with Dense set must have
-// neither chunks nor buckets.
+// with buckets but no chunks must cover all chunks, because it lists the rows of these
+// buckets in the whole table. A unit with Dense set must have neither chunks nor buckets,
+// and the plan must not be ByText, because such a unit reads every chunk through an
+// index.
 func (u Unit) fitsNarrowing(p *Plan) bool {
 	whole := u.From == 0 && u.To == p.Layout.Chunks()
-	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // a candidate without digests could not be judged
+	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // confirming then needs the digests, which Probe may omit
 		return false
 	}
 	return len(u.Chunks) == len(u.Rows) && ascendsWithin(u.Chunks, u.From, u.To) && ascendsWithin(u.Buckets, 0, p.Buckets) &&
@@ -160,8 +163,12 @@ type Totals struct {
 	To    int         `json:"to"`
 	Range table.Range `json:"range"`
 
-	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // rows read in the first pass; rows of candidates without digests are counted when these are confirmed
-	Keys        int64   `json:"keys"`                    // distinct keys of those rows
+	// RowsPerNode has, per node, the number of rows that were read in the first pass. The
+	// rows of a candidate without digests are counted by the confirm unit instead.
+	RowsPerNode []int64 `json:"rows_per_node,omitempty"`
+	// Keys is the number of distinct keys of the rows of all nodes. A confirm unit subtracts
+	// the key variants that the compare unit has counted as distinct keys.
+	Keys int64 `json:"keys"`
 
 	// Snapshot identifies the snapshots of a unit that reads pages. Units with the same
 	// value have seen the nodes at the same moment.
@@ -169,14 +176,14 @@ type Totals struct {
 
 	Differing      int     `json:"differing"`                 // number of chunks with a candidate
 	Candidates     int64   `json:"candidates"`                // number of keys whose rows seem to differ
-	PairCandidates []int64 `json:"pair_candidates,omitempty"` // Candidates for each pair
+	PairCandidates []int64 `json:"pair_candidates,omitempty"` // for each pair, the number of candidates whose digests differ
 	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun whose digests were not read
 
 	Mismatched  int64        `json:"mismatched"`        // number of keys whose rows differ
 	Resolved    int64        `json:"resolved"`          // candidates that were equal when read again; in a rerun, also keys found equal
 	OnNoNode    int64        `json:"nowhere,omitempty"` // in a rerun, the resolved keys that are on no node
 	Unsettled   int64        `json:"unsettled"`         // the mismatched keys that were still being written when last read
-	KeyVariants int64        `json:"respelt"`           // candidates that are key variants of a key that is counted
+	KeyVariants int64        `json:"respelt"`           // candidates that are not counted, since another spelling of the same key is
 	Blocks      int          `json:"blocks"`            // number of blocks with a mismatched key
 	Pairs       []PairTotals `json:"pairs,omitempty"`
 	// Outliers counts the mismatched keys per node. Parts of earlier versions lack it.
@@ -205,7 +212,7 @@ type PairTotals struct {
 	Limited   bool    `json:"limited,omitempty"` // rows were left out of the document
 }
 
-// AddEqual counts rows that every node has.
+// AddEqual counts keys for which every node has a row. rows is the number of these keys.
 func (t *Totals) AddEqual(rows int64) {
 	t.Keys += rows
 	for node := range t.RowsPerNode {

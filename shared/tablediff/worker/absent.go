@@ -19,8 +19,8 @@ const (
 )
 
 // recordAbsent adds a key to the list of keys that the index of a node does not find,
-// unless the list is full or the table is too large (see isSmall). nowhere means that no
-// node has a row for the key.
+// unless the list is full. In a rerun, it omits a key for which some node has a row if
+// the table is too large (see isSmall). nowhere means that no node has a row for the key.
 func (r *unitRun) recordAbsent(node int, key table.Key, nowhere bool) {
 	if r.plan.Strategy == plan.Keys && !nowhere && !r.isSmall(node) {
 		return
@@ -55,8 +55,9 @@ func (r *unitRun) recordAbsentNodes(key table.Key, digest []*int64) {
 	}
 }
 
-// addListed adds the sum of rows that a node's index has listed to the totals. It has an
-// effect only in the pages strategy.
+// addListed adds the sum of rows that a node's index has listed to the totals. It does so
+// only in the pages strategy, in which the coordinator compares these totals with the
+// rows that were read on the pages.
 func (r *unitRun) addListed(node int, sum table.Sum) {
 	if r.plan.Strategy != plan.Pages {
 		return

@@ -56,8 +56,8 @@ func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int)
 	return row, nil
 }
 
-// digestChanged digests the page ranges that findUnchangedRanges did not mark as the
-// same.
+// digestChanged digests the page ranges in ranges that findUnchangedRanges did not mark
+// as unchanged (Same), and stores their sums in ranges.
 func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, ranges []plan.RangeSums) error {
 	var spans []table.PageRange
 	var at []int

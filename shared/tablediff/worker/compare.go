@@ -17,8 +17,9 @@ const (
 	// probedChunks is the number of chunks that a unit compares first if nothing is known
 	// about how much differs.
 	probedChunks = 64
-	// maxSplits bounds how often a range is split again. Each split divides it into
-	// pieces of about block_rows rows.
+	// maxSplits bounds how often a range that is too big to list is split, and then its
+	// pieces again. The range is cut at keys of one node, so a piece may still be too big on
+	// another node.
 	maxSplits = 8
 )
 
@@ -29,16 +30,20 @@ type keyChunk struct {
 	block int
 }
 
-// differingChunk is a key range whose sums differ.
+// differingChunk is a key range whose rows are listed, because its sums differ or are
+// expected to differ.
 type differingChunk struct {
 	keyChunk
-	chunk   int         // its number in the plan; not set for a piece of a chunk
-	maxRows int64       // number of rows on the node that has the most
-	sums    []table.Sum // of each node; nil if the rows are listed in other snapshots
+	chunk   int   // number of the chunk in the plan; used only if chunks are listed by a scan
+	maxRows int64 // number of rows on the node that has the most, as far as known
+	// sums has the sum of the range on each node, if the range was digested in the snapshots
+	// in which its rows are listed. Otherwise it is nil.
+	sums []table.Sum
 }
 
 // compare does a compare unit. It digests every chunk on all nodes at once, lists the
-// rows of those that differ, and writes the candidates.
+// rows of the chunks that differ, and writes the candidates. If it is known or expected
+// which chunks differ, their rows are listed without digesting the chunks first.
 func (r *unitRun) compare(ctx context.Context) error {
 	r.totals.RowsPerNode = make([]int64, len(r.nodes))
 	r.totals.PairCandidates = make([]int64, len(r.plan.Pairs()))
@@ -108,8 +113,8 @@ func (r *unitRun) chunkAt(chunk int) keyChunk {
 	return keyChunk{Range: r.plan.Layout.Chunk(chunk), block: r.plan.Layout.BlockOf(chunk)}
 }
 
-// inSnapshots calls fn with a transaction on every node. The unit must hold no slot when
-// it calls inSnapshots.
+// inSnapshots calls fn with a transaction on every node. A unit that already holds a slot
+// must not call inSnapshots, since it could wait for its own slot forever.
 func (r *unitRun) inSnapshots(ctx context.Context, fn func([]plan.Tx) error) error {
 	txs, end, err := r.begin(ctx)
 	if err != nil {
@@ -160,8 +165,8 @@ func (r *unitRun) narrowDiffering(ctx context.Context, txs []plan.Tx, chunks []k
 	return r.narrow(ctx, txs, differing, splits)
 }
 
-// digestChunks digests chunks on every node. It also returns the horizon of each node's
-// snapshot.
+// digestChunks digests chunks on every node. It returns, for each node, the sum of each
+// chunk, and for each node the horizon of the snapshot in which the chunks were digested.
 func (r *unitRun) digestChunks(ctx context.Context, txs []plan.Tx, chunks []keyChunk) ([][]table.Sum, []int64, error) {
 	ranges := make([]table.Range, len(chunks))
 	for i, s := range chunks {
@@ -181,8 +186,8 @@ func (r *unitRun) digestChunks(ctx context.Context, txs []plan.Tx, chunks []keyC
 func listLimit(p *plan.Plan) int64 { return min(plan.SplitAbove*p.BlockRows, maxListed) }
 
 // narrow finds the candidates in differing chunks by listing their rows. It lists as many
-// chunks at a time as have at most listLimit rows together. A chunk with more rows is
-// split first.
+// chunks at a time as have at most listLimit rows together. A single chunk with more than
+// listLimit rows is split first. splits is how often it may be split.
 func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differingChunk, splits int) error {
 	limit := listLimit(r.plan)
 	for len(differing) > 0 {
@@ -270,8 +275,9 @@ func (r *unitRun) listRows(ctx context.Context, txs []plan.Tx, differing []diffe
 	return lists, err
 }
 
-// match finds the candidates of each range and writes them in key order. rank returns the
-// ranks of keys in key order, which only a server knows.
+// match finds the candidates of each range and writes them in key order. lists has, for
+// each node and each element of differing, the rows of the range. rank returns the ranks
+// of keys in key order, which only a server knows.
 func (r *unitRun) match(rank func([]table.Key) ([]int, error), lists [][][]table.Listed, differing []differingChunk) error {
 	for i, d := range differing {
 		if err := r.matchOne(rank, nthOf(lists, i), d); err != nil {
@@ -310,8 +316,9 @@ func (r *unitRun) matchOne(rank func([]table.Key) ([]int, error), lists [][]tabl
 	return r.writeCandidates(found, d.block)
 }
 
-// checkListed verifies that each node has listed exactly the rows that it had digested.
-// Otherwise a row that is missing from the list would count as equal.
+// checkListed verifies that each node has listed exactly the rows that it had digested in
+// the same snapshot. Without this check, a row that is missing from the list would count
+// as equal. If d.sums is nil, there is nothing to verify.
 func (r *unitRun) checkListed(d differingChunk, lists [][]table.Listed) error {
 	for node, want := range d.sums {
 		var sum table.Sum

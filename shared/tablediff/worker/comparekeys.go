@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// probedKeys is the number of keys that a unit compares first if most of the keys may
-	// still differ.
+	// probedKeys is the number of keys that a compare unit compares first if most of the
+	// keys may still differ. A confirm unit reads the rows of as many candidates first (see
+	// report).
 	probedKeys = 1_000
-	// statementBytes bounds the text of the keys that one statement looks up, unless the
-	// keys of a single block are longer.
+	// statementBytes bounds the text of the keys that one statement looks up. Once the keys
+	// of some blocks have this many bytes, no further block is added to the statement.
 	statementBytes = 8 << 20
 )
 
@@ -131,7 +132,9 @@ func (c *keyComparison) writeNext(next plan.Candidate) error {
 	return c.writeCandidate(next)
 }
 
-// countRows counts the rows that the nodes have for a key.
+// countRows counts the rows that the nodes have for a key. rows has an element for each
+// node, which is nil if the node has no row. If no node has a row, the key is counted in
+// OnNoNode.
 func countRows[T any](totals *plan.Totals, rows []*T) {
 	nowhere := true
 	for node, row := range rows {

@@ -190,10 +190,11 @@ func (c *confirmation) readAgain(ctx context.Context, inFlight []indexed) ([]ind
 	return still, nil
 }
 
-// readRound reads the digests of some keys and returns those that have changed since they
-// were last read. first means that the keys were last read in the first pass. Then the
-// last digests are in the compare part, and need not be stored in memory for keys that
-// are unchanged.
+// readRound reads the digests of some candidates. It returns the candidates that still
+// differ and whose digests have changed since they were last read, and records which of
+// the others are resolved or settled. first means that the candidates were last read in
+// the first pass. Then the digests of unchanged candidates are in the compare part, so
+// they are not stored in memory.
 func (c *confirmation) readRound(ctx context.Context, portion []indexed, first bool) ([]indexed, error) {
 	now, err := c.readDigests(ctx, portion)
 	if err != nil {
@@ -220,13 +221,14 @@ func (c *confirmation) readRound(ctx context.Context, portion []indexed, first b
 	return changed, nil
 }
 
-// readDigests reads the digest of each key on every node.
+// readDigests reads the digest of each candidate's row. The result has, for each node and
+// each candidate, the digest, or nil if the node has no row.
 func (c *confirmation) readDigests(ctx context.Context, portion []indexed) ([][]*int64, error) {
 	return c.readDigestsBy(ctx, portion, func(s table.Source) string { return s.Digest })
 }
 
-// readDigestsBy reads the digest of each key on every node. The function digest chooses
-// which of the source's digest expressions is used.
+// readDigestsBy is like readDigests. The function digest returns which of the digest
+// expressions of a source is used.
 func (c *confirmation) readDigestsBy(ctx context.Context, portion []indexed, digest func(table.Source) string) ([][]*int64, error) {
 	keys := keysOf(portion)
 	now := make([][]*int64, len(c.run.nodes))

@@ -12,7 +12,8 @@ import (
 // If most chunks differ, digesting chunks first would only be additional work. So the
 // digests of all rows are read at once and compared row by row.
 
-// narrowAll narrows every chunk of the unit (see narrow), beginning at chunk from.
+// narrowAll finds the candidates in every chunk of the unit, beginning at chunk from. It
+// does not digest the chunks first.
 func (r *unitRun) narrowAll(ctx context.Context, from int) error {
 	chunks := make([]differingChunk, 0, r.unit.To-from)
 	for chunk := from; chunk < r.unit.To; chunk++ {
@@ -38,7 +39,9 @@ type chunkPrints struct {
 	lists    [][]table.Listed // the listed rows per node, if the keys are not the same
 }
 
-// narrowByPosition narrows some chunks by comparing the n-th digests of the nodes.
+// narrowByPosition finds the candidates of some chunks. In a chunk with the same keys on
+// every node, it compares the n-th digests of the nodes. It lists the rows of the other
+// chunks.
 func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, limit int64) error {
 	chunks, err := r.fingerprintChunks(ctx, group, limit)
 	if err == nil {
@@ -66,7 +69,9 @@ func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, 
 	return nil
 }
 
-// fingerprintChunks digests every row of the chunks on every node.
+// fingerprintChunks digests every row of the chunks on every node. It returns an element
+// for each chunk of group, and determines whether the nodes have the same keys in the
+// chunk.
 func (r *unitRun) fingerprintChunks(ctx context.Context, group []differingChunk, limit int64) ([]*chunkPrints, error) {
 	ranges := make([]table.Range, len(group))
 	for i, chunk := range group {
@@ -100,7 +105,7 @@ func (r *unitRun) fingerprintChunks(ctx context.Context, group []differingChunk,
 	return chunks, nil
 }
 
-// listOthers lists the chunks whose keys are not the same everywhere.
+// listOthers lists the rows of those chunks whose keys are not the same on all nodes.
 func (r *unitRun) listOthers(ctx context.Context, chunks []*chunkPrints, limit int64) error {
 	var unlike []*chunkPrints
 	var group []differingChunk

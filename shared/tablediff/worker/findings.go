@@ -12,8 +12,9 @@ import (
 )
 
 // report reads the rows of every unresolved candidate, beginning at candidate from, and
-// writes a finding if the text of the rows differs. If max_diff_rows is exceeded for
-// every pair in which a candidate differs, the candidate is only counted, by its digests.
+// writes a finding if the text of the rows differs. It reads the rows only of the first
+// max_diff_rows + limitSlack candidates of each pair. A candidate that is not among them
+// for any pair is only counted, by its digests.
 func (c *confirmation) report(ctx context.Context, from int64) error {
 	if from == 0 {
 		c.positions = slices.Clone(c.run.unit.Before)
@@ -21,7 +22,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 	return c.candidates(ctx, from, func(portion []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range portion {
-			within := c.countPosition(candidate) || c.run.plan.HasKeyVariants() // the spellings are found only in the rows
+			within := c.countPosition(candidate) || c.run.plan.HasKeyVariants() // only its rows show how a key is spelt
 			switch {
 			case c.states.of(candidate.at) == stateResolved:
 				c.run.totals.Resolved++
@@ -75,9 +76,12 @@ func (changedError) Error() string { return "a candidate has changed" }
 //     been resolved than mismatched.
 //
 // It returns the index of the first candidate that was not reported. done means that all
-// were reported. If the plan has key variants, it reports none.
+// candidates were reported. If candidates may be key variants, it reports no candidate
+// and returns 0 and false.
 func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
-	if c.run.plan.HasKeyVariants() { // key variants are not judged one by one
+	// The first pass has matched the rows of a key by its text. So a key variant would seem
+	// to have changed, because its look-up also finds the rows with other spellings.
+	if c.run.plan.HasKeyVariants() {
 		return 0, false, nil
 	}
 
@@ -261,6 +265,8 @@ func (c *confirmation) countKey(candidate indexed, differs []bool, unsettled boo
 }
 
 // isUnsettled reports whether a candidate is unsettled or has changed since it settled.
+// now has its present digest on each node. If ConfirmDelay is 0, no candidate is
+// unsettled, because candidates are read only once.
 func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
 	if c.run.plan.ConfirmDelay == 0 {
 		return false
@@ -338,7 +344,8 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 
 // textDigests reads digests of the text of rows, for the candidates whose rows may have
 // the same text although their digests, which are in now, differ. The result maps the
-// index of such a candidate in portion to its text digest on each node.
+// index of such a candidate in portion to its text digest on each node. For a candidate
+// without an entry, the digests in now show which rows differ.
 func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [][]*int64) (map[int][]*int64, error) {
 	if c.run.plan.Sources[0].TextDigest == "" {
 		return nil, nil //nolint:nilnil // all digests are digests of texts

@@ -26,7 +26,8 @@ const (
 )
 
 // digests returns, for every node, the digest of the row of each key, or nil for a key
-// without a row. The caller must not use the transactions afterwards.
+// without a row. The caller must not use the transactions afterwards, since digests ends
+// them.
 func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) ([][]*int64, error) {
 	found := make([][]*int64, len(txs))
 	for node := range found {
@@ -71,7 +72,7 @@ func (r *unitRun) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, p
 // the middle. If that range, or later any range, has too many rows (see maxRangeDensity),
 // it returns all indexes.
 func (r *unitRun) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.Key, found [][]*int64) (left []int, err error) {
-	var ranges []table.Range // the last keys have no range, since no key follows that could be its end
+	var ranges []table.Range // the last keys are in no range, since no key follows them at which a range could end
 	for from := 0; from+rangeKeys < len(keys); from += rangeKeys {
 		ranges = append(ranges, table.Range{Lo: keys[from], Hi: keys[from+rangeKeys]})
 	}

@@ -14,21 +14,23 @@ import (
 )
 
 // If key ranges are ranges of the key's text, two spellings of one key (A and a as
-// citext) can both be candidates, and each finds the same rows. Only one of them is
-// reported. The nodes are checked in order, and the first spelling of a node's row that
-// is a candidate is reported. A node's spelling may not be a candidate: table_filter may
-// exclude the row, or the row may have been inserted after the first pass.
+// citext) can both be candidates, and looking up either of them finds the same rows. Only
+// one of the two candidates is reported. To choose it, the rows of the nodes are checked
+// in the order of the nodes: the first row whose spelling is a candidate determines the
+// candidate. The spelling in a row need not be a candidate: table_filter may exclude the
+// row, or the row may have been inserted after the first pass.
 
-// keyVariant is a candidate whose key (own) is spelt differently (other) in the row of
-// some node.
+// keyVariant describes a candidate whose key is spelt differently in the row of some
+// node. own is the spelling of the candidate, and other the spelling in that row.
 type keyVariant struct {
 	own, other table.Key
 	digest     []*int64 // per node, of the rows found by own
 }
 
 // findVariants determines which other spellings of a portion's keys are candidates. It
-// reads the spellings in the snapshots in which the rows will be read. A key that was
-// spelt the same on every node has no other spelling.
+// reads the spellings in the snapshots in which the rows will be read. It looks up only
+// candidates that some node did not list. If every node has listed a key with the same
+// text, the key has no other spelling.
 func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	if !c.run.plan.HasKeyVariants() {
 		return nil
@@ -59,8 +61,9 @@ func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion 
 	}
 }
 
-// otherSpellings looks up the keys on every node. It returns the keys of the rows found,
-// if they are spelt differently than the key that was looked up.
+// otherSpellings looks up the keys on every node. It returns the set of the spellings in
+// the rows that differ from the spelling of the key that was looked up. The elements of
+// the set are texts as textOf returns them.
 func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys []table.Key) (map[string]bool, error) {
 	perNode := make([]map[string]bool, len(txs))
 	err := c.run.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -102,9 +105,9 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 	}
 }
 
-// isVariant reports whether another spelling of key is reported instead of key: that of
-// the first node whose row is spelt like a candidate. It records the other spellings that
-// it finds for checkVariants.
+// isVariant reports whether another spelling of key is reported instead of key: the
+// spelling in the row of the first node whose row is spelt like a candidate. It records
+// the other spellings that it finds for checkVariants.
 func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int64) bool {
 	if !c.run.plan.HasKeyVariants() {
 		return false

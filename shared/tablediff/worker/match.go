@@ -36,11 +36,13 @@ type duplicateKeyError struct {
 func (e *duplicateKeyError) Error() string { return "two rows have the key " + e.key.String() }
 
 // matchRange matches the lists of the nodes for one range, each in key order. It returns
-// the candidates in key order and the number of distinct keys. Keys are first matched by
-// their text. For keys that differ, rank asks a server for their ranks in key order. The
-// ranks show which texts are equal keys (1.0 and 1.00), and how to order keys if no
-// single node has all of them. If a node lists a key twice, the error is a
-// duplicateKeyError.
+// the candidates in key order and the number of distinct keys. If a node lists a key
+// twice, the error is a duplicateKeyError.
+//
+// Keys are first matched by their text. If some node has all keys whose rows differ, its
+// list shows the order of these keys. Otherwise matchRange calls rank, which asks a
+// server for the ranks of these keys in key order. The ranks show the order, and which
+// texts are equal keys (1.0 and 1.00).
 func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]plan.Candidate, int64, error) {
 	if listSameKeys(lists) {
 		return matchAligned(lists), int64(len(lists[0])), nil

@@ -10,7 +10,7 @@ import (
 )
 
 // scanPages does a unit that reads some pages of every node, on all nodes at once. read
-// reads the pages of one node; rows returns the number of rows in its result.
+// reads the pages of one node; rows returns the number of rows in a result of read.
 func (r *unitRun) scanPages(ctx context.Context, read func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error), rows func(plan.PageSums) int64) error {
 	found := make([]plan.PageSums, len(r.nodes))
 	err := r.inPass(ctx, func(txs []plan.Tx) error {
@@ -90,8 +90,9 @@ func (r *unitRun) keepsRangeSums() bool {
 	return r.plan.Grid > 0 && r.plan.Known == nil && r.unit.Phase == plan.PhaseBuckets && len(r.unit.Buckets) == 0
 }
 
-// narrowScanned finds the candidates in the chunks that a scan found to differ, or in the
-// buckets that differ if these have few rows.
+// narrowScanned finds the candidates of a unit of the pages strategy. It lists the rows
+// of the chunks that a scan found to differ. If the unit names buckets but no chunks, it
+// lists the rows of these buckets, which are few.
 func (r *unitRun) narrowScanned(ctx context.Context) error {
 	if len(r.unit.Buckets) > 0 && len(r.unit.Chunks) == 0 {
 		return r.narrowBuckets(ctx)
@@ -110,8 +111,8 @@ func (r *unitRun) narrowScanned(ctx context.Context) error {
 	return r.narrowInGroups(differing, limit, func(group []differingChunk) error { return r.narrowGroup(ctx, group, 2*limit) })
 }
 
-// narrowInGroups calls narrow with groups of chunks. A group has at most about limit
-// rows, unless a single chunk has more.
+// narrowInGroups calls narrow with groups of consecutive elements of differing. A group
+// has at most about limit rows, or is a single chunk with more rows.
 func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow func([]differingChunk) error) error {
 	for len(differing) > 0 {
 		n, _ := countFitting(differing, limit)
@@ -163,7 +164,9 @@ func (r *unitRun) narrowOversized(ctx context.Context, group []differingChunk, l
 	})
 }
 
-// listChunksByScan lists some chunks by reading each node's table in physical order.
+// listChunksByScan lists the rows of the chunks in group. It reads each node's table in
+// physical order. The result has, for each node and each chunk of group, the keys and
+// digests of the rows.
 func (r *unitRun) listChunksByScan(ctx context.Context, txs []plan.Tx, group []differingChunk, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	chunks := make([]int, len(group))
 	for i, d := range group {
@@ -187,8 +190,8 @@ func (r *unitRun) listChunksByScan(ctx context.Context, txs []plan.Tx, group []d
 	return lists, nil
 }
 
-// listByScan calls ScanList on every node and returns the lists of all nodes. See plan.Tx
-// for the parameters.
+// listByScan calls ScanList on every node and returns, for each node, the result of the
+// call. The parameters are those of ScanList (see plan.Tx).
 func (r *unitRun) listByScan(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -199,8 +202,9 @@ func (r *unitRun) listByScan(ctx context.Context, txs []plan.Tx, bounds []table.
 }
 
 // narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and
-// matches them. There are few rows, so the pass assigns each to its block, not to its
-// chunk: finding the chunk of a row among thousands takes longer than digesting the row.
+// matches them. The pass assigns each row to its block, not to its chunk: finding the
+// chunk of a row among thousands takes longer than digesting the row. Blocks suffice,
+// because the buckets have few rows.
 func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	layout := r.plan.Layout
 	blocks := make([]differingChunk, layout.Blocks())

@@ -10,13 +10,14 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// pass holds the state that is shared by the units that read all pages of a table. They
-// read the same snapshot of every node, unless the snapshot becomes older than maxAge or
-// is lost after an error. Then later units read a new one. An update may move a row to
-// other pages, so units with different snapshots could read such a row twice or not at
-// all. The transactions of a pass stay open from unit to unit. A unit must hold a slot to
-// use a transaction, so a node never has more of these transactions than the task has
-// slots.
+// pass holds the state that is shared by the units that read all pages of a table. These
+// units read the same snapshot of every node. An update may move a row to other pages, so
+// units with different snapshots could read such a row twice or not at all. If the
+// snapshot becomes older than maxAge or is lost after an error, later units nevertheless
+// read a new snapshot.
+//
+// The transactions of a pass stay open from unit to unit. A unit must hold a slot to use
+// a transaction, so a node never has more of these transactions than the task has slots.
 type pass struct {
 	maxAge time.Duration // a unit that begins when the snapshot is older than this uses a new one
 
@@ -43,9 +44,10 @@ type reading struct {
 }
 
 // inPass calls fn with a transaction on every node. If the units of the task share a
-// snapshot (r.pass is set), the transactions use it. Otherwise the unit has a snapshot of
-// its own. The totals record the snapshot's id. The unit must hold no slot when it calls
-// inPass.
+// snapshot (r.pass is set), the transactions use that snapshot. Otherwise the unit has a
+// snapshot of its own. inPass records the id of the snapshot in the totals. A unit that
+// already holds a slot must not call inPass, since it could wait for its own slot
+// forever.
 func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 	if r.pass == nil {
 		r.totals.Snapshot = rand.Text()
@@ -86,8 +88,8 @@ func (r *unitRun) callOptions(last bool) []table.CallOption {
 	return nil
 }
 
-// acquire returns a reading of the pass's snapshot: an idle one, or a new one. The unit
-// must hold a slot.
+// acquire returns a reading of the pass's snapshot: an idle reading, or a new one if none
+// is idle. The unit must hold a slot, since the slots limit the number of readings.
 func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,13 +124,13 @@ func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 	if p.current != nil && p.current.names != nil {
 		err := r.onAll(ctx, func(ctx context.Context, node int) error { return txs[node].Import(ctx, p.current.names[node]) })
 		if err != nil {
-			p.renew() // the transaction that exported it has ended
+			p.renew() // the transaction that exported the snapshot may have ended
 		}
 		return err
 	}
 
 	taken := &snapshot{id: rand.Text(), since: time.Now()}
-	if r.plan.Workers > 1 { // otherwise no other unit can import it
+	if r.plan.Workers > 1 { // with one worker, all units use the same transactions one after the other
 		taken.names = make([]string, len(txs))
 		err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			taken.names[node], err = txs[node].Export(ctx)
@@ -144,8 +146,9 @@ func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 }
 
 // release makes a reading idle if it is sound and still belongs to the pass's snapshot.
-// Otherwise release closes it. A reading is sound if no call failed. If it is not sound,
-// release also closes all idle readings, whose connections to a node may have failed too.
+// Otherwise release closes the reading. sound means that no call of the unit has failed.
+// If a call has failed, release also closes all idle readings, because their connections
+// to a node may have failed too.
 func (p *pass) release(r *reading, sound bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,7 +168,8 @@ func (p *pass) release(r *reading, sound bool) {
 	}
 }
 
-// renew makes the next unit take a new snapshot.
+// renew closes all idle readings and removes the snapshot, so that the next unit takes a
+// new one. The caller must hold p.mu.
 func (p *pass) renew() {
 	p.closeIdle()
 	p.current = nil

@@ -13,13 +13,16 @@ type slots struct {
 	tasks map[string]*taskSlots
 }
 
-// taskSlots are the slots of one task. They are removed when no unit holds or awaits one.
+// taskSlots are the slots of one task. users is the number of units that hold a slot or
+// wait for one. When there are no such units, the slots are removed.
 type taskSlots struct {
 	free  chan struct{}
 	users int
 }
 
-// acquire waits for one of the task's slots. The caller must call release.
+// acquire waits until one of the task's slots is free and acquires it. The caller must
+// call release, which frees the slot. If ctx ends first, acquire returns its cause as the
+// error.
 func (s *slots) acquire(ctx context.Context, taskID string, workers int) (release func(), err error) {
 	of := s.enter(taskID, workers)
 	select {

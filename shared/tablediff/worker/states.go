@@ -18,7 +18,7 @@ const (
 // bit. The candidates in flight are not stored here; awaitSettled has a list of them.
 type candidateStates struct {
 	resolved  bitmap.Set
-	settled   map[int64][]*int64 // the digests with which candidates settled
+	settled   map[int64][]*int64 // per candidate that settled after a change: its digest on each node
 	unsettled map[int64]bool
 }
 

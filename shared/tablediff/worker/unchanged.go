@@ -126,9 +126,9 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 	return nil
 }
 
-// recordEqualBlocks records each block of which chunks has every chunk, if all of them
-// are equal. A later comparison may use them as a baseline. A block that becomes equal
-// only when its rows are read again is not recorded.
+// recordEqualBlocks records the blocks whose chunks are all in chunks and are all equal
+// on all nodes. The baseline of the comparison will contain these blocks. A block that
+// becomes equal only when its rows are read again is not recorded.
 func (r *unitRun) recordEqualBlocks(chunks []keyChunk, sums [][]table.Sum, horizons []int64) {
 	for i := 0; i < len(chunks); {
 		block := chunks[i].block

@@ -130,8 +130,8 @@ func (r *unitRun) run(ctx context.Context) error {
 }
 
 // begin opens a transaction on every node as soon as the task has a free slot. The
-// returned function closes the transactions and releases the slot. A unit that holds a
-// slot must not call begin, since it could wait for its own slot forever.
+// returned function closes the transactions and releases the slot. A unit that already
+// holds a slot must not call begin, since it could wait for its own slot forever.
 func (r *unitRun) begin(ctx context.Context) ([]plan.Tx, func(), error) {
 	release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
 	if err != nil {
@@ -156,7 +156,7 @@ func (r *unitRun) open(ctx context.Context) ([]plan.Tx, error) {
 	var txs []plan.Tx
 	for i, node := range r.nodes {
 		access := r.plan.Sources[i].Access()
-		if r.pass != nil { // a transaction that stays open after the unit must not hold a lock
+		if r.pass != nil { // the transaction stays open after the unit, so it must not hold a lock on the table
 			access = access.Unguarded()
 		}
 
@@ -182,7 +182,8 @@ func closeAll(txs []plan.Tx) {
 }
 
 // rank returns a function that asks the first node, in a separate transaction, for the
-// rank of each key in key order. The unit must hold no slot when it calls this function.
+// rank of each key in key order. A unit that already holds a slot must not call the
+// returned function, since it could wait for its own slot forever.
 func (r *unitRun) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	return func(keys []table.Key) ([]int, error) {
 		release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
@@ -194,7 +195,7 @@ func (r *unitRun) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	}
 }
 
-// onAll calls fn for every node at once.
+// onAll calls fn for all nodes concurrently.
 func (r *unitRun) onAll(ctx context.Context, fn func(ctx context.Context, node int) error) error {
 	return fanout.Each(ctx, len(r.nodes), slices.Values(fanout.Indexes(len(r.nodes))), fn)
 }
