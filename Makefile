@@ -29,11 +29,11 @@ unit: go-version ## the tests that need no server, in less than a minute once th
 .PHONY: test
 test: deps ## install what is missing, then run every test (about 20 minutes): most with the race detector, random ones from fixed seeds
 	@echo 'running every test: about 20 minutes on 2 cores'; \
-	status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 20m -parallel 4 "$$@" || status=1; }; \
-	tests -race -p 2 $$(go list ./... | grep -v -e /infra/lambda/e2e -e /shared/app$$); \
+	status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 20m -parallel 6 "$$@" || status=1; }; \
+	tests -race -p 3 $$(go list ./... | grep -v -e /infra/lambda/e2e -e /shared/app$$); \
 	tests -race -skip '$(MATRICES)' ./shared/app; \
 	tests -run '$(MATRICES)' ./shared/app; \
-	tests -race -parallel 2 ./infra/lambda/e2e; \
+	tests -parallel 2 ./infra/lambda/e2e; \
 	exit $$status # the functions have limits of seconds, so no other test runs at the same time
 
 .PHONY: check
