@@ -18,9 +18,14 @@ const (
 
 // NodeCheck is the result of a connection to one node of a cluster.
 type NodeCheck struct {
-	Cluster string
-	Login   table.Login // complete only if Err is nil
-	Err     error       // nil, or the reason why the node cannot be used; its message names the node
+	Cluster  string
+	Database string      // as the definition names it
+	Login    table.Login // complete only if Err is nil
+	Err      error       // nil, or the reason why the node cannot be used; its message names the node
+
+	// Condition is set by ExamineNodes if neither Err nor ConditionErr is set.
+	Condition    table.Condition
+	ConditionErr error // the reason why Condition could not be read
 }
 
 // CheckNodes connects to every node, for every database of the clusters, and opens
@@ -28,6 +33,25 @@ type NodeCheck struct {
 // the definitions. Each check takes at most a few seconds. CheckNodes writes nothing and
 // leaves no connection open. It returns an error only if ctx ends.
 func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, error) {
+	return visitNodes(ctx, clusters, func(ctx context.Context, node *pg.Node, check *NodeCheck) {
+		check.Login, check.Err = node.Login(ctx)
+	})
+}
+
+// ExamineNodes is like CheckNodes, and also reads the condition of each node.
+func ExamineNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, error) {
+	return visitNodes(ctx, clusters, func(ctx context.Context, node *pg.Node, check *NodeCheck) {
+		if check.Login, check.Err = node.Login(ctx); check.Err == nil {
+			check.Condition, check.ConditionErr = node.Condition(ctx)
+		}
+	})
+}
+
+// visit connects to a node and completes its check.
+type visit func(ctx context.Context, node *pg.Node, check *NodeCheck)
+
+// visitNodes implements CheckNodes.
+func visitNodes(ctx context.Context, clusters []cluster.Cluster, visit visit) ([]NodeCheck, error) {
 	pools := pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: loginStatement, Passwords: awslogin.New()})
 	defer pools.Close()
 
@@ -37,7 +61,7 @@ func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, 
 	}
 
 	checks, err := fanout.Map(ctx, loginsAtOnce, logins, func(ctx context.Context, l login) (NodeCheck, error) {
-		return l.check(ctx, pools), nil
+		return l.check(ctx, pools, visit), nil
 	})
 	if err != nil {
 		return nil, err
@@ -55,7 +79,8 @@ func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, 
 // login is one connection to check: one node and one database of a cluster.
 type login struct {
 	cluster  string
-	database int // number of the configured database, different for each database of each cluster
+	name     string // of the configured database
+	database int    // number of the configured database, different for each database of each cluster
 	target   cluster.Target
 }
 
@@ -69,7 +94,7 @@ func loginsOf(clusters []cluster.Cluster) ([]login, error) {
 				return nil, err
 			}
 			for _, target := range targets {
-				logins = append(logins, login{cluster: c.Name, database: databases, target: target})
+				logins = append(logins, login{cluster: c.Name, name: database.Name, database: databases, target: target})
 			}
 			databases++
 		}
@@ -77,14 +102,14 @@ func loginsOf(clusters []cluster.Cluster) ([]login, error) {
 	return logins, nil
 }
 
-func (l login) check(ctx context.Context, pools *pg.Pools) NodeCheck {
-	check := NodeCheck{Cluster: l.cluster}
+func (l login) check(ctx context.Context, pools *pg.Pools, visit visit) NodeCheck {
+	check := NodeCheck{Cluster: l.cluster, Database: l.name, Login: table.Login{Node: l.target.Node}}
 	node, err := pools.Node(l.target)
 	if err != nil {
 		check.Err = err
 		return check
 	}
-	check.Login, check.Err = node.Login(ctx)
+	visit(ctx, node, &check)
 	return check
 }
 

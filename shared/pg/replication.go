@@ -14,10 +14,6 @@ import (
 // columns of pg_subscription. They are selected in an inner query, so that the server
 // uses the column of older with the same name if pg_subscription does not have it.
 func subscriptionsSQL(version int) string {
-	errors := "0"
-	if version >= 150000 {
-		errors = "(SELECT e.apply_error_count + e.sync_error_count FROM pg_stat_subscription_stats e WHERE e.subid = s.oid)"
-	}
 	return strings.Replace(`
 SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,
        (SELECT suborigin FROM pg_subscription o WHERE o.oid = s.oid) = 'none',
@@ -34,7 +30,16 @@ JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1
 WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND (r.srrelid = c.oid OR r.srrelid IN (SELECT relid FROM pg_partition_ancestors(c.oid))
        OR r.srrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
-ORDER BY s.subname`, "$ERRORS", errors, 1)
+ORDER BY s.subname`, "$ERRORS", subscriptionErrors(version), 1)
+}
+
+// subscriptionErrors returns an expression for the number of errors of subscription s.
+// Servers before PostgreSQL 15 do not count them.
+func subscriptionErrors(version int) string {
+	if version < 150000 {
+		return "0"
+	}
+	return "(SELECT e.apply_error_count + e.sync_error_count FROM pg_catalog.pg_stat_subscription_stats e WHERE e.subid = s.oid)"
 }
 
 // Subscriptions returns this node's subscriptions to the table.

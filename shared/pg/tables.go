@@ -6,11 +6,9 @@ import (
 	"ace/shared/table"
 )
 
-// tablesSQL returns tables and partitioned tables, but no partitions. has_key is false
-// only if no index fulfills the conditions that readIndex checks for a key. Indexes that
-// only need a REINDEX count as keys.
-const tablesSQL = `
-SELECT c.relname, EXISTS (
+// hasKey is a condition on a table c. It is false only if no index fulfills the conditions
+// that readIndex checks for a key. Indexes that only need a REINDEX count as keys.
+const hasKey = `EXISTS (
     SELECT FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
     JOIN pg_catalog.pg_am am ON am.oid = ic.relam
@@ -19,7 +17,11 @@ SELECT c.relname, EXISTS (
       AND NOT EXISTS (
         SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k
         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[k]
-        WHERE NOT a.attnotnull)) AS has_key
+        WHERE NOT a.attnotnull))`
+
+// tablesSQL returns tables and partitioned tables, but no partitions.
+const tablesSQL = `
+SELECT c.relname, ` + hasKey + `
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 ORDER BY c.relname COLLATE "C"`

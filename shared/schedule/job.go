@@ -35,6 +35,18 @@ func (j Job) Table() string {
 	return j.Request.Table.String()
 }
 
+// Selects reports whether a run of the job compares the table, if the table exists.
+func (j Job) Selects(table api.TableName) bool {
+	if j.Schema == "" {
+		return j.Request.Table == table
+	}
+	return j.Schema == table.Schema && !j.skips(table)
+}
+
+// Next returns the next time after now at which a run starts, or the zero time if there is
+// none.
+func (j Job) Next(now time.Time) time.Time { return j.next(now) }
+
 // anyTable stands in for the table name in Job.Request if the job's table_name is a
 // pattern (schema.*).
 const anyTable = "any_table"

@@ -1,0 +1,33 @@
+package table
+
+import "time"
+
+// Condition describes what affects comparisons and repairs on one node of a database, as
+// the system catalog shows it.
+type Condition struct {
+	Standby          bool
+	CommitTimestamps bool          // track_commit_timestamp is on
+	ClockSkew        time.Duration // the node's clock minus this host's
+	ClockError       time.Duration // the error of ClockSkew: half of the round trip
+	Tables           []Usability   // ordered by schema and name; no tables of extensions, no partitions
+	Collations       []StaleCollation
+	Subscriptions    []Subscription // of this database; only Name, Enabled, Running and Errors are set
+}
+
+// Usability describes whether a table can be compared.
+type Usability struct {
+	Schema, Name string
+	HasKey       bool // false: no index can serve as a key
+	Readable     bool // false: the role lacks USAGE of the schema or SELECT of a column
+	Hidden       bool // row security policies hide rows from the role
+}
+
+// StaleCollation is a collation whose version is not the one that was recorded when the
+// indexes were built. The order of the indexes may be wrong then.
+type StaleCollation struct {
+	Name             string // qualified and quoted; "": the default collation of the database
+	Database         string // quoted
+	Recorded, Actual string
+	Indexes          int      // number of indexes that use the collation
+	First            []string // the first of these indexes, qualified and quoted
+}
