@@ -2,132 +2,163 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
+	"ace/local/gateway"
 	"ace/shared/app"
 	"ace/shared/cluster"
 	"ace/shared/config"
 	"ace/shared/fault"
 )
 
-// doctor checks the archive, the cluster definitions and the nodes, and reports
-// everything that is wrong.
+// doctor checks the settings, the archive, the cluster definitions, the nodes and the
+// schedules, and prints everything that is wrong. It creates nothing.
 func doctor(ctx context.Context, c config.Config) error {
+	f := &findings{out: os.Stdout}
 	ignored, err := app.IgnoreVariables()
-	wrong := []error{err}
-	for _, name := range ignored {
-		wrong = append(wrong, printFinding("warning: the variable %s has no effect: set the parameter in the cluster definitions", name))
+	if err != nil {
+		return err
 	}
-	for _, warning := range c.Warnings {
-		wrong = append(wrong, printFinding("warning: %s", warning))
+	files, err := serviceFiles(c)
+	if err != nil {
+		return err
 	}
-	return errors.Join(append(wrong, checkArchive(ctx, c), checkClusters(ctx, c))...)
+
+	checkSettings(f, c, files, ignored)
+	checkArchive(ctx, f, c)
+	known := checkClusters(ctx, f, c, files)
+	checkSchedules(f, c, known)
+	if err := ctx.Err(); err != nil {
+		return fault.Wrap(err, fault.Cancelled, "interrupted")
+	}
+	return f.end()
 }
 
-// checkArchive opens the archive as the service does. If a running service uses the same
-// embedded archive, checkArchive cannot open it and need not: that service has checked
-// the archive at its start.
-//
-// It does not create a directory: if there is none, ace serve creates it.
-func checkArchive(ctx context.Context, c config.Config) error {
-	if _, err := os.Stat(c.Store.Dir); c.Store.Embedded && errors.Is(err, fs.ErrNotExist) {
-		return printFinding("the archive %s does not exist yet: ace serve creates it", c.Store)
+// checkSettings reports variables without effect, and files that are less closed than
+// they should be.
+func checkSettings(f *findings, c config.Config, files []config.ServiceFile, ignored []string) {
+	f.section("settings")
+	before := f.warnings
+	for _, name := range ignored {
+		f.warn("set the parameter in the cluster definitions", "the variable %s has no effect", name)
+	}
+	for _, warning := range c.Warnings {
+		f.warn("", "%s", warning)
+	}
+	for _, doubt := range doubts(c, files) {
+		f.warn("", "%s", doubt)
+	}
+	if f.warnings == before {
+		f.ok("variables and file permissions")
+	}
+}
+
+// checkArchive opens the archive as the service does, and tries what the service needs.
+// If a running service uses the same embedded archive, checkArchive cannot open it and
+// need not: that service has checked the archive at its start. It creates no archive.
+func checkArchive(ctx context.Context, f *findings, c config.Config) {
+	f.section("archive %s", c.Store)
+	if c.Store.Embedded {
+		exists, directory, err := gateway.Exists(c.Store.Dir)
+		switch {
+		case err != nil:
+			f.fail(err, "")
+			return
+		case !directory:
+			f.note("the directory does not exist yet: ace serve creates it")
+			return
+		case !exists:
+			f.note("the directory exists, but has no archive yet: ace serve creates one in it")
+			return
+		}
 	}
 
 	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
 	switch {
 	case err == nil:
 		b.close(ctx)
-		return printFinding("the archive %s keeps what the service needs", c.Store)
+		f.ok("it can be read and written, and has the guarantees that the service needs")
 	case c.Store.Embedded && fault.CodeOf(err) == fault.Conflict:
-		return printFinding("%s; it has checked the archive itself", fault.PublicMessage(err))
+		f.ok("%s; it has checked the archive itself", fault.PublicMessage(err))
+	default:
+		f.fail(fault.Wrap(err, fault.CodeOf(err), "it cannot be used: %s", fault.PublicMessage(err)), "")
 	}
-	return fault.Wrap(err, fault.CodeOf(err), "the archive %s cannot be used", c.Store)
 }
 
-// checkClusters reads every definition and connects to the nodes of those that can be
-// used.
-func checkClusters(ctx context.Context, c config.Config) error {
-	files, err := serviceFiles(c)
-	if err != nil {
-		return err
-	}
+// knownClusters are the definitions that exist, and what was found on their nodes.
+type knownClusters struct {
+	names  []string                   // also of definitions that cannot be used
+	usable map[string]cluster.Cluster // by name
+	checks []app.NodeCheck
+}
+
+// checkClusters reads every definition, and examines the nodes of those that can be used.
+func checkClusters(ctx context.Context, f *findings, c config.Config, files []config.ServiceFile) knownClusters {
+	known := knownClusters{usable: map[string]cluster.Cluster{}}
 	source, closeSource, err := app.Clusters(ctx, c, files)
+	if err == nil {
+		defer closeSource()
+		known.names, err = source.Names(ctx)
+	}
 	if err != nil {
-		return err
+		f.section("clusters in %s", c.Clusters)
+		f.fail(err, "")
+		return known
 	}
-	defer closeSource()
-
-	names, err := source.Names(ctx)
-	if err != nil {
-		return err
-	}
-	if len(names) == 0 {
-		return printFinding("no cluster is defined in %s or a pg_service.conf", c.Clusters)
+	if len(known.names) == 0 {
+		f.section("clusters in %s", c.Clusters)
+		f.warn("write a definition, see docs/CONFIGURATION.md", "no cluster is defined there or in a pg_service.conf")
+		return known
 	}
 
+	broken := map[string]error{}
 	var usable []cluster.Cluster
-	var wrong []error
-	for _, name := range names {
+	for _, name := range known.names {
 		definition, err := source.Load(ctx, name)
 		if err != nil {
-			wrong = append(wrong, err)
+			broken[name] = err
 			continue
 		}
+		known.usable[name] = definition
 		usable = append(usable, definition)
-		for _, warning := range definition.Warnings {
-			wrong = append(wrong, printFinding("warning: %s", warning))
+	}
+
+	if known.checks, err = app.ExamineNodes(ctx, usable...); err != nil {
+		return known // the context has ended
+	}
+	for _, name := range known.names {
+		f.section("cluster %s", name)
+		if broken[name] != nil {
+			f.failAll(broken[name])
+			continue
 		}
+		reportCluster(f, known.usable[name], known.of(name))
 	}
-
-	for _, doubt := range doubts(c, files) {
-		wrong = append(wrong, printFinding("warning: %s", doubt))
-	}
-	if len(usable) > 0 {
-		wrong = append(wrong, printFinding("the definitions of these clusters can be used: %s", nameList(usable)))
-	}
-	return errors.Join(append(wrong, checkNodes(ctx, usable))...)
+	return known
 }
 
-func nameList(clusters []cluster.Cluster) string {
-	names := make([]string, len(clusters))
-	for i, c := range clusters {
-		names[i] = c.Name
-	}
-	return strings.Join(names, ", ")
+// of returns the checks of a cluster's nodes.
+func (k knownClusters) of(name string) []app.NodeCheck {
+	return slices.DeleteFunc(slices.Clone(k.checks), func(check app.NodeCheck) bool { return check.Cluster != name })
 }
 
-// checkNodes connects to every node and prints a line for each node that can be used. The
-// error names the others.
-func checkNodes(ctx context.Context, clusters []cluster.Cluster) error {
-	checks, err := app.CheckNodes(ctx, clusters...)
-	if err != nil {
-		return err
+// reportCluster reports on a definition that can be used, and on its nodes.
+func reportCluster(f *findings, definition cluster.Cluster, checks []app.NodeCheck) {
+	var databases []string
+	for _, database := range definition.Databases {
+		databases = append(databases, database.Name)
+	}
+	f.ok("the definition: nodes %s; databases %s", strings.Join(definition.NodeNames(), ", "), strings.Join(databases, ", "))
+	for _, warning := range definition.Warnings {
+		f.warn("", "%s", warning)
 	}
 
-	var wrong []error
+	reportClocks(f, checks)
 	for _, check := range checks {
-		node := check.Login
-		line := fmt.Sprintf("cluster %s: node %q (%s) can be used: PostgreSQL %s, role %q", check.Cluster, node.Node, node.Address, node.Version, node.Role)
-		switch {
-		case check.Err != nil:
-			wrong = append(wrong, fault.New(fault.CodeOf(check.Err), "cluster %s: %s", check.Cluster, fault.PublicMessage(check.Err)))
-		case node.Superuser:
-			wrong = append(wrong, printFinding("warning: %s is a superuser: %s", line, lesserRole))
-		default:
-			wrong = append(wrong, printFinding("%s", line))
-		}
+		f.subsection("node %s, database %s", check.Login.Node, check.Database)
+		reportNode(f, check)
 	}
-	return errors.Join(wrong...)
-}
-
-// printFinding prints one finding as a line.
-func printFinding(format string, args ...any) error {
-	_, err := fmt.Fprintf(os.Stdout, format+"\n", args...)
-	return err
 }

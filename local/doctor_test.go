@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,9 +24,9 @@ func TestDoctor_ChecksTheArchive(t *testing.T) {
 		t.Errorf("it created %v, %v", left, err)
 	}
 	for _, want := range []string{
-		"the archive file://./ace-data does not exist yet: ace serve creates it\n",
-		"warning: the variable PGSSLMODE has no effect: ", "warning: the variable ACE_SERVICE_HOST is unknown and has no effect\n",
-		"no cluster is defined in ./clusters or a pg_service.conf\n",
+		"archive file://./ace-data\n  note     the directory does not exist yet: ace serve creates it\n",
+		"  warning  the variable PGSSLMODE has no effect\n", "  warning  the variable ACE_SERVICE_HOST is unknown and has no effect\n",
+		"clusters in ./clusters\n  warning  no cluster is defined there or in a pg_service.conf\n", "\nno errors, 3 warnings\n",
 	} {
 		if code != 0 || !strings.Contains(text, want) {
 			t.Errorf("exit code %d, want 0 and %s:\n%s", code, want, text)
@@ -32,7 +34,7 @@ func TestDoctor_ChecksTheArchive(t *testing.T) {
 	}
 	bucket := settings{"ACE_STORE": "s3://bucket?endpoint=http://127.0.0.1:1&region=r", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
 	code, text = run(t, t.TempDir(), bucket, "doctor")
-	if want := "ace: the archive s3://bucket/?endpoint=http%3A%2F%2F127.0.0.1%3A1&region=r cannot be used: "; code != 1 || !strings.Contains(text, want) {
+	if want := "archive s3://bucket/?endpoint=http%3A%2F%2F127.0.0.1%3A1&region=r\n  error    it cannot be used: "; code != 1 || !strings.Contains(text, want) {
 		t.Errorf("exit code %d: %s", code, text)
 	}
 }
@@ -42,9 +44,9 @@ func TestDoctor_NextToARunningServiceChecksTheRest(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	h := newHome(t, c)
 	s := h.serve(t, nil)
-	want := "the data directory " + h.data() + " is in use: another ace serve is running on it; it has checked the archive itself\n" +
-		"the definitions of these clusters can be used: " + c.Name + "\n"
-	if code, text := run(t, h.dir, nil, "doctor"); code != 0 || !strings.HasPrefix(text, want) || strings.Count(text, " can be used: PostgreSQL ") != len(c.Nodes) {
+	want := "  ok       the data directory " + h.data() + " is in use: another ace serve is running on it; it has checked the archive itself\n\n" +
+		"cluster " + c.Name + "\n"
+	if code, text := run(t, h.dir, nil, "doctor"); code != 0 || !strings.Contains(text, want) || strings.Count(text, ": PostgreSQL ") != len(c.Nodes) {
 		t.Errorf("exit code %d, want 0:\n%swant\n%s", code, text, want)
 	}
 	s.read(t, "/healthz", "", new(any))
@@ -58,7 +60,8 @@ func TestDoctor_NamesEveryDefinitionThatCannotBeUsed(t *testing.T) {
 	h.define(t, "empty.json", `{"pgedge": {"databases": []}}`)
 	code, text := run(t, h.dir, nil, "doctor")
 	for _, want := range []string{
-		"does not exist yet: ace serve creates it\n", "these clusters can be used: " + c.Name + "\n", "ace: clusters/broken.json", "\nclusters/empty.json",
+		"does not exist yet: ace serve creates it\n", "cluster " + c.Name + "\n  ok       the definition: nodes n1, n2; databases " + c.DB + "\n",
+		"cluster broken\n  error    clusters/broken.json", "cluster empty\n  error    clusters/empty.json", "\nace: 2 errors, ",
 	} {
 		if code != exitConfig || !strings.Contains(text, want) {
 			t.Errorf("exit code %d, want %d and %q:\n%s", code, exitConfig, want, text)
@@ -103,7 +106,7 @@ func TestDoctor_ConnectsToEveryNode(t *testing.T) {
 	plain := asRole(t, c)
 	line := func(c *pgtest.Cluster, node int) string {
 		n := c.Nodes[node]
-		return fmt.Sprintf("cluster %s: node %q (%s:%d/%s) can be used: PostgreSQL %d", c.Name, n.Name, n.Host, n.Port, c.DB, n.Major)
+		return fmt.Sprintf("  node %s, database %s\n    ok       %s:%d/%s: PostgreSQL %d", n.Name, c.DB, n.Host, n.Port, c.DB, n.Major)
 	}
 	broken := *plain
 	broken.Nodes = slices.Clone(c.Nodes)
@@ -121,11 +124,11 @@ func TestDoctor_ConnectsToEveryNode(t *testing.T) {
 		want      []string
 		superuser int // warnings
 	}{
-		"plain role":   {plain, 0, []string{"\n" + line(plain, 0), "\n" + line(plain, 1), `, role "` + plain.User + "\"\n"}, 0},
-		"superuser":    {c, 0, []string{"\nwarning: " + line(c, 0), "\nwarning: " + line(c, 1), `role "postgres" is a superuser: `, "GRANT SELECT ON TABLE"}, 2},
-		"unreachable":  {&broken, 1, []string{"\n" + line(plain, 0), fmt.Sprintf("ace: cluster %s: node \"n2\" (127.0.0.1:%d/%s) is unreachable: connection refused\n", c.Name, broken.Nodes[1].Port, c.DB)}, 0},
-		"password":     {&wrong, exitConfig, []string{`node "n1" (`, "refused the connection: password authentication failed for user"}, 0},
-		"one database": {&twice, exitConfig, []string{"\n" + line(plain, 0), `nodes "n1" (`, "are the same database of the same server"}, 0},
+		"plain role":   {plain, 0, []string{line(plain, 0), line(plain, 1), `, role "` + plain.User + "\"\n", "\nno errors, "}, 0},
+		"superuser":    {c, 0, []string{line(c, 0), line(c, 1), `    warning  role "postgres" is a superuser: `, "GRANT SELECT ON TABLE"}, 2},
+		"unreachable":  {&broken, 1, []string{line(plain, 0), fmt.Sprintf("    error    node \"n2\" (127.0.0.1:%d/%s) is unreachable: connection refused\n", broken.Nodes[1].Port, c.DB), "check that the server runs", "\nace: 1 error, "}, 0},
+		"password":     {&wrong, exitConfig, []string{`error    node "n1" (`, "refused the connection: password authentication failed for user"}, 0},
+		"one database": {&twice, exitConfig, []string{line(plain, 0), `error    nodes "n1" (`, "are the same database of the same server"}, 0},
 	} {
 		h := newHome(t, tt.c)
 		code, text := run(t, h.dir, nil, "doctor")
@@ -134,11 +137,60 @@ func TestDoctor_ConnectsToEveryNode(t *testing.T) {
 				t.Errorf("%s: want %q:\n%s", name, want, text)
 			}
 		}
-		if code != tt.code || strings.Count(text, "is a superuser") != tt.superuser || strings.Count(text, "\nwarning: ") != tt.superuser {
+		if code != tt.code || strings.Count(text, "is a superuser") != tt.superuser {
 			t.Errorf("%s: exit code %d, want %d and %d warnings:\n%s", name, code, tt.code, tt.superuser, text)
 		}
 		checkSecret(t, "the output", text, tt.c.Password)
 	}
+}
+
+var (
+	versionsInOutput = regexp.MustCompile(`PostgreSQL [^,]+|is version [^ ]+ now`)
+	addressInOutput  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	runsInOutput     = regexp.MustCompile(`next run [^\n]+`)
+)
+
+// What affects comparisons is named together with what to do, and nothing is created.
+func TestDoctor_NamesWhatAffectsComparisonsAndJobs(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	plain := asRole(t, c)
+	c.ExecAll(t, "CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE keyless (id int)", "CREATE SCHEMA app",
+		`CREATE TABLE app."Secret" (id int PRIMARY KEY)`, "CREATE TABLE hidden (id int PRIMARY KEY)", "ALTER TABLE hidden ENABLE ROW LEVEL SECURITY",
+		"CREATE COLLATION x (provider = icu, locale = 'en')", "CREATE TABLE words (w text COLLATE x PRIMARY KEY)", "UPDATE pg_collation SET collversion = '1-old' WHERE collname = 'x'",
+		"GRANT SELECT ON good, keyless, hidden, words TO "+plain.User)
+	c.Exec(t, 0, "CREATE TABLE first_only (id int PRIMARY KEY)", "GRANT SELECT ON first_only TO "+plain.User)
+	subscription := "off_" + c.Name
+	c.Exec(t, 1, "CREATE SUBSCRIPTION "+subscription+" CONNECTION 'host=none.invalid' PUBLICATION p WITH (connect = false, slot_name = NONE)")
+	t.Cleanup(func() { c.Exec(t, 1, "DROP SUBSCRIPTION "+subscription); c.ExecAll(t, "DROP OWNED BY "+plain.User) })
+
+	h := newHome(t, plain)
+	job := func(name, cluster, table, more string) string {
+		return "  - {name: " + name + ", cluster_name: " + cluster + ", table_name: " + table + ", crontab_schedule: 0 2 * * *" + more + "}\n"
+	}
+	schedules := "jobs:\n" + job("good", c.Name, "public.good", "") + job("all", c.Name, "public.*", "") + job("paused", c.Name, "public.gone", ", enabled: false") + job("closed", c.Name, "app.*", "") +
+		job("nowhere", "nowhere", "public.good", "") + job("no-table", c.Name, "public.missing", "") + job("one-node", c.Name, "public.first_only", "") +
+		job("no-key", c.Name, "public.keyless", "") + job("no-schema", c.Name, "missing.*", "") + job("no-node", c.Name, "public.good", ", args: {nodes: 'n1,n7'}")
+	if err := os.WriteFile(filepath.Join(h.dir, "schedules.yaml"), []byte(schedules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(h.data(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+
+	code, text := run(t, h.dir, settings{"ACE_SCHEDULES": "schedules.yaml"}, "doctor")
+	if left, err := os.ReadDir(h.data()); code != exitConfig || err != nil || len(left) > 0 {
+		t.Errorf("exit code %d, want %d; it created %v, %v", code, exitConfig, left, err)
+	}
+	checkSecret(t, "the output", text, plain.Password)
+	text = strings.NewReplacer(subscription, "SUBSCRIPTION", plain.User, "ROLE", c.Name, "DEMO").Replace(text)
+	text = addressInOutput.ReplaceAllString(versionsInOutput.ReplaceAllStringFunc(text, func(found string) string {
+		if strings.HasPrefix(found, "is version") {
+			return "is version NEW now"
+		}
+		return "PostgreSQL VERSION"
+	}), "ADDRESS")
+	checkGolden(t, "doctor.txt", runsInOutput.ReplaceAllString(text, "next run TIME"))
 }
 
 func TestServe_WarnsOfSuperusersAndWaitsForNoNode(t *testing.T) {

@@ -60,7 +60,7 @@ func command() *cli.Command {
 				Action: withConfig(serve), OnUsageError: badUsage,
 			},
 			{
-				Name: "doctor", Usage: "check the archive, the cluster definitions and the nodes", Flags: flags,
+				Name: "doctor", Usage: "check the archive, the cluster definitions, the nodes and the schedules", Flags: flags,
 				Action: withConfig(doctor), OnUsageError: badUsage,
 			},
 			{
@@ -73,7 +73,7 @@ func command() *cli.Command {
 			},
 			{
 				Name: "version", Usage: "show the version", OnUsageError: badUsage,
-				Action: func(context.Context, *cli.Command) error { return printFinding("%s", version()) },
+				Action: showVersion,
 			},
 		}),
 	}
@@ -86,6 +86,12 @@ func clientOptions() client.Options {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, NoColor: environ["NO_COLOR"] != "", Listen: environ["ACE_LISTEN"],
 		Embed: func(ctx context.Context, resume bool) (*client.Embedded, error) { return embed(ctx, environ, resume) },
 	}
+}
+
+// showVersion prints the version.
+func showVersion(context.Context, *cli.Command) error {
+	_, err := fmt.Fprintln(os.Stdout, version())
+	return err
 }
 
 // noCommand handles a command line without a known command. It prints the help, or

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -106,4 +107,18 @@ func checkAttributes(dir string, attrs attributes) error {
 			"object store needs: use ext4, xfs, btrfs or zfs, or set ACE_STORE to an S3 bucket", dir)
 	}
 	return nil
+}
+
+// Exists reports whether the directory has an archive, and whether it exists at all. It
+// changes nothing.
+func Exists(dir string) (archive, directory bool, err error) {
+	for name, found := range map[string]*bool{".": &directory, lockFile: &archive} {
+		switch _, statErr := os.Stat(filepath.Join(dir, name)); {
+		case statErr == nil:
+			*found = true
+		case !errors.Is(statErr, fs.ErrNotExist):
+			err = refused(statErr)
+		}
+	}
+	return archive, directory, err
 }

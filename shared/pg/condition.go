@@ -70,35 +70,33 @@ func (t *Tx) measureClock(ctx context.Context, found *table.Condition) error {
 	return err
 }
 
-// usabilitySQL returns tables and partitioned tables, but no partitions, and no tables of
-// extensions and of the system.
+// usabilitySQL returns tables and partitioned tables, but no tables of the system.
 const usabilitySQL = `
 SELECT n.nspname, c.relname, ` + hasKey + `,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
          AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (
            SELECT FROM pg_catalog.pg_attribute a
            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))),
-       pg_catalog.row_security_active(c.oid)
+       pg_catalog.row_security_active(c.oid), c.relispartition,
+       EXISTS (SELECT FROM pg_catalog.pg_depend d
+               WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND n.nspname <> 'information_schema' AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_')
-  AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_depend d
-    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')
+WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_')
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`
 
 func usabilityQuery(found *table.Condition) query {
 	return query{sql: usabilitySQL, row: func(v [][]byte) error {
 		found.Tables = append(found.Tables, table.Usability{
 			Schema: string(v[0]), Name: string(v[1]), HasKey: isTrue(v[2]), Readable: isTrue(v[3]), Hidden: isTrue(v[4]),
+			Partition: isTrue(v[5]), Extension: isTrue(v[6]),
 		})
 		return nil
 	}}
 }
 
-// collationsSQL returns the query for the collations of indexes whose version has changed.
-// The default collation is returned even if no index uses it. The server does not record
-// its version before PostgreSQL 15.
+// collationsSQL returns the query for the collations of indexes whose version has
+// changed. The default collation is returned even if no index uses it. The server does
+// not record its version before PostgreSQL 15.
 func collationsSQL(version int) string {
 	actual := "pg_catalog.pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {

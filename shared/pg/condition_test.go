@@ -52,6 +52,7 @@ func TestCondition_HasWhatAffectsComparisonsOnOldAndNewServers(t *testing.T) {
 				{Schema: "public", Name: "by_column", HasKey: true, Readable: true},
 				{Schema: "public", Name: "keyless", Readable: true},
 				{Schema: "public", Name: "one_column", HasKey: true},
+				{Schema: "public", Name: "part", HasKey: true, Partition: true},
 				{Schema: "public", Name: "parted", HasKey: true, Readable: true},
 				{Schema: "public", Name: "policed", HasKey: true, Readable: true, Hidden: true},
 			},

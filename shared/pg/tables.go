@@ -6,8 +6,9 @@ import (
 	"ace/shared/table"
 )
 
-// hasKey is a condition on a table c. It is false only if no index fulfills the conditions
-// that readIndex checks for a key. Indexes that only need a REINDEX count as keys.
+// hasKey is a condition on a table c. It is false only if no index fulfills the
+// conditions that readIndex checks for a key. Indexes that only need a REINDEX count as
+// keys.
 const hasKey = `EXISTS (
     SELECT FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid

@@ -43,8 +43,8 @@ func (j Job) Selects(table api.TableName) bool {
 	return j.Schema == table.Schema && !j.skips(table)
 }
 
-// Next returns the next time after now at which a run starts, or the zero time if there is
-// none.
+// Next returns the next time after now at which a run starts, or the zero time if there
+// is none.
 func (j Job) Next(now time.Time) time.Time { return j.next(now) }
 
 // anyTable stands in for the table name in Job.Request if the job's table_name is a

@@ -9,7 +9,7 @@ type Condition struct {
 	CommitTimestamps bool          // track_commit_timestamp is on
 	ClockSkew        time.Duration // the node's clock minus this host's
 	ClockError       time.Duration // the error of ClockSkew: half of the round trip
-	Tables           []Usability   // ordered by schema and name; no tables of extensions, no partitions
+	Tables           []Usability   // ordered by schema and name
 	Collations       []StaleCollation
 	Subscriptions    []Subscription // of this database; only Name, Enabled, Running and Errors are set
 }
@@ -20,6 +20,8 @@ type Usability struct {
 	HasKey       bool // false: no index can serve as a key
 	Readable     bool // false: the role lacks USAGE of the schema or SELECT of a column
 	Hidden       bool // row security policies hide rows from the role
+	Partition    bool // the table is a partition of another one
+	Extension    bool // the table belongs to an extension
 }
 
 // StaleCollation is a collation whose version is not the one that was recorded when the
