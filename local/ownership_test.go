@@ -189,11 +189,11 @@ func TestServe_RefusesInstructionsThatEverybodyMayWrite(t *testing.T) {
 	h.define(t, "lonely.json", lonely)
 	path := filepath.Join(h.clusters(), "lonely.json")
 	for mode, want := range map[os.FileMode]string{
-		0o666: "(owner root (0), mode 0666) can be written by other users", 0o644: "warning: clusters/lonely.json (owner root (0), mode 0644): it has passwords",
-		0o660: "its group can change it", 0o600: "the definitions of these clusters can be used: lonely",
+		0o666: "(owner root (0), mode 0666) can be written by other users", 0o644: "  warning  clusters/lonely.json (owner root (0), mode 0644): it has passwords",
+		0o660: "its group can change it", 0o600: "  ok       the definition: nodes ",
 	} {
 		try(t, os.Chmod(path, mode))
-		if _, text := run(t, h.dir, nil, "doctor"); !strings.Contains(text, want) || mode == 0o600 && strings.Contains(text, "warning") {
+		if _, text := run(t, h.dir, nil, "doctor"); !strings.Contains(text, want) || mode == 0o600 && strings.Contains(text, "  warning  ") {
 			t.Errorf("%o: doctor says\n%s\nwant %q", mode, text, want)
 		}
 	}
