@@ -93,8 +93,10 @@ type replication struct {
 	sourceFeeds []Feed
 	// subscriptions that would replicate the rows that the repair inserts to nodes that have
 	// these rows; nil if conflicts are allowed
-	relays   []Relay
-	warnings []string // what is unknown about nodes that are neither source nor target
+	relays []Relay
+	// ignored problems of subscriptions, and what is unknown about nodes that are neither
+	// source nor target
+	warnings []string
 }
 
 // Feed is a replication slot through which the source of truth receives changes of the
@@ -118,8 +120,8 @@ func (r *run) targetLag(ctx context.Context, target string, found *replication) 
 	if err != nil {
 		return err
 	}
-	feeds, err := r.inboundLag(ctx, target, target, "would collide with the repair", found)
-	if len(feeds) > 0 && err == nil {
+	feeds, complete, err := r.inboundLag(ctx, target, target, "would collide with the repair", found)
+	if len(feeds) > 0 && complete && err == nil {
 		found.applied = at.Snapshot
 	}
 	return err
@@ -130,7 +132,7 @@ func (r *run) targetLag(ctx context.Context, target string, found *replication) 
 // source yet. The repair would treat this row as a difference and undo it, and afterwards
 // the row would reach the source.
 func (r *run) sourceLag(ctx context.Context, target string, found *replication) error {
-	feeds, err := r.inboundLag(ctx, r.plan.Source, target, "would be undone by the repair", found)
+	feeds, _, err := r.inboundLag(ctx, r.plan.Source, target, "would be undone by the repair", found)
 	if !r.req.AllowLag && err == nil {
 		found.sourceFeeds = feeds
 	}
@@ -140,19 +142,22 @@ func (r *run) sourceLag(ctx context.Context, target string, found *replication) 
 // inboundLag checks that the node named to has applied what every other node has written
 // so far. It waits for that, except in a dry run or if allow_lag is set. It returns the
 // slots through which the node receives changes. If another node cannot be reached and is
-// neither source nor target, inboundLag only adds a warning to found. harm is the end of
-// the warnings and errors: what a missing change does.
-func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, err error) {
+// neither source nor target, inboundLag only adds a warning to found. It does the same if
+// the problem of a subscription may be ignored: then it returns the other slots only, and
+// false for complete. harm is the end of the warnings and errors: what a missing change
+// does.
+func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, complete bool, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	o := pendingReplication{plan: r.plan, subscriber: subscriber, wait: !r.plan.DryRun && !r.req.AllowLag, harm: harm}
 	subscriptions, err := o.subscriptions(ctx)
 	if err != nil || len(subscriptions) == 0 {
-		return nil, err
+		return nil, err == nil, err
 	}
 
+	complete = true
 	known := map[string]bool{}
 	unknown := map[string]error{}
 	for _, from := range r.req.Nodes {
@@ -160,18 +165,27 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 			continue
 		}
 		var slots []string
+		var ignored map[string]error
 		err := r.req.Patience.Do(ctx, "check of replication from node "+from, func() (err error) {
-			slots, err = r.publisherLag(ctx, o, from, subscriptions)
+			slots, ignored, err = r.publisherLag(ctx, o, from, subscriptions)
 			return err
 		})
 		for _, slot := range slots {
 			feeds = append(feeds, Feed{Node: from, Slot: slot})
 			known[slot] = true
 		}
+		for _, slot := range slices.Sorted(maps.Keys(ignored)) {
+			known[slot] = true
+			complete = false
+			found.warn(fault.PublicMessage(ignored[slot]))
+			if r.plan.DryRun { // rows that replication has yet to bring look like insertions
+				found.relays = nil
+			}
+		}
 		switch {
 		case err == nil:
 		case from == r.plan.Source || from == target || ctx.Err() != nil || errors.Is(err, errLagging) || errors.Is(err, errFailing):
-			return feeds, err
+			return feeds, false, err
 		default:
 			unknown[from] = err
 		}
@@ -181,22 +195,31 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	// have it.
 	if len(known) < len(subscriptions) {
 		for _, from := range slices.Sorted(maps.Keys(unknown)) {
-			found.warnings = append(found.warnings, fmt.Sprintf("node %s: it is unknown whether replication has applied all changes of node %s; a change that is still missing %s: %s",
+			found.warn(fmt.Sprintf("node %s: it is unknown whether replication has applied all changes of node %s; a change that is still missing %s: %s",
 				to, from, harm, fault.PublicMessage(unknown[from])))
 		}
 	}
-	return feeds, nil
+	return feeds, complete, nil
+}
+
+// warn adds a warning unless found has it already, since a check may be repeated.
+func (found *replication) warn(text string) {
+	if !slices.Contains(found.warnings, text) {
+		found.warnings = append(found.warnings, text)
+	}
 }
 
 // publisherLag is like inboundLag, but for the changes of one node, from. It returns
-// those of the subscriptions' slots that are on this node.
-func (r *run) publisherLag(ctx context.Context, o pendingReplication, from string, subscriptions []table.Subscription) (slots []string, err error) {
+// those of the subscriptions' slots that are on this node. ignored has the slots of the
+// subscriptions whose problem is only a warning, and slots has the others: a problem of
+// one subscription must not end the wait for the others.
+func (r *run) publisherLag(ctx context.Context, o pendingReplication, from string, subscriptions []table.Subscription) (slots []string, ignored map[string]error, err error) {
 	if o.publisher, err = r.open(ctx, from); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	at, err := o.publisher.Position(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
 	o.lsn = at.LSN
@@ -204,16 +227,21 @@ func (r *run) publisherLag(ctx context.Context, o pendingReplication, from strin
 		flushLog(ctx, o.publisher)
 	}
 
+	ignored = map[string]error{}
 	for _, s := range subscriptions {
 		ours, err := o.awaitSubscription(ctx, s)
+		if (errors.Is(err, errFailing) || errors.Is(err, errLagging)) && r.mayIgnore(err) {
+			ignored[s.Slot] = err
+			continue
+		}
 		if ours {
 			slots = append(slots, s.Slot)
 		}
 		if err != nil {
-			return slots, err
+			return slots, ignored, err
 		}
 	}
-	return slots, nil
+	return slots, ignored, nil
 }
 
 // flushLog makes a node send its latest changes to its subscribers. It ignores errors

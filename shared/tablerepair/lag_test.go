@@ -2,13 +2,17 @@ package tablerepair
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ace/shared/fault"
 	"ace/shared/table"
+	"ace/shared/task"
 )
 
 // laggard is a node whose subscriber lags by a number of bytes that depends on the time
@@ -85,7 +89,11 @@ func TestPendingReplication_RecognizesASubscriptionThatFails(t *testing.T) {
 	}{
 		{"every start ends with an error", waits, func(s *table.Subscription, since time.Duration) { s.Errors = 3 + int64(since/(5*time.Second)) }, 5 * time.Second, "has ended with an error 4 times"},
 		{"in a dry run", dryRun, func(s *table.Subscription, since time.Duration) { s.Errors = 3 + int64(since/(5*time.Second)) }, 5 * time.Second, "has ended with an error 4 times"},
-		{"there is no worker after an error", dryRun, func(s *table.Subscription, _ time.Duration) { s.Running, s.Errors = false, 1 }, failingAfter, "has ended with an error 1 times"},
+		{"there is no worker after an error", waits, func(s *table.Subscription, _ time.Duration) { s.Running, s.Errors = false, 1 }, lagWait, "has ended with an error 1 times"},
+		{"in a dry run, there is no worker after an error", dryRun, func(s *table.Subscription, _ time.Duration) { s.Running, s.Errors = false, 1 }, failingAfter, ""},
+		{"the publisher was restarted after an error in the past", waits, func(s *table.Subscription, since time.Duration) {
+			s.Running, s.Errors = since > 20*time.Second, 1
+		}, lagWait, ""},
 		{"there is no worker, and errors are not counted", waits, func(s *table.Subscription, _ time.Duration) { s.Running = false }, lagWait, "its apply worker is not running"},
 		{"an error has disabled it", dryRun, func(s *table.Subscription, _ time.Duration) { s.Enabled, s.DisableOnError, s.Errors = false, true, 1 }, 0, "the last error has disabled it"},
 		{"a transaction is to be skipped", dryRun, func(s *table.Subscription, since time.Duration) {
@@ -158,6 +166,113 @@ func TestAwaitSource_WaitsWhileReplicationMakesProgress(t *testing.T) {
 			}
 			if want := min(1, int(tt.took)); third.flushed != want {
 				t.Errorf("%s: the log was written %d times", tt.name, third.flushed)
+			}
+		})
+	}
+}
+
+// feed is a publisher with one slot.
+type feed struct {
+	named
+	slot string
+	lag  func() int64
+}
+
+func (n feed) FlushLog(context.Context) error { return nil }
+
+func (n feed) Position(context.Context) (table.Position, error) {
+	return table.Position{LSN: "0/1", Snapshot: "7:7:"}, nil
+}
+
+func (n feed) SlotLag(_ context.Context, slot, _ string) (int64, bool, error) {
+	return n.lag(), slot == n.slot, nil
+}
+
+// fed is a node with subscriptions.
+type fed struct {
+	feed
+	subscriptions func() []table.Subscription
+}
+
+func (n fed) Subscriptions(context.Context, string, string) ([]table.Subscription, error) {
+	return n.subscriptions(), nil
+}
+
+func (n fed) Expecting(table.Identity) Node { return n }
+
+// opener opens nodes by name.
+type opener map[string]fed
+
+func (o opener) Open(_ context.Context, _, _ string, names []string) (nodes []Node, err error) {
+	for _, name := range names {
+		nodes = append(nodes, o[name])
+	}
+	return nodes, nil
+}
+
+// One subscription of the source lags and another one fails. The flag that ignores one of
+// the two problems must not end the check for the other.
+func TestCheckReplication_IgnoresOneProblemAndChecksTheOthers(t *testing.T) {
+	catchesUp := func(since time.Duration) int64 { return max(0, int64(20*time.Second-since)) }
+	tests := []struct {
+		name                    string
+		allowLag, allowConflict bool
+		lagging, failing        string // the nodes
+		lag                     func(since time.Duration) int64
+		problem                 error
+		took                    time.Duration
+		feeds                   []Feed
+	}{
+		{"allow_conflict waits for the lag of a later node", false, true, "n3", "n2", catchesUp, nil, 20 * time.Second, []Feed{{"n3", "s_n3"}}},
+		{"allow_conflict waits for the lag of an earlier node", false, true, "n2", "n3", catchesUp, nil, 20 * time.Second, []Feed{{"n2", "s_n2"}}},
+		{"allow_conflict does not ignore a lag", false, true, "n3", "n2", func(time.Duration) int64 { return 4711 }, errLagging, lagWait, nil},
+		{"allow_lag does not ignore a later failure", true, false, "n2", "n3", catchesUp, errFailing, 0, nil},
+		{"both", true, true, "n2", "n3", catchesUp, nil, 0, nil},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			nodes := opener{}
+			for _, name := range []string{"n1", "n2", "n3"} {
+				nodes[name] = fed{feed{named{name: name}, "s_" + name, func() int64 { return 1 }}, func() []table.Subscription { return nil }}
+			}
+			lagging := nodes[tt.lagging]
+			lagging.lag = func() int64 { return tt.lag(time.Since(began)) }
+			nodes[tt.lagging] = lagging
+			source := nodes["n1"]
+			source.subscriptions = func() []table.Subscription {
+				var all []table.Subscription
+				for _, from := range []string{"n2", "n3"} {
+					s := table.Subscription{Name: "s_" + from, Slot: "s_" + from, Enabled: true, Copied: true, Running: true}
+					if from == tt.failing {
+						s.Enabled, s.DisableOnError, s.Errors = false, true, 1
+					}
+					all = append(all, s)
+				}
+				return all
+			}
+			nodes["n1"] = source
+
+			r := &run{
+				Coordinator: &Coordinator{nodes: nodes},
+				plan:        &Plan{Source: "n1", Targets: []Target{{Node: "n2", Keys: Keys{Count: 1}}}},
+				progress:    progress{report: func(task.Progress) {}},
+				req:         Request{Nodes: []string{"n1", "n2", "n3"}, AllowLag: tt.allowLag, AllowConflict: tt.allowConflict},
+			}
+			r.checkReplication(t.Context())
+
+			found := r.replication[0]
+			if !errors.Is(found.problem, tt.problem) {
+				t.Errorf("%s: %v", tt.name, found.problem)
+			}
+			if took := time.Since(began); took < tt.took || took > tt.took+2*lagPolls().Max {
+				t.Errorf("%s: it took %s", tt.name, took)
+			}
+			if diff := cmp.Diff(tt.feeds, found.sourceFeeds); diff != "" {
+				t.Errorf("%s: %s", tt.name, diff)
+			}
+			if warnings := strings.Join(r.replicationWarnings, "\n"); tt.allowConflict != strings.Contains(warnings, `from node "`+tt.failing+`", fails`) {
+				t.Errorf("%s: warnings %q", tt.name, warnings)
 			}
 		})
 	}

@@ -128,13 +128,15 @@ func observe(s table.Subscription) observation {
 	return observation{first: s, began: now, running: now}
 }
 
-// failingAfter is the time without an apply worker after which a subscription counts as
-// failing. It is longer than the 5 seconds (wal_retrieve_retry_interval) after which a
-// server starts a worker again.
+// failingAfter is the time within which a worker that fails ends with another error. It
+// is longer than the 5 seconds (wal_retrieve_retry_interval) after which a server starts
+// a worker again.
 const failingAfter = 8 * time.Second
 
 // isFailing reports whether the subscription fails. now is its current state. The caller
-// must have found that the subscription has not applied everything.
+// must have found that the subscription has not applied everything. Errors from before
+// the first state do not count, since their reason may have been removed. A worker may
+// also be absent because the publisher was restarted.
 func (o *observation) isFailing(now table.Subscription) bool {
 	if now.Running {
 		o.running = time.Now()
@@ -142,7 +144,7 @@ func (o *observation) isFailing(now table.Subscription) bool {
 	if !now.Enabled {
 		return now.DisableOnError && now.Errors > 0
 	}
-	return now.Errors > o.first.Errors || now.Errors > 0 && o.isStopped()
+	return now.Errors > o.first.Errors
 }
 
 // isStopped reports whether the subscription has had no apply worker for a while.
