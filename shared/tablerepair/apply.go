@@ -67,14 +67,16 @@ func (a *attempt) narrow(ctx context.Context, list []numberedChange, v *table.Vi
 // nameRefusedRow returns the error failed with the key of the row that the node refuses.
 // If a statement that wrote many rows was refused, the transaction is lost and the row is
 // not known. So nameRefusedRow makes the stored changes again in another transaction, in
-// which every statement is guarded, until narrow finds the row. It always rolls that
-// transaction back.
+// which every statement is guarded, until narrow finds the row or linksWait is over. It
+// always rolls that transaction back.
 func (a *attempt) nameRefusedRow(ctx context.Context, failed error) error {
 	var v *table.ViolationError
 	if !errors.As(failed, &v) || ctx.Err() != nil {
 		return failed
 	}
 	a.tx.Close()
+	ctx, cancel := context.WithTimeout(ctx, linksWait)
+	defer cancel()
 	tx, err := a.node.BeginRepair(ctx, a.target.Write.Access())
 	if err != nil {
 		return failed

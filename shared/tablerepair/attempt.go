@@ -3,6 +3,7 @@ package tablerepair
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -153,6 +154,9 @@ func (a *attempt) checkUnused(ctx context.Context) error {
 	return err
 }
 
+// errLockHeld means that another transaction has held the repair lock for the whole wait.
+var errLockHeld = errors.New("the repair lock is held")
+
 // acquireRepairLock acquires the advisory lock that only one repair of the table can hold
 // on a node. If it does not get the lock within wait, the error is Unavailable.
 func acquireRepairLock(ctx context.Context, tx Tx, p *Plan, node string, wait time.Duration) error {
@@ -162,7 +166,7 @@ func acquireRepairLock(ctx context.Context, tx Tx, p *Plan, node string, wait ti
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fault.New(fault.Unavailable, "node %q: another repair of this table has held its lock for %s", node, wait)
+			return fault.Wrap(errLockHeld, fault.Unavailable, "node %q: another repair of this table has held its lock for %s", node, wait)
 		}
 		if err := retry.Sleep(ctx, repairLockPoll); err != nil {
 			return err

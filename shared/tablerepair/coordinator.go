@@ -17,8 +17,14 @@ import (
 	"ace/shared/task"
 )
 
-// cancelWait bounds how long a cancelled run takes to determine how its attempts ended.
-const cancelWait = 15 * time.Second
+const (
+	// cancelWait bounds how long a cancelled run takes to determine how its attempts
+	// ended.
+	cancelWait = 15 * time.Second
+	// manifestWait bounds the read of the manifest of an attempt whose outcome the node
+	// cannot report.
+	manifestWait = 5 * time.Second
+)
 
 // Coordinator runs whole repairs. It makes the plan, invokes a unit for each target, and
 // determines how each unit ended.
@@ -252,7 +258,15 @@ func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
 func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
 	var failed error
 	err = r.req.Patience.Do(ctx, "repair of node "+r.plan.Targets[i].Node, func() error {
-		o, failed = r.repairOnce(ctx, i)
+		var next outcome
+		var attempted bool
+		next, attempted, failed = r.repairOnce(ctx, i)
+
+		// A try without an attempt, which only failed to determine the outcome of the earlier
+		// attempts again, does not change what is known about them.
+		if attempted || next.Outcome != Unknown || o.Outcome == "" {
+			o = next
+		}
 		return failed
 	})
 	if o.Outcome == Unknown && failed != nil {
@@ -263,22 +277,23 @@ func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
 
 // repairOnce continues where an earlier call or an earlier run stopped. If an earlier
 // attempt was committed, repairOnce returns its outcome. It makes a new attempt only if
-// all earlier ones are known to be rolled back.
-func (r *run) repairOnce(ctx context.Context, i int) (outcome, error) {
+// all earlier ones are known to be rolled back. attempted reports whether it made one.
+func (r *run) repairOnce(ctx context.Context, i int) (o outcome, attempted bool, err error) {
 	node, err := r.open(ctx, r.plan.Targets[i].Node)
 	if err != nil {
-		return outcome{Outcome: Unknown}, err
+		return outcome{Outcome: Unknown}, false, err
 	}
 	s := &settler{store: r.store, plan: r.plan, target: &r.plan.Targets[i], node: node, wait: r.abandoned}
 	last, o, err := r.settleEarlier(ctx, s)
 	if err != nil || o.Outcome != RolledBack {
-		return o, err
+		return o, false, err
 	}
 
 	if err := r.replication[i].problem; err != nil {
-		return outcome{Outcome: RolledBack}, patience.Exhausted(err) // checkReplication has already waited for it
+		return outcome{Outcome: RolledBack}, false, patience.Exhausted(err) // checkReplication has already waited for it
 	}
-	return r.attempt(ctx, s, i, last+1)
+	o, err = r.attempt(ctx, s, i, last+1)
+	return o, true, err
 }
 
 // settleEarlier determines how the attempts of earlier tries and runs ended: an attempt
@@ -324,8 +339,11 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 	var o outcome
 	err := r.determine(ctx, s, func(ctx context.Context) (err error) {
 		if o, err = s.settle(ctx, number); o.Outcome == Unknown && cannotSettle(err, failed) {
-			// The unit has returned, and an attempt without a manifest has written nothing.
-			if _, missing := loadManifest(ctx, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
+			// The unit has returned, and an attempt without a manifest has written nothing. The
+			// context may have ended while the node was asked.
+			asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), manifestWait)
+			defer cancel()
+			if _, missing := loadManifest(asking, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
 				o.Outcome = RolledBack
 			}
 		}

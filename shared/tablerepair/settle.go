@@ -75,9 +75,8 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	// Once this transaction holds the repair lock, the attempt's transaction has ended, or
 	// has not acquired the lock yet. In the second case the attempt will acquire the lock
 	// after the outcome is stored, find the outcome (checkUnused) and end.
-	began := time.Now()
 	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, s.wait); err != nil {
-		if time.Since(began) >= s.wait {
+		if errors.Is(err, errLockHeld) {
 			err = patience.Exhausted(s.notEndedError(err, attempt))
 		}
 		return outcome{Outcome: Unknown}, err

@@ -63,7 +63,8 @@ func (p *planner) repairedNodes(ctx context.Context) ([]string, error) {
 // description of the table as it is now. It returns nil if no change was committed on
 // that node.
 func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []string, error) {
-	s := &settler{store: p.store, target: &Target{Node: name}, plan: &Plan{TaskID: p.req.Undoes, Schema: p.plan.Schema, Table: p.plan.Table}}
+	repair := &Plan{TaskID: p.req.Undoes, Schema: p.plan.Schema, Table: p.plan.Table}
+	s := &settler{store: p.store, target: &Target{Node: name}, plan: repair, wait: abandonedWait}
 	m, err := s.lastManifest(ctx)
 	if err != nil || m == nil {
 		return nil, nil, err
