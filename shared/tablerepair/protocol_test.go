@@ -59,6 +59,23 @@ func TestRepair_DeterminesTheOutcomeAfterALostCommitResponse(t *testing.T) {
 	}
 }
 
+// The store fails after the outcome of the attempt is known, for longer than the repair
+// waits. The result is the known outcome.
+func TestRepair_ReportsACommitAlthoughItsOutcomeCannotBeReadAgain(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.commit = func(ctx context.Context, real func(context.Context) error) error {
+		if err := real(ctx); err != nil {
+			return err
+		}
+		b.store.On(faulty.List, "repairs/", faulty.Always(faulty.FailBefore))
+		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
+	}
+	r, _ := b.run(t.Context(), t)
+	b.store.Heal()
+	b.wantRepaired(t, r, nil, "1")
+}
+
 func TestRepair_RetriesACommitThatNeverArrived(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
