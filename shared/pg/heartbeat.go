@@ -16,6 +16,7 @@ const beatsPerIdle = 3
 // connection. That function waits until the goroutine has ended.
 func (t *Tx) startHeartbeat() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
+	t.cancelBeats = cancel
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		ticker := time.NewTicker(t.idle / beatsPerIdle)
@@ -33,6 +34,18 @@ func (t *Tx) startHeartbeat() (stop func()) {
 		cancel()
 		ended.Wait()
 	}
+}
+
+// lock locks the mutex of the transaction. A heartbeat may hold it for as long as the
+// server sends nothing. If ctx ends meanwhile, the heartbeat is cancelled, because the
+// transaction is no longer needed.
+func (t *Tx) lock(ctx context.Context) {
+	if t.use.TryLock() {
+		return
+	}
+	stop := context.AfterFunc(ctx, t.cancelBeats)
+	defer stop()
+	t.use.Lock()
 }
 
 // beat sends a Sync message, which has no effect, in whatever state the transaction is.

@@ -157,38 +157,57 @@ const maxPipelined = 500
 func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, error) {
 	failed := make([]error, 0, len(groups))
 	for some := range slices.Chunk(groups, maxPipelined) {
-		pipeline := t.conn.Conn().PgConn().StartPipeline(ctx)
-		for _, group := range some {
-			pipeline.SendQueryParams("SELECT pg_catalog.count(l."+of.name+") FROM "+params{of}.list(1)+" l",
-				params{of}.ofKeys(asKeys(group)), nil, nil, nil)
-			if err := pipeline.Sync(); err != nil {
-				return nil, t.failPipeline(ctx, pipeline, err)
-			}
-			pipeline.SendQueryParams("ROLLBACK TO SAVEPOINT "+probeMark, nil, nil, nil, nil)
-			if err := pipeline.Sync(); err != nil {
-				return nil, t.failPipeline(ctx, pipeline, err)
-			}
+		chunk, err := t.tryChunk(ctx, of, some)
+		if err != nil {
+			return nil, err
 		}
-		for range some {
-			err := readToSync(pipeline)
-			if back := readToSync(pipeline); back != nil {
-				return nil, t.failPipeline(ctx, pipeline, back)
-			}
-			err = t.node.fault(ctx, "reading keys and values", err)
-			if err != nil && !isMisfit(sqlState(err)) {
-				return nil, t.failPipeline(ctx, pipeline, err)
-			}
-			failed = append(failed, err)
-		}
-		if err := pipeline.Close(); err != nil {
+		failed = append(failed, chunk...)
+	}
+	return failed, nil
+}
+
+// tryChunk is like tryAll, but for at most maxPipelined groups.
+func (t *Tx) tryChunk(ctx context.Context, of param, groups [][]string) ([]error, error) {
+	t.lock(ctx)
+	defer t.use.Unlock()
+	if err := t.usable(); err != nil {
+		return nil, err
+	}
+
+	t.link.allow(t.wait)
+	pipeline := t.conn.Conn().PgConn().StartPipeline(ctx)
+	for _, group := range groups {
+		pipeline.SendQueryParams("SELECT pg_catalog.count(l."+of.name+") FROM "+params{of}.list(1)+" l",
+			params{of}.ofKeys(asKeys(group)), nil, nil, nil)
+		if err := pipeline.Sync(); err != nil {
 			return nil, t.failPipeline(ctx, pipeline, err)
 		}
+		pipeline.SendQueryParams("ROLLBACK TO SAVEPOINT "+probeMark, nil, nil, nil, nil)
+		if err := pipeline.Sync(); err != nil {
+			return nil, t.failPipeline(ctx, pipeline, err)
+		}
+	}
+
+	failed := make([]error, 0, len(groups))
+	for range groups {
+		err := readToSync(pipeline)
+		if back := readToSync(pipeline); back != nil {
+			return nil, t.failPipeline(ctx, pipeline, back)
+		}
+		err = t.node.fault(ctx, "reading keys and values", err)
+		if err != nil && !isMisfit(sqlState(err)) {
+			return nil, t.failPipeline(ctx, pipeline, err)
+		}
+		failed = append(failed, err)
+	}
+	if err := pipeline.Close(); err != nil {
+		return nil, t.failPipeline(ctx, pipeline, err)
 	}
 	return failed, nil
 }
 
 // failPipeline closes a pipeline after an error and returns the error as a fault. The
-// transaction cannot continue.
+// transaction cannot continue. The caller must hold the mutex of the transaction.
 func (t *Tx) failPipeline(ctx context.Context, pipeline *pgconn.Pipeline, err error) error {
 	_ = pipeline.Close()
 	t.state = stateFailed

@@ -225,14 +225,20 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 		return fault.New(fault.Internal, "node %q: the repair was rolled back and cannot be committed", r.tx.node.name)
 	}
 
+	ctx, cancel := outlasting(ctx, commitGrace)
+	defer cancel()
+
+	// Wait for the response to a heartbeat. Its cancellation would close the connection.
+	r.tx.lock(ctx)
+	r.tx.cancelBeats()
+	r.tx.use.Unlock()
 	r.stopBeats()
 	if r.tx.lost != nil { // COMMIT was not sent
 		return r.tx.lost
 	}
+
 	limit := min(commitTimeout, r.tx.wait.silence)
 	r.tx.link.allow(limits{silence: limit, total: limit})
-	ctx, cancel := outlasting(ctx, commitGrace)
-	defer cancel()
 	results, err := r.tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
 	if err != nil {
 		return asViolation(r.tx.node.fault(ctx, "committing", err))

@@ -4,6 +4,8 @@ package pg
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +209,63 @@ func TestRepairTx_KeepsItsLocksWhileItsClientIsAlive(t *testing.T) {
 	}
 	if err := tx.Commit(t.Context()); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("COMMIT after the connection was lost: %v", err)
+	}
+}
+
+// A heartbeat does not use the connection while values are tested.
+func TestRepairTx_TestsValuesBetweenHeartbeats(t *testing.T) {
+	t.Parallel()
+	n, _, c := throughProxy(t, Options{MaxConns: 2, StatementTimeout: time.Minute})
+	s := numbers(t, c, n, 10)
+	tx, err := n.BeginRepair(t.Context(), s.Access())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Close()
+	if _, err := tx.Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tx.stopBeats()
+	tx.tx.idle = 3 * time.Millisecond // the server already has its limit
+	tx.stopBeats = tx.tx.startHeartbeat()
+
+	rows := make([]table.Row, 3*maxPipelined)
+	for i := range rows {
+		rows[i] = text("x" + strconv.Itoa(i))
+	}
+	for range 3 {
+		if _, err := tx.Convert(t.Context(), []table.Conversion{{Type: "integer"}}, rows); !isViolation(err) {
+			t.Fatalf("values that the type does not accept: %v", err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A transaction whose context has ended does not wait for the response to a heartbeat.
+func TestRepairTx_ASilentHeartbeatDelaysACancelledTaskOnlyBriefly(t *testing.T) {
+	t.Parallel()
+	n, proxy, c := throughProxy(t, Options{MaxConns: 2, StatementTimeout: time.Minute, RepairAnswerTimeout: 20 * time.Second})
+	s := numbers(t, c, n, 10)
+	tx, err := n.BeginRepair(t.Context(), s.Access())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Close()
+	if _, err := tx.Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	<-proxy.SilenceAtMessage(0, pgtest.Frozen) // the next heartbeat
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := tx.Mark(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the end of the context", err)
+	}
+	if took := time.Since(began); took > 2*cancelGrace+2*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
 

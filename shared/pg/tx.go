@@ -63,6 +63,8 @@ type Tx struct {
 	commits  bool           // the transaction ends with COMMIT, not with ROLLBACK
 	stream   *stream        // the open stream of results, or nil
 	found    table.Identity // identity of the server, once the transaction has begun
+
+	cancelBeats context.CancelFunc // ends the heartbeat and its wait for the server; nil without a heartbeat
 }
 
 // Begin acquires a connection for a transaction. The transaction begins on the server
@@ -202,7 +204,7 @@ func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, q
 
 // open sends the queries and returns the stream of their results.
 func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, queries ...query) (*stream, error) {
-	t.use.Lock()
+	t.lock(ctx)
 	defer t.use.Unlock()
 	if err := t.usable(); err != nil {
 		return nil, err
