@@ -73,8 +73,8 @@ func (c Cluster) passwordFiles(byDefault string) map[string]bool {
 }
 
 // readPasswords reads the password file at path. As in libpq, only the owner of the file
-// may have access to it. It is no error if there is no file: the result then explains
-// this in its field missing.
+// may have access to it. If there is no file, readPasswords returns no error, and
+// passwords.missing explains why there is no content.
 func readPasswords(path string) (passwords, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDirectory) {

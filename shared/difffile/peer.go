@@ -15,10 +15,10 @@ import (
 //
 //	{"diffs": {"n1/n2": {"rows": {"n1": [row, ...], "n2": [row, ...]}}}, "summary": {...}}
 //
-// The two members may be in either order. Such a document has no column types, and
-// sometimes no key columns. The caller reads what is missing from the request and the
-// catalogs. Numbers are returned as they are written. Objects and arrays are returned as
-// JSON text, which can be shown but not written to a table.
+// The members diffs and summary may be in either order. Such a document has no column
+// types, and sometimes no key columns. The caller reads what is missing from the request
+// and the catalogs. Numbers are returned as they are written. Objects and arrays are
+// returned as JSON text, which can be shown but not written to a table.
 
 // peerBookkeeping is a member that the peer adds to rows. It is not a column.
 const peerBookkeeping = "_spock_metadata_"

@@ -94,8 +94,8 @@ type Grouping struct {
 	Coarse  int
 }
 
-// AllPageRanges is passed instead of the index of a page range if a sum is over several
-// page ranges.
+// AllPageRanges is the index that PageSums passes to its callback for the sum of a fine
+// bucket. Such a sum is over all page ranges that one statement reads.
 const AllPageRanges = -1
 
 // Groups returns the number of groups.
@@ -319,11 +319,12 @@ type Source struct {
 	KeyEqual  []string `json:"key_equal"`  // the key index's equality: OPERATOR(pg_catalog.=)
 	Order     []string `json:"order"`      // expressions that ranges compare: the key columns, or their texts under collation "C"
 	OrderType []string `json:"order_type"` // the types of Order
-	// OrderText is set if some elements of Order are expressions for the UTF-8 bytes of a
-	// text, such as textsend(t). Bytes have the same order under every server encoding. For
-	// such an element, the element of OrderText with the same index is the expression for
-	// the text itself (t), and the bounds of ranges hold that text. If an element of
-	// OrderText is empty or missing, the bounds hold the text of the element of Order.
+	// OrderText is used if the nodes have different server encodings. A key column that is
+	// ordered by its text t then has textsend(t) in Order, the UTF-8 bytes of t, because
+	// bytes have the same order under every encoding. The element of OrderText with the
+	// same index is t itself: the bounds of ranges hold t, not its bytes. For every other
+	// element of Order, the element of OrderText is empty or missing, and the bounds hold
+	// the value of the element of Order.
 	OrderText []string `json:"order_text,omitempty"`
 	// ScalarOrder reports that Order is one column of a plain base type. width_bucket can be
 	// called with such a column directly.
@@ -406,10 +407,10 @@ type Access struct {
 	UserSQL bool
 }
 
-// Access returns the access of a transaction that reads the table. Either the lock or the
-// check of the files ensures that the snapshot of the transaction is not older than a
-// rewrite of the table. A plan of an earlier version records neither the files nor
-// whether the role may lock the table; then the table is locked.
+// Access returns what a transaction that reads the table locks and checks. If the role
+// may lock the table, the transaction locks it. Otherwise each read checks the table's
+// files. Both ensure that the snapshot is not older than a rewrite of the table. A plan
+// of an earlier version has neither Files nor Lockable; then the table is locked.
 func (s Source) Access() Access {
 	a := Access{
 		SearchPath: s.SearchPath, Relation: s.Relation, Lock: s.Relation != "" && (s.Lockable || s.Files.IsZero()),

@@ -431,9 +431,10 @@ func (r *run) hint(u *plan.Unit) {
 	}
 }
 
-// extraUnits returns how many units run at once in addition to one per worker. If all
-// units are done in this process, one more unit runs and waits for a free slot. It uses
-// the nodes while another unit writes its part, so the nodes are not idle.
+// extraUnits returns how many units are started at once in addition to one per worker. In
+// this process only as many units as there are workers use the nodes at once (see slots
+// in package worker). A unit that writes its part does not count. One extra unit is
+// therefore started, so that it can use the nodes meanwhile.
 func (r *run) extraUnits() int {
 	if r.LocalWorker != nil {
 		return 1

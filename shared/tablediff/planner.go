@@ -27,10 +27,11 @@ const (
 )
 
 const (
-	// exactRows is the maximum number of rows for which chunk boundaries are computed from
-	// all keys. If there are more rows, the boundaries are computed from a sample of keys.
-	// Only the rows that the filter selects count, unless no index orders the keys alike on
-	// all nodes (ByText).
+	// exactRows is the maximum estimated number of rows for which chunk boundaries are
+	// computed from all keys. If there are more rows, they are computed from a sample of
+	// keys. The estimate counts the rows that the filter selects. If keys are ordered by
+	// their text (ByText), it counts all rows of the table, and a table with at most
+	// exactRows rows is a single chunk.
 	exactRows = 50_000
 	// correlated is the minimum correlation between key order and physical order (see
 	// blockplan.Correlation) with which a table is read through the index. With less

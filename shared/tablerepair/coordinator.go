@@ -105,8 +105,9 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	return result, err
 }
 
-// run is the state of one call of Run. Its lists have one entry for each target of the
-// plan, in the same order.
+// run is the state of one call of Run. replication and results have one entry for each
+// target of the plan, in the same order. replicationWarnings has the warnings of all
+// targets together.
 type run struct {
 	*Coordinator
 	req                 Request

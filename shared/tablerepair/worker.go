@@ -174,7 +174,8 @@ func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *bi
 	})
 }
 
-// eachKeys reads the target's keys, part by part.
+// eachKeys calls fn for each part of the target's keys, with the number of the part and
+// its keys.
 func (j *unitRun) eachKeys(ctx context.Context, fn func(n int, keys []table.Key) error) error {
 	for n := range j.target.Keys.Parts {
 		keys, err := readKeys(ctx, j.store, j.plan, j.target.Keys, n)

@@ -40,8 +40,8 @@ func (i *Invoker) Dispatch(stopped <-chan struct{}) *Dispatcher {
 // Idle reports whether no unit that was passed to Invoke has been done.
 func (d *Dispatcher) Idle() bool { return d.done.Load() == 0 }
 
-// Invoke runs one unit in the block worker and returns its totals. While AWS rejects
-// invocations for now (errBusy), it waits and tries again.
+// Invoke runs one unit in the block worker and returns its totals. If AWS rejects
+// the invocation only for now (errBusy), Invoke waits and tries again.
 func (d *Dispatcher) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	totals, err := invoke.Call[plan.Unit, plan.Totals](ctx, d.send, u)
 	if err == nil {
