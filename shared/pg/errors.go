@@ -90,12 +90,23 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 // silenceFault returns the fault for a server that has sent nothing for too long. A retry
 // uses another connection, so it may succeed.
 func (n *Node) silenceFault(doing string, silent *silentError) error {
-	limit := fmt.Sprintf("the server should have ended the statement after %s (ACE_STATEMENT_TIMEOUT)", n.timeout)
-	if silent.limits.silence < n.answer {
-		limit = fmt.Sprintf("while a repair may hold locks, ACE waits %s for an answer (ACE_REPAIR_ANSWER_TIMEOUT)", silent.limits.silence)
+	allowed := silent.limits.silence
+	var limit string
+	switch {
+	case silent.waited >= n.answer:
+		limit = fmt.Sprintf("the server should have ended the statement after %s (ACE_STATEMENT_TIMEOUT)", n.timeout)
+	case allowed == n.whileLocked:
+		limit = fmt.Sprintf("in a repair or undo, ACE waits %s for an answer (ACE_REPAIR_ANSWER_TIMEOUT)", allowed)
+	default: // a limit that cannot be set, such as commitTimeout
+		limit = fmt.Sprintf("ACE waits %s for this answer", allowed)
 	}
-	return fault.Wrap(silent, fault.Unavailable, "node %q (%s) is silent: no answer for %s while %s, and the connection is still open. Its server process or the network has stopped responding. Hint: %s",
-		n.name, n.address, silent.waited.Round(time.Millisecond), doing, limit)
+
+	cause := "Its server process or the network has stopped responding"
+	if silent.waited < n.timeout { // the server has not ended the statement
+		cause += ", or the statement needs longer"
+	}
+	return fault.Wrap(silent, fault.Unavailable, "node %q (%s) is silent: no answer for %s while %s, and the connection is still open. %s. Hint: %s",
+		n.name, n.address, silent.waited.Round(time.Millisecond), doing, cause, limit)
 }
 
 // cancelFault adds a hint to the error of a cancelled statement: why it was cancelled.
