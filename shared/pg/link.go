@@ -243,12 +243,15 @@ func (l *link) mayCancel() (open bool, err error) {
 // dialer opens the connections of one session: the link, and later those for cancel
 // requests.
 type dialer struct {
-	mu   sync.Mutex
-	link *link
+	limit time.Duration // for opening the link, see connectLimit
+	mu    sync.Mutex
+	link  *link
 }
 
 // keepAlive returns the settings with which the kernel notices within a minute that the
-// peer of an idle connection is gone.
+// peer of an idle connection is gone. TCP_USER_TIMEOUT is not set: it would replace this
+// limit, and would end a connection whose peer is alive but does not read, such as a
+// server that runs the first statement of a large pipeline.
 func keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 }
@@ -264,12 +267,12 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		}
 	}
 
-	conn, err := (&net.Dialer{KeepAliveConfig: keepAlive(), Control: limitUnsent}).DialContext(ctx, network, address)
+	conn, err := (&net.Dialer{KeepAliveConfig: keepAlive()}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
 	opened := &link{Conn: conn}
-	opened.allow(limits{silence: 2 * connectTimeout, total: 2 * connectTimeout}) // the driver has its own limit
+	opened.allow(limits{silence: 2 * d.limit, total: 2 * d.limit}) // the driver has its own limit
 	d.mu.Lock()
 	d.link = opened
 	d.mu.Unlock()

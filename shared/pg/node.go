@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// connectTimeout bounds the lookup of a host, the fetching of a password and, unless the
-	// cluster definition has connect_timeout, the opening of a connection.
+	// connectTimeout bounds the fetching of a password. Unless the cluster definition has
+	// connect_timeout, it also bounds the lookup of a host and the opening of a connection.
 	connectTimeout = 10 * time.Second
 	// idleTime is the time after which an unused connection is closed.
 	idleTime = 30 * time.Second
@@ -148,10 +148,11 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 // definition does not contain it.
 func (p *Pools) beforeConnect(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, config *pgx.ConnConfig) error {
-		config.DialFunc = new(dialer).dial
+		limit := connectLimit(target)
+		config.DialFunc = (&dialer{limit: limit}).dial
 		lookup := config.LookupFunc
 		config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
-			ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			return lookup(ctx, host)
 		}

@@ -14,6 +14,11 @@ import (
 // leaves a transaction open while the client waits for other nodes.
 const idleMargin = time.Minute
 
+// unreadMargin is added to the statement timeout. The sum is the time for which the
+// server waits for the client to accept or acknowledge data. A client that waits for a
+// statement of another node reads nothing meanwhile.
+const unreadMargin = time.Minute
+
 // lockTimeout is the time limit for a statement to acquire a lock.
 const lockTimeout = "10s"
 
@@ -54,7 +59,7 @@ var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"max_parallel_workers_per_gather", "0"},
 	{"jit", "off"},
 	{"lock_timeout", lockTimeout},
-	{"tcp_keepalives_idle", "30"}, // a lost client is noticed within a minute
+	{"tcp_keepalives_idle", "30"}, // where tcp_user_timeout is not set, a lost client is noticed within a minute
 	{"tcp_keepalives_interval", "10"},
 	{"tcp_keepalives_count", "3"},
 }
@@ -125,7 +130,7 @@ func settingsQuery(settings []setting, searchPath string, limits timeouts) query
 
 	fmt.Fprintf(&b, "pg_catalog.set_config('statement_timeout', '%d', true), ", limits.statement.Milliseconds())
 	fmt.Fprintf(&b, "pg_catalog.set_config('idle_in_transaction_session_timeout', '%d', true), ", limits.idle.Milliseconds())
-	fmt.Fprintf(&b, onLinux, "tcp_user_timeout", strconv.FormatInt(limits.idle.Milliseconds(), 10))
+	fmt.Fprintf(&b, onLinux, "tcp_user_timeout", strconv.FormatInt((limits.statement+unreadMargin).Milliseconds(), 10))
 	fmt.Fprintf(&b, onLinux, "client_connection_check_interval", clientCheck)
 	b.WriteString("pg_catalog.set_config('search_path', $1, true)")
 	return query{sql: b.String(), args: textArgs(searchPath)}
@@ -134,7 +139,7 @@ func settingsQuery(settings []setting, searchPath string, limits timeouts) query
 // timeouts are the times after which a server ends a statement or a transaction.
 type timeouts struct {
 	statement time.Duration
-	idle      time.Duration // how long the server waits for a statement, or for the client to accept data
+	idle      time.Duration // how long the server waits for a statement
 }
 
 // clientCheck is how often a server checks, while a statement runs, that the client has

@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"encoding/pem"
 	"io/fs"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,5 +124,42 @@ func TestParseConfig_AppliesTheParametersOfTheDefinition(t *testing.T) {
 		if got := config.ConnConfig; got.RuntimeParams["application_name"] != tt.name || len(got.RuntimeParams) != 1 || got.ConnectTimeout != tt.limit {
 			t.Errorf("%v: got %v and %s", tt.options, got.RuntimeParams, got.ConnectTimeout)
 		}
+	}
+}
+
+// Case O-P23, see docs/RELIABILITY.md. The lookup of the host and the link allow as much
+// time as connect_timeout does.
+func TestBeforeConnect_AppliesConnectTimeout(t *testing.T) {
+	t.Parallel()
+	at := cluster.Target{Node: "n1", Host: "h", Port: 5432, Database: "d", User: "u", Options: map[string]string{"connect_timeout": "600"}}
+	config, err := parseConfig(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left time.Duration
+	config.ConnConfig.LookupFunc = func(ctx context.Context, _ string) ([]string, error) {
+		end, _ := ctx.Deadline()
+		left = time.Until(end)
+		return nil, nil
+	}
+	if err := NewPools(Options{}).beforeConnect(at)(t.Context(), config.ConnConfig); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.ConnConfig.LookupFunc(t.Context(), "h"); err != nil || left < 590*time.Second {
+		t.Errorf("the lookup may take %s, error %v", left, err)
+	}
+
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	conn, err := config.ConnConfig.DialFunc(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := conn.(*link).limits; got.silence < 600*time.Second || got.total < 600*time.Second {
+		t.Errorf("the link allows %+v", got)
 	}
 }
