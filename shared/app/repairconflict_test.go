@@ -64,6 +64,34 @@ func TestTableRepair_OfAPublisherDoesNotStopTheSubscription(t *testing.T) {
 	}
 }
 
+// Case O-F2, see docs/RELIABILITY.md. A node that the repair leaves out subscribes to the
+// target. The repair is refused if that node has the inserted rows. If that node lacks
+// them, it gets them by replication.
+func TestTableRepair_OfAPublisherChecksASubscriptionOfAThirdNode(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.Nodes(3), pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 10) i`)
+	c.Exec(t, 1, `DELETE FROM t WHERE id IN (5, 6)`, `CREATE PUBLICATION p FOR TABLE t`)
+	c.Exec(t, 2, `DELETE FROM t WHERE id = 6`, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(1)+`' PUBLICATION p WITH (copy_data = false)`)
+	dropAtEnd(t, c, 2, "s")
+	s := apptest.New(t, c, apptest.Options{})
+	only := func(r *api.TableRepairRequest) { r.Nodes = []string{"n2"} }
+
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", only)
+	if r.counts("n2") != "+0 ~0 -0 =0 /0 rolled_back" || !strings.Contains(r.Error, `subscription "s" of node "n3"`) || !strings.Contains(r.Error, "allow_conflict=true") {
+		t.Errorf("n3 has a row: %s %s", r.counts("n2"), r.Error)
+	}
+
+	d := s.Diff(t, "public.t", "table_filter", "id = 6")
+	if r := repair(t, s, d.TaskID, "n1", dryRun); !strings.Contains(r.Error, "(nodes=n2)") {
+		t.Errorf("a dry run for all nodes of a chain: %s", r.Error)
+	}
+	if r := repair(t, s, d.TaskID, "n1", only); r.counts("n2") != "+1 ~0 -0 =0 /0 committed" {
+		t.Errorf("the first node of a chain: %s %s", r.counts("n2"), r.Error)
+	}
+	awaitRows(t, c, 2, `SELECT count(*) FROM t`, "10")
+}
+
 // Case O-P13, see docs/RELIABILITY.md. The subscription to the target stops at a row that
 // exists already. Waiting does not help, and inserted rows would add a second conflict.
 func TestTableRepair_NamesASubscriptionThatFails(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ace/shared/fault"
@@ -11,47 +12,87 @@ import (
 )
 
 // Relay is a subscription of another node through which the repair of a target is
-// replicated to that node. The node is the source of truth or another target, so it has
-// the rows that the repair inserts, or gets them by its own repair. The replicated
-// insertion of such a row is a duplicate, at which the subscription stops for ever.
+// replicated to that node. The node has rows that the repair inserts, or gets them by its
+// own repair. The replicated insertion of such a row is a duplicate, at which the
+// subscription stops for ever.
 type Relay struct {
 	Node         string `json:"node"`
 	Subscription string `json:"subscription"`
 	// LocalOnly means origin = none: the subscription skips the repair, provided that the
 	// repair's changes have a replication origin.
 	LocalOnly bool `json:"local_only,omitempty"`
+	// Lacks means that the node lacks all rows that are inserted. The relay is only a
+	// problem because the node is repaired too.
+	Lacks bool `json:"lacks,omitempty"`
 }
 
-// findRelays finds the relays of a target to the source and all other targets, and stores
-// them in found unless allow_conflict is set. It returns a warning for each relay that
-// replicates the repair, and for each node that cannot be reached.
+// relayWait bounds the query for the subscriptions of a node that is neither source nor
+// target. Such a node may be left out because it is down.
+const relayWait = 5 * time.Second
+
+// findRelays finds the relays of a target to all other nodes. Unless allow_conflict is
+// set, it stores in found those to nodes that have the inserted rows or get them by their
+// own repair. It returns a warning for each relay that replicates the repair, and for
+// each node that cannot be reached.
 func (r *run) findRelays(ctx context.Context, i int, found *replication) (warnings []string) {
-	peers := []string{r.plan.Source}
-	for k, t := range r.plan.Targets {
-		if k != i && t.Problem == nil {
-			peers = append(peers, t.Node)
-		}
+	target := r.plan.Targets[i].Node
+	repaired := func(name string) bool {
+		return slices.ContainsFunc(r.plan.Targets, func(t Target) bool { return t.Node == name && t.Problem == nil })
 	}
 
-	for _, name := range peers {
-		var relays []Relay
-		err := r.req.Patience.Do(ctx, "check of replication to node "+name, func() (err error) {
-			relays, err = r.relaysTo(ctx, r.plan.Targets[i].Node, name)
-			return err
-		})
+	var relays []Relay
+	var others []string // nodes with relays, except for the source
+	for _, name := range r.req.Nodes {
+		if name == target {
+			continue
+		}
+		to, err := r.findRelaysTo(ctx, target, name, name == r.plan.Source || repaired(name))
 		if err != nil {
 			warnings = append(warnings, "it is unknown whether replication brings the repair to node "+name+": "+fault.PublicMessage(err))
 		}
-		for _, relay := range relays {
+		for _, relay := range to {
 			if !relay.LocalOnly {
-				warnings = append(warnings, relay.warning(r.plan.Targets[i].Node))
+				warnings = append(warnings, relay.warning(target))
 			}
 		}
-		if !r.req.AllowConflict {
-			found.relays = append(found.relays, relays...)
+		relays = append(relays, to...)
+		if len(to) > 0 && name != r.plan.Source {
+			others = append(others, name)
+		}
+	}
+	if r.req.AllowConflict || len(relays) == 0 {
+		return warnings
+	}
+
+	var holds map[string]holding
+	if len(others) > 0 {
+		var err error
+		if holds, err = r.holdings(ctx, target, others); err != nil {
+			warnings = append(warnings, "it is unknown whether other nodes have the rows that are inserted on node "+target+": "+fault.PublicMessage(err))
+		}
+	}
+	for _, relay := range relays {
+		relay.Lacks = holds[relay.Node] == lacksRows
+		if relay.Node == r.plan.Source || repaired(relay.Node) || holds[relay.Node] == hasRows {
+			found.relays = append(found.relays, relay)
 		}
 	}
 	return warnings
+}
+
+// findRelaysTo calls relaysTo. Unless involved is set, name is neither source nor target,
+// and findRelaysTo tries only once.
+func (r *run) findRelaysTo(ctx context.Context, target, name string, involved bool) (relays []Relay, err error) {
+	if !involved {
+		ctx, cancel := context.WithTimeout(ctx, relayWait)
+		defer cancel()
+		return r.relaysTo(ctx, target, name)
+	}
+	err = r.req.Patience.Do(ctx, "check of replication to node "+name, func() (err error) {
+		relays, err = r.relaysTo(ctx, target, name)
+		return err
+	})
+	return relays, err
 }
 
 // relaysTo returns the subscriptions by which peer receives the table's changes from
@@ -104,6 +145,9 @@ func (j *unitRun) refuseRelays(unmarked bool) []string {
 		remedy := fmt.Sprintf("let the subscription skip the repair (PostgreSQL 16 and newer, on node %q: ALTER SUBSCRIPTION %s SET (origin = none))", y.Node, table.Quote(y.Subscription))
 		if y.LocalOnly {
 			remedy = fmt.Sprintf("allow the role to set a replication origin on node %q, so that the subscription skips the repair", j.target.Node)
+		}
+		if y.Lacks {
+			remedy = fmt.Sprintf("repair only node %q (nodes=%s), since the subscription brings the rows on to node %q", j.target.Node, j.target.Node, y.Node)
 		}
 		refusals = append(refusals, fmt.Sprintf("node %q: %d rows would be inserted, and subscription %q of node %q would replicate them to that node, where they exist already or are inserted too; it would stop there and apply nothing any more; %s, or set allow_conflict=true and skip the transaction there afterwards (ALTER SUBSCRIPTION ... SKIP)",
 			j.target.Node, j.totals.Inserted, y.Subscription, y.Node, remedy))
