@@ -14,9 +14,9 @@ import (
 // leaves a transaction open while the client waits for other nodes.
 const idleMargin = time.Minute
 
-// unreadMargin is added to the statement timeout. The sum is the time for which the
-// server waits for the client to accept or acknowledge data. A client that waits for a
-// statement of another node reads nothing meanwhile.
+// unreadMargin is added to the statement timeout. The sum is the longest time for which
+// the server waits for the client to accept or acknowledge data. A client that waits for
+// a statement of another node reads nothing meanwhile.
 const unreadMargin = time.Minute
 
 // lockTimeout is the time limit for a statement to acquire a lock.
@@ -130,7 +130,7 @@ func settingsQuery(settings []setting, searchPath string, limits timeouts) query
 
 	fmt.Fprintf(&b, "pg_catalog.set_config('statement_timeout', '%d', true), ", limits.statement.Milliseconds())
 	fmt.Fprintf(&b, "pg_catalog.set_config('idle_in_transaction_session_timeout', '%d', true), ", limits.idle.Milliseconds())
-	fmt.Fprintf(&b, onLinux, "tcp_user_timeout", strconv.FormatInt((limits.statement+unreadMargin).Milliseconds(), 10))
+	fmt.Fprintf(&b, onLinux, "tcp_user_timeout", strconv.FormatInt(limits.unread().Milliseconds(), 10))
 	fmt.Fprintf(&b, onLinux, "client_connection_check_interval", clientCheck)
 	b.WriteString("pg_catalog.set_config('search_path', $1, true)")
 	return query{sql: b.String(), args: textArgs(searchPath)}
@@ -140,6 +140,13 @@ func settingsQuery(settings []setting, searchPath string, limits timeouts) query
 type timeouts struct {
 	statement time.Duration
 	idle      time.Duration // how long the server waits for a statement
+}
+
+// unread returns how long the server waits for the client to accept or acknowledge data.
+// In a repair, whose locks other sessions wait for, that is twice the time for which the
+// client waits for an answer: a client that waits for the source reads nothing meanwhile.
+func (t timeouts) unread() time.Duration {
+	return min(t.statement+unreadMargin, 2*t.idle)
 }
 
 // clientCheck is how often a server checks, while a statement runs, that the client has
