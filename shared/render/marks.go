@@ -53,10 +53,11 @@ func (m marker) compare(a, b string) (x, y []span) {
 	return textSpans(a, b)
 }
 
-// value is one of the distinct values that the versions of a row have in a column.
+// value is one of the distinct values of a column in the versions of a row. The versions
+// are the distinct rows that the nodes have for one key.
 type value struct {
 	text    *string
-	version int // the first version that has the value
+	version int // index of the first version that has the value
 	weight  int // number of nodes that have the value
 }
 

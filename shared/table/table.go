@@ -237,8 +237,9 @@ type Description struct {
 	// Relations whose pages cannot be read directly are omitted: the role may not read
 	// them, or they are not heaps.
 	Partitions []Partition
-	// PartitionsHidden reports that relations are missing in Partitions. The rows of
-	// these relations can be read only through their parent.
+	// PartitionsHidden reports that some rows can be read only through the table itself,
+	// not by the pages of its partitions: relations are missing in Partitions, or the
+	// filter does not allow partitions to be read one by one.
 	PartitionsHidden bool
 	RowEstimate      int64  // the planner's estimate of the number of rows
 	Probe            string // digest of constants; it is equal on nodes whose digests can be compared

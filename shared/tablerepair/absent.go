@@ -19,8 +19,9 @@ type absences struct {
 
 // noteAbsent records a key without a row if a decision relies on the row's absence. It
 // records no keys for a large table, because a scan of it takes minutes, during which the
-// target's rows are locked. In large tables the comparison has already searched for rows
-// that the index misses.
+// target's rows are locked. For large tables the repair relies on the comparison, which
+// has searched for rows that the index misses. In a large table a rerun has searched only
+// for keys that no node seemed to have.
 func (d *decider) noteAbsent(key table.Key, want, have table.Row) {
 	if want == nil && !d.plan.UpsertOnly && !d.plan.InsertOnly && d.target.SmallSource {
 		d.absent.source = append(d.absent.source, key)

@@ -23,8 +23,8 @@ const (
 	repairLockPoll = 200 * time.Millisecond
 )
 
-// attempt is one attempt to repair a target, in one transaction. Its sets hold the
-// numbers of changes.
+// attempt is one attempt to repair a target, in one transaction. Its sets identify
+// changes by their numbers (see numberedChange).
 type attempt struct {
 	*unitRun
 	number       int

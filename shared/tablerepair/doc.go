@@ -76,13 +76,14 @@
 //     snapshot. If a key exists there now, the target's row is not deleted: it counts as
 //     skipped, and the attempt stores it with the altered rows (finalrows.go). The next
 //     repair compares both rows.
-//  5. Exception: the source wrote the row after the last change that the target is known
-//     to have applied. So replication has yet to deliver the row, and cannot insert it
-//     while the target's row exists. Therefore the target's row is deleted, and the
-//     replicated insertion takes effect after our COMMIT.
 //
-// A row that appears on the source after step 4 is treated like one that appears there
-// after COMMIT.
+// Step 4 has one exception. The key exists on the source now, and the source wrote its
+// row after the last change that the target is known to have applied. Then replication
+// has yet to deliver the row, and cannot insert it while the target's row exists. So the
+// target's row is deleted, and the replicated insertion takes effect after our COMMIT.
+//
+// A row that appears on the source after step 4 is not noticed, just as if it had
+// appeared after COMMIT.
 //
 // The target's table is locked too, directly after the advisory lock, and its files are
 // checked. So a row that only seems absent because the table is being rewritten is not

@@ -180,7 +180,7 @@ type Totals struct {
 	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun whose digests were not read
 
 	Mismatched  int64        `json:"mismatched"`        // number of keys whose rows differ
-	Resolved    int64        `json:"resolved"`          // candidates that were equal when read again; in a rerun, also keys found equal
+	Resolved    int64        `json:"resolved"`          // candidates that were equal when read again; in a rerun, also the keys that were equal in the first pass
 	OnNoNode    int64        `json:"nowhere,omitempty"` // in a rerun, the resolved keys that are on no node
 	Unsettled   int64        `json:"unsettled"`         // the mismatched keys that were still being written when last read
 	KeyVariants int64        `json:"respelt"`           // candidates that are not counted, since another spelling of the same key is

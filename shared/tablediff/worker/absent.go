@@ -55,9 +55,10 @@ func (r *unitRun) recordAbsentNodes(key table.Key, digest []*int64) {
 	}
 }
 
-// addListed adds the sum of rows that a node's index has listed to the totals. It does so
-// only in the pages strategy, in which the coordinator compares these totals with the
-// rows that were read on the pages.
+// addListed adds sum to the totals of a node. sum is the number and the digest of rows
+// that were read through the node's index. addListed does nothing unless the strategy is
+// pages: only then does the coordinator compare these totals with the rows that it read
+// on the pages.
 func (r *unitRun) addListed(node int, sum table.Sum) {
 	if r.plan.Strategy != plan.Pages {
 		return
