@@ -75,7 +75,7 @@ func checkObjects(dir, root string) error {
 	if err := private.Tree(root); err != nil {
 		return err
 	}
-	_ = syscall.Setxattr(lock, checkedState, []byte(state), 0) // after a failure the next start checks them again
+	_ = syscall.Setxattr(lock, checkedState, []byte(state), 0) // if this fails, the next start checks all objects again
 	return nil
 }
 

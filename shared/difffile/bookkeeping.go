@@ -36,10 +36,10 @@ func (d *documentWriter) bookkeeping(ctx context.Context, src Source) error {
 	return writeMember(ctx, d, memberKeyVariants, withVariants, src.KeyVariants, d.appendKeyVariants)
 }
 
-// writeMember writes the member name, an object with one list for each pair. The function
-// list returns the elements of a pair, and encode appends the JSON of an element. Each
-// element is on a line of its own. A pair without elements is omitted, and so is the
-// member if no pair has elements.
+// writeMember writes a member whose name is name. Its value is an object with one array
+// for each pair. list returns the elements of a pair's array, and encode appends the JSON
+// of an element. Each element is on a line of its own. A pair without elements is
+// omitted, and so is the member if no pair has elements.
 func writeMember[T any](
 	ctx context.Context, d *documentWriter, name string, pairs Pairs,
 	list func(context.Context, Pair) iter.Seq2[T, error], encode func([]byte, T) ([]byte, error),

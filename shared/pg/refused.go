@@ -16,8 +16,10 @@ import (
 // when a statement looks it up. If the row were then reported as missing, a difference
 // could stay hidden, or a repair could delete the row on other nodes.
 
-// usableKeys is like readableKeys, but for a statement that looks up keys in the table.
-// It fails if the table has a row with one of the keys that the node cannot read.
+// usableKeys returns the keys that the node can read, and their indexes in keys, as
+// readableKeys does. A statement that looks up keys in the table must use usableKeys: it
+// returns an error if the node refuses a key's value as input and a row of the table has
+// this value in the same key column.
 func (t *Tx) usableKeys(ctx context.Context, s table.Source, keys []table.Key, failed error) ([]table.Key, []int, error) {
 	readable, places, misfits, err := t.readableKeys(ctx, keyParams(s), keys, failed)
 	if err != nil {

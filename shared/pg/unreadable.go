@@ -104,7 +104,9 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 
 	source := " FROM " + s.Relation + where(addFilter(s, ""))
 	head := textSize(s.Columns)
-	if isTooLarge(failed) { // textSize would also fail for a large row whose digest can be computed
+	if isTooLarge(failed) {
+		// textSize fails for every row whose text is too large, even if its digest can be
+		// computed. So the scan computes the digest, to find only a row whose digest fails.
 		head = s.Digest
 	}
 

@@ -38,9 +38,10 @@ func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, e
 	return found, last, err
 }
 
-// settleAll determines how the attempts ended that have an object in the archive, until
-// it finds one that was not rolled back. It returns the outcome of that attempt, or
-// RolledBack if there is none, and the highest number of an attempt.
+// settleAll determines the outcome of each attempt that has an object in the archive, in
+// no particular order. It stops at the first attempt that was not rolled back and returns
+// its outcome. If there is no such attempt, the outcome is RolledBack. last is the
+// highest attempt number, or 0 if there is no attempt.
 func (s *settler) settleAll(ctx context.Context) (last int, o outcome, err error) {
 	found, last, err := s.attempts(ctx)
 	if err != nil {
