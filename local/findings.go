@@ -39,9 +39,7 @@ func (f *findings) begin(indent, format string, args ...any) {
 func (f *findings) ok(format string, args ...any) { f.print("ok", fmt.Sprintf(format, args...), "") }
 
 // note prints a fact that needs no action.
-func (f *findings) note(format string, args ...any) {
-	f.print("note", fmt.Sprintf(format, args...), "")
-}
+func (f *findings) note(text string) { f.print("note", text, "") }
 
 // warn prints a warning. remedy says what to do, or is empty if the warning does.
 func (f *findings) warn(remedy, format string, args ...any) {
