@@ -9,8 +9,9 @@ FUZZTIME  ?= 20s
 COUNT     ?= 20
 
 # Tests of the whole service over many kinds of data. They vary values, not concurrency, so they run without the
-# race detector, which would make them four times as slow. infra/soak checks that each fragment matches a test.
-MATRICES  := Encodings_|HostileOnesAreNeverCalled|Megabyte_|Keys_|StaleIndexes_|DamagedIndexes_|Collations_|Identity_|TableFilter_|Leftovers_|FindsKeysOfEveryKind|IsAComparisonOfTheDocumentsKeys|EveryWayOfFinding|ResultOfPlainSQL|ManyMegabytes|RandomHistories|OfScatteredKeys|ChangesWithoutANewRow|TrapsOfTheSchema|ShapesOfTables|AnyFilling|TwelveHundred|HoweverKeysAreRead|OfManyBlocksAsksAbout|OfTablesWithoutACommonOrder|TablesThatAreNotTheSame|NamesTheRow|ViolateForeignKeys|NamesEveryMissing|Roles_|Outliers_|SequencesThatDoNotFollow|ADryRunSees
+# race detector, which would make them four times as slow. Concurrency within repairs is tested in shared/tablerepair
+# and shared/pg. infra/soak checks that each fragment matches a test.
+MATRICES  := Encodings_|HostileOnesAreNeverCalled|Megabyte_|Keys_|StaleIndexes_|DamagedIndexes_|Collations_|Identity_|TableFilter_|Leftovers_|FindsKeysOfEveryKind|IsAComparisonOfTheDocumentsKeys|EveryWayOfFinding|ResultOfPlainSQL|ManyMegabytes|RandomHistories|OfScatteredKeys|ChangesWithoutANewRow|TrapsOfTheSchema|ShapesOfTables|AnyFilling|TwelveHundred|HoweverKeysAreRead|OfManyBlocksAsksAbout|OfTablesWithoutACommonOrder|TablesThatAreNotTheSame|Roles_|Outliers_|TableRepair_|TableUndo_
 
 # Packages whose tests vary values or run built programs. They run without the race detector too.
 UNRACED   := /(local|infra/(readme|package|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
