@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"ace/shared/table"
 )
@@ -109,26 +107,19 @@ func (w *writing) links(about func(sql string, row func(v [][]byte) error) query
 // still has them.
 func (t *Tx) Orphans(ctx context.Context, into table.Target, f table.ForeignKey, columns []int, rows []table.Row, gone bool) (int64, error) {
 	values := writtenParams(into, columns)
-	of := func(alias string, names []string) []string {
-		refs := make([]string, len(names))
-		for i, name := range names {
-			refs[i] = alias + "." + name
-		}
-		return refs
-	}
 	equal := func(referenced, referring []string) string {
 		tests := make([]string, len(f.Equal))
 		for i, operator := range f.Equal {
 			tests[i] = referenced[i] + " " + operator + " " + referring[i]
 		}
-		return strings.Join(tests, " AND ")
+		return allOf(tests)
 	}
 
-	listed := of("ace_list", values.names())
-	parents := of("ace_parent", f.ReferencedColumns)
+	listed := qualify("ace_list", values.names())
+	parents := qualify("ace_parent", f.ReferencedColumns)
 	var sql string
 	if f.Incoming {
-		children := of("ace_child", f.ReferringColumns)
+		children := qualify("ace_child", f.ReferringColumns)
 		sql = fmt.Sprintf("SELECT pg_catalog.count(*) FROM %s ace_child WHERE EXISTS (SELECT FROM %s ace_list WHERE %s)",
 			f.Referring, values.list(1), equal(listed, children))
 		if !gone {
@@ -142,7 +133,7 @@ func (t *Tx) Orphans(ctx context.Context, into table.Target, f table.ForeignKey,
 	}
 
 	var count int64
-	err := t.run(ctx, "checking a foreign key", query{sql: sql, args: values.ofRows(slices.Clone(rows)), row: func(v [][]byte) (err error) {
+	err := t.run(ctx, "checking a foreign key", query{sql: sql, args: values.ofRows(rows), row: func(v [][]byte) (err error) {
 		count, err = strconv.ParseInt(string(v[0]), 10, 64)
 		return err
 	}})
