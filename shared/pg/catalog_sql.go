@@ -54,10 +54,6 @@ FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.ty
 // database's. Some columns of the catalogs are missing in older server versions. They are
 // read through to_jsonb, which returns NULL for them.
 func columnsSQL(version int) string {
-	databaseVersion := "pg_database_collation_actual_version(db.oid)"
-	if version < 150000 {
-		databaseVersion = "NULL"
-	}
 	return strings.Replace(`
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.attnotnull, a.attgenerated <> '',
        CASE WHEN co.collprovider = 'd' THEN coalesce(to_jsonb(db)->>'datlocprovider', 'c') ELSE co.collprovider::text END,
@@ -82,7 +78,16 @@ JOIN pg_database db ON db.datname = current_database()
 LEFT JOIN pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
 WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum`, "$DATABASE_VERSION", databaseVersion, 1)
+ORDER BY a.attnum`, "$DATABASE_VERSION", databaseCollationVersion(version), 1)
+}
+
+// databaseCollationVersion returns an expression for the actual version of the default
+// collation of the database db. It is NULL before PostgreSQL 15, which cannot report it.
+func databaseCollationVersion(version int) string {
+	if version < 150000 {
+		return "NULL"
+	}
+	return "pg_catalog.pg_database_collation_actual_version(db.oid)"
 }
 
 // indexesSQL returns the unique indexes and exclusion constraints of the table. A key
@@ -137,10 +142,6 @@ ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 // depends on the database's default collation. An index of a partition is listed only if
 // it is not attached to an index of the partitioned table.
 func indexOrdersSQL(version int) string {
-	databaseVersion := "pg_database_collation_actual_version(db.oid)"
-	if version < 150000 {
-		databaseVersion = "NULL"
-	}
 	return strings.Replace(`
 WITH RECURSIVE part(index, place, type, coll) AS (
     SELECT i.indexrelid, a.attnum, a.atttypid, i.indcollation[a.attnum - 1]
@@ -184,7 +185,7 @@ JOIN pg_index i ON i.indexrelid = u.index
 JOIN pg_class ic ON ic.oid = u.index
 JOIN pg_namespace n ON n.oid = ic.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[u.place - 1] AND a.attnum > 0
-ORDER BY i.indisprimary DESC, ic.relname, u.place, co.oid`, "$DATABASE_VERSION", databaseVersion, 1)
+ORDER BY i.indisprimary DESC, ic.relname, u.place, co.oid`, "$DATABASE_VERSION", databaseCollationVersion(version), 1)
 }
 
 // partitionsSQL returns the relations that hold the rows: the table itself, or its

@@ -98,10 +98,6 @@ func usabilityQuery(found *table.Condition) query {
 // changed. The default collation is returned even if no index uses it. The server does
 // not record its version before PostgreSQL 15.
 func collationsSQL(version int) string {
-	actual := "pg_catalog.pg_database_collation_actual_version(db.oid)"
-	if version < 150000 {
-		actual = "NULL"
-	}
 	return strings.Replace(`
 WITH versions AS (
     SELECT co.oid, co.collprovider = 'd' AS is_default,
@@ -125,7 +121,7 @@ SELECT v.name, v.database, v.recorded, v.actual, pg_catalog.count(i.name),
 FROM versions v LEFT JOIN indexes i ON i.coll = v.oid
 WHERE v.recorded <> v.actual
 GROUP BY v.is_default, v.name, v.database, v.recorded, v.actual
-ORDER BY v.is_default DESC, v.name COLLATE "C"`, "$ACTUAL", actual, 1)
+ORDER BY v.is_default DESC, v.name COLLATE "C"`, "$ACTUAL", databaseCollationVersion(version), 1)
 }
 
 func collationsQuery(version int, found *table.Condition) query {
