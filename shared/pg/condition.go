@@ -140,7 +140,7 @@ func collationsQuery(version int, found *table.Condition) query {
 func allSubscriptionsSQL(version int) string {
 	return strings.Replace(`
 SELECT s.subname, s.subenabled,
-       EXISTS (SELECT FROM pg_catalog.pg_stat_subscription w WHERE w.subid = s.oid AND w.relid IS NULL AND w.pid IS NOT NULL),
+       `+subscriptionRuns+`,
        coalesce($ERRORS, 0)
 FROM pg_catalog.pg_subscription s
 WHERE s.subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())

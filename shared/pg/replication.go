@@ -18,7 +18,7 @@ func subscriptionsSQL(version int) string {
 SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,
        (SELECT suborigin FROM pg_subscription o WHERE o.oid = s.oid) = 'none',
        bool_and(r.srsubstate IN ('s', 'r')) OVER (PARTITION BY s.oid),
-       EXISTS (SELECT 1 FROM pg_stat_subscription w WHERE w.subid = s.oid AND w.relid IS NULL AND w.pid IS NOT NULL),
+       `+subscriptionRuns+`,
        coalesce($ERRORS, 0),
        (SELECT nullif(subskiplsn::pg_lsn, '0/0') FROM pg_subscription o WHERE o.oid = s.oid),
        (SELECT subdisableonerr FROM pg_subscription o WHERE o.oid = s.oid)
@@ -32,6 +32,10 @@ WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database(
        OR r.srrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
 ORDER BY s.subname`, "$ERRORS", subscriptionErrors(version), 1)
 }
+
+// subscriptionRuns is a condition on a subscription s: it has an apply worker. The
+// workers that copy a table have a relid.
+const subscriptionRuns = "EXISTS (SELECT FROM pg_catalog.pg_stat_subscription w WHERE w.subid = s.oid AND w.relid IS NULL AND w.pid IS NOT NULL)"
 
 // subscriptionErrors returns an expression for the number of errors of subscription s.
 // Servers before PostgreSQL 15 do not count them.
