@@ -93,7 +93,7 @@ func (n *Node) silenceFault(doing string, silent *silentError) error {
 	allowed := silent.limits.silence
 	var limit string
 	switch {
-	case silent.waited >= n.answer:
+	case silent.waited >= n.wait.total:
 		limit = fmt.Sprintf("the server should have ended the statement after %s (ACE_STATEMENT_TIMEOUT)", n.timeout)
 	case allowed == n.whileLocked:
 		limit = fmt.Sprintf("in a repair or undo, ACE waits %s for an answer (ACE_REPAIR_ANSWER_TIMEOUT)", allowed)

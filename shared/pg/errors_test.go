@@ -265,16 +265,17 @@ func TestFault_MissingPrivilegeNamesTheRoleAndTheRemedy(t *testing.T) {
 
 func TestSilenceFault_NamesOnlyASettingThatHelps(t *testing.T) {
 	t.Parallel()
-	n := &Node{name: "n1", timeout: 10 * time.Minute, answer: 10*time.Minute + defaultMargin, whileLocked: time.Minute}
+	answer := 10*time.Minute + defaultMargin
+	n := &Node{name: "n1", timeout: 10 * time.Minute, wait: limits{answer, answer}, whileLocked: time.Minute}
 	for _, tt := range []struct {
 		name     string
 		waited   time.Duration
 		limits   limits
 		has, not string
 	}{
-		{"a comparison", n.answer, limits{n.answer, n.answer}, "ACE_STATEMENT_TIMEOUT", "needs longer"},
-		{"a repair", n.whileLocked, limits{n.whileLocked, n.answer}, "needs longer. Hint: in a repair or undo, ACE waits 1m0s for an answer (ACE_REPAIR_ANSWER_TIMEOUT)", "hold locks"},
-		{"a slow result in a repair", n.answer, limits{n.whileLocked, n.answer}, "ACE_STATEMENT_TIMEOUT", "ACE_REPAIR_ANSWER_TIMEOUT"},
+		{"a comparison", answer, limits{answer, answer}, "ACE_STATEMENT_TIMEOUT", "needs longer"},
+		{"a repair", n.whileLocked, limits{n.whileLocked, answer}, "needs longer. Hint: in a repair or undo, ACE waits 1m0s for an answer (ACE_REPAIR_ANSWER_TIMEOUT)", "hold locks"},
+		{"a slow result in a repair", answer, limits{n.whileLocked, answer}, "ACE_STATEMENT_TIMEOUT", "ACE_REPAIR_ANSWER_TIMEOUT"},
 		{"COMMIT", commitTimeout, limits{commitTimeout, commitTimeout}, "needs longer. Hint: ACE waits 30s for this answer", "TIMEOUT"},
 	} {
 		text := n.silenceFault("testing", &silentError{tt.waited, tt.limits}).Error()

@@ -104,9 +104,9 @@ func (p *Pools) Node(target cluster.Target) (*Node, error) {
 func (p *Pools) node(target cluster.Target, pool *pgxpool.Pool) *Node {
 	n := &Node{name: target.Node, address: address(target), pool: pool, timeout: p.options.StatementTimeout}
 	n.connectLimit, n.noPassword = connectLimit(target), target.NoPassword
-	n.answer = n.timeout + cmp.Or(p.options.AnswerMargin, defaultMargin)
-	n.wait = limits{silence: n.answer, total: n.answer}
-	n.whileLocked = cmp.Or(p.options.RepairAnswerTimeout, n.answer)
+	answer := n.timeout + cmp.Or(p.options.AnswerMargin, defaultMargin)
+	n.wait = limits{silence: answer, total: answer}
+	n.whileLocked = cmp.Or(p.options.RepairAnswerTimeout, answer)
 	return n
 }
 
@@ -176,7 +176,6 @@ type Node struct {
 	address string
 	pool    *pgxpool.Pool
 	timeout time.Duration // after which the server cancels a statement
-	answer  time.Duration // after which the client abandons a statement
 	wait    limits        // how long the client waits in a transaction that reads
 	// whileLocked is the time for which the server may send nothing in a transaction that
 	// may hold row locks.
@@ -189,12 +188,12 @@ type Node struct {
 	expected *table.Identity
 }
 
-// WhileLocked returns a copy of the node for reads during which a repair may hold row
-// locks on another node. To release these locks soon, the client waits no longer than
-// RepairAnswerTimeout for a server that sends nothing.
+// WhileLocked returns a copy of the node for transactions during which a repair may hold
+// row locks, on this node or another. To release these locks soon, the client waits no
+// longer than RepairAnswerTimeout for a server that sends nothing.
 func (n *Node) WhileLocked() *Node {
 	hurried := *n
-	hurried.wait.silence = min(n.whileLocked, n.answer)
+	hurried.wait.silence = min(n.whileLocked, n.wait.total)
 	return &hurried
 }
 

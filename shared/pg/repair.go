@@ -68,8 +68,7 @@ func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx,
 	if err != nil {
 		return nil, err
 	}
-	tx := n.newTx(conn, readWrite, access.Unguarded())
-	tx.wait.silence = min(n.whileLocked, n.answer)
+	tx := n.WhileLocked().newTx(conn, readWrite, access.Unguarded())
 	tx.idle = min(n.whileLocked, tx.idle)
 	return &RepairTx{tx: tx, stopBeats: tx.startHeartbeat()}, nil
 }
