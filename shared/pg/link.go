@@ -171,11 +171,17 @@ func (l *link) arm(set func(time.Time) error) error {
 	if l.dead {
 		return errLinkDead
 	}
+	return set(l.next())
+}
+
+// next returns the deadline of the next read or write: the earlier of deadline and the
+// deadline of the driver. The caller must hold the mutex.
+func (l *link) next() time.Time {
 	at := l.deadline()
 	if !l.end.IsZero() && l.end.Before(at) {
-		at = l.end
+		return l.end
 	}
-	return set(at)
+	return at
 }
 
 // expired returns the error of a read or write whose deadline has passed. It returns nil
@@ -208,12 +214,7 @@ func (l *link) SetDeadline(at time.Time) error {
 		at = latest
 	}
 	l.end = at
-
-	effective := l.deadline()
-	if !at.IsZero() && at.Before(effective) {
-		effective = at
-	}
-	return l.Conn.SetDeadline(effective)
+	return l.Conn.SetDeadline(l.next())
 }
 
 // idle sets the limits for what the pool sends between transactions, such as a ping.
@@ -262,8 +263,12 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	current := d.link
 	d.mu.Unlock()
 	if current != nil {
-		if open, err := current.mayCancel(); err != nil || open {
-			return dialToCancel(ctx, err, network, address)
+		open, err := current.mayCancel()
+		if err != nil {
+			return nil, err
+		}
+		if open {
+			return dialToCancel(ctx, network, address)
 		}
 	}
 
@@ -280,11 +285,8 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 }
 
 // dialToCancel opens a connection for a cancel request. The connection ends after
-// cancelGrace. If refused is not nil, dialToCancel opens none and returns refused.
-func dialToCancel(ctx context.Context, refused error, network, address string) (net.Conn, error) {
-	if refused != nil {
-		return nil, refused
-	}
+// cancelGrace.
+func dialToCancel(ctx context.Context, network, address string) (net.Conn, error) {
 	end := time.Now().Add(cancelGrace)
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
