@@ -63,8 +63,7 @@ func (w *writing) details(ctx context.Context) error {
 		return query{sql: sql, args: [][]byte{w.oid}, row: row}
 	}
 	var o origins
-	defer func() { w.d.Unmarked = o.unmarked() }()
-	return w.tx.run(ctx, doingWriting, append(slices.Concat(w.rights(about), w.links(about), []query{o.query()}),
+	err := w.tx.run(ctx, doingWriting, append(slices.Concat(w.rights(about), w.links(about), []query{o.query()}),
 		query{sql: readOnlySQL, row: func(v [][]byte) error {
 			w.d.ReadOnly = string(v[0])
 			return nil
@@ -98,6 +97,8 @@ func (w *writing) details(ctx context.Context) error {
 			return err
 		}),
 	)...)
+	w.d.Unmarked = o.unmarked()
+	return err
 }
 
 // rights returns the queries for the privileges of the role. about returns a query with
