@@ -9,7 +9,7 @@ import (
 	"ace/shared/table"
 )
 
-// loginTimeout is the time limit of Login.
+// loginTimeout is the time limit of Login and of Condition.
 const loginTimeout = 5 * time.Second
 
 // loginSQL returns the server's version, the role that logged in, whether it is a

@@ -19,7 +19,7 @@ import (
 // parseConfig converts a target to the configuration of a pool. Its errors name the file
 // or the parameter that is wrong, and what to do. They never quote the connection string.
 func parseConfig(t cluster.Target) (*pgxpool.Config, error) {
-	if err := checkFiles(t); err != nil {
+	if err := checkTLSFiles(t); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "node %q: %s", t.Node, fault.PublicMessage(err))
 	}
 
@@ -38,9 +38,9 @@ func parseConfig(t cluster.Target) (*pgxpool.Config, error) {
 	return nil, fault.New(fault.Invalid, "node %q: the connection settings in the cluster definition are not valid", t.Node)
 }
 
-// checkFiles checks the files of certificates and keys that the connection needs, with
+// checkTLSFiles checks the files of certificates and keys that the connection needs, with
 // the rules of libpq.
-func checkFiles(t cluster.Target) error {
+func checkTLSFiles(t cluster.Target) error {
 	if t.Options["sslmode"] == "disable" || filepath.IsAbs(t.Host) && t.Options["hostaddr"] == "" {
 		return nil // no TLS
 	}
