@@ -60,7 +60,7 @@ func checkForeign(path string, info fs.FileInfo) error {
 	switch {
 	case !info.Mode().IsRegular():
 		return fault.New(fault.Invalid, "%s (%s) is %s but must be a regular file", path, describe(info), kind(info.Mode()))
-	case owner(info) != 0 && owner(info) != os.Geteuid():
+	case isForeign(info):
 		return foreign(path, info)
 	case links(info) != 1:
 		return fault.New(fault.Invalid, "%s (%s) has %d names (hard links) but must have one", path, describe(info), links(info))

@@ -36,7 +36,7 @@ func Resolve(path string) (string, error) {
 		case info.Mode()&fs.ModeSymlink == 0:
 			resolved, rest = next, rest[1:]
 			continue
-		case owner(info) != 0 && owner(info) != os.Geteuid():
+		case isForeign(info):
 			return "", foreign(next, info)
 		}
 		if followed++; followed > maxLinks {

@@ -28,6 +28,9 @@ func owner(info fs.FileInfo) int {
 	return -1
 }
 
+// isForeign reports whether a file belongs neither to the service's user nor to root.
+func isForeign(info fs.FileInfo) bool { return owner(info) != 0 && owner(info) != os.Geteuid() }
+
 // links returns the number of names (hard links) of a file.
 func links(info fs.FileInfo) uint64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -25,7 +25,7 @@ func Secret(path string) ([]byte, error) {
 			closed &^= 0o040
 		}
 		switch {
-		case owner(info) != 0 && owner(info) != os.Geteuid():
+		case isForeign(info):
 			return foreign(path, info)
 		case info.Mode().Perm()&closed != 0:
 			return accessible(path, info, "read or written", "600")
@@ -89,7 +89,7 @@ func Doubts(path string, hasSecrets bool) string {
 
 	var doubt string
 	switch {
-	case owner(info) != 0 && owner(info) != os.Geteuid():
+	case isForeign(info):
 		doubt = "it belongs to another user, who can change it"
 	case info.Mode().Perm()&0o020 != 0:
 		doubt = "its group can change it"
@@ -113,7 +113,7 @@ func SocketDirectory(path string) error {
 		return nil
 	case err != nil:
 		return unusable(dir, err)
-	case owner(info) != 0 && owner(info) != os.Geteuid():
+	case isForeign(info):
 		return foreign(dir, info)
 	case info.Mode().Perm()&writeByOthers != 0 && info.Mode()&fs.ModeSticky == 0:
 		return accessible(dir, info, "written", "go-w")
