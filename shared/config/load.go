@@ -168,16 +168,21 @@ func levels() []string { return []string{"DEBUG", "INFO", "WARN", "ERROR"} }
 // invalidStore returns the message for a variable that names a store, with the reason why
 // its value is not allowed.
 func invalidStore(name, value string, reason error) string {
-	return strings.Replace(notAllowed(name, value), "; it must be", fmt.Sprintf(": %v; it must be", reason), 1)
+	return fmt.Sprintf("%s is %s: %v; it must be %s", name, display(name, value), reason, allowed(name))
 }
 
 // notAllowed returns the message for a variable whose value is not allowed.
 func notAllowed(name, value string) string {
-	given := strconv.Quote(value)
+	return fmt.Sprintf("%s is %s; it must be %s", name, display(name, value), allowed(name))
+}
+
+// display returns the value of a variable for a message. It leaves out a value that seems
+// to contain credentials.
+func display(name, value string) string {
 	if (name == "ACE_STORE" || name == "ACE_CLUSTERS") && (strings.Contains(value, "@") || strings.Contains(value, "%40")) {
-		given = "not shown here (it seems to hold credentials; those come from the standard AWS chain)"
+		return "not shown here (it seems to hold credentials; those come from the standard AWS chain)"
 	}
-	return fmt.Sprintf("%s is %s; it must be %s", name, given, allowed(name))
+	return strconv.Quote(value)
 }
 
 // allowed returns the description of a variable's allowed values.

@@ -21,7 +21,7 @@ type Variable struct {
 
 // Flag returns the name of the flag for the variable, such as max-tasks.
 func (v Variable) Flag() string {
-	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(v.Name, "ACE_")), "_", "-")
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(v.Name, prefix)), "_", "-")
 }
 
 // Variables returns the variables that may also be set by a flag, in the order of the
