@@ -34,10 +34,7 @@ func (s *Store) createError(err error, key string) error {
 	if lostRace(err) {
 		return archive.ErrPrecondition
 	}
-	if isNotImplemented(err) {
-		return s.unconditional(err)
-	}
-	return s.unavailable(err, doingWriteIf(err), key)
+	return s.writeIfError(err, key)
 }
 
 // replaceError translates the error of a write that requires a certain version. If the
@@ -46,6 +43,12 @@ func (s *Store) replaceError(err error, key string) error {
 	if lostRace(err) || hasCode(err, minio.NoSuchKey) {
 		return archive.ErrPrecondition
 	}
+	return s.writeIfError(err, key)
+}
+
+// writeIfError translates the error of a conditional write whose condition was met or not
+// checked.
+func (s *Store) writeIfError(err error, key string) error {
 	if isNotImplemented(err) {
 		return s.unconditional(err)
 	}
