@@ -37,8 +37,8 @@ func newGuard(opts Options) guard {
 
 // check returns an error if the request must be rejected: a fault with code Unauthorized
 // if the token is missing or wrong, and Forbidden for every other reason. changes means
-// that the request starts or changes something. A request for the health of the service
-// (api.RouteHealth) needs no token.
+// that the request starts or changes something. A probe needs no token (see
+// api.Route.IsProbe).
 func (g guard) check(r *http.Request, changes bool) error {
 	addressed, ok := parseAuthority(r.Host)
 	switch {
