@@ -33,11 +33,12 @@ func (c *Common) Missing(d *table.Description, node int, schema, name string) ta
 // an object in the schema: the type, the operators or the collation of a key column. If
 // so, the role needs USAGE on the schema.
 func (c *Common) keyNames(d *table.Description, node int, schema string) bool {
+	has := func(name string) bool {
+		return strings.HasPrefix(name, table.Quote(schema)+".") || strings.HasPrefix(name, schema+".")
+	}
 	for i, k := range c.key[node].index.Columns {
 		column, _ := d.Column(k.Name)
-		of := strings.HasPrefix(keyType(column.Type), table.Quote(schema)+".") || strings.HasPrefix(keyType(column.Type), schema+".")
-		ordered := !c.ByText[i] && (strings.HasPrefix(column.CollName, table.Quote(schema)+".") || strings.HasPrefix(column.CollName, schema+"."))
-		if of || ordered || k.OpSchema == schema {
+		if has(keyType(column.Type)) || !c.ByText[i] && has(column.CollName) || k.OpSchema == schema {
 			return true
 		}
 	}
