@@ -87,8 +87,8 @@ func serviceDatabase(defaults map[string]string, nodes []Node) []Database {
 }
 
 func (c *Cluster) addServiceNode(where, name string, settings map[string]string) error {
-	section := "[" + c.Name + "." + name + "]"
-	port, err := portOf(where, "section "+section, settings["port"])
+	owner := "section [" + c.Name + "." + name + "]"
+	port, err := portOf(where, owner, settings["port"])
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,6 @@ func (c *Cluster) addServiceNode(where, name string, settings map[string]string)
 		node.Host, node.HostKey = settings["hostaddr"], "hostaddr"
 	}
 
-	owner := "section " + section
 	node.Options, node.KeyPassword, err = c.addOptions(where, owner, settings)
 	if err != nil {
 		return err
