@@ -38,7 +38,7 @@ func (r *run) checkReplication(ctx context.Context) {
 
 	r.progress.phase(phaseLag)
 	var mu sync.Mutex
-	_ = fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(numbers(len(r.plan.Targets))), func(ctx context.Context, i int) error {
+	_ = fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(fanout.Indexes(len(r.plan.Targets))), func(ctx context.Context, i int) error {
 		if t := &r.plan.Targets[i]; t.Problem != nil || t.isIdle(r.plan) {
 			return nil
 		}

@@ -303,7 +303,7 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 // an error in p.failed and does not return it.
 func (p *planner) describeTargets(ctx context.Context) error {
 	p.targets, p.failed = make([]targetBuilder, len(p.chosen)), make([]error, len(p.chosen))
-	return fanout.Each(ctx, len(p.chosen), slices.Values(numbers(len(p.chosen))), func(ctx context.Context, i int) error {
+	return fanout.Each(ctx, len(p.chosen), slices.Values(fanout.Indexes(len(p.chosen))), func(ctx context.Context, i int) error {
 		p.failed[i] = p.req.Patience.Do(ctx, "planning the repair of node "+p.chosen[i], func() error {
 			p.targets[i] = targetBuilder{plan: p.plan, source: p.source, ignored: p.ignored}
 			return p.describeTarget(ctx, p.chosen[i], &p.targets[i])
@@ -370,12 +370,4 @@ func (p *planner) makeTargets(ctx context.Context) error {
 		}
 	}
 	return p.checkSource(ctx, p.denied)
-}
-
-func numbers(n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = i
-	}
-	return list
 }
