@@ -122,9 +122,9 @@ func quoteAll(names []string) []string {
 
 // Denied holds the statements that grant what a role lacks on one node.
 type Denied struct {
-	Node   string
-	Role   string
-	Grants []string // the statements, without semicolons
+	Node   string   `json:"node"`
+	Role   string   `json:"role"`
+	Grants []string `json:"grants"` // the statements, without semicolons
 }
 
 // DeniedError is the error of a role that may not read a table. It is the cause of a

@@ -14,6 +14,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/patience"
+	"ace/shared/table"
 	"ace/shared/task"
 )
 
@@ -375,7 +376,7 @@ func cannotSettle(err, failed error) bool {
 // fault Cancelled that also names the nodes that were repaired.
 func (r *run) verdict(ctx context.Context) error {
 	var failed []string
-	var lacking []*denied
+	var lacking []*table.Denied
 	code := fault.Invalid
 	cancelled := false
 	for i, n := range r.results {

@@ -97,9 +97,9 @@ type Target struct {
 	// than those that were decided.
 	Fires bool `json:"fires,omitempty"`
 	// Attempt is the number of the attempt that an undo undoes.
-	Attempt int      `json:"attempt,omitempty"`
-	Denied  *denied  `json:"denied,omitempty"`  // the privileges that the role lacks
-	Problem *Problem `json:"problem,omitempty"` // why this node cannot be repaired
+	Attempt int           `json:"attempt,omitempty"`
+	Denied  *table.Denied `json:"denied,omitempty"`  // the privileges that the role lacks
+	Problem *Problem      `json:"problem,omitempty"` // why this node cannot be repaired
 	// UpdateRefused and DeleteRefused are the errors with which the node refuses every
 	// update or deletion of a row of this table; empty if it does not.
 	UpdateRefused string `json:"update_refused,omitempty"`

@@ -121,27 +121,20 @@ func deniedFault(node string, missing table.Grants) error {
 	return fault.Wrap(cause, fault.Invalid, "%s", table.DeniedText(forRepair, []table.Denied{cause.Denied()}))
 }
 
-// denied describes the privileges that the role lacks on one node, as a plan stores them.
-type denied struct {
-	Node   string   `json:"node"`
-	Role   string   `json:"role"`
-	Grants []string `json:"grants"` // statements, without semicolons
-}
-
 // deniedOn converts the privileges that the role lacks on a node. It returns nil if
 // missing is empty.
-func deniedOn(node string, missing table.Grants) *denied {
+func deniedOn(node string, missing table.Grants) *table.Denied {
 	if missing.IsZero() {
 		return nil
 	}
-	return &denied{Node: node, Role: missing.Role, Grants: missing.SQL()}
+	return &table.Denied{Node: node, Role: missing.Role, Grants: missing.SQL()}
 }
 
-func deniedText(purpose string, list []*denied) string {
+func deniedText(purpose string, list []*table.Denied) string {
 	var nodes []table.Denied
 	for _, d := range list {
 		if d != nil {
-			nodes = append(nodes, table.Denied(*d))
+			nodes = append(nodes, *d)
 		}
 	}
 	return table.DeniedText(purpose, nodes)
@@ -150,7 +143,7 @@ func deniedText(purpose string, list []*denied) string {
 // deniedTarget returns the privileges that the role lacks on the i-th chosen node, for
 // reading and for writing. It returns nil if it lacks none, or if the node's table could
 // not be described for another reason.
-func (p *planner) deniedTarget(i int) *denied {
+func (p *planner) deniedTarget(i int) *table.Denied {
 	t := &p.targets[i]
 	var all table.Grants
 	var e *table.DeniedError
@@ -176,7 +169,7 @@ func (p *planner) checkSource(ctx context.Context, missing table.Grants) error {
 	if missing.IsZero() {
 		return nil
 	}
-	all := []*denied{deniedOn(p.plan.Source, missing)}
+	all := []*table.Denied{deniedOn(p.plan.Source, missing)}
 	for i, name := range p.chosen {
 		work, err := p.hasKeys(ctx, name)
 		if err != nil {
@@ -233,7 +226,7 @@ func (p *planner) excuse(ctx context.Context) error {
 // judgePrivileges records missing privileges as the problem of each target for which the
 // document has rows. In a dry run, it adds a warning instead.
 func (p *planner) judgePrivileges(context.Context) error {
-	var warned []*denied
+	var warned []*table.Denied
 	for i := range p.plan.Targets {
 		t := &p.plan.Targets[i]
 		switch {
@@ -243,7 +236,7 @@ func (p *planner) judgePrivileges(context.Context) error {
 		case p.plan.DryRun:
 			warned = append(warned, t.Denied)
 		default:
-			t.Problem = &Problem{Code: fault.Invalid, Message: deniedText(forRepair, []*denied{t.Denied})}
+			t.Problem = &Problem{Code: fault.Invalid, Message: deniedText(forRepair, []*table.Denied{t.Denied})}
 		}
 	}
 	if len(warned) > 0 {
