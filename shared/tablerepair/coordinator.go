@@ -107,17 +107,15 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 }
 
 // run is the state of one call of Run. replication and results have one entry for each
-// target of the plan, in the same order. replicationWarnings has the warnings of all
-// targets together.
+// target of the plan, in the same order.
 type run struct {
 	*Coordinator
-	req                 Request
-	started             time.Time
-	plan                *Plan
-	replication         []replication
-	replicationWarnings []string
-	results             []NodeResult
-	progress            progress
+	req         Request
+	started     time.Time
+	plan        *Plan
+	replication []replication
+	results     []NodeResult
+	progress    progress
 }
 
 // causeOrErr returns the reason why the context has ended, if it has, and otherwise err.
@@ -422,7 +420,10 @@ func (r *run) committed() []string {
 }
 
 func (r *run) warnings() []string {
-	warnings := slices.Concat(r.plan.Warnings, r.replicationWarnings)
+	warnings := slices.Clone(r.plan.Warnings)
+	for _, found := range r.replication {
+		warnings = append(warnings, found.warnings...)
+	}
 	for i, n := range r.results {
 		warnings = append(warnings, n.Totals.Warnings...)
 		if text := r.plan.unrepairableWarning(&r.plan.Targets[i], &n.Totals); text != "" {
@@ -432,7 +433,8 @@ func (r *run) warnings() []string {
 	return distinct(warnings)
 }
 
-// distinct removes repeated texts. Warnings about the source occur once per target.
+// distinct removes repeated texts. Warnings about the source occur once per target, and
+// those of a check that was repeated occur once per try.
 func distinct(texts []string) []string {
 	said := map[string]bool{}
 	return slices.DeleteFunc(texts, func(text string) bool {

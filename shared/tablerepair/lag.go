@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"ace/shared/fanout"
@@ -27,9 +26,9 @@ func lagPolls() retry.Backoff {
 }
 
 // checkReplication checks, for every target, that the target and the source have applied
-// the changes of the other nodes. It stores what it finds in r.replication, one element
-// for each target. It also adds a warning if a subscription of the source or of another
-// target will replicate the repair of the target.
+// the changes of the other nodes, and finds the subscriptions that will replicate the
+// repair of the target to other nodes. It stores what it finds in r.replication, one
+// element for each target.
 func (r *run) checkReplication(ctx context.Context) {
 	r.replication = make([]replication, len(r.plan.Targets))
 	if r.plan.Undoes != "" {
@@ -37,35 +36,26 @@ func (r *run) checkReplication(ctx context.Context) {
 	}
 
 	r.progress.phase(phaseLag)
-	var mu sync.Mutex
 	_ = fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(fanout.Indexes(len(r.plan.Targets))), func(ctx context.Context, i int) error {
-		if t := &r.plan.Targets[i]; t.Problem != nil || t.isIdle(r.plan) {
+		t, found := &r.plan.Targets[i], &r.replication[i]
+		if t.Problem != nil || t.isIdle(r.plan) {
 			return nil
 		}
 
-		found := replication{}
-		warnings := r.findRelays(ctx, i, &found)
+		r.findRelays(ctx, t.Node, found)
 		for _, look := range []func(context.Context, string, *replication) error{r.sourceLag, r.targetLag} {
-			err := r.req.Patience.Do(ctx, "check of replication to node "+r.plan.Targets[i].Node, func() error {
-				return look(ctx, r.plan.Targets[i].Node, &found)
+			err := r.req.Patience.Do(ctx, "check of replication to node "+t.Node, func() error {
+				return look(ctx, t.Node, found)
 			})
-			if err != nil && r.mayIgnore(err) {
-				warnings = append(warnings, fault.PublicMessage(err))
-				if r.plan.DryRun { // rows that replication has yet to bring look like insertions
-					found.relays = nil
-				}
-				err = nil
-			}
-			if found.problem = err; err != nil {
-				break
+			switch {
+			case err == nil:
+			case r.mayIgnore(err):
+				r.ignore(err, found)
+			default:
+				found.problem = err
+				return nil
 			}
 		}
-
-		r.replication[i] = found
-		mu.Lock()
-		defer mu.Unlock()
-		r.replicationWarnings = append(r.replicationWarnings, warnings...)
-		r.replicationWarnings = append(r.replicationWarnings, found.warnings...)
 		return nil
 	})
 }
@@ -81,6 +71,15 @@ func (r *run) mayIgnore(err error) bool {
 	return r.plan.DryRun || r.req.AllowLag
 }
 
+// ignore adds a problem of replication as a warning. In a dry run it also removes the
+// relays, because rows that replication has yet to bring look like insertions.
+func (r *run) ignore(problem error, found *replication) {
+	found.warn("%s", fault.PublicMessage(problem))
+	if r.plan.DryRun {
+		found.relays = nil
+	}
+}
+
 // replication is the state of replication to one target and to the source.
 type replication struct {
 	problem error // why the target cannot be repaired; nil if it can
@@ -94,9 +93,13 @@ type replication struct {
 	// subscriptions that would replicate the rows that the repair inserts to nodes that have
 	// these rows; nil if conflicts are allowed
 	relays []Relay
-	// ignored problems of subscriptions, and what is unknown about nodes that are neither
-	// source nor target
+	// ignored problems, relays that replicate the repair, and what is unknown about other
+	// nodes; a repeated check adds its warnings again
 	warnings []string
+}
+
+func (found *replication) warn(format string, args ...any) {
+	found.warnings = append(found.warnings, fmt.Sprintf(format, args...))
 }
 
 // Feed is a replication slot through which the source of truth receives changes of the
@@ -177,10 +180,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 		for _, slot := range slices.Sorted(maps.Keys(ignored)) {
 			known[slot] = true
 			complete = false
-			found.warn(fault.PublicMessage(ignored[slot]))
-			if r.plan.DryRun { // rows that replication has yet to bring look like insertions
-				found.relays = nil
-			}
+			r.ignore(ignored[slot], found)
 		}
 		switch {
 		case err == nil:
@@ -195,18 +195,11 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	// have it.
 	if len(known) < len(subscriptions) {
 		for _, from := range slices.Sorted(maps.Keys(unknown)) {
-			found.warn(fmt.Sprintf("node %s: it is unknown whether replication has applied all changes of node %s; a change that is still missing %s: %s",
-				to, from, harm, fault.PublicMessage(unknown[from])))
+			found.warn("node %s: it is unknown whether replication has applied all changes of node %s; a change that is still missing %s: %s",
+				to, from, harm, fault.PublicMessage(unknown[from]))
 		}
 	}
 	return feeds, complete, nil
-}
-
-// warn adds a warning unless found has it already, since a check may be repeated.
-func (found *replication) warn(text string) {
-	if !slices.Contains(found.warnings, text) {
-		found.warnings = append(found.warnings, text)
-	}
 }
 
 // publisherLag is like inboundLag, but for the changes of one node, from. It returns

@@ -271,7 +271,7 @@ func TestCheckReplication_IgnoresOneProblemAndChecksTheOthers(t *testing.T) {
 			if diff := cmp.Diff(tt.feeds, found.sourceFeeds); diff != "" {
 				t.Errorf("%s: %s", tt.name, diff)
 			}
-			if warnings := strings.Join(r.replicationWarnings, "\n"); tt.allowConflict != strings.Contains(warnings, `from node "`+tt.failing+`", fails`) {
+			if warnings := strings.Join(found.warnings, "\n"); tt.allowConflict != strings.Contains(warnings, `from node "`+tt.failing+`", fails`) {
 				t.Errorf("%s: warnings %q", tt.name, warnings)
 			}
 		})

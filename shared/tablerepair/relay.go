@@ -32,10 +32,9 @@ const relayWait = 5 * time.Second
 
 // findRelays finds the relays of a target to all other nodes. Unless allow_conflict is
 // set, it stores in found those to nodes that have the inserted rows or get them by their
-// own repair. It returns a warning for each relay that replicates the repair, and for
-// each node that cannot be reached.
-func (r *run) findRelays(ctx context.Context, i int, found *replication) (warnings []string) {
-	target := r.plan.Targets[i].Node
+// own repair. It adds a warning for each relay that replicates the repair, and for each
+// node that cannot be reached.
+func (r *run) findRelays(ctx context.Context, target string, found *replication) {
 	repaired := func(name string) bool {
 		return slices.ContainsFunc(r.plan.Targets, func(t Target) bool { return t.Node == name && t.Problem == nil })
 	}
@@ -48,11 +47,11 @@ func (r *run) findRelays(ctx context.Context, i int, found *replication) (warnin
 		}
 		to, err := r.findRelaysTo(ctx, target, name, name == r.plan.Source || repaired(name))
 		if err != nil {
-			warnings = append(warnings, "it is unknown whether replication brings the repair to node "+name+": "+fault.PublicMessage(err))
+			found.warn("it is unknown whether replication brings the repair to node %s: %s", name, fault.PublicMessage(err))
 		}
 		for _, relay := range to {
 			if !relay.LocalOnly {
-				warnings = append(warnings, relay.warning(target))
+				found.warn("%s", relay.warning(target))
 			}
 		}
 		relays = append(relays, to...)
@@ -61,14 +60,14 @@ func (r *run) findRelays(ctx context.Context, i int, found *replication) (warnin
 		}
 	}
 	if r.req.AllowConflict || len(relays) == 0 {
-		return warnings
+		return
 	}
 
 	var holds map[string]holding
 	if len(others) > 0 {
 		var err error
 		if holds, err = r.holdings(ctx, target, others); err != nil {
-			warnings = append(warnings, "it is unknown whether other nodes have the rows that are inserted on node "+target+": "+fault.PublicMessage(err))
+			found.warn("it is unknown whether other nodes have the rows that are inserted on node %s: %s", target, fault.PublicMessage(err))
 		}
 	}
 	for _, relay := range relays {
@@ -77,7 +76,6 @@ func (r *run) findRelays(ctx context.Context, i int, found *replication) (warnin
 			found.relays = append(found.relays, relay)
 		}
 	}
-	return warnings
 }
 
 // findRelaysTo calls relaysTo. Unless involved is set, name is neither source nor target,
