@@ -43,10 +43,9 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 // If a step fails because a node or the store cannot be used for a moment, Run does what
 // the next run of the task would do: it starts again and continues with what was stored.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (result Result, err error) {
-	started := time.Now()
 	var reach patience.Reach
 	err = req.Patience.DoWithProgress(ctx, "comparison", reach.Progress, func() (err error) {
-		r := &run{Coordinator: c, request: req.withUsefulSizes(), started: started, progress: newProgress(report), reach: &reach}
+		r := &run{Coordinator: c, request: req.withUsefulSizes(), progress: newProgress(report), reach: &reach}
 		result, err = r.complete(ctx)
 		return err
 	})
@@ -129,7 +128,6 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 type run struct {
 	*Coordinator
 	request           Request
-	started           time.Time
 	plan              *plan.Plan
 	progress          *progress
 	reach             *patience.Reach // shared by all runs of one call of Run

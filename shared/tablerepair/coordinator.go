@@ -75,7 +75,7 @@ type NodeResult struct {
 // repaired. The result is empty if there is no plan, or if this run was interrupted and
 // another run will continue.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
-	r := &run{Coordinator: c, req: req, started: time.Now(), progress: progress{report: report}}
+	r := &run{Coordinator: c, req: req, progress: progress{report: report}}
 
 	// Durable: the plan and its keys, which every later run uses.
 	if err := r.makePlan(ctx); err != nil {
@@ -111,7 +111,6 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 type run struct {
 	*Coordinator
 	req         Request
-	started     time.Time
 	plan        *Plan
 	replication []replication
 	results     []NodeResult
