@@ -1,6 +1,7 @@
 package tablerepair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func (r *run) checkReplication(ctx context.Context) {
 	}
 
 	r.progress.phase(phaseLag)
-	_ = fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(fanout.Indexes(len(r.plan.Targets))), func(ctx context.Context, i int) error {
+	err := fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(fanout.Indexes(len(r.plan.Targets))), func(ctx context.Context, i int) error {
 		t, found := &r.plan.Targets[i], &r.replication[i]
 		if t.Problem != nil || t.isIdle(r.plan) {
 			return nil
@@ -58,6 +59,12 @@ func (r *run) checkReplication(ctx context.Context) {
 		}
 		return nil
 	})
+
+	// err is a panic or the end of ctx. No target may be repaired on the result of a check
+	// that was not completed.
+	for i := range r.replication {
+		r.replication[i].problem = cmp.Or(r.replication[i].problem, err)
+	}
 }
 
 // mayIgnore reports whether err, a problem of replication, is only a warning. A failing

@@ -277,3 +277,20 @@ func TestCheckReplication_IgnoresOneProblemAndChecksTheOthers(t *testing.T) {
 		})
 	}
 }
+
+func TestCheckReplication_APanicIsAProblem(t *testing.T) {
+	nodes := opener{}
+	for _, name := range []string{"n1", "n2"} {
+		nodes[name] = fed{feed{named: named{name: name}}, func() []table.Subscription { panic("a defect") }}
+	}
+	r := &run{
+		Coordinator: &Coordinator{nodes: nodes},
+		plan:        &Plan{Source: "n1", Targets: []Target{{Node: "n2", Keys: Keys{Count: 1}}}},
+		progress:    progress{report: func(task.Progress) {}},
+		req:         Request{Nodes: []string{"n1", "n2"}, AllowLag: true, AllowConflict: true},
+	}
+	r.checkReplication(t.Context())
+	if problem := r.replication[0].problem; fault.CodeOf(problem) != fault.Internal {
+		t.Errorf("the problem is %v, want an Internal one", problem)
+	}
+}
