@@ -53,6 +53,12 @@ func (c change) size() int {
 	return n
 }
 
+// updates reports whether the change is an update that sets one of the columns with the
+// given indexes.
+func (c change) updates(columns ...int) bool {
+	return c.Op == opUpdate && slices.ContainsFunc(columns, func(at int) bool { return slices.Contains(c.Columns, at) })
+}
+
 // row returns the row as it is after the change, or nil after a deletion. The row of an
 // insert may lack the last columns: those that only the target has.
 func (c change) row() table.Row {

@@ -67,7 +67,7 @@ func newConsequences(t *Target, dry bool) *consequences {
 func (c *consequences) observe(change change) {
 	for i, s := range c.target.Sequences {
 		at := c.target.place(s.Column)
-		if change.Op == opDelete || at < 0 || change.Op == opUpdate && !slices.Contains(change.Columns, at) {
+		if at < 0 || change.Op != opInsert && !change.updates(at) {
 			continue
 		}
 		row := change.row()
@@ -106,7 +106,7 @@ func (k *keyCheck) collect(c change) {
 	switch {
 	case c.Op == opInsert && k.key.Incoming, c.Op == opDelete && !k.key.Incoming:
 		return
-	case c.Op == opUpdate && !slices.ContainsFunc(k.at, func(at int) bool { return slices.Contains(c.Columns, at) }):
+	case c.Op == opUpdate && !c.updates(k.at...):
 		return
 	case slices.Max(k.at) >= len(row):
 		return

@@ -88,7 +88,7 @@ func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
 		if j.after != nil {
 			j.after.observe(c)
 		}
-		if name, ok := reachedForeignKey(j.target.Updates, c); ok && j.reached == nil {
+		if name := j.target.reachedBy(c); name != "" && j.reached == nil {
 			j.reached = &reachedRow{c.Key, name}
 		}
 		if column := j.target.nullIn(c); column != "" && j.nullRow == nil {
@@ -328,18 +328,13 @@ func (t *Target) nullIn(c change) string {
 	return ""
 }
 
-func reachedForeignKey(updates []Reach, c change) (string, bool) {
-	if c.Op != opUpdate {
-		return "", false
-	}
-	for _, r := range updates {
-		for _, at := range r.Columns {
-			for _, set := range c.Columns {
-				if set == at {
-					return r.Name, true
-				}
-			}
+// reachedBy returns the name of a foreign key through which a change would also change
+// rows of another table; "" if there is none.
+func (t *Target) reachedBy(c change) string {
+	for _, r := range t.Updates {
+		if c.updates(r.Columns...) {
+			return r.Name
 		}
 	}
-	return "", false
+	return ""
 }
