@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -15,6 +16,9 @@ import (
 // until it finds the rows that must be replaced. After that, it replaces all rows of a
 // refused statement, which takes fewer statements.
 const exactReplacements = 1_000
+
+// searchWait bounds the search for a row that the node refuses (nameRefusedRow).
+const searchWait = 30 * time.Second
 
 // apply applies the stored changes: deletions first, so that their unique values become
 // free; then updates; then insertions. The node refuses an update that sets a unique
@@ -67,7 +71,7 @@ func (a *attempt) narrow(ctx context.Context, list []numberedChange, v *table.Vi
 // nameRefusedRow returns the error failed with the key of the row that the node refuses.
 // If a statement that wrote many rows was refused, the transaction is lost and the row is
 // not known. So nameRefusedRow makes the stored changes again in another transaction, in
-// which every statement is guarded, until narrow finds the row or linksWait is over. It
+// which every statement is guarded, until narrow finds the row or searchWait is over. It
 // always rolls that transaction back.
 func (a *attempt) nameRefusedRow(ctx context.Context, failed error) error {
 	var v *table.ViolationError
@@ -75,7 +79,7 @@ func (a *attempt) nameRefusedRow(ctx context.Context, failed error) error {
 		return failed
 	}
 	a.tx.Close()
-	ctx, cancel := context.WithTimeout(ctx, linksWait)
+	ctx, cancel := context.WithTimeout(ctx, searchWait)
 	defer cancel()
 	tx, err := a.node.BeginRepair(ctx, a.target.Write.Access())
 	if err != nil {

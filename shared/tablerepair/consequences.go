@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// linksPerQuery is the maximum number of changed rows for which one query checks a
+	// checkedPerQuery is the maximum number of changed rows for which one query checks a
 	// foreign key.
-	linksPerQuery = 5_000
-	// linksPerDryRun is the maximum number of changes for which a dry run checks a foreign
+	checkedPerQuery = 5_000
+	// checkedPerDryRun is the maximum number of changes for which a dry run checks a foreign
 	// key.
-	linksPerDryRun = 10_000
-	// linksWait bounds the time for checking all foreign keys of the table on one node.
-	linksWait = 30 * time.Second
+	checkedPerDryRun = 10_000
+	// checkWait bounds the time for checking all foreign keys of the table on one node.
+	checkWait = 30 * time.Second
 )
 
 // consequences collects what the changes of a target leave inconsistent: rows that
@@ -88,7 +88,7 @@ func (c *consequences) observe(change change) {
 		return
 	}
 	for i := range c.keys {
-		if len(c.keys[i].rows) < linksPerDryRun {
+		if len(c.keys[i].rows) < checkedPerDryRun {
 			c.keys[i].collect(change)
 		}
 	}
@@ -120,7 +120,7 @@ func (k *keyCheck) collect(c change) {
 // check counts the rows that violate the foreign key because of the collected changes,
 // and removes these changes from the list. dry means that the changes have not been made.
 func (k *keyCheck) check(ctx context.Context, node Source, t *Target, dry bool) {
-	for part := range slices.Chunk(k.rows, linksPerQuery) {
+	for part := range slices.Chunk(k.rows, checkedPerQuery) {
 		if k.failed != nil {
 			break
 		}
@@ -133,7 +133,7 @@ func (k *keyCheck) check(ctx context.Context, node Source, t *Target, dry bool) 
 
 // predict checks the foreign keys for the changes that a dry run has collected.
 func (c *consequences) predict(ctx context.Context, node Source) {
-	ctx, cancel := context.WithTimeout(ctx, linksWait)
+	ctx, cancel := context.WithTimeout(ctx, checkWait)
 	defer cancel()
 	for i := range c.keys {
 		c.keys[i].check(ctx, node, c.target, true)
@@ -148,7 +148,7 @@ func (a *attempt) checkCommitted(ctx context.Context) {
 		return
 	}
 	a.tx.Close() // it was committed, and its connection is needed
-	ctx, cancel := context.WithTimeout(ctx, linksWait)
+	ctx, cancel := context.WithTimeout(ctx, checkWait)
 	defer cancel()
 
 	node, err := a.node.Begin(ctx, a.target.Write.Access())
@@ -163,7 +163,7 @@ func (a *attempt) checkCommitted(ctx context.Context) {
 					c.keys[i].collect(change.change)
 				}
 			}
-			return c.checkFull(ctx, node, linksPerQuery)
+			return c.checkFull(ctx, node, checkedPerQuery)
 		})
 	}
 	if err == nil {
