@@ -22,6 +22,9 @@ func (n hookedNode) Expecting(server table.Identity) tablerepair.Node {
 }
 
 func (n hookedNode) Begin(ctx context.Context, access table.Access) (tablerepair.Source, error) {
+	if n.b.begin != nil {
+		return nil, n.b.begin
+	}
 	tx, err := n.Node.Begin(ctx, access)
 	return hookedReader{tx, n}, err
 }

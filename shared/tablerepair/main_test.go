@@ -35,6 +35,8 @@ type bench struct {
 	job     tablerepair.Request
 	// commit replaces or wraps a COMMIT; real commits.
 	commit func(ctx context.Context, real func(context.Context) error) error
+	// begin is the error of each new transaction that reads; nil: it begins.
+	begin error
 	// at is called before each call of a node's transaction, with its name: "n1 Rows",
 	// "n2 Lock".
 	at func(call string)

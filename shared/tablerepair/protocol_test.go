@@ -59,6 +59,22 @@ func TestRepair_DeterminesTheOutcomeAfterALostCommitResponse(t *testing.T) {
 	}
 }
 
+func TestRepair_WarnsOfForeignKeysIfTheirCheckCannotBegin(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.cluster.ExecAll(t, `CREATE TABLE child (t int REFERENCES t)`)
+	b.commit = func(ctx context.Context, real func(context.Context) error) error {
+		b.begin = fault.New(fault.Unavailable, "no connection is free")
+		return real(ctx)
+	}
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "1")
+	want := `node n2: foreign key "child_t_fkey" of public.child was not checked: no connection is free; this lists the rows that violate it: SELECT`
+	if !slices.ContainsFunc(r.Warnings, func(text string) bool { return strings.HasPrefix(text, want) }) {
+		t.Errorf("the warnings are %q, want %q", r.Warnings, want)
+	}
+}
+
 // The store fails after the outcome of the attempt is known, for longer than the repair
 // waits. The result is the known outcome.
 func TestRepair_ReportsACommitAlthoughItsOutcomeCannotBeReadAgain(t *testing.T) {
