@@ -82,7 +82,7 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 			return Totals{}, err
 		}
 		a.checkCommitted(ctx)
-		a.totals.Warnings = append(a.totals.Warnings, a.after.warnings(a.relation())...)
+		a.totals.Warnings = append(a.totals.Warnings, a.after.keyWarnings()...)
 	}
 
 	// Durable: the outcome. If it cannot be stored, the coordinator determines it again.
@@ -278,6 +278,8 @@ func eachPlace(stream table.RowStream, fn func(at int)) error {
 // write stores the manifest, applies the changes, verifies them and commits. After an
 // error of Commit only settle can determine whether the transaction was committed.
 func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
+	a.totals.Warnings = append(a.totals.Warnings, a.after.sequenceWarnings(a.relation())...)
+
 	// Durable: any process can now determine whether this transaction was committed.
 	// Nothing was written to the node before.
 	if err := a.storeManifest(ctx); err != nil {

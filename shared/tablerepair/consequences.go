@@ -194,21 +194,40 @@ func (c *consequences) checkFull(ctx context.Context, node Source, rows int) err
 	return nil
 }
 
-// warnings returns a warning for each foreign key that is violated or was not checked,
-// with a statement that lists the rows, and one for each sequence that has yet to return
-// a written value, with a statement that advances it.
-func (c *consequences) warnings(relation string) []string {
+// errInterrupted is why the foreign keys were not checked if the attempt that was
+// committed did not store its outcome.
+var errInterrupted = fault.New(fault.Unavailable, "the repair was interrupted after COMMIT")
+
+// uncheckedKeys returns the warnings about the foreign keys of a target whose attempt was
+// interrupted after COMMIT.
+func uncheckedKeys(t *Target) []string {
+	c := newConsequences(t, false)
+	for i := range c.keys {
+		c.keys[i].failed = errInterrupted
+	}
+	return c.keyWarnings()
+}
+
+// keyWarnings returns a warning for each foreign key that is violated or was not checked,
+// with a statement that lists the rows.
+func (c *consequences) keyWarnings() (list []string) {
 	if c == nil {
 		return nil
 	}
-	var list []string
-	node := "node " + c.target.Node + ": "
 	for _, k := range c.keys {
 		if text := k.warning(c.dry); text != "" {
-			list = append(list, node+text)
+			list = append(list, "node "+c.target.Node+": "+text)
 		}
 	}
+	return list
+}
 
+// sequenceWarnings returns a warning for each sequence that has yet to return a written
+// value, with a statement that advances it. It is complete when all changes are decided.
+func (c *consequences) sequenceWarnings(relation string) (list []string) {
+	if c == nil {
+		return nil
+	}
 	for i, s := range c.target.Sequences {
 		if !c.passed[i] {
 			continue
@@ -217,8 +236,8 @@ func (c *consequences) warnings(relation string) []string {
 		if s.Last != nil {
 			state = fmt.Sprintf("it has returned values up to %d", *s.Last)
 		}
-		list = append(list, fmt.Sprintf("%ssequence %s of column %q does not follow the repair: %s, and %s up to %d; insertions that use it may fail until you run: %s",
-			node, s.Name, s.Column, state, c.tense("values were written", "values would be written"), c.furthest[i], s.Remedy(relation)))
+		list = append(list, fmt.Sprintf("node %s: sequence %s of column %q does not follow the repair: %s, and %s up to %d; insertions that use it may fail until you run: %s",
+			c.target.Node, s.Name, s.Column, state, c.tense("values were written", "values would be written"), c.furthest[i], s.Remedy(relation)))
 	}
 	return list
 }

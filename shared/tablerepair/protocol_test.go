@@ -59,6 +59,31 @@ func TestRepair_DeterminesTheOutcomeAfterALostCommitResponse(t *testing.T) {
 	}
 }
 
+// Such an attempt cannot report what it finds after COMMIT. Its warnings say so, and
+// include what it knew before.
+func TestRepair_WarnsOfForeignKeysAndSequencesAfterALostCommitResponse(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.cluster.ExecAll(t, `CREATE SEQUENCE s`, `ALTER TABLE t ALTER id SET DEFAULT nextval('s')`, `CREATE TABLE child (t int REFERENCES t)`)
+	b.commit = func(ctx context.Context, real func(context.Context) error) error {
+		if err := real(ctx); err != nil {
+			return err
+		}
+		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
+	}
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "1")
+	warnings := strings.Join(r.Warnings, "\n")
+	for _, want := range []string{
+		`foreign key "child_t_fkey" of public.child was not checked: the repair was interrupted after COMMIT; this lists the rows that violate it: SELECT`,
+		"values were written up to 1",
+	} {
+		if !strings.Contains(warnings, want) {
+			t.Errorf("the warnings are %q, want %q", warnings, want)
+		}
+	}
+}
+
 func TestRepair_WarnsOfForeignKeysIfTheirCheckCannotBegin(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)

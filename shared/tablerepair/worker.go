@@ -233,7 +233,7 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 
 	if j.after != nil {
 		j.after.predict(ctx, node)
-		j.totals.Warnings = append(j.totals.Warnings, j.after.warnings(j.relation())...)
+		j.totals.Warnings = slices.Concat(j.totals.Warnings, j.after.keyWarnings(), j.after.sequenceWarnings(j.relation()))
 	}
 
 	// Durable: the totals, which a repeated unit returns instead of deciding again.
