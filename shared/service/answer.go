@@ -73,7 +73,7 @@ func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 
 		Unrepairable: t.Unrepairable(),
 	}
-	for _, key := range t.UnequalKeys {
+	for _, key := range t.UnrepairableKeys {
 		node.UnrepairableKeys = append(node.UnrepairableKeys, shortKey(key))
 	}
 

@@ -312,7 +312,7 @@ func (d *decider) row(want, have table.Row, lost map[int]*string) error {
 	columns := d.differingColumns(want, have)
 	switch {
 	case len(columns) == 0:
-		d.untouched(d.keyOf(have), d.unequalColumns(want, have, lost))
+		d.untouched(d.keyOf(have), d.unrepairableColumns(want, have, lost))
 		return nil
 	case d.plan.InsertOnly:
 		d.totals.Skipped++

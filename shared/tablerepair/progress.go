@@ -87,7 +87,7 @@ func progressKey(taskID string, target int) string {
 // decidedProgress returns the progress of a unit that has decided about all keys of the
 // given number of parts. t counts its decisions so far.
 func (t Totals) decidedProgress(parts int) unitProgress {
-	return unitProgress{Blocks: parts, Rows: t.changes() + t.Unchanged + t.Skipped + t.Unequal, Mismatched: t.changes() + t.Skipped}
+	return unitProgress{Blocks: parts, Rows: t.changes() + t.Unchanged + t.Skipped + t.UnrepairableUnwritten, Mismatched: t.changes() + t.Skipped}
 }
 
 // storeProgress stores the progress if progressInterval has passed since the last time.

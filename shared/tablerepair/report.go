@@ -193,7 +193,7 @@ func newReportNode(n NodeResult) reportNode {
 	if n.Error != nil {
 		about.Error = n.Error.Message
 	}
-	for _, key := range t.UnequalKeys {
+	for _, key := range t.UnrepairableKeys {
 		about.UnrepairableKeys = append(about.UnrepairableKeys, key.String())
 	}
 	for _, key := range t.Left {

@@ -108,7 +108,7 @@ func (d *restorer) row(c numberedChange, now table.Row) error {
 		d.totals.Unchanged++
 		return nil
 	case c.Before != nil && now != nil && holds(d.target.Columns, now, c.Before):
-		d.key.untouched(c.Key, d.key.unequalColumns(c.Before, now, nil))
+		d.key.untouched(c.Key, d.key.unrepairableColumns(c.Before, now, nil))
 		return nil
 	case !holds(d.target.Columns, now, want):
 		d.skip(c)

@@ -130,9 +130,9 @@ func (s *settler) outcomeOf(ctx context.Context, tx Tx, m *Manifest) (o outcome,
 		return o, err
 	}
 
-	var unequal unequalRows
-	err = part.ReadTotals(ctx, s.store, o.Altered.Key, o.Altered.Header, &unequal)
-	o.Totals.addUnequal(unequal)
+	var unrepairable unrepairableRows
+	err = part.ReadTotals(ctx, s.store, o.Altered.Key, o.Altered.Header, &unrepairable)
+	o.Totals.addUnrepairable(unrepairable)
 	return o, err
 }
 

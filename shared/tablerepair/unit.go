@@ -66,16 +66,17 @@ type Totals struct {
 	Deleted   int64 `json:"deleted"`
 	Unchanged int64 `json:"unchanged"`
 	Skipped   int64 `json:"skipped"`
-	// Unequal counts rows that are not written, since they differ only in columns that no
-	// repair can make equal. UnequalWritten counts inserted and updated rows that still
-	// differ after they were written. UnequalKeys has the keys of the first rows of both
-	// kinds, and UnequalColumns the names of the columns in which they differ.
-	Unequal        int64       `json:"unequal,omitempty"`
-	UnequalWritten int64       `json:"unequal_written,omitempty"`
-	UnequalKeys    []table.Key `json:"unequal_keys,omitempty"`
-	UnequalColumns []string    `json:"unequal_columns,omitempty"`
-	Parts          []Stored    `json:"parts,omitempty"` // parts with the changes, in key order
-	Warnings       []string    `json:"warnings,omitempty"`
+	// UnrepairableUnwritten counts rows that are not written, since they differ only in
+	// columns that no repair can make equal. UnrepairableWritten counts inserted and updated
+	// rows that still differ after they were written. UnrepairableKeys has the keys of the
+	// first rows of both kinds, and UnrepairableColumns the names of the columns in which
+	// they differ. Their JSON names are those of earlier versions.
+	UnrepairableUnwritten int64       `json:"unequal,omitempty"`
+	UnrepairableWritten   int64       `json:"unequal_written,omitempty"`
+	UnrepairableKeys      []table.Key `json:"unequal_keys,omitempty"`
+	UnrepairableColumns   []string    `json:"unequal_columns,omitempty"`
+	Parts                 []Stored    `json:"parts,omitempty"` // parts with the changes, in key order
+	Warnings              []string    `json:"warnings,omitempty"`
 	// Refused has the reasons for which the repair would be refused; only in a dry run.
 	Refused []string `json:"refused,omitempty"`
 	// Left holds the keys of the first few rows that an undo skipped because they were

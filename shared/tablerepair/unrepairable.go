@@ -25,9 +25,9 @@ func (l lostValues) add(row, column int, value *string) {
 	l[row][column] = value
 }
 
-// unequalColumns returns the indexes of the columns in which a row that is not written
-// differs from the source's row.
-func (d *decider) unequalColumns(want, have table.Row, lost map[int]*string) []int {
+// unrepairableColumns returns the indexes of the columns in which a row that is not
+// written differs from the source's row.
+func (d *decider) unrepairableColumns(want, have table.Row, lost map[int]*string) []int {
 	var columns []int
 	for i, c := range d.target.Columns[:d.target.Common] {
 		_, isLost := lost[i]
@@ -66,8 +66,8 @@ func (d *decider) untouched(key table.Key, columns []int) {
 		d.totals.Unchanged++
 		return
 	}
-	d.totals.Unequal++
-	d.totals.nameUnequal(d.target, key, columns)
+	d.totals.UnrepairableUnwritten++
+	d.totals.nameUnrepairable(d.target, key, columns)
 }
 
 // predict counts, in a dry run, a row that a repair would write but that is known to
@@ -78,18 +78,18 @@ func (d *decider) predict(c change) {
 	if !d.plan.DryRun || c.Op == opDelete {
 		return
 	}
-	columns := d.target.unequalAfter(c, c.row())
+	columns := d.target.unrepairableAfter(c, c.row())
 	columns = slices.DeleteFunc(columns, func(at int) bool { return !d.target.Columns[at].Written })
 	if len(columns) > 0 {
-		d.totals.UnequalWritten++
-		d.totals.nameUnequal(d.target, c.Key, columns)
+		d.totals.UnrepairableWritten++
+		d.totals.nameUnrepairable(d.target, c.Key, columns)
 	}
 }
 
-// unequalAfter returns the indexes of the columns in which a row, as it is after the
-// change c, differs from the row that was wanted. If one of the two rows does not exist,
-// it returns all columns.
-func (t *Target) unequalAfter(c change, row table.Row) []int {
+// unrepairableAfter returns the indexes of the columns in which a row, as it is after
+// the change c, differs from the row that was wanted. If one of the two rows does not
+// exist, it returns all columns.
+func (t *Target) unrepairableAfter(c change, row table.Row) []int {
 	want := c.row()
 	if row == nil && want == nil {
 		return nil
@@ -122,38 +122,38 @@ func (t *Target) unequalAfter(c change, row table.Row) []int {
 	return columns
 }
 
-// nameUnequal records the key of a row that differs, unless leftKeys keys are recorded
-// already, and the names of the columns in which it differs.
-func (t *Totals) nameUnequal(target *Target, key table.Key, columns []int) {
-	if len(t.UnequalKeys) < leftKeys {
-		t.UnequalKeys = append(t.UnequalKeys, key)
+// nameUnrepairable records the key of a row that differs, unless leftKeys keys are
+// recorded already, and the names of the columns in which it differs.
+func (t *Totals) nameUnrepairable(target *Target, key table.Key, columns []int) {
+	if len(t.UnrepairableKeys) < leftKeys {
+		t.UnrepairableKeys = append(t.UnrepairableKeys, key)
 	}
 	for _, at := range columns {
-		if name := target.Columns[at].Name; !slices.Contains(t.UnequalColumns, name) {
-			t.UnequalColumns = append(t.UnequalColumns, name)
+		if name := target.Columns[at].Name; !slices.Contains(t.UnrepairableColumns, name) {
+			t.UnrepairableColumns = append(t.UnrepairableColumns, name)
 		}
 	}
 }
 
 // Unrepairable returns the number of rows that cannot be made equal.
-func (t *Totals) Unrepairable() int64 { return t.Unequal + t.UnequalWritten }
+func (t *Totals) Unrepairable() int64 { return t.UnrepairableUnwritten + t.UnrepairableWritten }
 
-// unequalRows are the written rows that still differ from the wanted rows. They are
+// unrepairableRows are the written rows that still differ from the wanted rows. They are
 // stored in the footer of the part of altered rows, so that they are known even if the
 // response to COMMIT is lost.
-type unequalRows struct {
+type unrepairableRows struct {
 	Count   int64       `json:"unequal,omitempty"`
 	Keys    []table.Key `json:"keys,omitempty"`
 	Columns []string    `json:"columns,omitempty"`
 }
 
-// addUnequal adds the written rows that still differ to the totals of the decisions.
-func (t *Totals) addUnequal(rows unequalRows) {
-	t.UnequalWritten += rows.Count
-	t.UnequalKeys = append(t.UnequalKeys, rows.Keys[:min(len(rows.Keys), leftKeys-len(t.UnequalKeys))]...)
+// addUnrepairable adds the written rows that still differ to the totals of the decisions.
+func (t *Totals) addUnrepairable(rows unrepairableRows) {
+	t.UnrepairableWritten += rows.Count
+	t.UnrepairableKeys = append(t.UnrepairableKeys, rows.Keys[:min(len(rows.Keys), leftKeys-len(t.UnrepairableKeys))]...)
 	for _, name := range rows.Columns {
-		if !slices.Contains(t.UnequalColumns, name) {
-			t.UnequalColumns = append(t.UnequalColumns, name)
+		if !slices.Contains(t.UnrepairableColumns, name) {
+			t.UnrepairableColumns = append(t.UnrepairableColumns, name)
 		}
 	}
 }
@@ -165,8 +165,8 @@ func (p *Plan) unrepairableWarning(t *Target, totals *Totals) string {
 		return ""
 	}
 	var reasons []string
-	for _, name := range totals.UnequalColumns {
-		reasons = append(reasons, t.unequalReason(name))
+	for _, name := range totals.UnrepairableColumns {
+		reasons = append(reasons, t.unrepairableReason(name))
 	}
 	slices.Sort(reasons)
 
@@ -182,8 +182,8 @@ func (p *Plan) unrepairableWarning(t *Target, totals *Totals) string {
 		t.Node, totals.Unrepairable(), differ, from, strings.Join(reasons, ", "))
 }
 
-// unequalReason names a column and states why its value cannot be made equal.
-func (t *Target) unequalReason(name string) string {
+// unrepairableReason names a column and states why its value cannot be made equal.
+func (t *Target) unrepairableReason(name string) string {
 	at := t.place(name)
 	switch {
 	case at < 0:

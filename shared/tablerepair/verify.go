@@ -33,9 +33,9 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 // verification is the state of one call of verify.
 type verification struct {
 	*attempt
-	stored  Stored
-	out     *part.Writer // nil before the first row
-	unequal Totals       // counts only rows that differ
+	stored       Stored
+	out          *part.Writer // nil before the first row
+	unrepairable Totals       // counts only unrepairable rows
 }
 
 func (v *verification) abort() {
@@ -52,9 +52,9 @@ func (v *verification) row(ctx context.Context, c numberedChange, row table.Row)
 	want := c.row()
 	if undone {
 		want = c.Before
-	} else if columns := v.target.unequalAfter(c.change, row); len(columns) > 0 {
-		v.unequal.UnequalWritten++
-		v.unequal.nameUnequal(v.target, c.Key, columns)
+	} else if columns := v.target.unrepairableAfter(c.change, row); len(columns) > 0 {
+		v.unrepairable.UnrepairableWritten++
+		v.unrepairable.nameUnrepairable(v.target, c.Key, columns)
 	}
 
 	decided := holds(v.target.Columns, row, want)
@@ -79,8 +79,8 @@ func (v *verification) create(ctx context.Context) (err error) {
 
 // save ends the part of altered rows and stores the rows that still differ in its footer.
 func (v *verification) save(ctx context.Context) (*Stored, error) {
-	rows := unequalRows{Count: v.unequal.UnequalWritten, Keys: v.unequal.UnequalKeys, Columns: v.unequal.UnequalColumns}
-	v.totals.addUnequal(rows)
+	rows := unrepairableRows{Count: v.unrepairable.UnrepairableWritten, Keys: v.unrepairable.UnrepairableKeys, Columns: v.unrepairable.UnrepairableColumns}
+	v.totals.addUnrepairable(rows)
 	if rows.Count > 0 {
 		if err := v.create(ctx); err != nil {
 			return nil, err
