@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ace/shared/fault"
+	"ace/shared/task"
 )
 
 // cancelEvery is how often a running unit checks whether the cancellation of its task was
@@ -52,7 +53,7 @@ func (f *Function) untilCancelled(ctx context.Context, taskID string) (watched c
 			case <-tick.C:
 			}
 			if requested, err := f.Tasks().CancelRequested(watched, taskID); err == nil && requested {
-				end(fault.New(fault.Cancelled, "cancelled on request"))
+				end(fault.New(fault.Cancelled, task.CancelledOnRequest))
 			}
 		}
 	}()
