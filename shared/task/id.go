@@ -41,8 +41,8 @@ func newID(t Type, submitted time.Time) string {
 	return prefix + submitted.UTC().Format(idTime)
 }
 
-// mayHaveType reports whether a task with this id may be of this type. Repairs and reruns
-// have the same prefix. Earlier versions gave it to undos too.
+// mayHaveType reports whether a task with this valid id may be of this type. Repairs and
+// reruns have the same prefix. Earlier versions gave it to undos too.
 func mayHaveType(id string, t Type) bool {
 	switch id[:len(diffPrefix)] {
 	case diffPrefix:

@@ -106,14 +106,17 @@ func (f Filter) check() error {
 }
 
 // indexNames returns the names of the index entries that follow after: at most scanLimit,
-// and one more that only shows that another page follows.
+// and one more that only shows that another page follows. It skips objects that are no
+// entries.
 func (r *Registry) indexNames(ctx context.Context, after string) ([]string, error) {
 	if after != "" {
 		after = indexPrefix + after
 	}
 	var names []string
 	err := r.store.List(ctx, indexPrefix, after, func(info archive.Info) bool {
-		names = append(names, strings.TrimPrefix(info.Key, indexPrefix))
+		if name := strings.TrimPrefix(info.Key, indexPrefix); cursorPattern.MatchString(name) {
+			names = append(names, name)
+		}
 		return len(names) <= scanLimit
 	})
 	return names, err

@@ -85,6 +85,22 @@ func TestList_FiltersByTypeAndFindsUndosOfEarlierVersions(t *testing.T) {
 	}
 }
 
+func TestList_SkipsObjectsThatAreNoEntries(t *testing.T) {
+	store := newStore(t)
+	r := task.NewRegistry(store, func() time.Time { return noon })
+	want := create(t, r, diffOf("public.users")).TaskID
+	for _, name := range []string{"0", "x", "9"} { // before and after the entry of the task
+		if _, err := store.Put(t.Context(), "index/_tasks/"+name, "text/plain", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []task.Filter{{}, {Type: task.TableDiff}, {TableName: "public.users"}} {
+		if records, next, err := r.List(t.Context(), f); err != nil || next != "" || !slices.Equal(idsOf(records), []string{want}) {
+			t.Errorf("%+v lists %v, next %q, %v", f, idsOf(records), next, err)
+		}
+	}
+}
+
 // olderUndo stores an undo as earlier versions did: its id begins with tr_, and its entry
 // in the list has no type. It returns the id.
 func olderUndo(t *testing.T, r *task.Registry, store archive.Store) string {
