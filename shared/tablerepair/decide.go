@@ -95,26 +95,17 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 		return err
 	}
 
-	found := &lookahead{stream: stream}
-	for i := range keys {
-		var have table.Row
-		if have, err = found.at(i); err != nil {
-			break
-		}
-		if err = d.checkLocked(keys[i], have); err != nil {
-			break
+	return eachRow(stream, len(keys), func(i int, have table.Row) error {
+		if err := d.checkLocked(keys[i], have); err != nil {
+			return err
 		}
 		d.noteAbsent(keys[i], wanted[i], have)
-		if err = d.row(wanted[i], have, lost[i]); err != nil {
-			break
+		if err := d.row(wanted[i], have, lost[i]); err != nil {
+			return err
 		}
 		wanted[i] = nil
-	}
-
-	if closing := stream.Close(); err == nil {
-		err = closing
-	}
-	return err
+		return nil
+	})
 }
 
 // checkLocked fails if the target now has a row, have, for a key that had none when the
@@ -401,6 +392,22 @@ type lookahead struct {
 	place  int // index of row; -1 after the end of the stream
 	next   int // index at which the next window starts
 	read   bool
+}
+
+// eachRow calls fn for each of n requested keys, in their order, with the index of the
+// key and its row; the row is nil if it does not exist. It closes the stream.
+func eachRow(stream table.RowStream, n int, fn func(i int, row table.Row) error) error {
+	rows := &lookahead{stream: stream}
+	for i := range n {
+		row, err := rows.at(i)
+		if err == nil {
+			err = fn(i, row)
+		}
+		if err != nil {
+			return cmp.Or(err, stream.Close())
+		}
+	}
+	return stream.Close()
 }
 
 // at returns the row with this index, or nil if its key has no row. Indexes must be

@@ -131,16 +131,11 @@ func (a *attempt) rereadSource(ctx context.Context, source Source, list []number
 	if err != nil {
 		return nil, err
 	}
-	found := &lookahead{stream: stream}
 	rows := make([]table.Row, len(list))
-	for i := range list {
-		if rows[i], err = found.at(i); err != nil {
-			break
-		}
-	}
-	if closing := stream.Close(); err == nil {
-		err = closing
-	}
+	err = eachRow(stream, len(list), func(i int, row table.Row) error {
+		rows[i] = row
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}

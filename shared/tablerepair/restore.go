@@ -76,20 +76,7 @@ func (d *restorer) window(ctx context.Context, list []numberedChange) error {
 	if err != nil {
 		return err
 	}
-	found := &lookahead{stream: stream}
-	for i, c := range list {
-		var row table.Row
-		if row, err = found.at(i); err != nil {
-			break
-		}
-		if err = d.row(c, row); err != nil {
-			break
-		}
-	}
-	if closing := stream.Close(); err == nil {
-		err = closing
-	}
-	return err
+	return eachRow(stream, len(list), func(i int, now table.Row) error { return d.row(list[i], now) })
 }
 
 // row decides how to undo one change. now is the current row, or nil if it does not

@@ -105,20 +105,7 @@ func (a *attempt) readBack(ctx context.Context, list []numberedChange, fn func(n
 	if err != nil {
 		return err
 	}
-	rows := &lookahead{stream: stream}
-	for i, c := range list {
-		var row table.Row
-		if row, err = rows.at(i); err != nil {
-			break
-		}
-		if err = fn(c, row); err != nil {
-			break
-		}
-	}
-	if closing := stream.Close(); err == nil {
-		err = closing
-	}
-	return err
+	return eachRow(stream, len(list), func(i int, row table.Row) error { return fn(list[i], row) })
 }
 
 // holds reports whether a row has the wanted values in all columns that can be written.
