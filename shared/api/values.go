@@ -21,9 +21,9 @@ var (
 	taskIDPattern = regexp.MustCompile(`^t[dru]_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?$`)
 )
 
-// IsName reports whether text is a valid name of a cluster or node. A name is safe in a
-// file name and in the key of an object. It contains neither the separator of node lists
-// (,) nor that of pairs in diff documents (/).
+// IsName reports whether text is a valid name of a cluster, a node or a scheduled job. A
+// name is safe in a file name and in the key of an object. It contains neither the
+// separator of node lists (,) nor that of pairs in diff documents (/).
 func IsName(text string) bool { return namePattern.MatchString(text) }
 
 // IsTaskID reports whether text has the form of a task id, such as td_20240315_123456 or

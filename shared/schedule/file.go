@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
 
@@ -19,7 +20,7 @@ const (
 	// MaxFile is the maximum size of a schedules file in bytes.
 	MaxFile = 1 << 20
 
-	allowedName   = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first, once in the file"
+	allowedName   = api.AllowedName + ", once in the file"
 	allowedFields = "name, cluster_name, table_name, skip_tables, args, crontab_schedule, run_frequency, rerun_after, jitter, incremental, full_every, enabled"
 	allowedWait   = "a time of at least 1s and at most 168h, such as 10m"
 
@@ -32,8 +33,6 @@ const (
 	// time.
 	defaultFullEvery = "1w"
 )
-
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // Parse parses the content of a schedules file. file is the file's name for messages. The
 // error is one fault with code Invalid whose message has a line for each problem: its
@@ -115,21 +114,12 @@ func (p *parser) fields(node *yaml.Node, job string, names []string, allowed str
 		switch {
 		case twice:
 			p.note(key.Line, job, "%.60q is given twice; give it once", key.Value)
-		case names != nil && !contains(names, key.Value):
+		case names != nil && !slices.Contains(names, key.Value):
 			p.note(key.Line, job, "unknown field %.60q; the fields are %s", key.Value, allowed)
 		}
 		found[key.Value] = value
 	}
 	return found
-}
-
-func contains(names []string, name string) bool {
-	for _, one := range names {
-		if one == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *parser) jobs(nodes []*yaml.Node) []Job {
@@ -170,7 +160,7 @@ func (p *parser) name(job, node *yaml.Node, nth string) string {
 		return nth
 	}
 	name := p.text(node, nth, "name")
-	if !namePattern.MatchString(name) || p.names[name] {
+	if !api.IsName(name) || p.names[name] {
 		p.note(node.Line, nth, "name is %.80q; it must be %s", name, allowedName)
 		return nth
 	}

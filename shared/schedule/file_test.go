@@ -117,7 +117,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, job := range jobs {
-			if job.timing == nil || job.Request.Validate() != nil || !namePattern.MatchString(job.Name) {
+			if job.timing == nil || job.Request.Validate() != nil || !api.IsName(job.Name) {
 				t.Errorf("accepted %+v", job)
 			}
 		}
