@@ -14,7 +14,7 @@ COUNT     ?= 20
 MATRICES  := Encodings_|HostileOnesAreNeverCalled|Megabyte_|Keys_|StaleIndexes_|DamagedIndexes_|Collations_|Identity_|TableFilter_|Leftovers_|FindsKeysOfEveryKind|IsAComparisonOfTheDocumentsKeys|EveryWayOfFinding|ResultOfPlainSQL|ManyMegabytes|RandomHistories|OfScatteredKeys|ChangesWithoutANewRow|TrapsOfTheSchema|ShapesOfTables|AnyFilling|TwelveHundred|HoweverKeysAreRead|OfManyBlocksAsksAbout|OfTablesWithoutACommonOrder|TablesThatAreNotTheSame|Roles_|Outliers_|TableRepair_|TableUndo_
 
 # Packages whose tests vary values or run built programs. They run without the race detector too.
-UNRACED   := /(local|infra/(readme|package|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
+UNRACED   := /(local|infra/(readme|package|toolchain|lambda/e2e)|shared/(difffile|render|rowdigest|rowpairs))$$
 
 .PHONY: help
 help: ## list the targets
@@ -34,8 +34,8 @@ unit: go-version ## the tests that need no server, in less than a minute once th
 test: deps ## install what is missing, then run every test (about 20 minutes): most with the race detector, random ones from fixed seeds
 	@echo 'running every test: about 20 minutes on 2 cores'; \
 	status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 20m -parallel 6 "$$@" || status=1; }; \
-	tests -race -p 3 $$(go list ./... | grep -Ev '$(UNRACED)'); \
-	tests -p 3 $$(go list ./... | grep -E '$(UNRACED)' | grep -Ev '/(e2e|app)$$'); \
+	tests -race -p 3 $$(go list ./... | grep -v -e /shared/app$$ | grep -Ev '$(UNRACED)'); \
+	tests -p 3 $$(go list ./... | grep -v -e /infra/lambda/e2e | grep -E '$(UNRACED)'); \
 	tests -race -skip '$(MATRICES)' ./shared/app; \
 	tests -run '$(MATRICES)' ./shared/app; \
 	tests -parallel 2 ./infra/lambda/e2e; \
