@@ -112,13 +112,20 @@ func checkAttributes(dir string, attrs attributes) error {
 // Exists reports whether the directory has an archive, and whether it exists at all. It
 // changes nothing.
 func Exists(dir string) (archive, directory bool, err error) {
-	for name, found := range map[string]*bool{".": &directory, lockFile: &archive} {
-		switch _, statErr := os.Stat(filepath.Join(dir, name)); {
-		case statErr == nil:
-			*found = true
-		case !errors.Is(statErr, fs.ErrNotExist):
-			err = refused(statErr)
-		}
+	if directory, err = exists(dir); err != nil || !directory {
+		return false, false, err
 	}
+	archive, err = exists(filepath.Join(dir, lockFile))
 	return archive, directory, err
+}
+
+func exists(path string) (bool, error) {
+	switch _, err := os.Stat(path); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	default:
+		return false, fault.New(fault.Invalid, "the data directory cannot be used: %v", err)
+	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,5 +31,28 @@ func TestCheckAttributes_RefusesAFilesystemWithoutThem(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("the check left %v behind, %v", left, err)
+	}
+}
+
+func TestExists_NamesADirectoryThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, lockFile)
+	if archive, directory, err := Exists(dir); archive || !directory || err != nil {
+		t.Errorf("an empty directory: %v, %v, %v", archive, directory, err)
+	}
+	if err := os.WriteFile(file, nil, fileMode); err != nil {
+		t.Fatal(err)
+	}
+	if archive, directory, err := Exists(dir); !archive || !directory || err != nil {
+		t.Errorf("an archive: %v, %v, %v", archive, directory, err)
+	}
+	if archive, directory, err := Exists(filepath.Join(dir, "none")); archive || directory || err != nil {
+		t.Errorf("no directory: %v, %v, %v", archive, directory, err)
+	}
+
+	below := filepath.Join(file, "data")
+	_, _, err := Exists(below)
+	if want := "the data directory cannot be used: stat " + below + ": not a directory"; fault.CodeOf(err) != fault.Invalid || fault.PublicMessage(err) != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
