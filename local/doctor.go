@@ -90,9 +90,10 @@ func checkArchive(ctx context.Context, f *findings, c config.Config) {
 
 // knownClusters are the definitions that exist, and what was found on their nodes.
 type knownClusters struct {
-	names  []string                   // also of definitions that cannot be used
-	usable map[string]cluster.Cluster // by name
-	checks []app.NodeCheck
+	names    []string                   // also of definitions that cannot be used
+	unlisted bool                       // names could not be read
+	usable   map[string]cluster.Cluster // by name
+	checks   []app.NodeCheck
 }
 
 // checkClusters reads every definition, and examines the nodes of those that can be used.
@@ -106,6 +107,7 @@ func checkClusters(ctx context.Context, f *findings, c config.Config, files []co
 	if err != nil {
 		f.section("clusters in %s", c.Clusters)
 		f.fail(err, "")
+		known.unlisted = true
 		return known
 	}
 	if len(known.names) == 0 {

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"ace/shared/app"
+	"ace/shared/config"
 	"ace/shared/fault"
 	"ace/shared/table"
 )
@@ -106,5 +109,28 @@ func TestReportNode_NamesEachDoubtWithItsRemedy(t *testing.T) {
 `
 	if got := reported(check, standby, slow); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// If the definitions cannot be listed, it is not known whether a job's cluster exists.
+func TestCheckSchedules_BlamesNoJobIfTheClustersCannotBeListed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "schedules.yaml")
+	if err := os.WriteFile(path, []byte("jobs:\n  - {name: nightly, cluster_name: demo, table_name: public.t, run_frequency: 1d}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	services := filepath.Join(dir, "pg_service.conf")
+	if err := os.WriteFile(services, []byte("host=no.section\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	var out bytes.Buffer
+	f := &findings{out: &out}
+	c := config.Config{Schedules: path, Clusters: filepath.Join(dir, "clusters")}
+	checkSchedules(f, c, checkClusters(t.Context(), f, c, []config.ServiceFile{{Path: services, Named: true}}))
+	text := out.String()
+	if want := "the clusters and tables of the jobs were not checked"; f.errors != 1 || f.warnings != 1 || !strings.Contains(text, services) || !strings.Contains(text, want) {
+		t.Errorf("%d errors, %d warnings, want one error about %s and %q:\n%s", f.errors, f.warnings, services, want, text)
 	}
 }
