@@ -15,11 +15,11 @@ const rolesTime = time.Minute
 const lesserRole = "functions of the compared tables run with its rights. Use a role with GRANT USAGE ON SCHEMA and " +
 	"GRANT SELECT ON TABLE, for repairs also INSERT, UPDATE and DELETE, see docs/SECURITY.md"
 
-// warnOfSuperusers logs a warning for each setting of a definition that has no effect. It
+// warnOfClusters logs a warning for each setting of a definition that has no effect. It
 // connects to every node and logs a warning for each node on which the role is a
-// superuser. It ignores definitions and nodes that cannot be used: the tasks
-// that need them will fail, but not the start of the service.
-func (s *service) warnOfSuperusers(ctx context.Context) {
+// superuser. It ignores definitions and nodes that cannot be used: the tasks that need
+// them will fail, but not the start of the service.
+func (s *service) warnOfClusters(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, rolesTime)
 	defer cancel()
 

@@ -104,7 +104,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	background.Go(func() { s.reload(ctx) })
 	background.Go(func() { adaptMemory(ctx, s.memory) })
 	background.Go(func() { s.retain(ctx, s.retentionDays) })
-	background.Go(func() { s.warnOfSuperusers(ctx) })
+	background.Go(func() { s.warnOfClusters(ctx) })
 	if err := s.servePprof(ctx, pprof, &background); err != nil {
 		return err
 	}
