@@ -93,7 +93,7 @@ func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) boo
 				p.nodes, sides[0].number+1, p.nodes[0], sides[1].number+1, p.nodes[1])
 		}
 
-		found.Unsettled = d.isUnsettled(p, found)
+		found.Unsettled = d.isUnsettled(p, found.Rows[0]) || d.isUnsettled(p, found.Rows[1])
 		if !yield(found) {
 			return errStop
 		}
@@ -143,20 +143,14 @@ func (d *Document) sameKey(p *pair, first, second difffile.Row) bool {
 	return found && variant == d.hash.of(b)
 }
 
-// isUnsettled reports whether the document lists the key of a difference as unsettled.
-func (d *Document) isUnsettled(p *pair, found Difference) bool {
-	if len(p.unsettled) == 0 {
+// isUnsettled reports whether a pair lists the key of a row as unsettled. The row may be
+// nil.
+func (d *Document) isUnsettled(p *pair, row difffile.Row) bool {
+	if row == nil || len(p.unsettled) == 0 {
 		return false
 	}
-	for _, row := range found.Rows {
-		if row == nil {
-			continue
-		}
-		if _, ok := slices.BinarySearch(p.unsettled, d.hash.of(d.keyOf(row))); ok {
-			return true
-		}
-	}
-	return false
+	_, found := slices.BinarySearch(p.unsettled, d.hash.of(d.keyOf(row)))
+	return found
 }
 
 // cursor reads the rows of one section.

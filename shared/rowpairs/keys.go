@@ -319,7 +319,7 @@ func (m *merger) key(reached []*head) (Key, error) {
 			return Key{}, fault.New(fault.Internal, "two keys of the diff document have the same hash; render it again")
 		}
 		key.Rows[s.node()], key.States[s.node()] = h.row, Present
-		key.Unsettled = key.Unsettled || m.isUnsettled(s.pair, h.row)
+		key.Unsettled = key.Unsettled || m.doc.isUnsettled(s.pair, h.row)
 		listed = append(listed, s.nodes)
 	}
 
@@ -342,15 +342,6 @@ func (m *merger) key(reached []*head) (Key, error) {
 func (m *merger) sameKey(a, b *head) bool {
 	x, y := m.doc.keyOf(a.row), m.doc.keyOf(b.row)
 	return slices.EqualFunc(x, y, table.SameValue) || m.doc.hash.of(x) != m.doc.hash.of(y)
-}
-
-// isUnsettled reports whether a pair lists the key of a row as unsettled.
-func (m *merger) isUnsettled(p *pair, row difffile.Row) bool {
-	if len(p.unsettled) == 0 {
-		return false
-	}
-	_, found := slices.BinarySearch(p.unsettled, m.doc.hash.of(m.doc.keyOf(row)))
-	return found
 }
 
 // infer determines the states of the nodes that are in none of the listed pairs. If the
