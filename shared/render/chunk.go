@@ -150,11 +150,11 @@ func (c *chunks) appendRows(versions []difffile.Row, weights []int) (differ []in
 	differ = []int{}
 	encoded := make([][]byte, len(versions))
 	for i, at := range c.order {
-		cells := c.column(i, at, versions, weights)
+		cells, distinct := c.column(i, at, versions, weights)
 		for v, cell := range cells {
 			encoded[v] = append(append(encoded[v], "[,"[min(i, 1)]), cell...)
 		}
-		if slices.ContainsFunc(versions, func(row difffile.Row) bool { return !table.SameValue(row[at], versions[0][at]) }) {
+		if distinct > 1 {
 			differ = append(differ, i)
 		}
 	}
@@ -170,10 +170,11 @@ func (c *chunks) appendRows(versions []difffile.Row, weights []int) (differ []in
 	return differ
 }
 
-// column returns the encoded cells of one column, one for each version. i is the index of
-// the column in the order of the page, and at is its index in the document.
-func (c *chunks) column(i, at int, versions []difffile.Row, weights []int) [][]byte {
-	cells := make([][]byte, len(versions))
+// column returns the encoded cells of one column, one for each version, and the number of
+// distinct values. i is the index of the column in the order of the page, and at is its
+// index in the document.
+func (c *chunks) column(i, at int, versions []difffile.Row, weights []int) (cells [][]byte, distinct int) {
+	cells = make([][]byte, len(versions))
 	var values []value
 	for v, row := range versions {
 		first := slices.IndexFunc(values, func(known value) bool { return table.SameValue(known.text, row[at]) })
@@ -193,7 +194,7 @@ func (c *chunks) column(i, at int, versions []difffile.Row, weights []int) [][]b
 			cells[v.version] = encodePieces(p)
 		}
 	}
-	return cells
+	return cells, len(values)
 }
 
 // flush writes the chunk and begins the next one.

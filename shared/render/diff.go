@@ -1,5 +1,7 @@
 package render
 
+import "slices"
+
 // maxEdits bounds the number of insertions and deletions that diff looks for. The time
 // and memory of diff are proportional to the square of this number.
 const maxEdits = 400
@@ -41,7 +43,7 @@ func search(a, b []string) (trace [][]int32, ok bool) {
 		for k := -d; k <= d; k += 2 {
 			x := 0
 			if d > 0 {
-				x = furthest(trace[d-1], d, k)
+				x, _ = furthest(trace[d-1], d, k)
 			}
 			for x < len(a) && x-k < len(b) && x-k >= 0 && a[x] == b[x-k] {
 				x++
@@ -56,15 +58,16 @@ func search(a, b []string) (trace [][]int32, ok bool) {
 	return nil, false
 }
 
-// furthest returns the position in a at which step d begins on diagonal k. The step is
-// either an insertion, which comes from diagonal k+1 and does not change the position, or
-// a deletion, which comes from diagonal k-1. previous are the positions after step d-1.
-func furthest(previous []int32, d, k int) int {
+// furthest returns the position in a at which step d begins on diagonal k, and whether
+// the step is an insertion. An insertion comes from diagonal k+1 and does not change the
+// position. A deletion comes from diagonal k-1. previous are the positions after step
+// d-1.
+func furthest(previous []int32, d, k int) (x int, insertion bool) {
 	at := func(k int) int { return int(previous[k+d-1]) }
 	if k == -d || k != d && at(k-1) < at(k+1) {
-		return at(k + 1)
+		return at(k + 1), true
 	}
-	return at(k-1) + 1
+	return at(k-1) + 1, false
 }
 
 // backtrack returns the edits of a trace, in order. It merges adjacent edits. x and y are
@@ -73,9 +76,9 @@ func backtrack(trace [][]int32, x, y, offset int) []edit {
 	var list []edit
 	for d := len(trace) - 1; d > 0; d-- {
 		k := x - y
-		begin := furthest(trace[d-1], d, k)
+		begin, insertion := furthest(trace[d-1], d, k)
 		e := edit{begin, begin, begin - k, begin - k}
-		if k == -d || k != d && trace[d-1][k-1+d-1] < trace[d-1][k+1+d-1] {
+		if insertion {
 			e.fromB--
 		} else {
 			e.fromA--
@@ -89,8 +92,6 @@ func backtrack(trace [][]int32, x, y, offset int) []edit {
 			list = append(list, e)
 		}
 	}
-	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
-		list[i], list[j] = list[j], list[i]
-	}
+	slices.Reverse(list)
 	return list
 }

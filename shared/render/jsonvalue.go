@@ -201,7 +201,7 @@ func (c *jsonComparison) objects(v, w jsonValue) {
 // same number of other elements, the old and new elements are compared one by one.
 // Otherwise they are marked as a whole.
 func (c *jsonComparison) arrays(v, w jsonValue) {
-	edits, ok := diff(c.elements(c.a, v), c.elements(c.b, w))
+	edits, ok := diff(elements(c.a, v), elements(c.b, w))
 	if !ok {
 		edits = []edit{{0, len(v.members), 0, len(w.members)}}
 	}
@@ -217,7 +217,8 @@ func (c *jsonComparison) arrays(v, w jsonValue) {
 	}
 }
 
-func (*jsonComparison) elements(text string, v jsonValue) []string {
+// elements returns the texts of the elements of an array.
+func elements(text string, v jsonValue) []string {
 	list := make([]string, len(v.members))
 	for i, m := range v.members {
 		list[i] = text[m.value.from:m.value.to]
