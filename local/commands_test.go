@@ -30,11 +30,11 @@ type shell struct {
 }
 
 // newShell returns a shell in a directory with a cluster definition. No service answers
-// at ACE_LISTEN.
+// at ACE_LISTEN. It has a variable of libpq that would fail every connection to a node.
 func newShell(t testing.TB, c *pgtest.Cluster) shell {
 	t.Helper()
 	h := newHome(t, c)
-	return shell{dir: h.dir, env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "ACE_LISTEN=" + freeAddress(t)}}
+	return shell{dir: h.dir, env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "ACE_LISTEN=" + freeAddress(t), "PGTARGETSESSIONATTRS=bogus"}}
 }
 
 // freeAddress returns a loopback address at which nothing listens.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"ace/local/client"
-	"ace/shared/app"
 	"ace/shared/config"
 	"ace/shared/logging"
 )
@@ -26,33 +25,17 @@ func embed(ctx context.Context, environ map[string]string, resume bool) (*client
 	}
 	c.TokenFile = "" // no other process can connect, so no token is needed
 	log := logging.New(os.Stderr, max(c.LogLevel, slog.LevelError), c.LogFormat)
-	limitMemory(c.MaxTasks)
-	if err := makeAbsolute(&c); err != nil {
-		return nil, err
-	}
-	files, err := serviceFiles(c)
+	memory := limitMemory(c.MaxTasks)
+	files, err := prepare(ctx, &c, log)
 	if err != nil {
 		return nil, err
 	}
-
-	store, err := openStore(ctx, c.Store, log)
+	s, closeService, err := openService(ctx, c, files, log)
 	if err != nil {
 		return nil, err
 	}
-	clusters, closeClusters, err := app.Clusters(ctx, c, files)
-	if err != nil {
-		store.close(context.WithoutCancel(ctx))
-		return nil, err
-	}
-
-	s := newService(c, store, clusters, log)
 	s.scheduler = s.app.Scheduler(nil, s.queue, log)
-	stop := func() {
-		s.queue.Close()
-		s.app.Close()
-		closeClusters()
-		store.close(context.WithoutCancel(ctx))
-	}
+
 	if resume {
 		err = s.resume(ctx, c.Store.Embedded)
 	}
@@ -61,12 +44,21 @@ func embed(ctx context.Context, environ map[string]string, resume bool) (*client
 		serving, err = s.serveMemory(c)
 	}
 	if err != nil {
-		stop()
+		closeService()
 		return nil, err
 	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	background.Go(func() { adaptMemory(ctx, memory) })
 	return &client.Embedded{
 		Dial: serving.listener.dial, Store: c.Store.String(),
-		Close: func() { serving.close(); stop() },
+		Close: func() {
+			serving.close()
+			closeService()
+			cancel()
+			background.Wait()
+		},
 	}, nil
 }
 

@@ -37,16 +37,7 @@ func serve(ctx context.Context, c config.Config) error {
 	memory := limitMemory(c.MaxTasks)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // without this call, SIGHUP would end the process
-	if err := warnOfSettings(ctx, log, c); err != nil {
-		return err
-	}
-
-	// Paths must be absolute before the store starts, because the gateway changes the
-	// working directory.
-	if err := makeAbsolute(&c); err != nil {
-		return err
-	}
-	files, err := serviceFiles(c)
+	files, err := prepare(ctx, &c, log)
 	if err != nil {
 		return err
 	}
@@ -61,20 +52,11 @@ func serve(ctx context.Context, c config.Config) error {
 	}
 	defer listener.Close()
 
-	store, err := openStore(ctx, c.Store, log)
+	s, closeService, err := openService(ctx, c, files, log)
 	if err != nil {
 		return err
 	}
-	defer store.close(context.WithoutCancel(ctx))
-
-	clusters, closeClusters, err := app.Clusters(ctx, c, files)
-	if err != nil {
-		return err
-	}
-	defer closeClusters()
-
-	s := newService(c, store, clusters, log)
-	defer s.app.Close()
+	defer closeService()
 	s.scheduler = s.app.Scheduler(jobs, s.queue, log)
 	s.schedules, s.hangups, s.memory = c.Schedules, hangups, memory
 
@@ -82,7 +64,6 @@ func serve(ctx context.Context, c config.Config) error {
 	if err := s.resume(ctx, c.Store.Embedded); err != nil {
 		return err
 	}
-	defer s.queue.Close()
 
 	server, err := s.server(c)
 	if err != nil {
@@ -96,6 +77,43 @@ func serve(ctx context.Context, c config.Config) error {
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters,
 		"version", version())
 	return s.run(ctx, server, listener, c.Pprof)
+}
+
+// prepare makes the configuration independent of its surroundings: it removes the
+// variables of libpq from the environment, and makes the paths absolute. It must be
+// called before openService, because the gateway changes the working directory. It
+// returns the paths of the service files.
+func prepare(ctx context.Context, c *config.Config, log *slog.Logger) (files []config.ServiceFile, err error) {
+	if err := warnOfSettings(ctx, log, *c); err != nil {
+		return nil, err
+	}
+	if err := makeAbsolute(c); err != nil {
+		return nil, err
+	}
+	return serviceFiles(*c)
+}
+
+// openService opens the archive and the cluster definitions, and returns the service that
+// uses them. The caller must call the returned function at the end. It hands over the
+// tasks that are running.
+func openService(ctx context.Context, c config.Config, files []config.ServiceFile, log *slog.Logger) (*service, func(), error) {
+	store, err := openStore(ctx, c.Store, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	clusters, closeClusters, err := app.Clusters(ctx, c, files)
+	if err != nil {
+		store.close(context.WithoutCancel(ctx))
+		return nil, nil, err
+	}
+
+	s := newService(c, store, clusters, log)
+	return s, func() {
+		s.queue.Close()
+		s.app.Close()
+		closeClusters()
+		store.close(context.WithoutCancel(ctx))
+	}, nil
 }
 
 // warnOfSettings logs variables that have no effect, and removes those of libpq from the

@@ -107,24 +107,30 @@ func (s *Server) call(ctx context.Context, method, path, contentType string, bod
 			s.note("the server is busy, next try in %s: %s", wait.Round(time.Second), fault.PublicMessage(err))
 		},
 	}
-	err = policy.Do(ctx, func() error {
+	err = policy.Do(ctx, func() (err error) {
 		var content io.Reader
 		if body != nil {
 			content = body()
 		}
-		response, err := s.send(ctx, method, path, contentType, content)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-
-		answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-		if err != nil {
-			return fault.Wrap(err, fault.Unavailable, "the answer to %s %s was interrupted", method, path)
-		}
-		return nil
+		answer, err = s.callOnce(ctx, method, path, contentType, content)
+		return err
 	})
 	return answer, err
+}
+
+// callOnce sends a request and returns its answer.
+func (s *Server) callOnce(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
+	response, err := s.send(ctx, method, path, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the answer to %s %s was interrupted", method, path)
+	}
+	return answer, nil
 }
 
 // send sends a request and returns a response with status 200 or 206, whose body the

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 
+	"github.com/dustin/go-humanize"
+
 	"ace/shared/api"
 	"ace/shared/fault"
 )
@@ -61,6 +63,6 @@ func (s *session) fetch(ctx context.Context, route api.Route, format, suffix str
 	if err != nil {
 		return err
 	}
-	s.say("%s (%s)", path, bytes(info.Size()))
+	s.say("%s (%s)", path, humanize.Bytes(uint64(info.Size())))
 	return nil
 }

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"net/url"
 	"os"
 	"path"
@@ -131,10 +133,7 @@ func (s *session) startConfirmed(ctx context.Context, route api.Route, params ur
 		return s.start(ctx, route, params)
 	}
 
-	preview := url.Values{}
-	for name, values := range params {
-		preview[name] = values
-	}
+	preview := maps.Clone(params)
 	preview.Set("dry_run", "true")
 	preview.Del("generate_report")
 	t, err := s.run(ctx, route, preview)
@@ -145,14 +144,11 @@ func (s *session) startConfirmed(ctx context.Context, route api.Route, params ur
 		return s.finish(t)
 	}
 
-	if s.cmd.Bool(flagJSON) || !s.asks {
-		if err := s.print(t); err != nil {
-			return err
-		}
-		return fault.New(fault.Invalid, "nothing was changed: set --yes to change the rows without a question, or --dry-run to see them only")
-	}
 	if err := s.print(t); err != nil {
 		return err
+	}
+	if s.cmd.Bool(flagJSON) || !s.asks {
+		return fault.New(fault.Invalid, "nothing was changed: set --yes to change the rows without a question, or --dry-run to see them only")
 	}
 	if !s.confirmed(ctx, question+" [y/N] ") {
 		return &ExitError{ExitCancelled, "nothing was changed"}
@@ -278,7 +274,10 @@ func (s *session) importFile(ctx context.Context, name string) (described, error
 	if err != nil {
 		return described{}, err
 	}
-	imported, err := s.server.upload(ctx, name)
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return described{}, fault.New(fault.Invalid, "the document cannot be read: %v", err)
+	}
+	imported, err := s.server.upload(ctx, file)
 	if err != nil {
 		return described{}, err
 	}

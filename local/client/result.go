@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -19,13 +20,9 @@ import (
 type diffResult struct {
 	api.DiffResult
 	Summary struct {
-		Pairs      difffile.Pairs `json:"pairs"`
-		Warnings   []string       `json:"warnings"`
-		LimitHit   bool           `json:"diff_row_limit_reached"`
-		Unsettled  int64          `json:"unsettled_rows"`
-		Resolved   int64          `json:"resolved_rows"`
-		Outlier    string         `json:"outlier_node,omitempty"`
-		BlocksDiff int64          `json:"mismatched_blocks"`
+		Pairs     difffile.Pairs `json:"pairs"`
+		Warnings  []string       `json:"warnings"`
+		Unsettled int64          `json:"unsettled_rows"`
 	} `json:"summary"`
 }
 
@@ -34,7 +31,6 @@ type changes struct {
 	DryRun   bool                    `json:"dry_run"`
 	Nodes    map[string]api.NodeUndo `json:"nodes"`
 	Warnings []string                `json:"warnings"`
-	Report   string                  `json:"report_file"`
 }
 
 // changesOf returns the result of a repair or undo. ok is false if the task has none.
@@ -45,7 +41,9 @@ func changesOf(t task) (result changes, ok bool) {
 	return result, json.Unmarshal(t.Result, &result) == nil
 }
 
-func isRepair(t task) bool { return t.TaskType == "table-repair" || t.TaskType == "table-undo" }
+func isRepair(t task) bool {
+	return t.TaskType == api.TypeTableRepair || t.TaskType == api.TypeTableUndo
+}
 
 // diffOf returns the result of a comparison or rerun. ok is false if the task has none.
 func diffOf(t task) (result diffResult, ok bool) {
@@ -111,7 +109,7 @@ func (s *session) headline(t task) string {
 	if d, ok := diffOf(t); ok && t.Status == api.StatusCompleted {
 		rows := countRows(d.TotalRows)
 		if d.Verdict != api.VerdictMatch {
-			rows = grouped(d.MismatchedRows) + " of " + rows + " differ"
+			rows = humanize.Comma(d.MismatchedRows) + " of " + rows + " differ"
 		}
 		line += ": " + rows
 	}
@@ -134,8 +132,8 @@ func (s *session) printDiff(t task, d diffResult) {
 		rows := s.newTable("nodes", "only on the first", "only on the second", "different", "differing columns")
 		for _, pair := range d.Summary.Pairs {
 			rows.AppendRow(table.Row{
-				safe(pair.Nodes[0] + " / " + pair.Nodes[1]), grouped(pair.OnlyOn[pair.Nodes[0]]), grouped(pair.OnlyOn[pair.Nodes[1]]),
-				grouped(pair.Different), safe(columnCounts(pair.Columns)),
+				safe(pair.Nodes[0] + " / " + pair.Nodes[1]), humanize.Comma(pair.OnlyOn[pair.Nodes[0]]), humanize.Comma(pair.OnlyOn[pair.Nodes[1]]),
+				humanize.Comma(pair.Different), safe(columnCounts(pair.Columns)),
 			})
 		}
 		rows.SetColumnConfigs(numbers(2, 3, 4))
@@ -167,13 +165,13 @@ func columnCounts(columns map[string]int64) string {
 			texts = append(texts, fmt.Sprintf("and %d more", len(names)-most))
 			break
 		}
-		texts = append(texts, fmt.Sprintf("%s (%s)", name, grouped(columns[name])))
+		texts = append(texts, fmt.Sprintf("%s (%s)", name, humanize.Comma(columns[name])))
 	}
 	return strings.Join(texts, ", ")
 }
 
 func (s *session) printChanges(t task, c changes) {
-	rows := s.newTable("node", "inserted", "updated", "deleted", "unchanged", "skipped", "outcome")
+	rows := s.newTable("node", "inserted", "updated", "deleted", "unchanged", "skipped", "unrepairable", "outcome")
 	for _, name := range slices.Sorted(maps.Keys(c.Nodes)) {
 		node := c.Nodes[name]
 		outcome := node.Outcome
@@ -181,13 +179,14 @@ func (s *session) printChanges(t task, c changes) {
 			outcome = strings.TrimSpace(outcome + " " + node.Error)
 		}
 		rows.AppendRow(table.Row{
-			safe(name), grouped(node.Inserted), grouped(node.Updated), grouped(node.Deleted), grouped(node.Unchanged), grouped(node.Skipped), safe(outcome),
+			safe(name), humanize.Comma(node.Inserted), humanize.Comma(node.Updated), humanize.Comma(node.Deleted),
+			humanize.Comma(node.Unchanged), humanize.Comma(node.Skipped), humanize.Comma(node.Unrepairable), safe(outcome),
 		})
 	}
-	rows.SetColumnConfigs(numbers(2, 3, 4, 5, 6))
+	rows.SetColumnConfigs(numbers(2, 3, 4, 5, 6, 7))
 	rows.Render()
 	s.printWarnings(c.Warnings)
-	if t.TaskType == "table-repair" && !c.DryRun && c.total() > 0 {
+	if t.TaskType == api.TypeTableRepair && !c.DryRun && c.total() > 0 {
 		writeLine(s.Stdout, "To undo: ace table-undo %s", t.TaskID)
 	}
 }

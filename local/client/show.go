@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -96,7 +97,7 @@ func (s *session) printRows(ctx context.Context, document *rowpairs.Document, li
 		s.printChunk(document, chunk)
 	}
 	if rest := document.Count() - printed; rest > 0 {
-		writeLine(s.Stderr, "%s more; --limit 0 shows all of them", grouped(rest))
+		writeLine(s.Stderr, "%s more; --limit 0 shows all of them", humanize.Comma(rest))
 	}
 	return nil
 }

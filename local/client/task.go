@@ -40,7 +40,6 @@ func (s *session) wait(ctx context.Context, id string) (task, error) {
 			return task{}, err
 		}
 		if t.hasEnded() {
-			view.end(t)
 			return t, nil
 		}
 		view.show(t)

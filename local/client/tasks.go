@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"ace/shared/api"
@@ -29,13 +30,17 @@ func status(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if err := s.print(t); err != nil || !t.hasEnded() {
-		if err == nil && !s.cmd.Bool(flagJSON) && t.Progress != nil {
-			writeLine(s.Stdout, "%s: %s", phaseOf(t), figuresOf(t))
-		}
+	if t.hasEnded() {
+		return s.finish(t)
+	}
+
+	if err := s.print(t); err != nil {
 		return err
 	}
-	return exitOf(t)
+	if !s.cmd.Bool(flagJSON) && t.Progress != nil {
+		writeLine(s.Stdout, "%s: %s", phaseOf(t), figuresOf(t))
+	}
+	return nil
 }
 
 // cancel runs `ace cancel ID`: it requests the cancellation of a task and waits until the
@@ -93,7 +98,7 @@ func outcomeOf(t task) string {
 		if d.Verdict == api.VerdictMatch {
 			return "match"
 		}
-		return grouped(d.MismatchedRows) + " differ"
+		return humanize.Comma(d.MismatchedRows) + " differ"
 	}
 	if c, ok := changesOf(t); ok {
 		text := countRows(c.total()) + " changed"
@@ -124,7 +129,7 @@ func diffs(ctx context.Context, s *session) error {
 	for _, one := range list.Diffs {
 		rows.AppendRow(table.Row{
 			one.TaskID, safe(one.ClusterName + " " + one.TableName), age(one.FinishedAt), one.Verdict,
-			grouped(one.TotalRows), grouped(one.MismatchedRows), bytes(one.Size),
+			humanize.Comma(one.TotalRows), humanize.Comma(one.MismatchedRows), humanize.Bytes(uint64(one.Size)),
 		})
 	}
 	rows.SetColumnConfigs(numbers(5, 6, 7))
@@ -172,17 +177,4 @@ func age(t api.Time) string {
 		return fmt.Sprintf("%s (%d h ago)", stamp, int(since.Hours()))
 	}
 	return fmt.Sprintf("%s (%d days ago)", stamp, int(since.Hours()/24))
-}
-
-// bytes formats a number of bytes, such as 1.5 MB.
-func bytes(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1_000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1_000_000_000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }

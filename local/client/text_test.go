@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/dustin/go-humanize"
+
 	"ace/shared/api"
 )
 
@@ -41,16 +43,33 @@ func FuzzSafe(f *testing.F) {
 
 func TestFigures_AreEasyToRead(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
-		{grouped(0), "0"}, {grouped(999), "999"}, {grouped(1000), "1,000"}, {grouped(-1234567), "-1,234,567"},
+		{humanize.Comma(0), "0"}, {humanize.Comma(999), "999"}, {humanize.Comma(1000), "1,000"}, {humanize.Comma(-1234567), "-1,234,567"},
 		{countRows(1), "1 row"}, {countRows(2000), "2,000 rows"},
 		{seconds(0.0034), "3 ms"}, {seconds(1.25), "1.2 s"}, {seconds(59.94), "59.9 s"}, {seconds(3725), "1h2m5s"},
-		{bytes(999), "999 B"}, {bytes(1500), "1.5 kB"}, {bytes(2_000_000), "2.0 MB"}, {bytes(3_500_000_000), "3.5 GB"},
+		{humanize.Bytes(999), "999 B"}, {humanize.Bytes(1500), "1.5 kB"}, {humanize.Bytes(2_000_000), "2.0 MB"}, {humanize.Bytes(3_500_000_000), "3.5 GB"},
 		{columnCounts(map[string]int64{"b": 2, "a": 2, "c": 9}), "c (9), a (2), b (2)"},
 		{columnCounts(map[string]int64{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1}), "a (1), b (1), c (1), d (1), e (1), and 2 more"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)
 		}
+	}
+}
+
+func TestPrintChanges_HasEveryCount(t *testing.T) {
+	var out strings.Builder
+	s := &session{Options: Options{Stdout: &out}}
+	node := api.NodeRepair{Inserted: 1, Updated: 2, Deleted: 3, Unchanged: 4, Skipped: 5, Unrepairable: 6, Outcome: api.OutcomeCommitted}
+	s.printChanges(task{TaskStatus: api.TaskStatus{TaskID: "tr_20240315_123500", TaskType: api.TypeTableRepair}},
+		changes{Nodes: map[string]api.NodeUndo{"n2": {NodeRepair: node}}, Warnings: []string{"a warning"}})
+	want := ` node │ inserted │ updated │ deleted │ unchanged │ skipped │ unrepairable │ outcome   
+──────┼──────────┼─────────┼─────────┼───────────┼─────────┼──────────────┼───────────
+ n2   │        1 │       2 │       3 │         4 │       5 │            6 │ committed 
+warning: a warning
+To undo: ace table-undo tr_20240315_123500
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
 

@@ -26,22 +26,11 @@ func dialing(dial func(context.Context) (net.Conn, error)) http.RoundTripper {
 	}
 }
 
-// upload imports a document from a file on this machine.
-func (s *Server) upload(ctx context.Context, name string) (api.Imported, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return api.Imported{}, fault.New(fault.Invalid, "the document cannot be read: %v", err)
-	}
-	defer file.Close()
-
-	response, err := s.send(ctx, http.MethodPost, string(api.RouteDiffs), "application/json", file)
+// upload imports a document.
+func (s *Server) upload(ctx context.Context, document io.Reader) (api.Imported, error) {
+	raw, err := s.callOnce(ctx, http.MethodPost, string(api.RouteDiffs), "application/json", document)
 	if err != nil {
 		return api.Imported{}, err
-	}
-	defer response.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return api.Imported{}, fault.Wrap(err, fault.Unavailable, "the answer to the import of %s was interrupted", name)
 	}
 	var imported api.Imported
 	return imported, decode(raw, string(api.RouteDiffs), &imported)

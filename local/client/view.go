@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -22,7 +23,6 @@ const (
 // view shows the progress of one task.
 type view interface {
 	show(t task)
-	end(t task)
 	close() // may be called more than once
 }
 
@@ -42,7 +42,6 @@ func (s *session) newView() view {
 type noView struct{}
 
 func (noView) show(task) {}
-func (noView) end(task)  {}
 func (noView) close()    {}
 
 // lineView prints a line when the phase or the reason for a retry changes, and otherwise
@@ -62,8 +61,7 @@ func (v *lineView) show(t task) {
 	writeLine(v.out, "%s", strings.TrimRight(phaseOf(t)+": "+figuresOf(t), ": "))
 }
 
-func (v *lineView) end(task) {}
-func (v *lineView) close()   {}
+func (v *lineView) close() {}
 
 // bar draws a bar with the phase, the rows, the speed and the time that remains.
 type bar struct {
@@ -99,8 +97,6 @@ func (b *bar) show(t task) {
 		b.bar.SetCurrent(min(int64(t.Progress.Percent*barSteps/100), barSteps-1))
 	}
 }
-
-func (b *bar) end(task) { b.close() }
 
 // close removes the bar from the screen.
 func (b *bar) close() {
@@ -145,16 +141,16 @@ func figuresOf(t task) string {
 
 	figures := []string{fmt.Sprintf("%.0f %%", p.Percent)}
 	if p.RowsTotalEstimate > 0 {
-		figures = append(figures, fmt.Sprintf("%s of about %s rows", grouped(p.RowsCompared), grouped(max(p.RowsTotalEstimate, p.RowsCompared))))
+		figures = append(figures, fmt.Sprintf("%s of about %s rows", humanize.Comma(p.RowsCompared), humanize.Comma(max(p.RowsTotalEstimate, p.RowsCompared))))
 	}
 	if p.RowsPerSecond > 0 {
-		figures = append(figures, grouped(int64(p.RowsPerSecond))+" rows/s")
+		figures = append(figures, humanize.Comma(int64(p.RowsPerSecond))+" rows/s")
 	}
 	if p.ETASeconds != nil {
 		figures = append(figures, "ETA "+seconds(*p.ETASeconds))
 	}
 	if p.MismatchedRows > 0 {
-		figures = append(figures, grouped(p.MismatchedRows)+" differ")
+		figures = append(figures, humanize.Comma(p.MismatchedRows)+" differ")
 	}
 	return strings.Join(figures, ", ")
 }

@@ -35,16 +35,6 @@ const (
 	KindNumber  Kind = "number"
 )
 
-// Param returns the parameter with this name.
-func (o Operation) Param(name string) (Param, bool) {
-	for _, p := range o.Params {
-		if p.Name == name {
-			return p, true
-		}
-	}
-	return Param{}, false
-}
-
 // Operations returns the operations that start a task or list tasks or documents, in the
 // order of the API reference (docs/API.md). The parameters are in the order in which
 // errors list them.

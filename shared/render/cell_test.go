@@ -328,11 +328,3 @@ func TestVisible_ShowsHiddenCharactersAsNumbers(t *testing.T) {
 		t.Errorf("without markup: %s", got)
 	}
 }
-
-func TestNumber_GroupsDigits(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 7: "7", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1: "-1", -100: "-100", -1000: "-1,000"} {
-		if got := number(n); got != want {
-			t.Errorf("%d is written %s, want %s", n, got, want)
-		}
-	}
-}

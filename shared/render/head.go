@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"ace/shared/api"
 	"ace/shared/difffile"
 	"ace/shared/rowpairs"
@@ -228,7 +230,7 @@ func share(part, whole int64) string {
 // functions returns the functions that the page's template calls.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"visible": visible, "plain": plain, "number": number,
+		"visible": visible, "plain": plain, "number": humanize.Comma,
 		"duration": duration,
 		"count": func(list any, thing string) string {
 			return quantity(int64(reflect.ValueOf(list).Len()), thing)
@@ -274,7 +276,7 @@ func duration(exact api.Seconds) string {
 	case seconds < 99.5:
 		return strconv.FormatFloat(seconds, 'f', 0, 64) + " " + unit
 	}
-	return number(int64(math.Round(seconds/10)*10)) + " " + unit
+	return humanize.Comma(int64(math.Round(seconds/10)*10)) + " " + unit
 }
 
 // quantity returns a number with a noun, for example "2 rows".
@@ -282,16 +284,7 @@ func quantity(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return number(n) + " " + thing + "s"
-}
-
-// number returns a number with grouped digits, for example 1,234,567.
-func number(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
-		digits = digits[:at] + "," + digits[at:]
-	}
-	return digits
+	return humanize.Comma(n) + " " + thing + "s"
 }
 
 // enumerateNodes returns a list of nodes as in a sentence, each in its color.
