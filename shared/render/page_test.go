@@ -232,9 +232,9 @@ func TestPage_FoldsLongValuesAndUnfoldsThemOnAllNodes(t *testing.T) {
 const attempts = 4
 
 // fixedWork is an expression that does a fixed amount of the work of a page and returns
-// how long it took in milliseconds: it compares 100,000 strings, lays out a table of 2,000
-// cells and waits for a frame. Limits grow with it beyond usualWork, so that they are
-// limits of the page and not of the machine and of what else runs on it.
+// how long it took in milliseconds: it compares 100,000 strings, lays out a table of
+// 2,000 cells and waits for a frame. Limits grow with it beyond usualWork, so that they
+// are limits of the page and not of the machine and of what else runs on it.
 const fixedWork = `(async () => {
 	const start = performance.now();
 	const texts = Array.from({ length: 100000 }, (_, i) => "row " + (i * 7919 % 100003));
