@@ -80,7 +80,7 @@ func TestReportNode_NamesEachDoubtWithItsRemedy(t *testing.T) {
 	standby := checked("n2", 0)
 	standby.Condition.Standby, standby.Condition.Subscriptions = true, []table.Subscription{{Name: "not here"}}
 	slow := checked("n3", 0)
-	slow.ConditionErr = fault.New(fault.Unavailable, "no answer within 5s")
+	slow.UnreadErr = fault.New(fault.Unavailable, "no answer within 5s")
 
 	want := `  node n1
     ok       n1/d: PostgreSQL 18.1, role "ace"

@@ -87,7 +87,7 @@ type selection struct {
 
 // add adds the tables of a node.
 func (s *selection) add(check app.NodeCheck) {
-	if check.Err != nil || check.ConditionErr != nil {
+	if check.Err != nil || check.UnreadErr != nil {
 		s.unknown = append(s.unknown, check.Login.Node)
 		return
 	}

@@ -23,7 +23,7 @@ const (
 
 // reportClocks warns if the clocks of a cluster's nodes differ.
 func reportClocks(f *findings, checks []app.NodeCheck) {
-	readable := slices.DeleteFunc(slices.Clone(checks), func(c app.NodeCheck) bool { return c.Err != nil || c.ConditionErr != nil })
+	readable := slices.DeleteFunc(slices.Clone(checks), func(c app.NodeCheck) bool { return c.Err != nil || c.UnreadErr != nil })
 	if len(readable) == 0 {
 		return
 	}
@@ -54,8 +54,8 @@ func reportNode(f *findings, check app.NodeCheck) {
 	if login.Superuser {
 		f.warn("", "role %q is a superuser: %s", login.Role, lesserRole)
 	}
-	if check.ConditionErr != nil {
-		f.warn("", "tables, collations, subscriptions and the clock were not checked: %s", fault.PublicMessage(check.ConditionErr))
+	if check.UnreadErr != nil {
+		f.warn("", "tables, collations, subscriptions and the clock were not checked: %s", fault.PublicMessage(check.UnreadErr))
 		return
 	}
 

@@ -49,7 +49,7 @@ func rules() []rule {
 		},
 		{
 			"a capability runs against whatever implements its interfaces: it links no technology",
-			[]string{"ace/shared/tablediff", "ace/shared/tablediff/worker", "ace/shared/tablerepair"},
+			[]string{"ace/shared/tablediff", "ace/shared/tablediff/worker", "ace/shared/tablerepair", "ace/shared/inventory"},
 			[]string{pgx, minio, gateway, lambda, aws, "net/http", "ace/shared/app"},
 		},
 		{

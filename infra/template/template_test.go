@@ -51,6 +51,7 @@ func needs() map[string]need {
 		"tableundo":   submission,
 		"taskstatus":  {actions: []string{remove, get, list, put}},
 		"archive":     {actions: []string{abort, remove, get, list, put}},
+		"inventory":   {variables: []string{"ACE_CLUSTERS"}, actions: []string{login, get, list, secret}},
 		"taskrunner": {
 			variables: []string{
 				"ACE_CLUSTERS", "ACE_FUNCTION_BLOCKWORKER", "ACE_FUNCTION_TASKRUNNER", "ACE_MAX_INVOCATIONS", "ACE_STATEMENT_TIMEOUT", "ACE_UNIT_TIMEOUT",
@@ -148,7 +149,7 @@ func TestTemplate_HasEveryRouteOnce(t *testing.T) {
 	}
 	// A path with a slash at the end must reach the same function. $default leads to
 	// taskstatus.
-	for _, base := range []string{"table-diff", "table-rerun", "table-repair", "table-undo", "diffs", "reports", "before-images"} {
+	for _, base := range []string{"table-diff", "table-rerun", "table-repair", "table-undo", "diffs", "reports", "before-images", "clusters", "cluster-check", "tables"} {
 		want = append(want, "/ace/"+base+"/{proxy+}")
 	}
 	want = append(want, "$default")
@@ -212,7 +213,7 @@ func TestTemplate_RemovesEverythingThatTasksLeave(t *testing.T) {
 
 func TestTemplate_CapsTheConnectionsOfTheDatabases(t *testing.T) {
 	for _, f := range load(t).Functions {
-		want := map[string]string{"blockworker": "${MaxWorkers}", "taskrunner": "${MaxTasks}", "sweeper": "1"}[f.Directory]
+		want := map[string]string{"blockworker": "${MaxWorkers}", "taskrunner": "${MaxTasks}", "sweeper": "1", "inventory": "2"}[f.Directory]
 		if f.Concurrency != want {
 			t.Errorf("%s has the reserved concurrency %q, want %q", f.Directory, f.Concurrency, want)
 		}

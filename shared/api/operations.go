@@ -35,9 +35,9 @@ const (
 	KindNumber  Kind = "number"
 )
 
-// Operations returns the operations that start a task or list tasks or documents, in the
-// order of the API reference (docs/API.md). The parameters are in the order in which
-// errors list them.
+// Operations returns the operations that start a task, list something or check clusters,
+// in the order of the API reference (docs/API.md). The parameters are in the order in
+// which errors list them.
 func Operations() []Operation {
 	return []Operation{
 		{
@@ -63,6 +63,18 @@ func Operations() []Operation {
 		{
 			Name: "diffs", Route: RouteDiffs, Purpose: "lists archived documents, newest first",
 			Params: diffsParams(),
+		},
+		{
+			Name: "clusters", Route: RouteClusters, Purpose: "lists cluster definitions, without connecting to a node",
+			Params: []Param{onlyCluster()},
+		},
+		{
+			Name: "cluster-check", Route: RouteClusterCheck, Purpose: "connects to every node and reports what can be done there",
+			Params: []Param{onlyCluster()},
+		},
+		{
+			Name: "tables", Route: RouteTables, Purpose: "lists tables, their keys and their last comparisons",
+			Params: tablesParams(),
 		},
 	}
 }
@@ -211,6 +223,15 @@ func diffsParams() []Param {
 		{Name: "verdict", Kind: KindText, Purpose: "only those with this verdict", Allowed: joinOr(verdicts())},
 		{Name: "since", Kind: KindText, Purpose: "only those finished at this time or later", Allowed: allowedMoment},
 		{Name: "until", Kind: KindText, Purpose: "only those finished before this time", Allowed: allowedMoment},
+		limit, after,
+	}
+}
+
+func tablesParams() []Param {
+	limit, after := listParams()
+	return []Param{
+		clusterParam(), dbnameParam(),
+		{Name: "schema", Kind: KindText, Purpose: "only tables of this schema", Allowed: allowedSchema},
 		limit, after,
 	}
 }

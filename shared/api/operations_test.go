@@ -12,12 +12,15 @@ import (
 
 func TestOperations_DescribeWhatRequestsAccept(t *testing.T) {
 	decoders := map[string]func(api.Params) error{
-		"table-diff":   refusal(api.DecodeTableDiff),
-		"table-rerun":  refusal(api.DecodeTableRerun),
-		"table-repair": refusal(api.DecodeTableRepair),
-		"table-undo":   refusal(api.DecodeTableUndo),
-		"tasks":        refusal(api.DecodeTasks),
-		"diffs":        refusal(api.DecodeDiffs),
+		"table-diff":    refusal(api.DecodeTableDiff),
+		"table-rerun":   refusal(api.DecodeTableRerun),
+		"table-repair":  refusal(api.DecodeTableRepair),
+		"table-undo":    refusal(api.DecodeTableUndo),
+		"tasks":         refusal(api.DecodeTasks),
+		"diffs":         refusal(api.DecodeDiffs),
+		"clusters":      refusal(api.DecodeClusters),
+		"cluster-check": refusal(api.DecodeClusterCheck),
+		"tables":        refusal(api.DecodeTables),
 	}
 	for _, operation := range api.Operations() {
 		decode := decoders[operation.Name]

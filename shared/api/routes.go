@@ -23,15 +23,21 @@ const (
 	RouteReport      Route = "/ace/reports/{task_id}"
 	RouteBefore      Route = "/ace/before-images/{task_id}"
 	RouteSchedules   Route = "/ace/schedules"
-	RouteHealth      Route = "/healthz"
-	RouteReady       Route = "/readyz"
+	RouteClusters    Route = "/ace/clusters"
+	// RouteClusterCheck is not a parameter of RouteClusters, because it connects to nodes:
+	// it may take seconds, needs passwords and has another answer.
+	RouteClusterCheck Route = "/ace/cluster-check"
+	RouteTables       Route = "/ace/tables"
+	RouteHealth       Route = "/healthz"
+	RouteReady        Route = "/readyz"
 )
 
 // Routes returns all routes in the order of the API reference (docs/API.md).
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
-		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth, RouteReady,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
+		RouteClusters, RouteClusterCheck, RouteTables, RouteHealth, RouteReady,
 	}
 }
 
@@ -39,7 +45,8 @@ func Routes() []Route {
 // tools send HEAD to check a link, and such a request must not start a task.
 func (r Route) IsReadOnly() bool {
 	switch r {
-	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth, RouteReady:
+	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
+		RouteClusters, RouteClusterCheck, RouteTables, RouteHealth, RouteReady:
 		return true
 	}
 	return false

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/cluster"
@@ -19,6 +21,7 @@ import (
 	"ace/shared/diffindex"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
+	"ace/shared/inventory"
 	"ace/shared/invoke"
 	"ace/shared/pg"
 	"ace/shared/retention"
@@ -71,6 +74,8 @@ type App struct {
 	tasks      *task.Registry
 	diffs      *diffindex.Index
 	pools      *pg.Pools
+	catalogs   inventory.Connections // for lists of tables
+	probes     singleflight.Group    // of clusters, by name
 	worker     *worker.Worker
 	repair     tablerepair.Invoker // runs units of repairs in this process, because a unit is one transaction
 	renderings *diffarchive.Renderings
@@ -105,6 +110,7 @@ func New(o Options) *App {
 			RepairAnswerTimeout: o.RepairAnswerTimeout, Passwords: awslogin.New(),
 		}),
 	}
+	a.catalogs = connect()
 	a.tasks.OnPublished(a.diffs.Add)
 	a.worker = worker.New(o.Store, a.nodes(), o.SnapshotMax)
 	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.lockedNodes(), a.tasks).Do, a.logUnitFailure)}
@@ -112,7 +118,10 @@ func New(o Options) *App {
 }
 
 // Close closes the connections to the nodes.
-func (a *App) Close() { a.pools.Close() }
+func (a *App) Close() {
+	a.pools.Close()
+	a.catalogs.Close()
+}
 
 // Tasks returns the registry of tasks.
 func (a *App) Tasks() *task.Registry { return a.tasks }
@@ -152,6 +161,7 @@ func (a *App) service(starter service.Starter) *service.Service {
 		Files:        a.options.Files,
 		BeforeImages: tablerepair.NewBeforeImages(a.options.Store),
 		Clusters:     a.options.Clusters,
+		Nodes:        askedNodes{a},
 		Starter:      starter,
 		Now:          time.Now,
 		Log:          a.options.Log,
@@ -174,6 +184,9 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.Download(api.RouteDiff, api.DecodeDiff, s.Diff),
 		endpoint.Download(api.RouteReport, api.DecodeTask, s.Report),
 		endpoint.Download(api.RouteBefore, api.DecodeTask, s.RowsBefore),
+		endpoint.JSON(api.RouteClusters, api.DecodeClusters, s.ListClusters),
+		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, s.CheckClusters),
+		endpoint.JSON(api.RouteTables, api.DecodeTables, s.ListTables),
 		endpoint.JSON(api.RouteHealth, api.DecodeHealth, s.Health),
 		endpoint.JSON(api.RouteReady, api.DecodeHealth, s.Ready),
 	}

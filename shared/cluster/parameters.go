@@ -145,6 +145,28 @@ func parameterOf(name string) (Parameter, bool) {
 	return Parameter{}, false
 }
 
+// PublicOptions returns the options of a database or node that contain no secret. The
+// value of the parameter options is omitted: it may set any parameter, also one that an
+// extension uses as a secret.
+func PublicOptions(options map[string]string) map[string]string {
+	public := map[string]string{}
+	for name, value := range options {
+		if slices.Contains(publicParameters(), name) {
+			public[name] = value
+		}
+	}
+	return public
+}
+
+// publicParameters returns the parameters whose values are no secret.
+func publicParameters() []string {
+	return []string{
+		"hostaddr", "passfile", "require_auth", "channel_binding", "connect_timeout", "application_name", "fallback_application_name",
+		"sslmode", "sslnegotiation", "sslcert", "sslkey", "sslcertmode", "sslrootcert", "sslsni", "ssl_min_protocol_version", "ssl_max_protocol_version",
+		"min_protocol_version", "max_protocol_version", "target_session_attrs",
+	}
+}
+
 // isIdentity reports whether the parameter is host, port, dbname, user or password. A
 // Node or Database has a field for each of them, so they are not among its Options.
 func (p Parameter) isIdentity() bool {

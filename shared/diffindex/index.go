@@ -63,6 +63,21 @@ func (x *Index) each(ctx context.Context, keys []string, fn func(context.Context
 // read returns the entry at a key. It returns false if the entry or its document does not
 // exist, or if verdict is not empty and the entry has another one.
 func (x *Index) read(ctx context.Context, key, verdict string) (entry Entry, exists bool, err error) {
+	entry, exists, err = x.entry(ctx, key)
+	if !exists {
+		return Entry{}, false, err
+	}
+
+	if verdict != "" && entry.Verdict != verdict {
+		return entry, false, nil
+	}
+
+	_, err = x.store.Stat(ctx, entry.Key)
+	return entry, err == nil, ignoreNotFound(err)
+}
+
+// entry reads the entry at a key. It returns false if there is none.
+func (x *Index) entry(ctx context.Context, key string) (entry Entry, exists bool, err error) {
 	object, err := x.store.Get(ctx, key)
 	if err != nil {
 		return Entry{}, false, ignoreNotFound(err)
@@ -76,13 +91,7 @@ func (x *Index) read(ctx context.Context, key, verdict string) (entry Entry, exi
 	if err := json.Unmarshal(body, &entry); err != nil {
 		return Entry{}, false, fault.Wrap(err, fault.Internal, "%s in the archive is damaged; run `ace reindex` to repair the index", key)
 	}
-
-	if verdict != "" && entry.Verdict != verdict {
-		return entry, false, nil
-	}
-
-	_, err = x.store.Stat(ctx, entry.Key)
-	return entry, err == nil, ignoreNotFound(err)
+	return entry, true, nil
 }
 
 func ignoreNotFound(err error) error {

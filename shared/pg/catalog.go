@@ -134,7 +134,7 @@ func (c *catalogReader) details(ctx context.Context) error {
 	}
 
 	err := c.tx.call(ctx, doingCatalog, table.EndTransaction, append(server,
-		query{sql: typesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
+		query{sql: typesSQL, args: textArgs("{" + c.oid + "}"), row: func(v [][]byte) error {
 			t, err := readType(v)
 			types[t.oid] = t
 			return err
@@ -143,7 +143,7 @@ func (c *catalogReader) details(ctx context.Context) error {
 			columns = append(columns, readColumn(v))
 			return nil
 		}},
-		query{sql: indexesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
+		query{sql: indexesSQL, args: textArgs("{" + c.oid + "}"), row: func(v [][]byte) error {
 			index, err := readIndex(v)
 			c.d.Indexes = append(c.d.Indexes, index)
 			return err

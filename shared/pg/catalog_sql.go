@@ -32,11 +32,11 @@ SELECT c.oid, c.relkind,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2`
 
-// typesSQL returns every type that a column uses: the type of the column itself, the type
-// of the elements of an array, and the base type of a domain.
+// typesSQL returns every type that a column of the tables $1 uses: the type of the column
+// itself, the type of the elements of an array, and the base type of a domain.
 const typesSQL = `
 WITH RECURSIVE used(oid) AS (
-    SELECT atttypid FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
+    SELECT atttypid FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped
   UNION
     SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END
     FROM used JOIN pg_type t ON t.oid = used.oid
@@ -90,25 +90,34 @@ func databaseCollationVersion(version int) string {
 	return "pg_catalog.pg_database_collation_actual_version(db.oid)"
 }
 
-// indexesSQL returns the unique indexes and exclusion constraints of the table. A key
-// must not have a column that contains NULL, but attnotnull does not prove that. It is
-// true even for a NOT NULL constraint that is not validated (PostgreSQL 18), and the
-// constraint of a partition may not be validated although that of the parent is. So for a
-// column with such a constraint, the query also returns the statement that validates it
-// (unproven).
+// indexesSQL returns the unique indexes and exclusion constraints of the tables $1, and
+// the table of each. A key must not have a column that contains NULL, but attnotnull does
+// not prove that. It is true even for a NOT NULL constraint that is not validated
+// (PostgreSQL 18), and the constraint of a partition may not be validated although that
+// of the parent is. So for a column with such a constraint, the query also returns the
+// statement that validates it (unproven).
+//
+// It finds partitions in pg_inherits, because pg_partition_tree would lock them.
 const indexesSQL = `
-WITH rels(oid) AS (
-    SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),
+WITH RECURSIVE rels(root, oid) AS (
+    SELECT t.oid, t.oid FROM unnest($1::oid[]) t(oid)
+  UNION
+    SELECT r.root, h.inhrelid FROM rels r JOIN pg_class p ON p.oid = r.oid AND p.relkind = 'p'
+    JOIN pg_inherits h ON h.inhparent = p.oid AND NOT h.inhdetachpending),
 unproven AS (
-    SELECT a.attname, min(format('ALTER TABLE %s VALIDATE CONSTRAINT %I', co.conrelid::regclass, co.conname)) AS remedy
-    FROM pg_constraint co
-    JOIN rels ON rels.oid = co.conrelid
+    SELECT rels.root, a.attname, min(format('ALTER TABLE %s VALIDATE CONSTRAINT %I', co.conrelid::regclass, co.conname)) AS remedy
+    FROM rels
+    JOIN pg_constraint co ON co.conrelid = rels.oid
     JOIN pg_attribute a ON a.attrelid = co.conrelid AND a.attnum = co.conkey[1]
     WHERE co.contype = 'n' AND NOT co.convalidated
-    GROUP BY a.attname)
+    GROUP BY rels.root, a.attname)
 SELECT ic.relname, i.indisprimary, i.indisreplident, am.amname,
        i.indisvalid AND i.indisready AND i.indislive AND NOT EXISTS (
-           SELECT 1 FROM pg_partition_tree(i.indexrelid) p JOIN pg_index pi ON pi.indexrelid = p.relid
+           WITH RECURSIVE part(oid) AS (
+               SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = i.indexrelid AND NOT h.inhdetachpending
+             UNION
+               SELECT h.inhrelid FROM part JOIN pg_inherits h ON h.inhparent = part.oid AND NOT h.inhdetachpending)
+           SELECT 1 FROM part JOIN pg_index pi ON pi.indexrelid = part.oid
            WHERE NOT (pi.indisvalid AND pi.indisready AND pi.indislive)),
        ic.relkind = 'I',
        i.indisexclusion,
@@ -122,19 +131,20 @@ SELECT ic.relname, i.indisprimary, i.indisreplident, am.amname,
         FROM generate_series(0, i.indnkeyatts - 1) k
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]
         JOIN pg_opclass oc ON oc.oid = i.indclass[k]
-        LEFT JOIN unproven u ON u.attname = a.attname
+        LEFT JOIN unproven u ON u.root = i.indrelid AND u.attname = a.attname
         LEFT JOIN pg_amop o1 ON o1.amopfamily = oc.opcfamily AND o1.amopstrategy = 1 AND o1.amoplefttype = oc.opcintype AND o1.amoprighttype = oc.opcintype
         LEFT JOIN pg_amop o3 ON o3.amopfamily = oc.opcfamily AND o3.amopstrategy = 3 AND o3.amoplefttype = oc.opcintype AND o3.amoprighttype = oc.opcintype
         LEFT JOIN pg_amop o4 ON o4.amopfamily = oc.opcfamily AND o4.amopstrategy = 4 AND o4.amoplefttype = oc.opcintype AND o4.amoprighttype = oc.opcintype
         LEFT JOIN pg_operator lt ON lt.oid = o1.amopopr
         LEFT JOIN pg_operator eq ON eq.oid = o3.amopopr
         LEFT JOIN pg_operator ge ON ge.oid = o4.amopopr
-        LEFT JOIN pg_namespace ns ON ns.oid = eq.oprnamespace)
+        LEFT JOIN pg_namespace ns ON ns.oid = eq.oprnamespace),
+       i.indrelid
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_am am ON am.oid = ic.relam
-WHERE i.indrelid = $1::oid AND (i.indisunique OR i.indisexclusion)
-ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
+WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisunique OR i.indisexclusion)
+ORDER BY i.indrelid, i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 
 // indexOrdersSQL returns the query for the collations on which the table's indexes
 // depend: those of the index columns, and those within a column's type, such as a range

@@ -8,21 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"ace/shared/fault"
 	"ace/shared/table"
 )
 
 // Condition reads the condition of the node from the system catalog. No answer within 5
 // seconds is an error.
 func (n *Node) Condition(ctx context.Context) (table.Condition, error) {
-	bounded, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
-
-	found, err := n.condition(bounded)
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		return found, fault.Wrap(err, fault.Unavailable, "node %q (%s) did not answer within %s", n.name, n.address, loginTimeout)
-	}
-	return found, err
+	return inTime(ctx, n, "did not answer", n.condition)
 }
 
 func (n *Node) condition(ctx context.Context) (found table.Condition, err error) {
@@ -40,7 +32,7 @@ func (n *Node) condition(ctx context.Context) (found table.Condition, err error)
 		return err
 	}})
 	if err == nil {
-		err = tx.measureClock(ctx, &found)
+		found.ClockSkew, found.ClockError, err = tx.measureClock(ctx)
 	}
 	if err != nil {
 		return found, err
@@ -54,20 +46,19 @@ SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_rec
 
 const clockSQL = `SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8`
 
-// measureClock compares the node's clock with this host's. It assumes that the node reads
-// its clock in the middle of the round trip. The transaction must have begun, so that the
-// statement takes one round trip.
-func (t *Tx) measureClock(ctx context.Context, found *table.Condition) error {
+// measureClock returns the node's clock minus this host's, and the error of this
+// difference. It assumes that the node reads its clock in the middle of the round trip.
+// The transaction must have begun, so that the statement takes one round trip.
+func (t *Tx) measureClock(ctx context.Context) (skew, within time.Duration, err error) {
 	sent := time.Now()
 	var clock int64
-	err := t.run(ctx, "reading the clock", query{sql: clockSQL, row: func(v [][]byte) (err error) {
+	err = t.run(ctx, "reading the clock", query{sql: clockSQL, row: func(v [][]byte) (err error) {
 		clock, err = strconv.ParseInt(string(v[0]), 10, 64)
 		return err
 	}})
 
 	half := time.Since(sent) / 2
-	found.ClockSkew, found.ClockError = time.UnixMicro(clock).Sub(sent.Add(half).Round(0)), half
-	return err
+	return time.UnixMicro(clock).Sub(sent.Add(half).Round(0)), half, err
 }
 
 // usabilitySQL returns tables and partitioned tables, but no tables of the system.

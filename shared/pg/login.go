@@ -9,7 +9,7 @@ import (
 	"ace/shared/table"
 )
 
-// loginTimeout is the time limit of Login and of Condition.
+// loginTimeout is the time limit of Login, Condition, Abilities and ListTables.
 const loginTimeout = 5 * time.Second
 
 // loginSQL returns the server's version, the role that logged in, whether it is a
@@ -25,14 +25,20 @@ SELECT current_setting('server_version_num'), current_setting('server_version'),
 // errors are those that a task would report. It is also an error if the node does not
 // answer within 5 seconds.
 func (n *Node) Login(ctx context.Context) (table.Login, error) {
+	return inTime(ctx, n, "is unreachable: no answer", n.login)
+}
+
+// inTime calls ask, a method of the node, with the time limit loginTimeout. If the limit
+// is exceeded, the error names the node and contains problem.
+func inTime[T any](ctx context.Context, n *Node, problem string, ask func(context.Context) (T, error)) (T, error) {
 	bounded, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 
-	login, err := n.login(bounded)
+	answer, err := ask(bounded)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		return login, fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: no answer within %s", n.name, n.address, loginTimeout)
+		err = fault.Wrap(err, fault.Unavailable, "node %q (%s) %s within %s", n.name, n.address, problem, loginTimeout)
 	}
-	return login, err
+	return answer, err
 }
 
 func (n *Node) login(ctx context.Context) (table.Login, error) {

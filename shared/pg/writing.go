@@ -132,17 +132,21 @@ func readList(raw []byte, into *[]string) error {
 	return json.Unmarshal(raw, into)
 }
 
-// tryReplica finds out whether the role may set session_replication_role, by setting it.
+func (w *writing) tryReplica(ctx context.Context) (err error) {
+	w.d.ReplicaRole, err = w.tx.tryReplica(ctx)
+	return err
+}
+
+// tryReplica reports whether the role may set session_replication_role, by setting it.
 // The catalog does not show it, because managed services have special rules. It must be
 // the last statement of the transaction, because the transaction fails if the role may
 // not set it.
-func (w *writing) tryReplica(ctx context.Context) error {
-	err := w.tx.run(ctx, doingWriting, replicaRole())
+func (t *Tx) tryReplica(ctx context.Context) (bool, error) {
+	err := t.run(ctx, doingWriting, replicaRole())
 	if sqlState(err) == insufficientPrivilege {
-		return nil
+		return false, nil
 	}
-	w.d.ReplicaRole = err == nil
-	return err
+	return err == nil, err
 }
 
 // replicaRole returns the query that disables triggers and foreign keys until the

@@ -76,6 +76,8 @@ func (b *bench) replace(file string) {
 	b.Replace(jobs)
 }
 
+func (b *bench) Names(context.Context) ([]string, error) { return []string{"demo"}, nil }
+
 func (b *bench) Load(_ context.Context, name string) (cluster.Cluster, error) {
 	if name != "demo" {
 		return cluster.Cluster{}, fault.New(fault.NotFound, "there is no cluster %s", name)

@@ -4,7 +4,7 @@
 // A Service validates a request against the cluster's definition, stores a task and
 // starts it. It also returns the status of tasks, cancels them, lists them, and returns
 // documents. It depends neither on the transport nor on whether it runs on a host or in
-// Lambda. It contacts no database.
+// Lambda. It contacts no database, except to check nodes and to list tables (Nodes).
 //
 // A runner that has acquired a task's lease calls the Executor. The Executor decodes the
 // stored request, runs the engine (tablediff or tablerepair) and converts the engine's
@@ -21,12 +21,26 @@ import (
 	"ace/shared/cluster"
 	"ace/shared/diffarchive"
 	"ace/shared/diffindex"
+	"ace/shared/inventory"
+	"ace/shared/table"
 	"ace/shared/task"
 )
 
 // Clusters finds cluster definitions.
 type Clusters interface {
 	Load(ctx context.Context, name string) (cluster.Cluster, error)
+	// Names returns the sorted names of all clusters, also of those whose definitions cannot
+	// be used.
+	Names(ctx context.Context) ([]string, error)
+}
+
+// Nodes asks the nodes of clusters.
+type Nodes interface {
+	// Probe connects to every node, for every database of a cluster, and returns a check for
+	// each, in the order of the definition. Callers must not change the checks.
+	Probe(ctx context.Context, definition cluster.Cluster) ([]inventory.NodeCheck, error)
+	// Tables returns a page of the tables of the targets.
+	Tables(ctx context.Context, targets []cluster.Target, of table.Selection) (inventory.Page, error)
 }
 
 // Starter starts tasks.
@@ -70,6 +84,7 @@ type Service struct {
 	Files        Files // nil in functions, which read no files
 	BeforeImages BeforeImages
 	Clusters     Clusters
+	Nodes        Nodes
 	Starter      Starter
 	Scheduled    bool // a schedule submits the tasks
 	Now          func() time.Time

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,8 @@ func (s *starter) Drop(id string) { s.dropped = append(s.dropped, id) }
 
 // clusters has definitions by name.
 type clusters map[string]cluster.Cluster
+
+func (c clusters) Names(context.Context) ([]string, error) { return slices.Sorted(maps.Keys(c)), nil }
 
 func (c clusters) Load(_ context.Context, name string) (cluster.Cluster, error) {
 	definition, ok := c[name]

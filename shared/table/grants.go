@@ -112,6 +112,15 @@ func (g Grants) SQL() []string {
 	return append(all, g.Statements...)
 }
 
+// GrantReplicaRole returns the statement that lets a role set session_replication_role,
+// or, for a server that has no such privilege, a comment that says what to do.
+func GrantReplicaRole(serverVersion int, role string) string {
+	if serverVersion >= 150000 {
+		return "GRANT SET ON PARAMETER session_replication_role TO " + Quote(role)
+	}
+	return "-- only a superuser may set session_replication_role before PostgreSQL 15: connect as one, or repair with fire_triggers=true"
+}
+
 func quoteAll(names []string) []string {
 	quoted := make([]string, len(names))
 	for i, name := range names {

@@ -49,13 +49,8 @@ func (t *targetBuilder) missingToWrite() table.Grants {
 		}
 	}
 
-	switch {
-	case p.FireTriggers || w.ReplicaRole:
-	case w.ServerVersion >= 150000:
-		missing.Statements = append(missing.Statements, "GRANT SET ON PARAMETER session_replication_role TO "+role)
-	default:
-		missing.Statements = append(missing.Statements,
-			"-- only a superuser may set session_replication_role before PostgreSQL 15: connect as one, or repair with fire_triggers=true")
+	if !p.FireTriggers && !w.ReplicaRole {
+		missing.Statements = append(missing.Statements, table.GrantReplicaRole(w.ServerVersion, w.Role))
 	}
 	return missing
 }

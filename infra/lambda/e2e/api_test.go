@@ -84,6 +84,8 @@ func TestAPI_FunctionsAnswerAsTheLocalServiceDoes(t *testing.T) {
 		get("/ace/tasks", "limit=0"), get("/ace/tasks/", "status=FAILED&limit=1"), get("/ace/diffs/"+failed+"/", ""), get("/ace/task-status/"+id+"/", ""), get("/healthz/", ""), get("/ace/table-undo/", "task_id=tr_20000101_000000"),
 		get("/ace/table-rerun", "table_name=public.t&diff_file=/path/to/diff.json&cluster_name="+s.cluster.Name),
 		get("/ace/diffs/"+failed, ""), get("/ace/diffs/"+id, "format=pdf"), get("/ace/nothing", ""),
+		get("/ace/clusters", ""), get("/ace/clusters/", "cluster_name="+s.cluster.Name), get("/ace/clusters", "cluster_name=nowhere"),
+		get("/ace/tables", "cluster_name="+s.cluster.Name), get("/ace/tables/", "schema=none&cluster_name="+s.cluster.Name),
 		get("/ace/table-dif", ""), get("/ace/table-diff", "cluster_name=nowhere&table_name=public.t"),
 		get("/ace/table-diff", "table_name=public.t&nodes=n1,n9&cluster_name="+s.cluster.Name),
 		{Method: "DELETE", Path: "/ace/tasks", Header: endpoint.Header{}}, {Method: "HEAD", Path: "/ace/tasks", Header: endpoint.Header{}},
@@ -111,6 +113,17 @@ func TestAPI_FunctionsAnswerAsTheLocalServiceDoes(t *testing.T) {
 	}
 	if !json.Valid(d.document(t, id)) {
 		t.Error("the document is no JSON")
+	}
+
+	var tables api.TableList
+	d.get(t, "/ace/tables", url.Values{"cluster_name": {d.cluster}}, &tables)
+	if len(tables.Tables) != 1 || tables.UnreadNodes != nil || tables.Tables[0].LastComparison == nil || tables.Tables[0].LastComparison.TaskID != id {
+		t.Errorf("the tables are %+v", tables)
+	}
+	var checks api.ClusterCheckList
+	d.get(t, "/ace/cluster-check", nil, &checks)
+	if len(checks.Clusters) != 1 || !checks.Clusters[0].Nodes[0].Usable {
+		t.Errorf("the checks are %+v", checks)
 	}
 }
 

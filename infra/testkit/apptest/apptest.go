@@ -59,11 +59,12 @@ type Options struct {
 
 // Service is the service over one cluster.
 type Service struct {
-	Cluster *pgtest.Cluster
-	Store   archive.Store
-	App     *app.App
-	Mux     *endpoint.Mux
-	Queue   *invoke.Queue
+	Cluster  *pgtest.Cluster
+	Clusters string // directory of the cluster definitions
+	Store    archive.Store
+	App      *app.App
+	Mux      *endpoint.Mux
+	Queue    *invoke.Queue
 
 	ends ends
 }
@@ -105,7 +106,7 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 		Tasks: a.Tasks(), Handlers: a.Handlers(invoker, app.Capacity{Parallel: o.Parallel, InProcess: true}),
 		Owner: t.Name(), Handover: invoke.ErrClosing, Log: log,
 	})
-	s := &Service{Cluster: c, Store: o.Store, App: a}
+	s := &Service{Cluster: c, Clusters: dir, Store: o.Store, App: a}
 	s.Queue = invoke.NewQueue(2, 1000, s.ends.announced(run.Run))
 	var err error
 	if s.Mux, err = endpoint.New(endpoint.Options{Logger: log}, a.Endpoints(s.Queue)...); err != nil {

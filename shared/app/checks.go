@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"ace/shared/cluster"
+	"ace/shared/cluster/awslogin"
+	"ace/shared/inventory"
+	"ace/shared/pg"
+	"ace/shared/table"
+)
+
+// catalogStatement is the time limit of a statement of package inventory.
+const catalogStatement = 5 * time.Second
+
+// NodeCheck is the result of a connection to one database of a node.
+type NodeCheck = inventory.NodeCheck
+
+// CheckNodes connects to every node, for every database of the clusters. See
+// inventory.Check.
+func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, error) {
+	return inventory.Check(ctx, connect, clusters...)
+}
+
+// ExamineNodes is like CheckNodes, and also reads the condition of each node.
+func ExamineNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, error) {
+	return inventory.Examine(ctx, connect, clusters...)
+}
+
+// connections implements inventory.Connections. It has at most one connection to each
+// database of a node. They are not those of the tasks, so neither waits for the other.
+type connections struct{ *pg.Pools }
+
+func connect() inventory.Connections {
+	return connections{pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: catalogStatement, Passwords: awslogin.New()})}
+}
+
+// Node returns access to a node.
+func (c connections) Node(target cluster.Target) (inventory.Node, error) { return c.Pools.Node(target) }
+
+// askedNodes implements service.Nodes.
+type askedNodes struct{ app *App }
+
+// Probe implements service.Nodes. Concurrent calls for one cluster share the result of
+// one call, so requests cannot open many connections to a node. The end of a request does
+// not end the call, because other requests may wait for it; the call takes some seconds
+// at most.
+func (n askedNodes) Probe(ctx context.Context, definition cluster.Cluster) ([]NodeCheck, error) {
+	checks, err, _ := n.app.probes.Do(definition.Name, func() (any, error) {
+		return inventory.Probe(context.WithoutCancel(ctx), connect, definition)
+	})
+	found, _ := checks.([]NodeCheck)
+	return found, err
+}
+
+// Tables implements service.Nodes.
+func (n askedNodes) Tables(ctx context.Context, targets []cluster.Target, of table.Selection) (inventory.Page, error) {
+	return inventory.Tables(ctx, n.app.catalogs, targets, of)
+}

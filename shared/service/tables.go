@@ -1,0 +1,92 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+
+	"ace/shared/api"
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/inventory"
+	"ace/shared/table"
+)
+
+// comparisonsAtOnce bounds the tables whose last comparison is looked up at once.
+const comparisonsAtOnce = 32
+
+// ListTables returns a page of the tables of a database, as the catalogs of the nodes
+// show them, each with its last comparison.
+func (s *Service) ListTables(ctx context.Context, req api.TablesRequest) (api.TableList, error) {
+	definition, err := s.Clusters.Load(ctx, req.ClusterName)
+	if err != nil {
+		return api.TableList{}, err
+	}
+	database, err := definition.Database(req.DBName)
+	if err != nil {
+		return api.TableList{}, err
+	}
+	targets, err := definition.Targets(req.DBName, nil)
+	if err != nil {
+		return api.TableList{}, err
+	}
+
+	page, err := s.Nodes.Tables(ctx, targets, table.Selection{
+		Schema: req.Schema, AfterSchema: req.After.Schema, AfterName: req.After.Name, Limit: req.Limit,
+	})
+	if err != nil {
+		return api.TableList{}, err
+	}
+
+	list := api.TableList{DBName: database.Name}
+	for _, unread := range page.Unread {
+		list.UnreadNodes = append(list.UnreadNodes, api.UnreadNode{Node: unread.Node, Error: fault.PublicMessage(unread.Err)})
+	}
+	list.Tables, err = fanout.Map(ctx, comparisonsAtOnce, page.Tables, func(ctx context.Context, one inventory.Table) (api.ListedTable, error) {
+		listed := listedTable(one)
+		var err error
+		listed.LastComparison, err = s.lastComparison(ctx, req.ClusterName, database.Name, listed.TableName)
+		return listed, err
+	})
+	if err == nil && page.More {
+		last := page.Tables[len(page.Tables)-1]
+		list.Next = api.TableCursor(api.TableName{Schema: last.Schema, Name: last.Name})
+	}
+	return list, err
+}
+
+func listedTable(t inventory.Table) api.ListedTable {
+	return api.ListedTable{
+		TableName:     api.TableName{Schema: t.Schema, Name: t.Name}.String(),
+		EstimatedRows: t.RowEstimate, Key: t.Key, NoKey: t.NoKey, MissingOn: t.MissingOn,
+	}
+}
+
+// lastComparison returns the comparison of a table that finished last and has a document.
+// It returns nil if there is none.
+func (s *Service) lastComparison(ctx context.Context, cluster, database, name string) (*api.LastComparison, error) {
+	entry, found, err := s.Diffs.Latest(ctx, cluster, database, name)
+	if !found || err != nil {
+		return nil, err
+	}
+	rec, err := s.Tasks.Get(ctx, entry.TaskID)
+	if fault.CodeOf(err) == fault.NotFound { // the retention has just deleted the task
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	var restrictions struct {
+		TableFilter   string   `json:"table_filter"`
+		Nodes         []string `json:"nodes"`
+		IgnoreColumns []string `json:"ignore_columns"`
+	}
+	if err := json.Unmarshal(rec.Parameters, &restrictions); err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the parameters of task %s are damaged", rec.TaskID)
+	}
+	return &api.LastComparison{
+		TaskID: entry.TaskID, TaskType: string(entry.Type), FinishedAt: api.At(entry.FinishedAt), Verdict: entry.Verdict,
+		TotalRows: entry.TotalRows, MismatchedRows: entry.MismatchedRows,
+		TableFilter: restrictions.TableFilter, Nodes: restrictions.Nodes, IgnoreColumns: restrictions.IgnoreColumns,
+	}, nil
+}

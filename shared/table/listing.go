@@ -1,0 +1,17 @@
+package table
+
+// Selection selects tables of a database, in the order of the bytes of schema and name.
+type Selection struct {
+	Schema                 string // "" means all schemas except those of the system
+	AfterSchema, AfterName string // only tables after this one; "" means from the first
+	Limit                  int
+}
+
+// Listing describes a table in a list of tables.
+type Listing struct {
+	Schema, Name string
+	RowEstimate  *int64 // nil if there is no estimate
+	// Keys has what decides which key a comparison uses: Node, Indexes, and the columns
+	// of the indexes (only Name, Declared and Type). Its other fields are not set.
+	Keys *Description
+}
