@@ -22,8 +22,8 @@ func (s *Service) ListClusters(ctx context.Context, req api.ClustersRequest) (ap
 
 	list := api.ClusterList{Clusters: make([]api.Cluster, 0, len(found))}
 	for _, one := range found {
-		if one.err != nil {
-			list.Clusters = append(list.Clusters, api.Cluster{ClusterName: one.name, Error: fault.PublicMessage(one.err)})
+		if one.problem != "" {
+			list.Clusters = append(list.Clusters, api.Cluster{ClusterName: one.name, Error: one.problem})
 			continue
 		}
 		list.Clusters = append(list.Clusters, clusterAnswer(one.definition))
@@ -40,9 +40,8 @@ func (s *Service) CheckClusters(ctx context.Context, req api.ClusterCheckRequest
 	}
 
 	checks, err := fanout.Map(ctx, clustersAtOnce, found, func(ctx context.Context, one loadedCluster) (api.ClusterCheck, error) {
-		answer := api.ClusterCheck{ClusterName: one.name}
-		if one.err != nil {
-			answer.Error = fault.PublicMessage(one.err)
+		answer := api.ClusterCheck{ClusterName: one.name, Error: one.problem}
+		if one.problem != "" {
 			return answer, nil
 		}
 		nodes, err := s.Nodes.Probe(ctx, one.definition)
@@ -58,7 +57,7 @@ func (s *Service) CheckClusters(ctx context.Context, req api.ClusterCheckRequest
 type loadedCluster struct {
 	name       string
 	definition cluster.Cluster
-	err        error
+	problem    string
 }
 
 // loadClusters loads the definition of a cluster, or all definitions if name is "".
@@ -77,7 +76,11 @@ func (s *Service) loadClusters(ctx context.Context, name string) ([]loadedCluste
 		if err != nil && (name != "" && fault.CodeOf(err) != fault.Invalid || ctx.Err() != nil) {
 			return nil, err
 		}
-		found = append(found, loadedCluster{one, definition, err})
+		loaded := loadedCluster{name: one, definition: definition}
+		if err != nil {
+			loaded.problem = fault.PublicMessage(err)
+		}
+		found = append(found, loaded)
 	}
 	return found, nil
 }
