@@ -18,6 +18,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/invoke"
 	"ace/shared/logging"
+	"ace/shared/notify"
 	"ace/shared/runner"
 	"ace/shared/schedule"
 )
@@ -107,9 +108,19 @@ func openService(ctx context.Context, c config.Config, files []config.ServiceFil
 		return nil, nil, err
 	}
 
-	s := newService(c, store, clusters, log)
+	sender, closeWebhook, err := openWebhook(c)
+	if err != nil {
+		closeClusters()
+		store.close(context.WithoutCancel(ctx))
+		return nil, nil, err
+	}
+
+	s := newService(c, store, clusters, sender, log)
+	stopNotifier := s.startNotifier(ctx)
 	return s, func() {
 		s.queue.Close()
+		stopNotifier() // after the queue, because tasks end until the queue is closed
+		closeWebhook()
 		s.app.Close()
 		closeClusters()
 		store.close(context.WithoutCancel(ctx))
@@ -132,7 +143,7 @@ func warnOfSettings(ctx context.Context, log *slog.Logger, c config.Config) erro
 // makeAbsolute makes the paths of the configuration absolute, because the embedded
 // gateway changes the working directory.
 func makeAbsolute(c *config.Config) error {
-	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.ImportDir, &c.Store.CABundle}
+	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.WebhookSecretFile, &c.ImportDir, &c.Store.CABundle}
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
 		paths = append(paths, &c.Clusters)
 	}
@@ -196,11 +207,12 @@ type service struct {
 	retentionDays int              // 0: data is kept for ever
 }
 
-func newService(c config.Config, store *bucket, clusters cluster.Source, log *slog.Logger) *service {
+func newService(c config.Config, store *bucket, clusters cluster.Source, sender notify.Sender, log *slog.Logger) *service {
 	capacity := app.LocalCapacity()
 	s := &service{clusters: clusters, log: log, retentionDays: c.RetentionDays, app: app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
 		StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
+		Sender: sender, EventTypes: c.EventTypes(),
 	})}
 
 	run := runner.New(runner.Options{

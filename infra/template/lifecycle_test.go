@@ -32,7 +32,7 @@ func rules(t *testing.T) map[string]string {
 func TestTemplate_WhatATaskNeedsOutlivesTheRecordThatItIsFoundBy(t *testing.T) {
 	const record, leftover = "map[Ref:RetentionDays]", "map[Fn::FindInMap:[Leftovers map[Ref:RetentionDays] Days]]"
 	want := map[string]string{
-		"tasks/": record, "index/": record, "baselines/": record, "diffs/": leftover, "imports/": leftover, "reports/": leftover, "repairs/": leftover, "incoming/": "1",
+		"tasks/": record, "index/": record, "baselines/": record, "diffs/": leftover, "imports/": leftover, "reports/": leftover, "repairs/": leftover, "incoming/": "1", "notifications/": "14",
 	}
 	if got := rules(t); !maps.Equal(got, want) { // open/, locks/ and schedules/ are small, and never expire
 		t.Errorf("the rules are %v, want %v", got, want)

@@ -37,6 +37,7 @@ const (
 	list                    = "s3:ListBucket"
 	call                    = "lambda:InvokeFunction"
 	secret, login           = "secretsmanager:GetSecretValue", "rds-db:connect"
+	publish                 = "events:PutEvents"
 )
 
 // needs says it for each directory below functions/.
@@ -49,17 +50,17 @@ func needs() map[string]need {
 		"tablererun":  submission,
 		"tablerepair": submission,
 		"tableundo":   submission,
-		"taskstatus":  {actions: []string{remove, get, list, put}},
+		"taskstatus":  {variables: []string{"ACE_EVENT_BUS"}, actions: []string{remove, get, list, put}},
 		"archive":     {actions: []string{abort, remove, get, list, put}},
 		"inventory":   {variables: []string{"ACE_CLUSTERS"}, actions: []string{login, get, list, secret}},
 		"taskrunner": {
 			variables: []string{
-				"ACE_CLUSTERS", "ACE_FUNCTION_BLOCKWORKER", "ACE_FUNCTION_TASKRUNNER", "ACE_MAX_INVOCATIONS", "ACE_STATEMENT_TIMEOUT", "ACE_UNIT_TIMEOUT",
+				"ACE_CLUSTERS", "ACE_EVENT_BUS", "ACE_FUNCTION_BLOCKWORKER", "ACE_FUNCTION_TASKRUNNER", "ACE_MAX_INVOCATIONS", "ACE_STATEMENT_TIMEOUT", "ACE_UNIT_TIMEOUT",
 			},
-			actions: []string{call, login, abort, remove, get, list, put, secret},
+			actions: []string{publish, call, login, abort, remove, get, list, put, secret},
 		},
 		"blockworker": {variables: []string{"ACE_CLUSTERS", "ACE_STATEMENT_TIMEOUT"}, actions: []string{login, abort, get, list, put, secret}},
-		"sweeper":     {variables: []string{"ACE_FUNCTION_TASKRUNNER"}, actions: []string{call, remove, get, list, put}, scheduled: true},
+		"sweeper":     {variables: []string{"ACE_EVENT_BUS", "ACE_FUNCTION_TASKRUNNER"}, actions: []string{publish, call, remove, get, list, put}, scheduled: true},
 	}
 }
 
@@ -203,10 +204,31 @@ func TestTemplate_IsClosedAndKeepsItsSecrets(t *testing.T) {
 func TestTemplate_RemovesEverythingThatTasksLeave(t *testing.T) {
 	rules := fmt.Sprint(load(t).Get("Resources", "Archive", "Properties", "LifecycleConfiguration", "Rules"))
 	for _, prefix := range []string{
-		archive.TasksPrefix, archive.ImportPrefix, archive.IncomingPrefix, archive.BaselinesRoot, "diffs/", "reports/", "repairs/", "index/",
+		archive.TasksPrefix, archive.ImportPrefix, archive.IncomingPrefix, archive.BaselinesRoot, archive.NotificationsPrefix, "diffs/", "reports/", "repairs/", "index/",
 	} {
 		if !strings.Contains(rules, "Prefix:"+prefix+" ") {
 			t.Errorf("nothing removes %s", prefix)
+		}
+	}
+}
+
+// A function that ends tasks stores their events, and one that sends them removes them.
+func TestTemplate_EveryFunctionThatEndsTasksMayStoreEvents(t *testing.T) {
+	const outbox = "${Archive.Arn}/" + archive.NotificationsPrefix + "*"
+	for _, f := range load(t).Functions {
+		var may []string
+		for _, s := range f.Statements {
+			if slices.Contains(s.Resources, outbox) {
+				may = append(may, s.Actions...)
+			}
+			if slices.Contains(s.Actions, publish) && !slices.Equal(s.Resources, []string{"${EventBusArn}"}) {
+				t.Errorf("%s may publish to %v", f.Directory, s.Resources)
+			}
+		}
+		slices.Sort(may)
+		want := map[string][]string{"taskstatus": {put}, "taskrunner": {remove, get, put}, "sweeper": {remove, get, put}}[f.Directory]
+		if !slices.Equal(may, want) {
+			t.Errorf("%s may do %v to the outbox, want %v", f.Directory, may, want)
 		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/inventory"
 	"ace/shared/invoke"
+	"ace/shared/notify"
 	"ace/shared/pg"
 	"ace/shared/retention"
 	"ace/shared/service"
@@ -60,7 +61,11 @@ type Options struct {
 	// Files opens the files of the host that a diff_file names by their absolute path. nil
 	// means that none are read.
 	Files service.Files
-	Log   *slog.Logger
+	// Sender receives an event for each ended task whose event has one of the EventTypes
+	// (package api). nil means that no events are sent.
+	Sender     notify.Sender
+	EventTypes []string
+	Log        *slog.Logger
 }
 
 // defaultMaxImport is the default of Options.MaxImport.
@@ -79,6 +84,7 @@ type App struct {
 	worker     *worker.Worker
 	repair     tablerepair.Invoker // runs units of repairs in this process, because a unit is one transaction
 	renderings *diffarchive.Renderings
+	notifier   *notify.Notifier // nil if there is no Sender
 }
 
 const (
@@ -112,6 +118,10 @@ func New(o Options) *App {
 	}
 	a.catalogs = connect()
 	a.tasks.OnPublished(a.diffs.Add)
+	if o.Sender != nil {
+		a.notifier = notify.New(notify.Options{Store: o.Store, Sender: o.Sender, Types: o.EventTypes, Now: time.Now, Log: o.Log})
+		a.tasks.OnEnded(a.notifier.Add)
+	}
 	a.worker = worker.New(o.Store, a.nodes(), o.SnapshotMax)
 	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.lockedNodes(), a.tasks).Do, a.logUnitFailure)}
 	return a
@@ -125,6 +135,10 @@ func (a *App) Close() {
 
 // Tasks returns the registry of tasks.
 func (a *App) Tasks() *task.Registry { return a.tasks }
+
+// Notifier returns the notifier that sends the events of ended tasks, or nil if there is
+// no Sender.
+func (a *App) Notifier() *notify.Notifier { return a.notifier }
 
 // Retention returns the sweeper that deletes data older than the retention period.
 func (a *App) Retention() *retention.Sweeper {

@@ -202,5 +202,12 @@ func RenderingKey(documentKey, format string) string {
 // that a key may contain.
 func ScheduleKey(job string) string { return "schedules/" + job + ".json" }
 
+// NotificationsPrefix is the prefix of the outbox: the events of ended tasks that have not
+// been delivered yet.
+const NotificationsPrefix = "notifications/"
+
+// NotificationKey returns the key of the event of a task in the outbox.
+func NotificationKey(taskID string) string { return NotificationsPrefix + taskID }
+
 // ProbePrefix is the prefix of the objects that Probe writes and deletes again.
 const ProbePrefix = "probe/"

@@ -37,6 +37,12 @@ type Config struct {
 	UnitTimeout      time.Duration `env:"ACE_UNIT_TIMEOUT" envDefault:"5m" usage:"time limit of one unit of work, for functions only" allowed:"a time from 1s to 15m such as 5m"`
 	RetentionDays    int           `env:"ACE_RETENTION_DAYS" envDefault:"0" usage:"days until documents and tasks are deleted, 0 for never" allowed:"a whole number from 0 to 36500"`
 
+	WebhookURL        WebhookURL `env:"ACE_WEBHOOK_URL" usage:"address that is called when a task has ended, none if empty" allowed:"an http or https URL without user and fragment"`
+	WebhookSecretFile string     `env:"ACE_WEBHOOK_SECRET_FILE" usage:"file with the secrets that sign the requests to the webhook" allowed:"a file with one secret per line, whsec_ and base64"`
+	WebhookFormat     string     `env:"ACE_WEBHOOK_FORMAT" envDefault:"standard" usage:"format of the requests to the webhook" allowed:"standard or slack"`
+	WebhookEvents     []string   `env:"ACE_WEBHOOK_EVENTS" envDefault:"differs,failed,repaired,undone" usage:"how a task must have ended for the webhook to be called" allowed:"all, or some of differs, matches, repaired, undone, dry_run, completed, failed and cancelled, separated by commas"`
+	EventBus          string     `env:"ACE_EVENT_BUS" usage:"event bus of Amazon EventBridge that receives an event for each ended task, none if empty, for functions only" allowed:"the name or ARN of an event bus"`
+
 	Pprof Listen `env:"ACE_PPROF" usage:"address to serve Go's profiles on, none if empty" allowed:"a loopback host:port"`
 
 	LogLevel  slog.Level `env:"ACE_LOG_LEVEL" envDefault:"info" usage:"lowest level to log" allowed:"debug, info, warn or error"`

@@ -146,6 +146,7 @@ func (c Config) check(environ, bad map[string]string) {
 		note(err == nil, "ACE_TOKEN_FILE", fault.PublicMessage(err))
 	}
 
+	c.checkWebhook(environ, note)
 	note(c.Listen.Loopback() || (c.ListenPublic && c.TokenFile != ""), "ACE_LISTEN", fmt.Sprintf(
 		"ACE_LISTEN is %q, which other machines can reach: set ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE, or use %s",
 		c.Listen, allowed("ACE_LISTEN")))
@@ -179,6 +180,9 @@ func notAllowed(name, value string) string {
 // display returns the value of a variable for a message. It leaves out a value that seems
 // to contain credentials.
 func display(name, value string) string {
+	if name == "ACE_WEBHOOK_URL" {
+		return "not shown here (its path may be a secret)"
+	}
 	if (name == "ACE_STORE" || name == "ACE_CLUSTERS") && (strings.Contains(value, "@") || strings.Contains(value, "%40")) {
 		return "not shown here (it seems to hold credentials; those come from the standard AWS chain)"
 	}

@@ -7,10 +7,10 @@ import (
 	"ace/shared/archive"
 )
 
-// Clear runs the OnPublished hook, deletes the task's working objects, then its open
-// marker. The working objects must be deleted because plan and parts contain row data.
-// The task must have been ended by Finish. After an error the cleanup may be repeated by
-// any process; while the marker exists, Acquire repeats it.
+// Clear runs the OnPublished hook, deletes the task's working objects, runs the OnEnded
+// hook, and deletes the task's open marker. The working objects must be deleted because
+// plan and parts contain row data. The task must have been ended by Finish. After an error
+// the cleanup may be repeated by any process; while the marker exists, Acquire repeats it.
 func (l *Lease) Clear(ctx context.Context) error {
 	rec := l.Record()
 	if !rec.Status.Terminal() {
@@ -41,10 +41,16 @@ func (r *Registry) clear(ctx context.Context, rec Record) error {
 		return err
 	}
 
-	for _, key := range append(keys, archive.OpenKey(id)) {
+	for _, key := range keys {
 		if err := r.store.Delete(ctx, key); err != nil {
 			return err
 		}
 	}
-	return nil
+
+	if r.onEnded != nil {
+		if err := r.onEnded(ctx, rec); err != nil {
+			return err
+		}
+	}
+	return r.store.Delete(ctx, archive.OpenKey(id))
 }

@@ -34,6 +34,8 @@ type Registry struct {
 	lease time.Duration
 	// onPublished is called for every task that completed with a document. It may be nil.
 	onPublished func(context.Context, Record) error
+	// onEnded is called for every task that has ended. It may be nil.
+	onEnded func(context.Context, Record) error
 }
 
 // NewRegistry returns the registry of the tasks in store. clock returns the times that
@@ -47,6 +49,12 @@ func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
 // the call until fn succeeds, even if the process dies in between. OnPublished must be
 // called before the registry is used.
 func (r *Registry) OnPublished(fn func(context.Context, Record) error) { r.onPublished = fn }
+
+// OnEnded sets the function fn that is called for every task that has ended, however it
+// ended, before the task's open marker is deleted. Clear or a later Acquire repeats the
+// call until fn succeeds, even if the process dies in between. OnEnded must be called
+// before the registry is used.
+func (r *Registry) OnEnded(fn func(context.Context, Record) error) { r.onEnded = fn }
 
 // WithLease returns a registry of the same tasks with another lease duration. All
 // processes that use one store must use the same duration.

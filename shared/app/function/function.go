@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 
+	"ace/shared/api"
 	"ace/shared/app"
 	"ace/shared/archive/s3"
 	"ace/shared/config"
@@ -81,10 +82,15 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 		return nil, err
 	}
 
+	sender, err := eventBus(ctx, c.EventBus)
+	if err != nil {
+		return nil, err
+	}
+
 	a := app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters,
 		MaxConns: conns, StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, Lease: c.Lease, Patience: c.Patience,
-		MaxImport: c.MaxImport(), Log: log,
+		MaxImport: c.MaxImport(), Sender: sender, EventTypes: api.EventTypes(), Log: log,
 	})
 	return &Function{App: a, Invoker: invoker, config: c, worker: a.Worker(), log: log}, nil
 }

@@ -15,8 +15,14 @@ import (
 // over. In the second case it waits for the running units, releases the lease and starts
 // another invocation, which continues from the stored parts. RunTask does nothing if
 // another runner has the task's lease. If the task has ended, it only completes the
-// task's cleanup.
+// task's cleanup, and sends the task's event.
 func (f *Function) RunTask(ctx context.Context, start invoke.TaskStart) {
+	f.runTask(ctx, start.TaskID)
+	f.deliver(ctx, start.TaskID)
+}
+
+// runTask does what RunTask does, except sending the event of the task.
+func (f *Function) runTask(ctx context.Context, taskID string) {
 	now := time.Now()
 	end := workDeadline(ctx, now)
 	ctx, cancel := context.WithDeadlineCause(ctx, end, awslambda.ErrStopped)
@@ -27,7 +33,7 @@ func (f *Function) RunTask(ctx context.Context, start invoke.TaskStart) {
 	runner.New(runner.Options{
 		Tasks: f.Tasks(), Handlers: f.Handlers(dispatcher, app.Capacity{Parallel: f.config.MaxInvocations}), Owner: owner(),
 		Handover: awslambda.ErrStopped, NoProgress: dispatcher.Idle, Restart: f.Invoker.Start, Log: f.log,
-	}).Run(ctx, start.TaskID, false)
+	}).Run(ctx, taskID, false)
 }
 
 // owner returns the name by which leases identify this execution environment.

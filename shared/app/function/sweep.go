@@ -32,6 +32,7 @@ func (f *Function) Sweep(ctx context.Context) error {
 	if n := failed.Load(); err == nil && n > 0 {
 		err = fault.New(fault.Unavailable, "%d of %d open tasks could not be checked; the log has the reasons", n, len(ids))
 	}
+	f.deliverLeft(ctx)
 	return err
 }
 

@@ -1,0 +1,90 @@
+package api
+
+import "slices"
+
+// The types of events. Every task that ends is one event.
+const (
+	EventDiffers   = "task.differs"   // a comparison found rows that differ
+	EventMatches   = "task.matches"   // a comparison found none
+	EventRepaired  = "task.repaired"  // a repair completed
+	EventUndone    = "task.undone"    // an undo completed
+	EventDryRun    = "task.dry_run"   // the dry run of a repair or undo completed
+	EventCompleted = "task.completed" // a task of another type completed
+	EventFailed    = "task.failed"    // a task failed
+	EventCancelled = "task.cancelled" // a task was cancelled
+)
+
+// EventTypes returns all types of events.
+func EventTypes() []string {
+	return []string{
+		EventDiffers, EventMatches, EventRepaired, EventUndone, EventDryRun, EventCompleted, EventFailed, EventCancelled,
+	}
+}
+
+// IsEventType reports whether text is a type of events.
+func IsEventType(text string) bool { return slices.Contains(EventTypes(), text) }
+
+// Event reports how a task ended, to a program that did not ask. It contains no values of
+// rows and no text that may quote one: neither keys nor the message of an error.
+type Event struct {
+	ID   string    `json:"id"` // the same whenever the event is sent again
+	Type string    `json:"type"`
+	Time Time      `json:"timestamp"` // when the task ended
+	Data EventData `json:"data"`
+}
+
+// EventData describes the task of an Event. A field is absent if it does not apply.
+type EventData struct {
+	TaskID      string `json:"task_id"`
+	TaskType    string `json:"task_type"`
+	Status      string `json:"status"`
+	ClusterName string `json:"cluster_name"`
+	DBName      string `json:"dbname,omitempty"`
+	TableName   string `json:"table_name"`
+	Scheduled   bool   `json:"scheduled,omitempty"` // a schedule submitted the task
+	SubmittedAt Time   `json:"submitted_at"`
+	StartedAt   Time   `json:"started_at,omitzero"`
+	FinishedAt  Time   `json:"finished_at,omitzero"`
+
+	// Of a comparison that completed.
+	Verdict        string `json:"verdict,omitempty"`
+	TotalRows      *int64 `json:"total_rows,omitempty"`
+	MismatchedRows *int64 `json:"mismatched_rows,omitempty"`
+	UnsettledRows  *int64 `json:"unsettled_rows,omitempty"` // rows that were still changing when they were last read
+
+	// Of a repair or undo that began on at least one node.
+	DryRun        bool                 `json:"dry_run,omitempty"`
+	SourceOfTruth string               `json:"source_of_truth,omitempty"`
+	Undoes        string               `json:"undoes,omitempty"` // of an undo: id of the repair
+	Nodes         map[string]EventNode `json:"nodes,omitempty"`  // by the name of the repaired node
+
+	Error *EventError `json:"error,omitempty"` // of a task that failed or was cancelled
+	Links EventLinks  `json:"links"`
+}
+
+// EventNode counts the rows of one node by what a repair or undo did to them, or in a dry
+// run would do.
+type EventNode struct {
+	Inserted     int64  `json:"inserted"`
+	Updated      int64  `json:"updated"`
+	Deleted      int64  `json:"deleted"`
+	Unchanged    int64  `json:"unchanged"`
+	Skipped      int64  `json:"skipped"`
+	Unrepairable int64  `json:"unrepairable,omitempty"`
+	Outcome      string `json:"outcome,omitempty"`
+}
+
+// EventError says where to look for the reason of a failure. The message is left out,
+// because it may quote a value of a row: the status of the task has it.
+type EventError struct {
+	Code     string `json:"code"`               // such as "unavailable", a code of package fault
+	Node     string `json:"node,omitempty"`     // name of the node that reported the error
+	SQLState string `json:"sqlstate,omitempty"` // if a server reported the error
+}
+
+// EventLinks are paths of the API.
+type EventLinks struct {
+	Status   string `json:"status"`
+	Document string `json:"document,omitempty"` // of a comparison that completed
+	Report   string `json:"report,omitempty"`   // of a repair that stored a report
+}
