@@ -29,8 +29,8 @@ func openWebhook(c config.Config) (notify.Sender, func(), error) {
 }
 
 // startNotifier sends events of tasks that have ended, in the background, until the
-// returned function is called. That function waits until the last events are sent, at most
-// for a short time.
+// returned function is called. That function waits until the last events are sent, at
+// most for a short time.
 func (s *service) startNotifier(ctx context.Context) (stop func()) {
 	notifier := s.app.Notifier()
 	if notifier == nil {

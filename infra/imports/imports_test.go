@@ -66,6 +66,11 @@ func rules() []rule {
 			[]string{minio, aws, "net/http"},
 		},
 		{
+			"an event is sent through an interface: the outbox does not depend on where it goes",
+			[]string{"ace/shared/notify"},
+			[]string{pgx, minio, gateway, lambda, "ace/shared/app", "ace/shared/tablediff", "ace/shared/tablerepair", "ace/shared/service"},
+		},
+		{
 			"the contract with the users knows no technology",
 			[]string{"ace/shared/api"},
 			[]string{pgx, minio, gateway, lambda, aws, "net/http"},

@@ -202,8 +202,8 @@ func RenderingKey(documentKey, format string) string {
 // that a key may contain.
 func ScheduleKey(job string) string { return "schedules/" + job + ".json" }
 
-// NotificationsPrefix is the prefix of the outbox: the events of ended tasks that have not
-// been delivered yet.
+// NotificationsPrefix is the prefix of the outbox: the events of ended tasks that have
+// not been delivered yet.
 const NotificationsPrefix = "notifications/"
 
 // NotificationKey returns the key of the event of a task in the outbox.

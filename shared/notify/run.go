@@ -42,8 +42,8 @@ func (w Waits) withDefaults() Waits {
 }
 
 // Run sends the events in the outbox, also those that an earlier process has left there,
-// until ctx ends. Then it sends what is left, for at most Waits.Drain. What it cannot send
-// stays in the outbox.
+// until ctx ends. Then it sends what is left, for at most Waits.Drain. What it cannot
+// send stays in the outbox.
 func (n *Notifier) Run(ctx context.Context) {
 	// An attempt that is running when ctx ends may still succeed.
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -180,7 +180,9 @@ func (r *round) reached() {
 // drain sends each event once, the oldest attempts first, until ctx ends or the receiver
 // cannot be reached.
 func (r *round) drain(ctx context.Context) {
-	r.list(ctx, r.notifier.o.Now())
+	if ctx.Err() == nil {
+		r.list(ctx, r.notifier.o.Now())
+	}
 	ids := make([]string, 0, len(r.waiting))
 	for id, one := range r.waiting {
 		if one.failures == 0 {

@@ -9,8 +9,9 @@ import (
 
 // Clear runs the OnPublished hook, deletes the task's working objects, runs the OnEnded
 // hook, and deletes the task's open marker. The working objects must be deleted because
-// plan and parts contain row data. The task must have been ended by Finish. After an error
-// the cleanup may be repeated by any process; while the marker exists, Acquire repeats it.
+// plan and parts contain row data. The task must have been ended by Finish. After an
+// error the cleanup may be repeated by any process; while the marker exists, Acquire
+// repeats it.
 func (l *Lease) Clear(ctx context.Context) error {
 	rec := l.Record()
 	if !rec.Status.Terminal() {

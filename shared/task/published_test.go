@@ -84,6 +84,80 @@ func TestOnPublished_IsCalledByTheNextProcessIfTheFirstDies(t *testing.T) {
 	}
 }
 
+func TestOnEnded_IsCalledForEveryTaskHoweverItEnded(t *testing.T) {
+	r, _ := newRegistry(t)
+	var told []task.Status
+	r.OnEnded(func(ctx context.Context, rec task.Record) error {
+		if stored, err := r.Get(ctx, rec.TaskID); err != nil || stored.Status != rec.Status || rec.FinishedAt == nil {
+			t.Errorf("the stored record is %+v, %v", stored, err)
+		}
+		told = append(told, rec.Status)
+		return nil
+	})
+
+	for _, end := range []task.Outcome{{Status: task.Completed}, {Status: task.Failed, Error: errors.New("e")}} {
+		held := acquire(t, r, create(t, r, diffOf("public.users")).TaskID, "host-1")
+		if _, err := held.Finish(t.Context(), end); err != nil {
+			t.Fatal(err)
+		}
+		if err := held.Clear(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.RequestCancel(t.Context(), create(t, r, diffOf("public.users")).TaskID); err != nil {
+		t.Fatal(err)
+	}
+	if want := []task.Status{task.Completed, task.Failed, task.Cancelled}; !slices.Equal(told, want) || len(open(t, r)) > 0 {
+		t.Errorf("called for %v, want %v; open are %v", told, want, open(t, r))
+	}
+}
+
+// A task that has ended just before the process dies is reported by the next process,
+// whatever the first one has not done. Its plan and parts never wait for the report.
+func TestOnEnded_IsCalledByTheNextProcessIfTheFirstDies(t *testing.T) {
+	r, store := newRegistry(t)
+	rec := create(t, r, diffOf("public.users"))
+	r.OnEnded(func(context.Context, task.Record) error { return errors.New("out of reach") })
+	if _, err := store.PutIfAbsent(t.Context(), "tasks/"+rec.TaskID+"/plan.json", "application/json", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	held := acquire(t, r, rec.TaskID, "host-1")
+	if _, err := held.Finish(t.Context(), task.Outcome{Status: task.Completed}); err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Clear(t.Context()); err == nil || !slices.Equal(open(t, r), []string{rec.TaskID}) {
+		t.Errorf("error %v, open are %v", err, open(t, r))
+	}
+	if _, err := store.Stat(t.Context(), "tasks/"+rec.TaskID+"/plan.json"); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("the plan: %v", err)
+	}
+
+	// Both ways by which a later process finds the task lead to the hook.
+	for name, find := range map[string]func(*task.Registry) error{
+		"acquire": func(next *task.Registry) error {
+			_, err := next.Acquire(t.Context(), rec.TaskID, "host-2", task.AcquireOptions{})
+			return err
+		},
+		"restart": func(next *task.Registry) error {
+			_, err := next.Restart(t.Context(), rec.TaskID)
+			return err
+		},
+	} {
+		next := task.NewRegistry(store, atNoon)
+		told := 0
+		next.OnEnded(func(context.Context, task.Record) error { told++; return errors.New("not yet") })
+		if err := find(next); err == nil || told != 1 || len(open(t, r)) != 1 {
+			t.Errorf("%s: called %d times, %v", name, told, err)
+		}
+	}
+	next := task.NewRegistry(store, atNoon)
+	told := 0
+	next.OnEnded(func(context.Context, task.Record) error { told++; return nil })
+	if _, err := next.Restart(t.Context(), rec.TaskID); err != nil || told != 1 || len(open(t, r)) > 0 {
+		t.Errorf("called %d times, %v, open are %v", told, err, open(t, r))
+	}
+}
+
 func TestAll_ReturnsEveryTask(t *testing.T) {
 	r, ids := seven(t)
 	var got []string

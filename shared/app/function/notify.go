@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// deliverTime bounds the time in which a task runner sends the event of its task. It is
-	// less than what workDeadline reserves.
+	// deliverTime bounds the time in which a task runner sends the event of its task. It
+	// is less than what workDeadline reserves.
 	deliverTime = 5 * time.Second
 	// leftAfter is the age of an event in the outbox at which the sweep sends it. Until
 	// then the task runner may be about to send it.
@@ -25,8 +25,8 @@ func eventBus(ctx context.Context, name string) (notify.Sender, error) {
 	return eventbridge.Connect(ctx, name)
 }
 
-// deliver sends the event of a task, if the task has ended. If that fails, the sweep sends
-// the event.
+// deliver sends the event of a task, if the task has ended. If that fails, the sweep
+// sends the event.
 func (f *Function) deliver(ctx context.Context, taskID string) {
 	if f.Notifier() == nil {
 		return

@@ -150,8 +150,11 @@ func (c *Client) notReached(err error) error {
 		err = of.Err
 	}
 	reason := err.Error()
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		reason = "no answer in time"
+	case errors.Is(err, context.Canceled):
+		reason = "ACE stopped before the answer"
 	}
 	return fault.New(fault.Unavailable, "the webhook at %s cannot be reached: %s", c.origin(), reason)
 }
