@@ -8,13 +8,15 @@ LINT      := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME  ?= 20s
 COUNT     ?= 20
 
-# Tests of the whole service over many kinds of data. They vary values, not concurrency, so they run without the
-# race detector, which would make them four times as slow. Concurrency within repairs is tested in shared/tablerepair
-# and shared/pg. infra/soak checks that each fragment matches a test.
-MATRICES  := Encodings_|HostileOnesAreNeverCalled|Megabyte_|Keys_|StaleIndexes_|DamagedIndexes_|Collations_|Identity_|TableFilter_|Leftovers_|FindsKeysOfEveryKind|IsAComparisonOfTheDocumentsKeys|EveryWayOfFinding|ResultOfPlainSQL|ManyMegabytes|RandomHistories|OfScatteredKeys|ChangesWithoutANewRow|TrapsOfTheSchema|ShapesOfTables|AnyFilling|TwelveHundred|HoweverKeysAreRead|OfManyBlocksAsksAbout|OfTablesWithoutACommonOrder|TablesThatAreNotTheSame|Roles_|Outliers_|TableRepair_|TableUndo_
+# Builds without the race detector all have these settings, so that they share what they compile.
+export GOFLAGS := -trimpath $(filter-out -trimpath,$(GOFLAGS))
+export CGO_ENABLED := 0
 
-# Packages whose tests vary values or run built programs. They run without the race detector too.
-UNRACED   := /(local|infra/(readme|package|toolchain|lambda/e2e)|shared/(difffile|render|rowdigest|rowpairs))$$
+# The race detector makes tests up to four times as slow. It is used where concurrency is: in all packages but those
+# whose tests vary values or run built programs, and in those tests of the whole service in which tasks are fanned out,
+# cancelled, interrupted or delayed. infra/soak checks that each fragment of RACED matches a test.
+UNRACED   := /(local|infra/(readme|package|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
+RACED     := ALostOrWrongUnit|EndsTheQueriesOnTheNodes|ConnectionsAndLocksStay|DoesNotDependOnTheUnitsOfWork|RestartedDuringTheRun|RetriesAStatement|WithoutAFreeConnection|OutageLongerThanTheLease|Pages_|LiveWrites_|Rewrites_|Silence_|LeavesNoGoroutine|LeavesNoTransactionOpen|ResumesAnEarlierRun|IsCancelledWhileANodeAnswers|ComparesChangedBlocksAndProvesTheRest|RestoredServer|EveryOperationRefuses|AndAConcurrentComparisonBothComplete|WaitsForARowThatAnother|EachNodeCanBeTheSource
 
 .PHONY: help
 help: ## list the targets
@@ -23,21 +25,21 @@ help: ## list the targets
 .PHONY: demo
 demo: deps-demo ## start three local nodes, plant differences, find and repair them: about a minute (KEEP=1 leaves it running)
 	@echo 'building the demo and ace: about two minutes the first time, then seconds'
-	@KEEP='$(KEEP)' go run -v -trimpath ./infra/demo
+	@KEEP='$(KEEP)' go run -v ./infra/demo
 
 .PHONY: unit
 unit: go-version ## the tests that need no server, in less than a minute once their packages are built: needs Go alone
 	@echo 'running the tests that need no server: less than a minute; the first build takes a few minutes more'
-	@CGO_ENABLED=0 go test -trimpath -vet=off -tags unit $$(go list -tags unit -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
+	@go test -vet=off -tags unit $$(go list -tags unit -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
 
 .PHONY: test
-test: deps ## install what is missing, then run every test (about 20 minutes): most with the race detector, random ones from fixed seeds
-	@echo 'running every test: about 20 minutes on 2 cores'; \
+test: deps ## install what is missing, then run every test (about 15 minutes): most with the race detector, random ones from fixed seeds
+	@echo 'running every test: about 15 minutes on 2 cores'; \
 	status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 20m -parallel 6 "$$@" || status=1; }; \
-	tests -race -p 3 $$(go list ./... | grep -v -e /shared/app$$ | grep -Ev '$(UNRACED)'); \
-	tests -p 3 $$(go list ./... | grep -v -e /infra/lambda/e2e | grep -E '$(UNRACED)'); \
-	tests -race -skip '$(MATRICES)' ./shared/app; \
-	tests -run '$(MATRICES)' ./shared/app; \
+	raced() { CGO_ENABLED=1 tests -race "$$@"; }; \
+	raced -p 3 $$(go list ./... | grep -Ev '$(UNRACED)'); \
+	raced -run '$(RACED)' ./shared/app; \
+	tests -p 3 $$(go list ./... | grep -E '$(UNRACED)' | grep -v /infra/lambda/e2e$$); \
 	tests -parallel 2 ./infra/lambda/e2e; \
 	exit $$status # the functions have limits of seconds, so no other test runs at the same time
 
@@ -65,7 +67,7 @@ lint: go-version ## the house style and the import rules, see .golangci.yml
 
 .PHONY: build
 build: go-version ## build bin/ace for this machine
-	go build -trimpath -o bin/ace ./local
+	go build -o bin/ace ./local
 
 .PHONY: run
 run: build ## build and run the service on 127.0.0.1:5000 (ARGS='--listen ...')
@@ -75,7 +77,7 @@ run: build ## build and run the service on 127.0.0.1:5000 (ARGS='--listen ...')
 package: go-version ## build the Lambda functions for arm64 and amd64, reproducibly: dist/<arch>/<function>.zip
 	rm -rf dist
 	@set -e; for arch in arm64 amd64; do \
-		GOOS=linux GOARCH=$$arch CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags lambda.norpc \
+		GOOS=linux GOARCH=$$arch go build -buildvcs=false -tags lambda.norpc \
 			-ldflags '-s -w -buildid=' -o "dist/$$arch/bin/" ./functions/...; \
 		go run ./infra/package "dist/$$arch/bin" "dist/$$arch"; \
 	done
@@ -98,7 +100,7 @@ soak: deps ## run the randomised tests at length, from a new seed: live writes, 
 
 .PHONY: shuffle
 shuffle: deps ## repeat every test in random order, to find errors that are rare (COUNT=20)
-	go test -race -count '$(COUNT)' -shuffle on -timeout 0 -p 2 ./...
+	CGO_ENABLED=1 go test -race -count '$(COUNT)' -shuffle on -timeout 0 -p 2 ./...
 
 .PHONY: vuln
 vuln: go-version ## report known vulnerabilities in dependencies; needs the internet, so no other target runs it

@@ -13,4 +13,4 @@ fi
 mkdir -p "$bin"
 # Outside the module, so that MinIO is built with its own dependencies.
 cd "$bin"
-GOBIN=$bin GOFLAGS= go install "github.com/minio/minio@$version"
+GOBIN=$bin GOFLAGS=-trimpath CGO_ENABLED=0 go install "github.com/minio/minio@$version"

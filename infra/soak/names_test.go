@@ -66,15 +66,15 @@ func TestSuites_NameTestsThatExist(t *testing.T) {
 	}
 }
 
-func TestMakefile_MatricesMatchTestsThatExist(t *testing.T) {
+func TestMakefile_RacedTestsExist(t *testing.T) {
 	t.Chdir("../..")
 	makefile, err := os.ReadFile("Makefile")
 	if err != nil {
 		t.Fatal(err)
 	}
-	match := regexp.MustCompile(`(?m)^MATRICES\s*:=\s*(\S+)$`).FindSubmatch(makefile)
+	match := regexp.MustCompile(`(?m)^RACED\s*:=\s*(\S+)$`).FindSubmatch(makefile)
 	if match == nil {
-		t.Fatal("the Makefile has no line MATRICES := ...")
+		t.Fatal("the Makefile has no line RACED := ...")
 	}
-	checkPatterns(t, "MATRICES of the Makefile", "shared/app", strings.Split(string(match[1]), "|"))
+	checkPatterns(t, "RACED of the Makefile", "shared/app", strings.Split(string(match[1]), "|"))
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -29,14 +28,17 @@ var (
 	domains    = []string{"text", "bytea", "tid", "xid", "xid8", "regclass", "regprocedure", "regnamespace", "regproc", "pg_lsn", "pg_snapshot", "uuid", "name", "int8", "int4", "int2", "bool", "jsonb", "oid", "numeric", "json"}
 )
 
+// packageDir is the directory of this package. The embedded object store changes the
+// working directory.
+var packageDir, _ = os.Getwd()
+
 // sourceWords returns the identifiers in the program's files that contain SQL. They
 // include every function and relation of the server that a statement uses.
 func sourceWords(t *testing.T) []string {
 	t.Helper()
 	seen := map[string]bool{}
-	_, here, _, _ := runtime.Caller(0) // the embedded object store changes the working directory
 	for _, pattern := range []string{"pg/*.go", "tableschema/*.go", "rowdigest/*.go", "tablediff/*.go", "tablerepair/*.go"} {
-		files, err := filepath.Glob(filepath.Join(filepath.Dir(here), "..", pattern))
+		files, err := filepath.Glob(filepath.Join(packageDir, "..", pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, error %v", pattern, len(files), err)
 		}
