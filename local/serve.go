@@ -95,7 +95,7 @@ func prepare(ctx context.Context, c *config.Config, log *slog.Logger) (files []c
 }
 
 // openService opens the archive and the cluster definitions, and returns the service that
-// uses them. The caller must call the returned function at the end. It hands over the
+// uses them. The caller must call the returned function at the end; this hands over the
 // tasks that are running.
 func openService(ctx context.Context, c config.Config, files []config.ServiceFile, log *slog.Logger) (*service, func(), error) {
 	store, err := openStore(ctx, c.Store, log)

@@ -32,7 +32,7 @@ func (s *session) wait(ctx context.Context, id string) (task, error) {
 	defer signal.Stop(signals)
 
 	view := s.newView()
-	defer view.close()
+	defer func() { view.close() }() // view changes below
 	poll := poller{server: s.server, id: id, wait: firstPoll}
 	for {
 		t, err := poll.next(ctx)

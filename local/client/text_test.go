@@ -43,7 +43,7 @@ func FuzzSafe(f *testing.F) {
 
 func TestFigures_AreEasyToRead(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
-		{humanize.Comma(0), "0"}, {humanize.Comma(999), "999"}, {humanize.Comma(1000), "1,000"}, {humanize.Comma(-1234567), "-1,234,567"},
+		{humanize.Comma(0), "0"}, {humanize.Comma(999), "999"}, {humanize.Comma(1000), "1,000"}, {humanize.Comma(-1), "-1"}, {humanize.Comma(-100), "-100"}, {humanize.Comma(-1234567), "-1,234,567"},
 		{countRows(1), "1 row"}, {countRows(2000), "2,000 rows"},
 		{seconds(0.0034), "3 ms"}, {seconds(1.25), "1.2 s"}, {seconds(59.94), "59.9 s"}, {seconds(3725), "1h2m5s"},
 		{humanize.Bytes(999), "999 B"}, {humanize.Bytes(1500), "1.5 kB"}, {humanize.Bytes(2_000_000), "2.0 MB"}, {humanize.Bytes(3_500_000_000), "3.5 GB"},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/fault"
 )
@@ -114,12 +115,18 @@ func (r *Registry) indexNames(ctx context.Context, after string) ([]string, erro
 	}
 	var names []string
 	err := r.store.List(ctx, indexPrefix, after, func(info archive.Info) bool {
-		if name := strings.TrimPrefix(info.Key, indexPrefix); cursorPattern.MatchString(name) {
+		if name := strings.TrimPrefix(info.Key, indexPrefix); isEntry(name) {
 			names = append(names, name)
 		}
 		return len(names) <= scanLimit
 	})
 	return names, err
+}
+
+// isEntry reports whether name is the name of an index entry.
+func isEntry(name string) bool {
+	_, id, _ := strings.Cut(name, "-")
+	return cursorPattern.MatchString(name) && api.IsTaskID(id)
 }
 
 // readEntry reads the task of an index entry and reports whether it passes the filter. A

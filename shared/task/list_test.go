@@ -89,7 +89,7 @@ func TestList_SkipsObjectsThatAreNoEntries(t *testing.T) {
 	store := newStore(t)
 	r := task.NewRegistry(store, func() time.Time { return noon })
 	want := create(t, r, diffOf("public.users")).TaskID
-	for _, name := range []string{"0", "x", "9"} { // before and after the entry of the task
+	for _, name := range []string{"0", "x", "9", "8203984432879-td_x"} { // before and after the entry of the task
 		if _, err := store.Put(t.Context(), "index/_tasks/"+name, "text/plain", nil); err != nil {
 			t.Fatal(err)
 		}

@@ -46,8 +46,7 @@ func (s *Store) replaceError(err error, key string) error {
 	return s.writeIfError(err, key)
 }
 
-// writeIfError translates the error of a conditional write whose condition was met or not
-// checked.
+// writeIfError translates the errors that creating and replacing have in common.
 func (s *Store) writeIfError(err error, key string) error {
 	if isNotImplemented(err) {
 		return s.unconditional(err)
