@@ -3,6 +3,7 @@ package tablerepair
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -117,6 +118,15 @@ func (k *keyCheck) collect(c change) {
 	}
 }
 
+// dependsOn reports whether any of the counted changes may make a check of the foreign
+// key necessary.
+func (k *keyCheck) dependsOn(totals Totals) bool {
+	if k.key.Incoming {
+		return totals.Updated+totals.Deleted > 0
+	}
+	return totals.Updated+totals.Inserted > 0
+}
+
 // check counts the rows that violate the foreign key because of the collected changes,
 // and removes these changes from the list. dry means that the changes have not been made.
 func (k *keyCheck) check(ctx context.Context, node Source, t *Target, dry bool) {
@@ -171,8 +181,8 @@ func (a *attempt) checkCommitted(ctx context.Context) {
 		err = c.checkFull(ctx, node, 1)
 	}
 	for i := range c.keys {
-		// If not all changes were collected, any foreign key may need a check.
-		if k := &c.keys[i]; !collected || len(k.rows) > 0 {
+		// If not all changes were collected, any of them may make a check necessary.
+		if k := &c.keys[i]; len(k.rows) > 0 || !collected && k.dependsOn(a.totals) {
 			k.failed = cmp.Or(k.failed, err)
 		}
 	}
@@ -194,16 +204,18 @@ func (c *consequences) checkFull(ctx context.Context, node Source, rows int) err
 	return nil
 }
 
-// errInterrupted is why the foreign keys were not checked if the attempt that was
-// committed did not store its outcome.
+// errInterrupted is why it is unknown whether the foreign keys were checked if the
+// attempt that was committed did not store its outcome.
 var errInterrupted = fault.New(fault.Unavailable, "the repair was interrupted after COMMIT")
 
 // uncheckedKeys returns the warnings about the foreign keys of a target whose attempt was
-// interrupted after COMMIT.
-func uncheckedKeys(t *Target) []string {
+// interrupted after COMMIT. totals counts the changes of the attempt.
+func uncheckedKeys(t *Target, totals Totals) []string {
 	c := newConsequences(t, false)
 	for i := range c.keys {
-		c.keys[i].failed = errInterrupted
+		if k := &c.keys[i]; k.dependsOn(totals) {
+			k.failed = errInterrupted
+		}
 	}
 	return c.keyWarnings()
 }
@@ -265,6 +277,8 @@ func (k *keyCheck) warning(dry bool) string {
 		return ""
 	case f.Hidden:
 		return fmt.Sprintf("%s was not checked, because the role may not read %s; this lists the rows that violate it: %s", name, table.WithoutOnly(other(f)), f.Query())
+	case errors.Is(k.failed, errInterrupted):
+		return fmt.Sprintf("%s may not have been checked: %s; this lists the rows that violate it: %s", name, fault.PublicMessage(k.failed), f.Query())
 	case k.failed != nil:
 		return fmt.Sprintf("%s was not checked: %s; this lists the rows that violate it: %s", name, fault.PublicMessage(k.failed), f.Query())
 	case k.orphans == 0:

@@ -125,7 +125,7 @@ func (s *settler) outcomeOf(ctx context.Context, tx Tx, m *Manifest) (o outcome,
 	if inserted > 0 {
 		o.Totals.Warnings = append(o.Totals.Warnings, withdrawnWarning(m.Node, inserted))
 	}
-	o.Totals.Warnings = append(o.Totals.Warnings, uncheckedKeys(s.target)...)
+	o.Totals.Warnings = append(o.Totals.Warnings, uncheckedKeys(s.target, o.Totals)...)
 	if err != nil || o.Altered == nil {
 		return o, err
 	}
