@@ -15,7 +15,7 @@ export CGO_ENABLED := 0
 # The race detector makes tests up to four times as slow. It is used where concurrency is: in all packages but those
 # whose tests vary values or run built programs, and in those tests of the whole service in which tasks are fanned out,
 # cancelled, interrupted or delayed. infra/soak checks that each fragment of RACED matches a test.
-UNRACED   := /(local|infra/(readme|package|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
+UNRACED   := /(local|infra/(readme|package|release|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
 RACED     := ALostOrWrongUnit|EndsTheQueriesOnTheNodes|ConnectionsAndLocksStay|DoesNotDependOnTheUnitsOfWork|RestartedDuringTheRun|RetriesAStatement|WithoutAFreeConnection|OutageLongerThanTheLease|Pages_|LiveWrites_|Rewrites_|Silence_|LeavesNoGoroutine|LeavesNoTransactionOpen|ResumesAnEarlierRun|IsCancelledWhileANodeAnswers|ComparesChangedBlocksAndProvesTheRest|RestoredServer|EveryOperationRefuses|AndAConcurrentComparisonBothComplete|WaitsForARowThatAnother|EachNodeCanBeTheSource
 
 .PHONY: help
@@ -75,12 +75,16 @@ run: build ## build and run the service on 127.0.0.1:5000 (ARGS='--listen ...')
 
 .PHONY: package
 package: go-version ## build the Lambda functions for arm64 and amd64, reproducibly: dist/<arch>/<function>.zip
-	rm -rf dist
+	rm -rf dist/arm64 dist/amd64
 	@set -e; for arch in arm64 amd64; do \
 		GOOS=linux GOARCH=$$arch go build -buildvcs=false -tags lambda.norpc \
 			-ldflags '-s -w -buildid=' -o "dist/$$arch/bin/" ./functions/...; \
 		go run ./infra/package "dist/$$arch/bin" "dist/$$arch"; \
 	done
+
+.PHONY: release
+release: go-version ## build the packages for arm64 and amd64, reproducibly: dist/release/*.deb, *.rpm, *.tar.gz (VERSION=v1.2.3)
+	VERSION='$(VERSION)' infra/release/build.sh
 
 .PHONY: bench
 bench: deps-demo ## measure comparisons against the limit of a plain digest scan of the same tables
@@ -115,6 +119,7 @@ deps: go-version ## install what the tests need: a C compiler, curl and jq, Post
 	infra/postgres/install-18.sh
 	infra/chromium/install.sh
 	infra/minio/build.sh
+	infra/release/install.sh
 
 .PHONY: deps-demo
 deps-demo: go-version

@@ -75,6 +75,10 @@ func command() *cli.Command {
 				Name: "version", Usage: "show the version", OnUsageError: badUsage,
 				Action: showVersion,
 			},
+			{
+				Name: "man", Usage: "print the manual page", Hidden: true, OnUsageError: badUsage,
+				Action: showManual,
+			},
 		}),
 	}
 }

@@ -5,12 +5,19 @@ import (
 	"runtime/debug"
 )
 
+// The linker sets release and releaseCommit in the packages of a release, see
+// infra/release/build.sh. In other builds they are empty.
+var release, releaseCommit string //nolint:gochecknoglobals // only the linker writes them
+
 // version returns the version, the commit and the Go version with which the program was
 // built, such as "ace v1.2.0 (commit 0123456789ab), go1.26.1".
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "ace, of an unknown version"
+	}
+	if release != "" {
+		return fmt.Sprintf("ace %s (commit %s), %s", release, releaseCommit, info.GoVersion)
 	}
 
 	settings := make(map[string]string, len(info.Settings))

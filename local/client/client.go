@@ -41,8 +41,8 @@ const (
 	flagColor     = "color"
 )
 
-// commonFlags returns the flags of every command of this package.
-func commonFlags() []cli.Flag {
+// CommonFlags returns the flags of every command of this package.
+func CommonFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{
 			Name: flagServer, Sources: cli.EnvVars("ACE_SERVER"), DefaultText: "localhost:5000; if nothing answers there, this command runs the service itself",

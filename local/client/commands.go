@@ -20,7 +20,7 @@ func Commands(o Options) []*cli.Command {
 
 // command returns a command with the flags that all commands of this package have.
 func (o Options) command(c *cli.Command, run func(context.Context, *session) error) *cli.Command {
-	c.Flags = append(c.Flags, commonFlags()...)
+	c.Flags = append(c.Flags, CommonFlags()...)
 	c.Action = o.action(run)
 	c.OnUsageError = badUsage
 	return c

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"ace/local/client"
+)
+
+// A command or flag that a change adds is in the page without further work. The test
+// shows that none is lost: not a hidden group of flags, not a renamed section.
+func TestManual_HasEveryCommandAndFlag(t *testing.T) {
+	program := command()
+	var page bytes.Buffer
+	if err := manual(program).Write(&page); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(page.String(), `\-`, "-")
+
+	for _, c := range program.VisibleCommands() {
+		if !strings.Contains(text, ".SS \"ace "+c.Name) {
+			t.Errorf("the page has no command %s", c.Name)
+		}
+		for _, f := range c.Flags {
+			if entry := `\fB--` + f.Names()[0] + `\fR`; !strings.Contains(text, entry) {
+				t.Errorf("the page has no flag --%s of ace %s", f.Names()[0], c.Name)
+			}
+		}
+	}
+
+	shared := append(client.CommonFlags(), configFlags()...)
+	for _, f := range shared {
+		if f.Names()[0] == "token-file" {
+			continue // the client's and the server's, which differ
+		}
+		if entry := `\fB--` + f.Names()[0] + `\fR`; strings.Count(text, entry) != 1 {
+			t.Errorf("the page lists --%s %d times", f.Names()[0], strings.Count(text, entry))
+		}
+	}
+}
