@@ -23,7 +23,8 @@ func embed(ctx context.Context, environ map[string]string, resume bool) (*client
 	if err != nil {
 		return nil, err
 	}
-	c.TokenFile = "" // no other process can connect, so no token is needed
+	c.Metrics = false // no scraper can connect
+	c.TokenFile = ""  // no other process can connect, so no token is needed
 	log := logging.New(os.Stderr, max(c.LogLevel, slog.LevelError), c.LogFormat)
 	memory := limitMemory(c.MaxTasks)
 	files, err := prepare(ctx, &c, log)

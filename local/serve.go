@@ -18,9 +18,11 @@ import (
 	"ace/shared/fault"
 	"ace/shared/invoke"
 	"ace/shared/logging"
+	"ace/shared/metrics"
 	"ace/shared/notify"
 	"ace/shared/runner"
 	"ace/shared/schedule"
+	"ace/shared/tablediff"
 )
 
 const (
@@ -204,22 +206,36 @@ type service struct {
 	schedules     string           // the schedules file; "": there is none
 	memory        int64            // the soft memory limit; 0: GOMEMLIMIT is set
 	hangups       <-chan os.Signal // has a value after SIGHUP
+	metrics       *metrics.Metrics // nil: ACE_METRICS is false
 	retentionDays int              // 0: data is kept for ever
 }
 
 func newService(c config.Config, store *bucket, clusters cluster.Source, sender notify.Sender, log *slog.Logger) *service {
 	capacity := app.LocalCapacity()
-	s := &service{clusters: clusters, log: log, retentionDays: c.RetentionDays, app: app.New(app.Options{
+	options := app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
 		StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
 		Sender: sender, EventTypes: c.EventTypes(),
-	})}
+	}
+	s := &service{clusters: clusters, log: log, retentionDays: c.RetentionDays}
+	if c.Metrics {
+		s.metrics = metrics.New()
+		options.Store, options.Observer = s.metrics.Store(store), s.metrics
+	}
+	s.app = app.New(options)
 
-	run := runner.New(runner.Options{
-		Tasks: s.app.Tasks(), Handlers: s.app.Handlers(invoke.NewInProcess(s.app.Worker()), capacity),
-		Owner: owner(), Handover: invoke.ErrClosing, Log: log,
-	})
-	s.queue = invoke.NewQueue(c.MaxTasks, c.MaxQueue, run.Run)
+	var invoker tablediff.Invoker = invoke.NewInProcess(s.app.Worker())
+	running := runner.Options{Tasks: s.app.Tasks(), Owner: owner(), Handover: invoke.ErrClosing, Log: log}
+	if s.metrics != nil {
+		invoker = app.CountRows(invoker, s.metrics.RowsCompared)
+		running.LeaseLost = s.metrics.LeaseLost
+	}
+	running.Handlers = s.app.Handlers(invoker, capacity)
+	s.queue = invoke.NewQueue(c.MaxTasks, c.MaxQueue, runner.New(running).Run)
+	if s.metrics != nil {
+		s.metrics.WatchQueue(s.queue, c.MaxQueue)
+		s.metrics.WatchNodes(s.app.Traffic)
+	}
 	return s
 }
 

@@ -81,7 +81,7 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 		return nil, err
 	}
 	return &http.Server{
-		Handler:           httpx.Handler(mux, httpx.Options{Hosts: c.AllowedHosts(), Token: token}),
+		Handler:           s.measured(mux, httpx.Options{Hosts: c.AllowedHosts(), Token: token}),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Minute, // for a large document through a slow tunnel
@@ -105,6 +105,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	background.Go(func() { adaptMemory(ctx, s.memory) })
 	background.Go(func() { s.retain(ctx, s.retentionDays) })
 	background.Go(func() { s.warnOfClusters(ctx) })
+	background.Go(func() { s.restoreMetrics(ctx) })
 	if err := s.servePprof(ctx, pprof, &background); err != nil {
 		return err
 	}

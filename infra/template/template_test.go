@@ -12,6 +12,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/config"
+	"ace/shared/emf"
 )
 
 const file = "../../template.yaml"
@@ -86,7 +87,7 @@ func TestTemplate_DeploysEveryFunctionOnce(t *testing.T) {
 }
 
 func TestTemplate_SetsForEachFunctionWhatItNeedsAndNothingElse(t *testing.T) {
-	common := []string{"ACE_LOG_FORMAT", "ACE_LOG_LEVEL", "ACE_STORE"}
+	common := []string{"ACE_LOG_FORMAT", "ACE_LOG_LEVEL", "ACE_METRICS_NAMESPACE", "ACE_STORE"}
 	for _, f := range load(t).Functions {
 		t.Run(f.Directory, func(t *testing.T) {
 			want := needs()[f.Directory]
@@ -239,5 +240,24 @@ func TestTemplate_CapsTheConnectionsOfTheDatabases(t *testing.T) {
 		if f.Concurrency != want {
 			t.Errorf("%s has the reserved concurrency %q, want %q", f.Directory, f.Concurrency, want)
 		}
+	}
+}
+
+func TestTemplate_AlarmsWatchMetricsThatTheFunctionsWrite(t *testing.T) {
+	loaded := load(t)
+	alarm := func(name string) string {
+		text, _ := loaded.Get("Resources", "DifferingRowsAlarm", "Properties", name).(string)
+		return text
+	}
+	if got := alarm("MetricName"); got != emf.DifferingRows {
+		t.Errorf("the alarm on differing rows watches %q, the functions write %q", got, emf.DifferingRows)
+	}
+	namespace := fmt.Sprint(loaded.Get("Resources", "DifferingRowsAlarm", "Properties", "Namespace"))
+	written := fmt.Sprint(loaded.Get("Globals", "Function", "Environment", "Variables", "ACE_METRICS_NAMESPACE"))
+	if namespace != written {
+		t.Errorf("the alarm is for the namespace %s, the functions write to %s", namespace, written)
+	}
+	if loaded.Get("Resources", "DifferingRowsAlarm", "Properties", "Dimensions") != nil {
+		t.Error("the metric of all tables has no dimension")
 	}
 }

@@ -65,7 +65,9 @@ type Options struct {
 	// (package api). nil means that no events are sent.
 	Sender     notify.Sender
 	EventTypes []string
-	Log        *slog.Logger
+	// Observer is notified of the tasks that this process creates and ends. It may be nil.
+	Observer task.Observer
+	Log      *slog.Logger
 }
 
 // defaultMaxImport is the default of Options.MaxImport.
@@ -122,6 +124,9 @@ func New(o Options) *App {
 		a.notifier = notify.New(notify.Options{Store: o.Store, Sender: o.Sender, Types: o.EventTypes, Now: time.Now, Log: o.Log})
 		a.tasks.OnEnded(a.notifier.Add)
 	}
+	if o.Observer != nil {
+		a.tasks.Observe(o.Observer)
+	}
 	a.worker = worker.New(o.Store, a.nodes(), o.SnapshotMax)
 	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.lockedNodes(), a.tasks).Do, a.logUnitFailure)}
 	return a
@@ -139,6 +144,12 @@ func (a *App) Tasks() *task.Registry { return a.tasks }
 // Notifier returns the notifier that sends the events of ended tasks, or nil if there is
 // no Sender.
 func (a *App) Notifier() *notify.Notifier { return a.notifier }
+
+// Diffs returns the list of archived documents.
+func (a *App) Diffs() *diffindex.Index { return a.diffs }
+
+// Traffic returns how many bytes were received from the nodes and sent to them.
+func (a *App) Traffic() (received, sent int64) { return a.pools.Traffic() }
 
 // Retention returns the sweeper that deletes data older than the retention period.
 func (a *App) Retention() *retention.Sweeper {

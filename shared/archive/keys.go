@@ -96,12 +96,16 @@ const baselineSuffix = ".json.gz"
 // embedded gateway stores the segment as a file name.
 const maxSegment = 200
 
+// AllSegment is the segment of a list of all clusters or of all tables. No cluster and no
+// table has this name.
+const AllSegment = "_all"
+
 // segment converts a name of any characters and length to a segment of a key. If the
 // escaped name is too long, its end is replaced by a hash of the name. An empty name
-// becomes "_all".
+// becomes AllSegment.
 func segment(name string) string {
 	if name == "" {
-		return "_all"
+		return AllSegment
 	}
 	escaped := url.PathEscape(name)
 	if len(escaped) <= maxSegment {

@@ -45,6 +45,9 @@ type Config struct {
 
 	Pprof Listen `env:"ACE_PPROF" usage:"address to serve Go's profiles on, none if empty" allowed:"a loopback host:port"`
 
+	Metrics          bool   `env:"ACE_METRICS" envDefault:"true" usage:"publish metrics: at /metrics, or in functions in the log" allowed:"true or false"`
+	MetricsNamespace string `env:"ACE_METRICS_NAMESPACE" envDefault:"ACE" usage:"CloudWatch namespace of the metrics, for functions only" allowed:"a CloudWatch namespace"`
+
 	LogLevel  slog.Level `env:"ACE_LOG_LEVEL" envDefault:"info" usage:"lowest level to log" allowed:"debug, info, warn or error"`
 	LogFormat string     `env:"ACE_LOG_FORMAT" envDefault:"text" usage:"format of the log" allowed:"text or json"`
 

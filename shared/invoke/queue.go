@@ -82,6 +82,13 @@ func (q *Queue) Accepts() error {
 	return q.accepts()
 }
 
+// Load returns how many tasks are running and how many wait.
+func (q *Queue) Load() (running, waiting int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.running, len(q.waiting)
+}
+
 // accepts implements Accepts. The caller must hold q.mu.
 func (q *Queue) accepts() error {
 	if q.closed {

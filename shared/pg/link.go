@@ -244,9 +244,10 @@ func (l *link) mayCancel() (open bool, err error) {
 // dialer opens the connections of one session: the link, and later those for cancel
 // requests.
 type dialer struct {
-	limit time.Duration // for opening the link, see connectLimit
-	mu    sync.Mutex
-	link  *link
+	limit   time.Duration // for opening the link, see connectLimit
+	traffic *traffic
+	mu      sync.Mutex
+	link    *link
 }
 
 // keepAlive returns the settings with which the kernel notices within a minute that the
@@ -276,7 +277,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	opened := &link{Conn: conn}
+	opened := &link{Conn: countedConn{conn, d.traffic}}
 	opened.allow(limits{silence: 2 * d.limit, total: 2 * d.limit}) // the driver has its own limit
 	d.mu.Lock()
 	d.link = opened

@@ -62,6 +62,7 @@ type Passwords interface {
 // closed.
 type Pools struct {
 	options Options
+	traffic traffic
 	mu      sync.Mutex
 	pools   map[string]*pgxpool.Pool
 }
@@ -149,7 +150,7 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 func (p *Pools) beforeConnect(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, config *pgx.ConnConfig) error {
 		limit := connectLimit(target)
-		config.DialFunc = (&dialer{limit: limit}).dial
+		config.DialFunc = (&dialer{limit: limit, traffic: &p.traffic}).dial
 		lookup := config.LookupFunc
 		config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
 			ctx, cancel := context.WithTimeout(ctx, limit)

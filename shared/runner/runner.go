@@ -48,7 +48,10 @@ type Options struct {
 	// Restart, if set, is called at a handover, after the lease was released. It starts the
 	// task again.
 	Restart func(ctx context.Context, taskID string) error
-	Log     *slog.Logger
+	// LeaseLost, if set, is called when a run stops because it lost the lease, or because
+	// it could not renew the lease.
+	LeaseLost func()
+	Log       *slog.Logger
 }
 
 // Runner runs tasks.
@@ -147,6 +150,7 @@ func (r *Runner) settle(
 	switch {
 	case errors.Is(lost, task.ErrLeaseLost):
 		log.WarnContext(ctx, "lease lost: another runner works on the task")
+		r.leaseLost()
 		return
 	case err == nil && (lost == nil || cancelled): // a request to cancel arrived after the work was done
 	case lost == nil && r.isHandover(ctx, err):
@@ -158,6 +162,7 @@ func (r *Runner) settle(
 		end.Error = cancellation(err, lost)
 	case lost != nil: // The archive is unreachable, so nothing can be stored. Finished units are in the parts.
 		log.WarnContext(ctx, "task interrupted; it will continue when the archive is reachable", "error", lost)
+		r.leaseLost()
 		return
 	default:
 		end.Status = task.Failed
@@ -176,6 +181,12 @@ func (r *Runner) settle(
 	// the cleanup.
 	if err := lease.Clear(storing); err != nil {
 		log.WarnContext(ctx, "cleanup failed; the next sweep retries it", "error", err)
+	}
+}
+
+func (r *Runner) leaseLost() {
+	if r.LeaseLost != nil {
+		r.LeaseLost()
 	}
 }
 

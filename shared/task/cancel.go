@@ -42,6 +42,7 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 	for v.Status == Queued {
 		v, err = r.swap(ctx, v, r.cancelRecord(v.Record))
 		if err == nil {
+			r.observer.TaskEnded(v.Record)
 			_ = r.clear(ctx, v.Record) // after a failure the next Acquire clears it
 			return v.Record, nil
 		}

@@ -59,6 +59,7 @@ func (r *Registry) Create(ctx context.Context, n New) (Record, error) {
 			return *holder, nil
 		case err == nil:
 			r.putIndexEntry(ctx, rec)
+			r.observer.TaskCreated(rec)
 			return rec, nil
 		}
 		if !errors.Is(err, errIDTaken) {

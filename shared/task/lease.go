@@ -94,6 +94,7 @@ func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
+	l.registry.observer.TaskEnded(l.Record())
 	return l.Record(), nil
 }
 

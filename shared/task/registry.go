@@ -35,13 +35,28 @@ type Registry struct {
 	// onPublished is called for every task that completed with a document. It may be nil.
 	onPublished func(context.Context, Record) error
 	// onEnded is called for every task that has ended. It may be nil.
-	onEnded func(context.Context, Record) error
+	onEnded  func(context.Context, Record) error
+	observer Observer
 }
+
+// Observer is notified of the tasks that this process creates and ends, for metrics. Its
+// methods must return at once, and must be safe for concurrent use. A notification is
+// lost if the process dies, and is never repeated.
+type Observer interface {
+	TaskCreated(rec Record)
+	TaskEnded(rec Record) // rec is the record as it was stored
+}
+
+// ignorant is the Observer of a registry that is not observed.
+type ignorant struct{}
+
+func (ignorant) TaskCreated(Record) {}
+func (ignorant) TaskEnded(Record)   {}
 
 // NewRegistry returns the registry of the tasks in store. clock returns the times that
 // are written to records. Leases do not depend on it.
 func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
-	return &Registry{store: store, clock: clock, lease: LeaseDuration}
+	return &Registry{store: store, clock: clock, lease: LeaseDuration, observer: ignorant{}}
 }
 
 // OnPublished sets the function fn that is called for every task that completed with a
@@ -55,6 +70,9 @@ func (r *Registry) OnPublished(fn func(context.Context, Record) error) { r.onPub
 // call until fn succeeds, even if the process dies in between. OnEnded must be called
 // before the registry is used.
 func (r *Registry) OnEnded(fn func(context.Context, Record) error) { r.onEnded = fn }
+
+// Observe sets the observer. It must be called before the registry is used.
+func (r *Registry) Observe(o Observer) { r.observer = o }
 
 // WithLease returns a registry of the same tasks with another lease duration. All
 // processes that use one store must use the same duration.

@@ -16,6 +16,7 @@ import (
 	"ace/shared/app"
 	"ace/shared/archive/s3"
 	"ace/shared/config"
+	"ace/shared/emf"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 	"ace/shared/invoke"
@@ -39,6 +40,7 @@ type Function struct {
 	config  config.Config
 	worker  invoke.Handler
 	log     *slog.Logger
+	metrics *emf.Writer
 }
 
 // New returns the Function of a Lambda function that serves the API, does units of work
@@ -87,12 +89,16 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 		return nil, err
 	}
 
+	var published *emf.Writer // nil writes nothing
+	if c.Metrics {
+		published = emf.New(os.Stderr, c.MetricsNamespace)
+	}
 	a := app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters,
 		MaxConns: conns, StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, Lease: c.Lease, Patience: c.Patience,
-		MaxImport: c.MaxImport(), Sender: sender, EventTypes: api.EventTypes(), Log: log,
+		MaxImport: c.MaxImport(), Sender: sender, EventTypes: api.EventTypes(), Observer: published, Log: log,
 	})
-	return &Function{App: a, Invoker: invoker, config: c, worker: a.Worker(), log: log}, nil
+	return &Function{App: a, Invoker: invoker, config: c, worker: a.Worker(), log: log, metrics: published}, nil
 }
 
 // Mux returns the mux of the API.

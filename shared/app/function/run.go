@@ -3,6 +3,7 @@ package function
 import (
 	"context"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"ace/shared/app"
@@ -30,9 +31,13 @@ func (f *Function) runTask(ctx context.Context, taskID string) {
 	dispatching, stop := context.WithDeadline(ctx, dispatchUntil(now, end, f.config.UnitTimeout))
 	defer stop()
 	dispatcher := f.Invoker.Dispatch(dispatching.Done())
+
+	var rows atomic.Int64
+	defer func() { f.metrics.RowsCompared(rows.Load()) }()
+	counted := app.CountRows(dispatcher, func(n int64) { rows.Add(n) })
 	runner.New(runner.Options{
-		Tasks: f.Tasks(), Handlers: f.Handlers(dispatcher, app.Capacity{Parallel: f.config.MaxInvocations}), Owner: owner(),
-		Handover: awslambda.ErrStopped, NoProgress: dispatcher.Idle, Restart: f.Invoker.Start, Log: f.log,
+		Tasks: f.Tasks(), Handlers: f.Handlers(counted, app.Capacity{Parallel: f.config.MaxInvocations}), Owner: owner(),
+		Handover: awslambda.ErrStopped, NoProgress: dispatcher.Idle, Restart: f.Invoker.Start, LeaseLost: f.metrics.LeaseLost, Log: f.log,
 	}).Run(ctx, taskID, false)
 }
 

@@ -24,6 +24,7 @@ type Options struct {
 func Guarded(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		isolate(w.Header())
 		if err := g.check(r, false); err != nil {
 			write(w, endpoint.ErrorResponse(err))
 			return

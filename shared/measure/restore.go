@@ -1,0 +1,83 @@
+package measure
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+const (
+	// mostRead is the number of the newest comparisons of a table that Restore reads.
+	mostRead = 16
+	// readAtOnce is the number of records that Restore reads concurrently.
+	readAtOnce = 4
+)
+
+// Index lists the tables that have documents.
+type Index interface {
+	Tables(ctx context.Context, limit int, fn func(taskIDs []string) bool) error
+}
+
+// Records reads the records of tasks.
+type Records interface {
+	Get(ctx context.Context, taskID string) (task.Record, error)
+}
+
+// Restore adds the latest comparisons in the archive to the tables. Of each table it
+// reads the records of the newest comparisons until one of them is a full one, but at
+// most mostRead. It ends when the limit of the tables is reached. Comparisons may be
+// added at the same time.
+func (t *Tables) Restore(ctx context.Context, index Index, records Records) error {
+	var failed error
+	err := index.Tables(ctx, mostRead, func(ids []string) bool {
+		var latest []Comparison
+		if latest, failed = readLatest(ctx, records, ids); failed != nil {
+			return false
+		}
+		for _, c := range slices.Backward(latest) { // the oldest first
+			if !t.Add(c) {
+				return false
+			}
+		}
+		return true
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// readLatest returns the comparisons with these task ids, up to the first full one of
+// each database that they compare. Records that cannot be decoded are skipped.
+func readLatest(ctx context.Context, records Records, ids []string) ([]Comparison, error) {
+	var latest []Comparison
+	isComplete := map[string]bool{} // by database: a full comparison was read
+	for batch := range slices.Chunk(ids, readAtOnce) {
+		read, err := fanout.Map(ctx, readAtOnce, batch, func(ctx context.Context, id string) (task.Record, error) {
+			rec, err := records.Get(ctx, id)
+			if code := fault.CodeOf(err); code == fault.NotFound || code == fault.Internal {
+				return task.Record{}, nil // deleted, or damaged
+			}
+			return rec, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, rec := range read {
+			c, ok := ComparisonOf(rec)
+			if !ok {
+				continue
+			}
+			latest = append(latest, c)
+			isComplete[c.DBName] = isComplete[c.DBName] || c.Scope == Full
+		}
+		if len(isComplete) > 0 && !slices.Contains(slices.Collect(maps.Values(isComplete)), false) {
+			break
+		}
+	}
+	return latest, nil
+}
