@@ -111,13 +111,14 @@ vuln: go-version ## report known vulnerabilities in dependencies; needs the inte
 	go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
 
 .PHONY: deps
-deps: go-version ## install what the tests need: a C compiler, curl and jq, PostgreSQL, Chromium, a MinIO server (minutes the first time, then nothing)
+deps: go-version ## install what the tests need: a C compiler, curl and jq, PostgreSQL, Chromium, Prometheus, a MinIO server (minutes the first time, then nothing)
 	infra/toolchain/install-cc.sh
 	infra/toolchain/install-curl-jq.sh
 	infra/postgres/install.sh
 	infra/postgres/install-repack.sh
 	infra/postgres/install-18.sh
 	infra/chromium/install.sh
+	infra/monitoring/install.sh
 	infra/minio/build.sh
 	infra/release/install.sh
 

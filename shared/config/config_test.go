@@ -52,6 +52,8 @@ func TestLoad_ReturnsTheDefaults(t *testing.T) {
 		UnitTimeout:      5 * time.Minute,
 		WebhookFormat:    config.WebhookStandard,
 		WebhookEvents:    []string{"differs", "failed", "repaired", "undone"},
+		Metrics:          true,
+		MetricsNamespace: "ACE",
 		LogLevel:         slog.LevelInfo,
 		LogFormat:        "text",
 	}
@@ -77,7 +79,8 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 		"ACE_STATEMENT_TIMEOUT": "90s", "ACE_SNAPSHOT_MAX": "1m", "ACE_RETENTION_DAYS": "30",
 		"ACE_LEASE": "1m", "ACE_PATIENCE": "2m", "ACE_UNIT_TIMEOUT": "2m",
 		"ACE_WEBHOOK_URL": "https://hooks.example.com", "ACE_WEBHOOK_SECRET_FILE": secret, "ACE_WEBHOOK_FORMAT": "slack", "ACE_WEBHOOK_EVENTS": "all", "ACE_EVENT_BUS": "default",
-		"ACE_PPROF":     "127.0.0.1:6060",
+		"ACE_PPROF":   "127.0.0.1:6060",
+		"ACE_METRICS": "false", "ACE_METRICS_NAMESPACE": "ace-stack",
 		"ACE_LOG_LEVEL": "debug", "ACE_LOG_FORMAT": "json",
 		"ACE_FUNCTION_TASKRUNNER": "runner", "ACE_FUNCTION_BLOCKWORKER": "worker",
 	})
@@ -88,7 +91,7 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 		"ACE_MAX_TASKS=4", "ACE_MAX_QUEUE=10", "ACE_MAX_INVOCATIONS=100", "ACE_IMPORT_DIR=/", "ACE_MAX_IMPORT_MB=7",
 		"ACE_STATEMENT_TIMEOUT=1m30s", "ACE_REPAIR_ANSWER_TIMEOUT=1m0s", "ACE_SNAPSHOT_MAX=1m0s", "ACE_LEASE=1m0s", "ACE_PATIENCE=2m0s", "ACE_UNIT_TIMEOUT=2m0s", "ACE_RETENTION_DAYS=30",
 		"ACE_WEBHOOK_URL=https://hooks.example.com", "ACE_WEBHOOK_SECRET_FILE=" + secret, "ACE_WEBHOOK_FORMAT=slack", "ACE_WEBHOOK_EVENTS=all", "ACE_EVENT_BUS=default",
-		"ACE_PPROF=127.0.0.1:6060",
+		"ACE_PPROF=127.0.0.1:6060", "ACE_METRICS=false", "ACE_METRICS_NAMESPACE=ace-stack",
 		"ACE_LOG_LEVEL=DEBUG", "ACE_LOG_FORMAT=json",
 		"ACE_FUNCTION_TASKRUNNER=runner", "ACE_FUNCTION_BLOCKWORKER=worker", "",
 	}, "\n")

@@ -82,6 +82,9 @@ func TestQueue_RunsTasksInOrderAFewAtATime(t *testing.T) {
 		ids = append(ids, fmt.Sprintf("td_%d", i))
 	}
 	start(q, ids...)
+	if running, waiting := q.Load(); running != 2 || waiting != 8 {
+		t.Errorf("%d tasks run and %d wait, want 2 and 8", running, waiting)
+	}
 	for i := range ids {
 		g.waitStarted(t)
 		if i >= 1 {

@@ -118,8 +118,8 @@ func (m *Metrics) WatchQueue(queue Queue, limit int) {
 }
 
 // WatchNodes adds the metrics of the connections to the nodes. traffic returns the number
-// of bytes that were received and sent. WatchNodes must be called once, before the metrics
-// are served.
+// of bytes that were received and sent. WatchNodes must be called once, before the
+// metrics are served.
 func (m *Metrics) WatchNodes(traffic func() (received, sent int64)) {
 	m.families.counted("ace_node_received_bytes_total",
 		"Bytes received from the nodes. Nodes digest the rows themselves and send digests, and the rows that differ.", func() float64 {

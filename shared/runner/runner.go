@@ -48,8 +48,8 @@ type Options struct {
 	// Restart, if set, is called at a handover, after the lease was released. It starts the
 	// task again.
 	Restart func(ctx context.Context, taskID string) error
-	// LeaseLost, if set, is called when a run stops because it lost the lease, or because
-	// it could not renew the lease.
+	// LeaseLost, if set, is called when a run lost the lease, or stops because it could not
+	// renew the lease.
 	LeaseLost func()
 	Log       *slog.Logger
 }
@@ -173,6 +173,9 @@ func (r *Runner) settle(
 	// The task has ended once this write succeeds. A crash before it repeats the run.
 	if err := r.finish(storing, lease, end); err != nil {
 		log.ErrorContext(ctx, "outcome not stored; the task will be run again", "error", err)
+		if errors.Is(err, task.ErrLeaseLost) {
+			r.leaseLost()
+		}
 		return
 	}
 	logEnd(ctx, log, lease.Record(), end)

@@ -310,7 +310,12 @@ func TestRun_EndsNothingAfterTheLeaseIsLost(t *testing.T) {
 		<-ctx.Done()
 		return runner.Outcome{Document: &document}, context.Cause(ctx)
 	})
+	losses := 0
+	b.runner.LeaseLost = func() { losses++ }
 	b.runner.Run(t.Context(), b.id, false)
+	if losses != 1 {
+		t.Errorf("%d lost leases are reported, want 1", losses)
+	}
 	b.wantGoingOn(t)
 	if rec := b.record(t); rec.Lease == nil || rec.Lease.Owner != "another" {
 		t.Errorf("the lease is %+v, want it with the other runner", rec.Lease)
@@ -329,7 +334,12 @@ func TestRun_AnOutcomeStoredByTheNewOwnerIsNotOverwritten(t *testing.T) {
 		}
 		return runner.Outcome{Result: json.RawMessage(`{"ours":true}`)}, err
 	})
+	losses := 0
+	b.runner.LeaseLost = func() { losses++ }
 	b.runner.Run(t.Context(), b.id, false)
+	if losses != 1 {
+		t.Errorf("%d lost leases are reported, want 1", losses)
+	}
 	if rec := b.record(t); rec.Status != task.Completed || string(rec.Result) != `{"theirs":true}` {
 		t.Errorf("the record is %s with %s, want the other runner's", rec.Status, rec.Result)
 	}

@@ -1,0 +1,72 @@
+package diffindex_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"ace/infra/testkit/faulty"
+	"ace/shared/diffindex"
+)
+
+// Names that sort before and after the slash of a directory, and a name that is too long
+// for a key.
+func TestTables_ReturnsTheNewestTasksOfEachTable(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, store *faulty.Store) {
+		x := diffindex.New(store)
+		want := map[string]bool{}
+		n := 0
+		for _, cluster := range []string{"demo", "demo-2", "demo0", "z"} {
+			for _, table := range []string{"public.a", "public.a-b", "public.a0", "public.a.b", `"` + strings.Repeat("ä", 31) + `"."` + strings.Repeat("%", 63) + `"`} {
+				var ids []string
+				for i := range 3 {
+					n++
+					rec := completed(t, store, n, cluster, table, noon.Add(time.Duration(i)*30*time.Hour))
+					add(t, x, rec)
+					ids = append(ids, rec.TaskID)
+				}
+				slices.Reverse(ids)
+				want[fmt.Sprint(ids[:2])] = true
+			}
+		}
+
+		got := map[string]bool{}
+		before := store.Count(faulty.List, "")
+		err := x.Tables(t.Context(), 2, func(ids []string) bool {
+			got[fmt.Sprint(ids)] = true
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		// One for each table, one for the list of all tables of each cluster, one for that of
+		// all clusters, and the last one.
+		if lists := store.Count(faulty.List, "") - before; lists > len(want)+6 {
+			t.Errorf("%d tables need %d listings", len(want), lists)
+		}
+
+		calls := 0
+		err = x.Tables(t.Context(), 2, func([]string) bool {
+			calls++
+			return false
+		})
+		if err != nil || calls != 1 {
+			t.Errorf("after the first table was refused: %d calls, %v", calls, err)
+		}
+	})
+}
+
+func TestTables_ReportsAnErrorOfTheStore(t *testing.T) {
+	store := newStore(t)
+	store.On(faulty.List, "", faulty.Always(faulty.FailBefore))
+	if err := diffindex.New(store).Tables(t.Context(), 2, func([]string) bool { return true }); err == nil {
+		t.Error("no error")
+	}
+}
