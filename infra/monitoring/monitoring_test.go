@@ -50,12 +50,11 @@ func unknown(text string) []string {
 	published := families()
 	var missing []string
 	for _, name := range named.FindAllString(text, -1) {
-		f, exact := published[name]
-		if !exact {
-			f = published[suffix.ReplaceAllString(name, "")]
-			exact = f.Kind == "histogram"
+		_, known := published[name]
+		if base := suffix.ReplaceAllString(name, ""); published[base].Kind == "histogram" {
+			known = true
 		}
-		if !exact && !slices.Contains(missing, name) {
+		if !known && !slices.Contains(missing, name) {
 			missing = append(missing, name)
 		}
 	}
