@@ -34,7 +34,9 @@ type Server struct {
 	base  string // the URL without a trailing slash
 	http  *http.Client
 	token string // "" if none is needed
-	note  func(format string, args ...any)
+	// browsable means that a browser on this machine can use base.
+	browsable bool
+	note      func(format string, args ...any)
 }
 
 // newServer returns a connection to an address: http://host:port, https://host:port,
@@ -57,7 +59,7 @@ func newServer(address, token string) (*Server, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" {
 		return nil, fault.New(fault.Invalid, "the server is %q; it must be http://host:port, https://host:port or unix:///path", address)
 	}
-	s.base = strings.TrimSuffix(u.String(), "/")
+	s.base, s.browsable = strings.TrimSuffix(u.String(), "/"), token == ""
 	return s, nil
 }
 

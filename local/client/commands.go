@@ -11,11 +11,12 @@ import (
 const (
 	categoryTasks   = "Compare and repair"
 	categoryArchive = "Tasks and documents"
+	categoryNodes   = "Clusters and tables"
 )
 
 // Commands returns the commands that use the API.
 func Commands(o Options) []*cli.Command {
-	return slices.Concat(o.operationCommands(), o.taskCommands(), o.documentCommands())
+	return slices.Concat(o.operationCommands(), o.taskCommands(), o.documentCommands(), o.nodeCommands())
 }
 
 // command returns a command with the flags that all commands of this package have.
@@ -116,6 +117,13 @@ func (o Options) documentCommands() []*cli.Command {
 			Flags: []cli.Flag{&cli.StringFlag{Name: "format", Value: "json", Usage: "json, csv or html"}, file()},
 		}, get),
 		o.command(&cli.Command{
+			Name: "open", Category: categoryArchive, ArgsUsage: "TASK", Usage: "show the page of a document in a browser",
+			Description: "Starts $BROWSER or xdg-open. If neither works, or with --json, it prints the address of the page.\n" +
+				"If a browser cannot use the service (a token, a Unix socket, or a service that this command runs),\n" +
+				"the page is downloaded to TASK.html first.\n" +
+				"Example: ace open td_20240315_123456",
+		}, open),
+		o.command(&cli.Command{
 			Name: "report", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download the report of a repair",
 			Description: "The repair must have been started with --generate-report.\nExample: ace report tr_20240315_123500",
 			Flags:       []cli.Flag{file()},
@@ -125,5 +133,26 @@ func (o Options) documentCommands() []*cli.Command {
 			Description: "Example: ace before-images tr_20240315_123500",
 			Flags:       []cli.Flag{file()},
 		}, beforeImages),
+	}
+}
+
+func (o Options) nodeCommands() []*cli.Command {
+	check := o.command(&cli.Command{
+		Name: "check", ArgsUsage: "[CLUSTER]", Usage: "connect to every node of a cluster, or of all clusters",
+		Description: "Prints for each node the server's version, the role, whether it can be repaired, the difference of the clocks\n" +
+			"and track_commit_timestamp. The exit status is 2 if a node cannot be used.\n" +
+			"Example: ace clusters check demo",
+	}, checkClusters)
+	return []*cli.Command{
+		o.command(&cli.Command{
+			Name: "clusters", Category: categoryNodes, ArgsUsage: "[CLUSTER]", Usage: "list cluster definitions",
+			Description: "Connects to no node.\nExample: ace clusters\nExample: ace clusters check demo",
+			Commands:    []*cli.Command{check},
+		}, clusters),
+		o.command(&cli.Command{
+			Name: "tables", Category: categoryNodes, ArgsUsage: "CLUSTER", Usage: "list tables, their keys and their last comparisons",
+			Description: "The exit status is 2 if the catalog of a node cannot be read.\nExample: ace tables demo --schema public",
+			Flags:       paramFlags("tables", "cluster_name"),
+		}, tables),
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,18 +19,26 @@ var update = flag.Bool("update", false, "writes the golden files again")
 
 func TestCommands_HelpHasAnExampleAndEveryFlag(t *testing.T) {
 	for _, command := range client.Commands(client.Options{}) {
-		t.Run(command.Name, func(t *testing.T) {
-			var help bytes.Buffer
-			root := &cli.Command{Name: "ace", Writer: &help, Commands: client.Commands(client.Options{})}
-			if err := root.Run(t.Context(), []string{"ace", command.Name, "--help"}); err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Contains(help.Bytes(), []byte("Example: ace "+command.Name)) {
-				t.Errorf("the help has no example")
-			}
-			checkGolden(t, "help-"+command.Name+".txt", help.Bytes())
-		})
+		checkHelp(t, command.Name)
+		for _, below := range command.Commands {
+			checkHelp(t, command.Name, below.Name)
+		}
 	}
+}
+
+// checkHelp checks the help of a command, which words name.
+func checkHelp(t *testing.T, words ...string) {
+	t.Run(strings.Join(words, " "), func(t *testing.T) {
+		var help bytes.Buffer
+		root := &cli.Command{Name: "ace", Writer: &help, Commands: client.Commands(client.Options{})}
+		if err := root.Run(t.Context(), slices.Concat([]string{"ace"}, words, []string{"--help"})); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(help.Bytes(), []byte("Example: ace "+strings.Join(words, " "))) {
+			t.Errorf("the help has no example")
+		}
+		checkGolden(t, "help-"+strings.Join(words, "-")+".txt", help.Bytes())
+	})
 }
 
 // checkGolden compares got with a file in testdata.
