@@ -16,7 +16,7 @@ import (
 
 var (
 	addressesInOutput = regexp.MustCompile(`127\.0\.0\.1:\d+`)
-	serversInOutput  = regexp.MustCompile(`\b1\d\.\d+( \([^)]*\))?`)
+	serversInOutput   = regexp.MustCompile(`\b1\d\.\d+( \([^)]*\))?`)
 	clocksInOutput    = regexp.MustCompile(`[+-]\d\.\d{3} s`)
 	agesInOutput      = regexp.MustCompile(`\d\d:\d\d:\d\d \([^)]*\)`)
 	widthsInOutput    = regexp.MustCompile(` {2,}|─+`)
@@ -98,7 +98,7 @@ func TestCommands_OpenADocumentInABrowser(t *testing.T) {
 	dir := t.TempDir()
 	opened := filepath.Join(dir, "opened")
 	browser := filepath.Join(dir, "browser")
-	if err := os.WriteFile(browser, []byte("#!/bin/sh\necho \"browser $@\"\necho \"$@\" >> "+opened+"\n"), 0o700); err != nil { //nolint:gosec // it must be executable
+	if err := os.WriteFile(browser, []byte("#!/bin/sh\necho \"browser $@\"\necho \"$@\" >> "+opened+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s := shell{dir: dir, env: []string{"ACE_SERVER=http://" + service.host, "PATH=" + dir, "BROWSER=no-such-browser:" + browser + " --new %s"}}

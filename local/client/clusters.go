@@ -48,7 +48,7 @@ func clusters(ctx context.Context, s *session) error {
 		}
 		s.printWarnings(cluster.Warnings)
 	}
-	s.sayIfNone(len(list.Clusters), "cluster")
+	s.noteNone(len(list.Clusters), "cluster")
 	return nil
 }
 
@@ -106,7 +106,7 @@ func (s *session) printChecks(list api.ClusterCheckList) {
 			s.printCheck(node)
 		}
 	}
-	s.sayIfNone(len(list.Clusters), "cluster")
+	s.noteNone(len(list.Clusters), "cluster")
 }
 
 // stateOf returns whether a node can be used, in color.
@@ -165,8 +165,8 @@ func (s *session) printError(problem string) {
 	write(s.Stdout, s.paint("error: ", text.FgRed)+safe(problem)+"\n")
 }
 
-// sayIfNone prints that there is none of what was listed, if count is 0.
-func (s *session) sayIfNone(count int, noun string) {
+// noteNone prints a line for people if the list of a command is empty.
+func (s *session) noteNone(count int, noun string) {
 	if count == 0 {
 		s.say("There is no %s.", noun)
 	}

@@ -65,7 +65,7 @@ func (s *session) printTables(list api.TableList) {
 		s.printError(node.Error)
 	}
 	if len(list.UnreadNodes) == 0 && list.Next == "" {
-		s.sayIfNone(len(list.Tables), "table")
+		s.noteNone(len(list.Tables), "table")
 	}
 	s.more(list.Next)
 }
