@@ -81,7 +81,6 @@ type round struct {
 type waiting struct {
 	due      time.Time
 	failures int
-	shared   bool // the last failure was one that other events share
 }
 
 // step does what is due first, and returns the time until the next step is due.
@@ -142,38 +141,24 @@ func (r *round) send(ctx context.Context, id string) {
 	if err == nil {
 		delete(r.waiting, id)
 		r.notifier.stats.waiting.Store(int64(len(r.waiting)))
-		r.reached()
+		r.failures = 0
 		return
 	}
 
-	now := r.notifier.o.Now()
+	waits, now := r.notifier.o.Waits, r.notifier.o.Now()
 	one := r.waiting[id]
 	one.failures++
-	one.shared = fault.Retryable(err)
-	one.due = now.Add(r.notifier.o.Waits.Event.After(one.failures))
-	if one.shared {
+	wait := waits.Event.After(one.failures)
+	if fault.Retryable(err) { // other events would fail too, so the receiver gets a pause
 		r.failures++
-		r.paused = now.Add(r.notifier.o.Waits.Receiver.After(r.failures))
+		r.paused = now.Add(waits.Receiver.After(r.failures))
+		wait = min(wait, waits.Receiver.Max)
 	}
+	one.due = now.Add(wait)
 
 	var delay *DelayError
 	if errors.As(err, &delay) {
 		r.paused = now.Add(min(max(delay.After, r.paused.Sub(now)), maxDelay))
-	}
-}
-
-// reached is called when the receiver has accepted an event. Events that failed only
-// because it could not be reached are due at once.
-func (r *round) reached() {
-	if r.failures == 0 {
-		return
-	}
-	r.failures = 0
-	now := r.notifier.o.Now()
-	for _, one := range r.waiting {
-		if one.shared {
-			one.due = now
-		}
 	}
 }
 

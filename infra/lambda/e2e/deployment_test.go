@@ -78,6 +78,7 @@ type settings struct {
 	capacity map[string]int           // concurrency of functions
 	faults   map[string]emulator.Faults
 	seed     uint64
+	events   string // address of a server that speaks EventBridge; "" for none
 }
 
 // deployment is the service in the emulator.
@@ -105,6 +106,9 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 		"ACE_FUNCTION_TASKRUNNER": runner, "ACE_FUNCTION_BLOCKWORKER": worker,
 		"ACE_MAX_INVOCATIONS": "4", "ACE_UNIT_TIMEOUT": "30s", "ACE_STATEMENT_TIMEOUT": "20s",
 	}
+	if o.events != "" {
+		values["ACE_EVENT_BUS"] = eventBus
+	}
 	for name, value := range o.env {
 		values[name] = value
 	}
@@ -118,6 +122,9 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 		}
 		if lease := o.env["ACE_LEASE"]; lease != "" {
 			env["ACE_LEASE"] = lease
+		}
+		if o.events != "" {
+			env["AWS_ENDPOINT_URL_EVENTBRIDGE"] = o.events
 		}
 		limit := o.limits[f.Directory]
 		if limit == 0 {

@@ -8,14 +8,9 @@ import (
 	"ace/shared/notify/eventbridge"
 )
 
-const (
-	// deliverTime bounds the time in which a task runner sends the event of its task. It
-	// is less than what workDeadline reserves.
-	deliverTime = 5 * time.Second
-	// leftAfter is the age of an event in the outbox at which the sweep sends it. Until
-	// then the task runner may be about to send it.
-	leftAfter = 30 * time.Second
-)
+// deliverTime bounds the time in which a task runner sends the event of its task. It is
+// less than what workDeadline reserves.
+const deliverTime = 5 * time.Second
 
 // eventBus returns the sender to an event bus of EventBridge, or nil if name is empty.
 func eventBus(ctx context.Context, name string) (notify.Sender, error) {
@@ -36,13 +31,15 @@ func (f *Function) deliver(ctx context.Context, taskID string) {
 	f.Notifier().Deliver(ctx, taskID)
 }
 
-// deliverLeft sends the events that have been in the outbox for a while: those of a task
-// runner that died, of cancelled tasks, and those that the bus has not accepted.
+// deliverLeft sends the events that no task runner has sent: those of a task runner that
+// died, of tasks that were cancelled while they were queued, and those that the bus has
+// not accepted. It leaves out the events of the last moments, which a task runner may be
+// about to send.
 func (f *Function) deliverLeft(ctx context.Context) {
 	if f.Notifier() == nil {
 		return
 	}
-	if err := f.Notifier().Flush(ctx, leftAfter); err != nil {
+	if err := f.Notifier().Flush(ctx, f.config.Lease); err != nil {
 		f.log.WarnContext(ctx, "notifications cannot be listed; the next sweep lists them", "error", err)
 	}
 }
