@@ -112,9 +112,9 @@ func (n *Notifier) Flush(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	for _, id := range ids {
-		err := n.attempt(ctx, id)
-		if ctx.Err() != nil || fault.Retryable(err) {
-			return nil // logged; a later call continues
+		shared := fault.Retryable(n.attempt(ctx, id))
+		if shared || ctx.Err() != nil {
+			break // logged; a later call continues
 		}
 	}
 	return nil

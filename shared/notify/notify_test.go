@@ -249,6 +249,33 @@ func TestRun_DeliversEverythingOnceTheReceiverIsBack(t *testing.T) {
 	}
 }
 
+// A failure after a success is the first one again, so a new event waits only for a
+// second.
+func TestRun_ASuccessEndsTheLongPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := &receiver{answer: func(n int, event api.Event) error {
+			if n <= 20 || n == 22 {
+				return unreachable(n, event)
+			}
+			return nil
+		}}
+		n := newNotifier(t, memstore.New(t), to)
+		stop := running(t, n)
+		add(t, n, differing(1))
+		for to.calls() < 21 {
+			time.Sleep(time.Second)
+		}
+		add(t, n, differing(2))
+		synctest.Wait()
+		add(t, n, differing(3))
+		time.Sleep(2 * time.Second)
+		if got := to.got(); !slices.Equal(got, []string{id(1), id(3)}) {
+			t.Errorf("delivered %v", got)
+		}
+		stop()
+	})
+}
+
 func TestRun_WaitsAsLongAsTheReceiverAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for after, want := range map[time.Duration]time.Duration{10 * time.Minute: 10 * time.Minute, 1000 * time.Hour: time.Hour} {

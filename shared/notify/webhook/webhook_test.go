@@ -147,7 +147,7 @@ func TestSend_SignsTheEventAsStandardWebhooksSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%s.%s.%s", event.ID, got.header.Get("webhook-timestamp"), got.body)
+	mac.Write(fmt.Appendf(nil, "%s.%s.%s", event.ID, got.header.Get("webhook-timestamp"), got.body))
 	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	if signatures := strings.Split(got.header.Get("webhook-signature"), " "); len(signatures) != 2 || signatures[1] != want {
 		t.Errorf("the signatures are %v, want %s as the second", signatures, want)
