@@ -9,8 +9,9 @@ import (
 
 const doingAbilities = "reading what the role may do"
 
-// abilitiesSQL returns the server's version, the role, and whether the server is in
-// recovery, records commit timestamps and lets the role execute pg_control_system.
+// abilitiesSQL returns the server's version and the role. It also returns whether the
+// server is in recovery, whether it records commit timestamps, and whether the role may
+// execute pg_control_system.
 const abilitiesSQL = `
 SELECT pg_catalog.current_setting('server_version_num'), current_user, pg_catalog.pg_is_in_recovery(),
        pg_catalog.current_setting('track_commit_timestamp') = 'on',

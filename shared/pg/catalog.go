@@ -14,7 +14,8 @@ import (
 )
 
 // catalogPath is the search_path of catalog queries. With it, the server writes every
-// name outside pg_catalog with its schema.
+// name outside pg_catalog with its schema, for example in the declared types of columns.
+// So these texts are the same for every role.
 const catalogPath = "pg_catalog, pg_temp"
 
 // Describe reads the description of a table from the catalog, in one snapshot. A table
@@ -22,9 +23,10 @@ const catalogPath = "pg_catalog, pg_temp"
 // error with the reason. Which index serves as the key depends on all nodes, so package
 // tableschema decides that.
 //
-// Describe also computes the digest of a row of constants, with the seeds. The row has
-// one constant of each kind of type for which the row digest uses another expression. If
-// the results of two nodes differ, the nodes must be compared by the portable digest.
+// Describe also returns the digest that the server computes with seeds for a row of
+// constants (see probeDigest). If two nodes return different digests, their hash
+// functions differ, and the nodes must be compared by the portable digest
+// (rowdigest.RowSHA256).
 func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -40,11 +42,12 @@ func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdiges
 	return c.d, nil
 }
 
-// oldestServer is the first server version that can hash records with a seed and can read
-// a page range without reading the rest of the table.
+// oldestServer is the number of the first server version (PostgreSQL 14) that can hash
+// records with a seed and can read a page range without reading the rest of the table.
 const oldestServer = 140000
 
-// checkVersion returns an error if the server is older than the statements require.
+// checkVersion returns an error if the server is older than the statements of this
+// package require. version is the server_version_num, such as 150018.
 func checkVersion(node string, version int) error {
 	if version < oldestServer {
 		return fault.New(fault.Invalid, "node %q runs PostgreSQL %d: version %d or newer is required",
@@ -65,7 +68,8 @@ type catalogReader struct {
 
 const doingCatalog = "reading the catalog"
 
-// relation reads the table's kind and the privileges of the role.
+// relation reads the table's kind, the privileges of the role and the server's version.
+// It returns an error if the table cannot be compared.
 func (c *catalogReader) relation(ctx context.Context) error {
 	var readable, usable, hidden bool
 	err := c.tx.run(ctx, doingCatalog, query{sql: relationSQL, args: textArgs(c.schema, c.name), row: func(v [][]byte) error {
@@ -103,9 +107,9 @@ func (c *catalogReader) relation(ctx context.Context) error {
 }
 
 // denied returns the error of a role that may not read the table. The error names the
-// missing privileges. usable reports that the role may use the table's schema, readable
+// missing privileges. usable means that the role may use the table's schema, readable
 // that it may read at least one column, and hidden that row security policies would hide
-// rows from it.
+// rows from the role.
 func (c *catalogReader) denied(usable, readable, hidden bool) error {
 	missing := table.Grants{Role: c.d.Role, Table: table.Name(c.schema, c.name)}
 	if !usable {
@@ -122,8 +126,9 @@ func (c *catalogReader) denied(usable, readable, hidden bool) error {
 }
 
 // details reads types, columns, indexes, partitions, the planner's estimate and the
-// digest of the constants in one round trip. The planner computes its estimate from the
-// size of the file, so there is one even for a table that was never analyzed.
+// digest of the constants in one round trip. The planner computes its estimate of the
+// rows from the size of the table's file, so even a table that was never analyzed has an
+// estimate.
 func (c *catalogReader) details(ctx context.Context) error {
 	types := typeRows{}
 	var columns []columnRow
@@ -180,8 +185,8 @@ func (c *catalogReader) details(ctx context.Context) error {
 	return nil
 }
 
-// setFiles records the table's files. It returns an error if the name belongs to another
-// table than when Describe began.
+// setFiles records the table's files. It returns an error if the table's name now belongs
+// to another table than when Describe began.
 func (c *catalogReader) setFiles(files table.Files) error {
 	if files.OID != c.oid {
 		return fault.New(fault.Unavailable, "node %q: table %s was replaced while the catalog was read: start it again", c.d.Node, table.Name(c.schema, c.name))
@@ -210,8 +215,9 @@ func (c *catalogReader) addPartition(v [][]byte) error {
 	return err
 }
 
-// explain returns the query for the plan of the statement sql. The plan is appended to
-// plan, as JSON. options are additional options of EXPLAIN.
+// explain returns the query that reads the planner's plan of the statement sql. The row
+// handler of the query appends the plan, as JSON, to plan. options are additional options
+// of EXPLAIN.
 func explain(sql string, plan *[]byte, options ...string) query {
 	return query{sql: "EXPLAIN (" + strings.Join(append(options, "FORMAT JSON"), ", ") + ") " + sql, row: func(v [][]byte) error {
 		*plan = append(*plan, v[0]...)
@@ -219,7 +225,7 @@ func explain(sql string, plan *[]byte, options ...string) query {
 	}}
 }
 
-// planRows returns the row estimate of a plan.
+// planRows returns the planner's row estimate in a plan that a query of explain returned.
 func planRows(node string, plan []byte) (int64, error) {
 	var plans []struct {
 		Plan struct {
@@ -232,7 +238,8 @@ func planRows(node string, plan []byte) (int64, error) {
 	return int64(plans[0].Plan.Rows), nil
 }
 
-// typeRow is a row of pg_type whose element and base types are not resolved yet.
+// typeRow is a type as typesSQL returns it. Its element type and its base type are only
+// OIDs, which resolve replaces by the types; "0" means that there is none.
 type typeRow struct {
 	oid, elem, base string
 	t               rowdigest.Type
@@ -255,8 +262,9 @@ func readType(v [][]byte) (typeRow, error) {
 	return r, err
 }
 
-// resolve returns the type with this OID, with its element and base types. It also
-// returns the labels of the enum on which the type is based, if there is one.
+// resolve returns the type with this OID, including its element and base types. It also
+// returns the labels of the enum on which the type is based, or nil if it is based on no
+// enum.
 func (rows typeRows) resolve(oid string) (rowdigest.Type, []string) {
 	row := rows[oid]
 	t, labels := row.t, row.labels

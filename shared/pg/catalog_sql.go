@@ -32,8 +32,9 @@ SELECT c.oid, c.relkind,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2`
 
-// typesSQL returns every type that a column of the tables $1 uses: the type of the column
-// itself, the type of the elements of an array, and the base type of a domain.
+// typesSQL returns every type that a column of the tables with the OIDs $1 uses: the type
+// of the column itself, the type of the elements of an array, and the base type of a
+// domain.
 const typesSQL = `
 WITH RECURSIVE used(oid) AS (
     SELECT atttypid FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped
@@ -49,10 +50,11 @@ SELECT t.oid, n.nspname, t.typname, quote_ident(n.nspname) || '.' || quote_ident
         WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
 FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
 
-// columnsSQL returns the query for the columns with the provider, locale and actual
-// version of their collations. For a column with the default collation, these are the
-// database's. Some columns of the catalogs are missing in older server versions. They are
-// read through to_jsonb, which returns NULL for them.
+// columnsSQL returns the query for the columns of a table, with the provider, locale and
+// actual version of the collation of each. For a column with the default collation, these
+// are the database's provider, locale and version. Older server versions lack some
+// columns of the system catalogs. The query reads such a column through to_jsonb, which
+// yields NULL if the column is missing.
 func columnsSQL(version int) string {
 	return strings.Replace(`
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.attnotnull, a.attgenerated <> '',
@@ -82,7 +84,8 @@ ORDER BY a.attnum`, "$DATABASE_VERSION", databaseCollationVersion(version), 1)
 }
 
 // databaseCollationVersion returns an expression for the actual version of the default
-// collation of the database db. It is NULL before PostgreSQL 15, which cannot report it.
+// collation of the database db. The expression is NULL before PostgreSQL 15, because
+// older servers cannot report that version.
 func databaseCollationVersion(version int) string {
 	if version < 150000 {
 		return "NULL"
@@ -90,14 +93,15 @@ func databaseCollationVersion(version int) string {
 	return "pg_catalog.pg_database_collation_actual_version(db.oid)"
 }
 
-// indexesSQL returns the unique indexes and exclusion constraints of the tables $1, and
-// the table of each. A key must not have a column that contains NULL, but attnotnull does
-// not prove that. It is true even for a NOT NULL constraint that is not validated
-// (PostgreSQL 18), and the constraint of a partition may not be validated although that
-// of the parent is. So for a column with such a constraint, the query also returns the
-// statement that validates it (unproven).
+// indexesSQL returns the unique indexes and exclusion constraints of the tables with the
+// OIDs $1, and the table of each. A key must not have a column that contains NULL, but
+// attnotnull does not prove that a column contains none. attnotnull is true even if the
+// NOT NULL constraint is not validated (possible since PostgreSQL 18), and the constraint
+// of a partition may not be validated although that of the parent is. So for a column
+// whose constraint is not validated, the query also returns the statement that validates
+// the constraint (unproven).
 //
-// It finds partitions in pg_inherits, because pg_partition_tree would lock them.
+// The query finds partitions in pg_inherits, because pg_partition_tree would lock them.
 const indexesSQL = `
 WITH RECURSIVE rels(root, oid) AS (
     SELECT t.oid, t.oid FROM unnest($1::oid[]) t(oid)
@@ -147,10 +151,10 @@ WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisunique OR i.indisexclusion)
 ORDER BY i.indrelid, i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 
 // indexOrdersSQL returns the query for the collations on which the table's indexes
-// depend: those of the index columns, and those within a column's type, such as a range
-// or a composite type. An index on jsonb, or on a collatable type of an extension, also
-// depends on the database's default collation. An index of a partition is listed only if
-// it is not attached to an index of the partitioned table.
+// depend: the collations of the index columns, and those within the type of a column,
+// such as a range or a composite type. An index on jsonb, or on a collatable type of an
+// extension, also depends on the database's default collation. The query leaves out an
+// index of a partition if it is attached to an index of the partitioned table.
 func indexOrdersSQL(version int) string {
 	return strings.Replace(`
 WITH RECURSIVE part(index, place, type, coll) AS (
@@ -199,8 +203,9 @@ ORDER BY i.indisprimary DESC, ic.relname, u.place, co.oid`, "$DATABASE_VERSION",
 }
 
 // partitionsSQL returns the relations that hold the rows: the table itself, or its
-// partitions. For each of them, it also returns whether it can be read by page ranges:
-// the role may read it directly, and it is a heap.
+// partitions. For each relation, the query also returns its file number, its number of
+// pages, and whether it can be read by page ranges: the role may read the relation
+// directly, and it is a heap.
 const partitionsSQL = `
 SELECT n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid), 0),
        coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint,

@@ -11,8 +11,9 @@ import (
 	"ace/shared/table"
 )
 
-// Condition reads the condition of the node from the system catalog. No answer within 5
-// seconds is an error.
+// Condition reads from the system catalog what affects comparisons and repairs on the
+// node, and compares the node's clock with this host's. No answer within 5 seconds is an
+// error.
 func (n *Node) Condition(ctx context.Context) (table.Condition, error) {
 	return inTime(ctx, n, "did not answer", n.condition)
 }
@@ -46,9 +47,11 @@ SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_rec
 
 const clockSQL = `SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8`
 
-// measureClock returns the node's clock minus this host's, and the error of this
-// difference. It assumes that the node reads its clock in the middle of the round trip.
-// The transaction must have begun, so that the statement takes one round trip.
+// measureClock returns the node's clock minus this host's (skew), and the maximum error
+// of this difference (within). It assumes that the node reads its clock in the middle of
+// a round trip. The caller must have run an earlier statement in the transaction, because
+// the first call also begins the transaction, which would count as part of the round
+// trip.
 func (t *Tx) measureClock(ctx context.Context) (skew, within time.Duration, err error) {
 	sent := time.Now()
 	var clock int64
@@ -61,7 +64,8 @@ func (t *Tx) measureClock(ctx context.Context) (skew, within time.Duration, err 
 	return time.UnixMicro(clock).Sub(sent.Add(half).Round(0)), half, err
 }
 
-// usabilitySQL returns tables and partitioned tables, but no tables of the system.
+// usabilitySQL returns every table and partitioned table except those of the system, and
+// what decides whether the table can be compared (table.Usability).
 const usabilitySQL = `
 SELECT n.nspname, c.relname, ` + hasKey + `,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
@@ -85,9 +89,10 @@ func usabilityQuery(found *table.Condition) query {
 	}}
 }
 
-// collationsSQL returns the query for the collations of indexes whose version has
-// changed. The default collation is returned even if no index uses it. The server does
-// not record its version before PostgreSQL 15.
+// collationsSQL returns the query for the collations that indexes use and that now have
+// another version than the server has recorded. The query checks the database's default
+// collation even if no index uses it. Before PostgreSQL 15, the server does not record
+// the version of the default collation, so the query does not return it.
 func collationsSQL(version int) string {
 	return strings.Replace(`
 WITH versions AS (

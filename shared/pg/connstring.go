@@ -44,8 +44,9 @@ func connString(t cluster.Target) string {
 // escape escapes a value for a keyword/value string.
 func escape(value string) string { return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) }
 
-// poolKey returns a string that differs for targets that must not share connections. It
-// contains the password and must not leave the memory of the process.
+// poolKey returns a string that is different for targets that must not share a pool of
+// connections. The string contains the password, so it must not be logged and must not
+// leave the process.
 func poolKey(t cluster.Target) string {
 	return fmt.Sprintf("%s\x00%s\x00%q\x00%s\x00%s\x00%s\x00%t", t.Node, connString(t), t.Options,
 		t.Password.Reveal(), t.KeyPassword.Reveal(), t.PasswordSecret, t.RDSIAM)
@@ -55,9 +56,9 @@ func poolKey(t cluster.Target) string {
 func connectLimit(t cluster.Target) time.Duration { return cmp.Or(t.ConnectTimeout(), connectTimeout) }
 
 // appliedHere returns the parameters that connString omits. applyOptions applies most of
-// them, because pgconn does not know them or applies them in another way. The password is
-// set by the caller of applyOptions, and a cluster definition cannot have service or
-// servicefile.
+// them, because pgconn does not know them, or does not apply them as ACE does. The caller
+// of applyOptions sets password. The parameters service and servicefile never occur,
+// because a cluster definition with one of them is refused.
 func appliedHere() []string {
 	return []string{
 		"application_name", "connect_timeout", "fallback_application_name", "hostaddr", "password", "service", "servicefile",

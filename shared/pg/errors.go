@@ -36,8 +36,9 @@ func (n *Node) connectFault(err error) error {
 	return fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: %s", n.name, n.address, rootCause(err))
 }
 
-// rootCause returns the text of the innermost error, such as "connection refused",
-// without the connection string that outer errors quote.
+// rootCause returns the text of the innermost error that err wraps, such as "connection
+// refused". The errors around it may quote the connection string, so their texts are left
+// out.
 func rootCause(err error) string {
 	for {
 		next := errors.Unwrap(err)
@@ -51,8 +52,9 @@ func rootCause(err error) string {
 	}
 }
 
-// fault translates an error of a statement into a fault. doing describes the statement,
-// such as "comparing blocks".
+// fault translates an error of a statement into a fault, and nil into nil. If ctx has
+// ended, it returns the cause of that instead. A fault and table.ErrMore are returned
+// unchanged. doing describes the statement in the message, such as "comparing blocks".
 func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
@@ -87,8 +89,8 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, text)
 }
 
-// silenceFault returns the fault for a server that has sent nothing for too long. A retry
-// uses another connection, so it may succeed.
+// silenceFault returns the fault for a server that has sent nothing for too long. Its
+// code is Unavailable, because a retry uses another connection and may succeed.
 func (n *Node) silenceFault(doing string, silent *silentError) error {
 	allowed := silent.limits.silence
 	var limit string
@@ -109,10 +111,11 @@ func (n *Node) silenceFault(doing string, silent *silentError) error {
 		n.name, n.address, silent.waited.Round(time.Millisecond), doing, cause, limit)
 }
 
-// cancelFault adds a hint to the error of a cancelled statement: why it was cancelled.
-// elapsed is the time since the statement was sent. The server's message may be in any
-// language, so cancelFault finds most reasons in it only if it is in English, but it
-// recognizes ACE's own timeout by elapsed.
+// cancelFault adds a hint to the error of a cancelled statement: why the statement was
+// cancelled. elapsed is the time since the statement was sent. cancelFault recognizes
+// ACE's own statement timeout by elapsed. It recognizes the other reasons by the server's
+// message, and only if the server writes its messages in English. Without a known reason
+// it adds no hint.
 func (n *Node) cancelFault(elapsed time.Duration, err error) error {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) || pgErr.Code != statementCancelled {
@@ -133,8 +136,8 @@ func (n *Node) cancelFault(elapsed time.Duration, err error) error {
 	return fault.Wrap(err, fault.CodeOf(err), "%s. Hint: %s", fault.PublicMessage(err), hint)
 }
 
-// lockFault adds a hint with the table's name to an error if its reason is that a lock
-// was not granted within lock_timeout.
+// lockFault adds a hint with the table's name to an error that means that a lock was not
+// granted within lock_timeout. Other errors are returned unchanged.
 func (n *Node) lockFault(relation string, err error) error {
 	if relation == "" || sqlState(err) != lockNotAvailable {
 		return err
@@ -146,11 +149,11 @@ func (n *Node) lockFault(relation string, err error) error {
 // lockNotAvailable is the SQLSTATE of a lock that was not granted within lock_timeout.
 const lockNotAvailable = "55P03"
 
-// remedy returns a hint for an error. permanent reports that the error will occur again
-// until the user has followed the hint. To recognize an error, remedy prefers the
-// SQLSTATE and the routine (the function of the server that reported the error) to the
-// message, because the server's messages may be in any language (except those of internal
-// errors).
+// remedy returns a hint for an error, or "" if it knows none. permanent means that the
+// error will occur again until the user has followed the hint. To recognize an error,
+// remedy prefers the SQLSTATE and the routine (the function of the server that reported
+// the error) to the message, because the server's messages may be in any language (except
+// those of internal errors).
 func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 	role, grantee := "the role", "the role"
 	if n.pool != nil {
@@ -189,7 +192,7 @@ const notSupported = "0A000"
 const invalidReference = "42P10"
 
 // describe returns the server's message with its position and hint. It omits DETAIL,
-// except in two errors whose DETAIL quotes no rows.
+// which may quote a row, except for two errors whose DETAIL never does.
 func describe(e *pgconn.PgError) string {
 	text := fmt.Sprintf("%s (SQLSTATE %s)", shorten(e.Message), e.Code)
 	// The DETAIL of notSupported names the encodings, that of invalidReference the reason.

@@ -12,9 +12,9 @@ import (
 	"ace/shared/table"
 )
 
-// Facts reads the catalog facts of a table. While they are unchanged, the ages of its
-// rows (by xmin) are evidence of what has changed. If the role may not read the facts,
-// Facts returns no error, but the reason in Unproven.
+// Facts reads the catalog facts of a table. As long as these facts stay the same, the
+// ages of the table's rows (by xmin) show which rows have changed. If the role may not
+// read the facts, Facts returns no error. It returns the reason in the field Unproven.
 func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -56,15 +56,15 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 	return facts, err
 }
 
-// factsSQL returns the facts, the reason why the ages of rows are no evidence (Unproven),
-// and the number of rows written.
+// factsSQL returns the facts as a JSON object, the reason why the ages of rows do not
+// show what has changed (Unproven; empty if they do), and the number of rows written.
 //
-// A fact that is null is unknown, and then ages are no evidence. The facts include the
-// xmin of catalog rows, because it also shows changes that were reverted later. They
-// include the time of the last statistics reset, because it shows whether the server has
-// recovered from a crash of one of its processes. Such a recovery may lose transactions
-// that were committed asynchronously, and the start time of the server does not show it
-// because the postmaster keeps running.
+// A fact that is null is unknown, and then the ages of rows do not show what has changed.
+// The facts include the xmin of catalog rows, because it also shows changes that were
+// reverted later. They include the time of the last statistics reset, because it shows
+// whether the server has recovered from a crash of one of its processes. Such a recovery
+// may lose transactions that were committed asynchronously. The start time of the server
+// does not show such a recovery, because the postmaster keeps running.
 const factsSQL = `
 WITH RECURSIVE root AS (
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2),

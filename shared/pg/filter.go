@@ -16,9 +16,9 @@ import (
 
 // CheckFilter lets the server's parser check that the table_filter is one boolean
 // expression. The filter must be valid both in parentheses and between CASE WHEN and
-// THEN. A text that ends one of these constructs early is not valid in the other.
-// CheckFilter returns the planner's estimate of the number of rows that the filter
-// selects.
+// THEN. A text that ends one of these constructs early, such as "true) OR (true", is not
+// valid in the other. CheckFilter returns the planner's estimate of the number of rows
+// that the filter selects.
 func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
@@ -37,8 +37,8 @@ func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 const doingFilter = "checking table_filter"
 
 // explainFilter returns the row estimate of the statement that consists of before, the
-// filter and after. An error that the filter causes is a fault with code Invalid that
-// points into the filter.
+// filter and after. If the filter is wrong, the error is a fault with code Invalid whose
+// message shows the place of the mistake in the filter.
 func (t *Tx) explainFilter(ctx context.Context, filter, before, after string) (int64, error) {
 	var plan []byte
 	statement := explain(before+filter+after, &plan)
@@ -64,9 +64,10 @@ func (t *Tx) explainFilter(ctx context.Context, filter, before, after string) (i
 	return planRows(t.node.name, plan)
 }
 
-// offset converts the position in an error, which counts from 1, to an offset in bytes. A
-// position counts characters, or bytes if the server's encoding is SQL_ASCII. offset
-// returns -1 if the error has no position.
+// offset converts position, the position in sql that an error of the server reports, to
+// an offset in bytes. The server counts positions from 1, in characters or, if its
+// encoding is SQL_ASCII, in bytes (inBytes). If position is 0, the error has no position,
+// and offset returns -1.
 func offset(sql string, position int, inBytes bool) int {
 	if inBytes || position <= 0 {
 		return min(position, len(sql)+1) - 1
@@ -79,8 +80,8 @@ func offset(sql string, position int, inBytes bool) int {
 	return len(sql)
 }
 
-// excerptLength is the maximum number of bytes of a filter that an error repeats before
-// the arrow, and after it.
+// excerptLength is the maximum number of bytes of a filter that a message quotes on each
+// side of the arrow.
 const excerptLength = 60
 
 // excerpt returns the part of a filter around an offset, on one line, with an arrow

@@ -12,16 +12,17 @@ import (
 	"ace/shared/table"
 )
 
-// filterPlans has the planner settings with which the server plans a sequential scan. Its
-// plan shows the whole filter in one place.
+// filterPlans has the planner settings with which the server plans a sequential scan. The
+// plan of such a scan shows the whole filter in one place.
 var filterPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_indexscan", "off"}, {"enable_indexonlyscan", "off"}, {"enable_bitmapscan", "off"}, {"enable_tidscan", "off"}, {"enable_seqscan", "on"},
 }
 
-// ProveFilter returns the source's filter as the server's plan shows it, with constant
-// expressions evaluated. columns are the names of the columns that the filter may use.
-// doubt is the reason why the filter may select an unchanged row at one time and not at
-// another. It is empty if that is impossible.
+// ProveFilter checks whether the source's filter always decides alike for an unchanged
+// row. shown is the filter as the server's plan shows it, with constant expressions
+// evaluated. columns are the names of the columns that the filter may use. doubt is the
+// reason why the filter might select an unchanged row at one time and not at another. It
+// is empty if that is impossible.
 func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error) {
 	if len(s.Partitions) != 1 || s.Partitions[0].Relation != s.Relation {
 		return "", "it is of a table with partitions", nil
@@ -71,8 +72,8 @@ var (
 	hiddenWords   = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`)
 )
 
-// beforeParenthesis has the words that may precede a parenthesis without being the name
-// of a function.
+// beforeParenthesis has the words that may precede a parenthesis in SQL and that are not
+// the name of a function that the planner could inline.
 var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not", "when", "then", "else", "case", "between", "is", "from", "like", "ilike", "coalesce", "nullif", "greatest", "least", "varchar", "char", "character", "varying", "numeric", "decimal", "timestamp", "timestamptz", "time", "interval"} //nolint:gochecknoglobals // a constant list
 
 // hiddenIn returns a text of the filter that the filter's plan may not show: a collation,
@@ -96,7 +97,7 @@ func hiddenIn(filter string) string {
 }
 
 // shownFilter returns the filter that the plan of a scan of one table shows. shown is
-// empty if the filter selects every row. doubt is set if the plan is not a single
+// empty if the filter selects every row. doubt is not empty if the plan is not a single
 // sequential scan.
 func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 	var plans []struct {
@@ -123,22 +124,23 @@ func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 // settings of the session, if the operands have built-in types.
 var provenOperators = []string{"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "+", "-", "*", "/", "%", "||"} //nolint:gochecknoglobals // a constant list
 
-// words has the SQL key words that a proven filter may have besides columns, constants
-// and operators.
+// words has the SQL key words that a proven filter (one without a doubt) may contain
+// besides columns, constants and operators.
 var words = []string{"AND", "OR", "NOT", "IS", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM", "ANY", "ALL", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "COALESCE", "NULLIF", "GREATEST", "LEAST"} //nolint:gochecknoglobals // a constant list
 
 const (
-	// castTypes are the types to which a value may be cast. Dates and times are not among
-	// them, because the text that is cast may be 'now', whose value changes.
+	// castTypes are the types to which a proven filter may cast a value. Dates and times are
+	// not among them, because the text that is cast may be 'now', whose value changes.
 	castTypes = `smallint|integer|bigint|numeric|real|double precision|boolean|text|character varying|character|bpchar|uuid|bytea`
-	// constTypes are the types that a constant may have. They include dates and times,
-	// because the plan shows a constant such as 'now' as the date or time that it had when
-	// the server planned the statement.
+	// constTypes are the types that a constant in a proven filter may have. They include
+	// dates and times, because the plan shows a constant such as 'now' as the date or time
+	// that it had when the server planned the statement.
 	constTypes = castTypes + `|date|interval|timestamp with(?:out)? time zone|time with(?:out)? time zone|"char"|name|oid|inet|cidr|json|jsonb`
 )
 
 // filterTokens has a pattern for each kind of token of a proven filter. findDoubt reads
-// the filter from left to right and matches the patterns at the start of the rest.
+// the filter from left to right and matches the patterns with the beginning of the text
+// that it has not read yet.
 var filterTokens = []*regexp.Regexp{ //nolint:gochecknoglobals // a constant list
 	regexp.MustCompile(`^[ \n()\[\],]+`),
 	regexp.MustCompile(`^(?:E?'(?:[^']|'')*'|-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?:::(?:` + constTypes + `)\b(?:\([0-9, ]+\))?(?:\[\])*)?`),
@@ -177,7 +179,7 @@ func findDoubt(filter string, columns []string) string {
 }
 
 // isColumn reports whether a name, with or without the table's name before it, is one of
-// the columns, or is true or false.
+// the columns, or is the constant true or false.
 func isColumn(name string, columns []string) bool {
 	if name == "true" || name == "false" {
 		return true

@@ -11,10 +11,10 @@ import (
 	"ace/shared/table"
 )
 
-// Fingerprints returns the digest of every row of each range in key order, the combined
-// digest of the range's keys, and the keys themselves if want.Keys is set. It costs
-// little more than Sums, because all digests of a range are sent as one value. If there
-// are more rows than want allows, the error is table.ErrMore.
+// Fingerprints returns one Fingerprint for each range: the digest of every row, in key
+// order, the combined digest of the keys, and the keys themselves if want.Keys is set. It
+// takes little longer than Sums, because the server sends all digests of a range as one
+// value. If there are more rows than want allows, the error is table.ErrMore.
 func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
 	prints := make([]table.Fingerprint, len(ranges))
 	seen := make([]bool, len(ranges))
@@ -56,9 +56,10 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 
 // fingerprintSQL returns the query that sorts and aggregates at most limit rows of a
 // range. rows has the FROM and WHERE clauses that select the rows. If keys is set, the
-// result includes the keys. The result of a range is one row, so the limit bounds the
-// memory of server and client. The query writes keys by concat, which calls the output
-// function of the type, because a cast to text may write another text.
+// result includes the keys. The result for a range is a single row with all digests, so
+// only limit bounds the memory that server and client need for it. The query converts
+// keys to text by concat, which calls the output function of the key's type. A cast to
+// text may return another text.
 func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string {
 	head, inner := "", ""
 	if keys {
@@ -72,7 +73,8 @@ func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string 
 		head, s.Digest, s.KeyDigest, inner, rows, strings.Join(s.Order, ", "), limit)
 }
 
-// readDigests reads the digests of rows from the hexadecimal form of a bytea.
+// readDigests reads the digests of rows from text, the hexadecimal form of a bytea with
+// eight bytes for each row. rows is the number of rows that the query counted.
 func readDigests(text []byte, rows int64) ([]int64, error) {
 	const width = 8
 	if int64(len(text)) != 2+2*width*rows {

@@ -11,9 +11,10 @@ import (
 
 // foreignKeysSQL returns the foreign keys of the table and those that refer to it. If the
 // table is a partition, it also returns those of the partitioned tables to which it
-// belongs. A foreign key that partitions inherit is returned once. The query leaves out
-// temporal foreign keys, those that are not enforced, and those that belong or refer to a
-// single partition of the table.
+// belongs. A foreign key that partitions inherit is returned once. A foreign key by which
+// the table refers to itself is returned twice, once with the column incoming true. The
+// query leaves out temporal foreign keys, those that are not enforced, and those that
+// belong or refer to a single partition of the table.
 const foreignKeysSQL = `
 WITH rels(oid) AS (
     SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_ancestors($1::oid)),
@@ -45,8 +46,10 @@ WHERE k.contype = 'f' AND k.conparentid = 0
   AND coalesce((to_jsonb(k)->>'conenforced')::boolean, true) AND NOT coalesce((to_jsonb(k)->>'conperiod')::boolean, false)
 ORDER BY k.conname, k.conrelid, k.incoming`
 
-// usedSequencesSQL returns the sequences from which columns take their values: those that
-// a column owns, those of identity columns, and those that a default uses.
+// usedSequencesSQL returns the sequences that provide values of the table's columns: the
+// sequences that a column owns, those of identity columns, and those that the default of
+// a column uses. It also returns the last value of each sequence, or NULL if the role may
+// not read the value.
 const usedSequencesSQL = `
 WITH used(attnum, seq) AS (
     SELECT d.refobjsubid, d.objid FROM pg_depend d
@@ -64,8 +67,9 @@ JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 ORDER BY 1, 2`
 
-// links returns the queries for what a repair without triggers may leave inconsistent:
-// foreign keys and sequences.
+// links returns the queries for foreign keys and sequences. A repair with disabled
+// triggers does not enforce the foreign keys and may write values that a sequence has not
+// returned yet. about returns a query with the table's OID as its parameter.
 func (w *writing) links(about func(sql string, row func(v [][]byte) error) query) []query {
 	return []query{
 		about(foreignKeysSQL, func(v [][]byte) error {
@@ -96,15 +100,16 @@ func (w *writing) links(about func(sql string, row func(v [][]byte) error) query
 }
 
 // Orphans counts the rows that violate the foreign key f of the table into because of
-// changes. columns are the indexes of the foreign key's columns in into.Names. Each
-// element of rows has the values of these columns in one changed row.
+// changes. columns are the indexes, in into.Names, of those columns of the table that
+// belong to the foreign key. Each element of rows has the values of these columns in one
+// changed row.
 //
 // If the foreign key is not incoming, rows has the new values of changed rows, and
-// Orphans counts those for which the referenced table has no row. If it is incoming, rows
-// has the old values of changed rows, and Orphans counts the rows of the other table that
-// refer to such values although no row of this table has them. gone means that the
-// changes are not written yet. Then the old values count as missing although the table
-// still has them.
+// Orphans counts the elements for which the referenced table has no row. If the foreign
+// key is incoming, rows has the old values of changed rows, and Orphans counts the rows
+// of the other table that refer to such values although no row of the table into has
+// them. gone means that the changes are only planned (a dry run): the rows of the table
+// still have the old values, but Orphans counts as if they were gone.
 func (t *Tx) Orphans(ctx context.Context, into table.Target, f table.ForeignKey, columns []int, rows []table.Row, gone bool) (int64, error) {
 	values := writtenParams(into, columns)
 	equal := func(referenced, referring []string) string {

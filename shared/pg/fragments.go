@@ -37,10 +37,10 @@ func list(prefix string, n int) []string {
 	return names
 }
 
-// uniqueName returns an identifier that ends in name and has no other meaning in a
-// statement over the table: neither the table's name nor the filter contains it. So a
-// name in the filter that the table does not have is an error, and never refers to a
-// column of a list.
+// uniqueName returns an identifier for a statement over the table, such as ace_list for
+// the name list. It begins with a prefix that occurs neither in the table's name nor in
+// the filter. So no name in the filter can refer to a list or to one of its columns: if
+// the table has no column with that name, the statement fails.
 func uniqueName(s table.Source, name string) string {
 	taken := strings.ToLower(s.Alias + s.Filter)
 	prefix := "ace_"
@@ -89,8 +89,10 @@ func sameKey(s table.Source, right []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// addFilter adds the selected buckets and the user's filter to a condition. The filter
-// may end with a comment (--), so a line break follows it.
+// addFilter returns the condition that a row meets condition, belongs to one of the
+// buckets that the source selects (Within), and is selected by the user's filter. Each of
+// the three may be missing. The filter may end with a comment (--), so a line break
+// follows it.
 func addFilter(s table.Source, condition string) string {
 	var terms []string
 	if condition != "" {
@@ -106,6 +108,7 @@ func addFilter(s table.Source, condition string) string {
 }
 
 // bucketOf returns an expression for the number of the bucket to which a row belongs.
+// buckets is the number of buckets, a power of two.
 func bucketOf(s table.Source, buckets int) string {
 	return fmt.Sprintf("(%s OPERATOR(pg_catalog.&) %d)", s.KeyHash, buckets-1)
 }

@@ -15,10 +15,11 @@ const horizon = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::
 // Freshness returns the row count of each range and the greatest xmin of its rows. It
 // needs one round trip and neither sends nor digests rows.
 //
-// Within a transaction, age() always counts back from the same transaction id, even if
-// other transactions begin meanwhile. The statement also returns the snapshot's xmax,
-// which has 64 bits, and its age. The sum of both, minus the age of a row, is the 64-bit
-// id of the transaction that wrote the row.
+// The xmin of a row has only 32 bits, but Freshness returns ids of 64 bits. Within a
+// transaction, age() always counts back from the same transaction id, even if other
+// transactions begin meanwhile. So the statement also returns the snapshot's xmax, which
+// has 64 bits, and the age of this xmax. The sum of both, minus the age of a row, is the
+// 64-bit id of the transaction that wrote the row.
 func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(ranges))
 	seen := make([]bool, len(ranges))
@@ -60,7 +61,8 @@ func (t *Tx) PageFreshness(ctx context.Context, s table.Source, pages []table.Pa
 	return found, t.call(ctx, "looking for changes", table.Combine(options), queries...)
 }
 
-// ages returns the select list whose result readFreshness reads.
+// ages returns the select list whose result readFreshness reads: the row count of a
+// range, the least age of its rows, and three columns about the snapshot.
 func ages(s table.Source) string {
 	return fmt.Sprintf(`pg_catalog.count(*) AS n, coalesce(pg_catalog.min(pg_catalog.age(%s.xmin)), 2147483647) AS a, %s,
 		pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text,
@@ -80,8 +82,8 @@ func readFreshness(v [][]byte) (table.Freshness, error) {
 	return table.Freshness{Rows: n[0], Youngest: n[3] + n[4] - n[1], Horizon: n[2], Next: n[3]}, nil
 }
 
-// readHorizon parses a horizon and returns the lesser of it and before. If before is 0,
-// no horizon has been read yet, and readHorizon returns the parsed one.
+// readHorizon parses value, a horizon, and returns the lower of this horizon and before,
+// the lowest horizon that was read so far. 0 for before means that none was read yet.
 func readHorizon(value []byte, before int64) (int64, error) {
 	h, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// beatsPerIdle is the number of heartbeats in the time (Tx.idle) for which the server
-// waits for the client.
+// beatsPerIdle is the number of heartbeats in the time (Tx.idle) after which the server
+// would end the transaction of a silent client.
 const beatsPerIdle = 3
 
 // startHeartbeat starts a goroutine that regularly sends a message to the server, so that
@@ -50,8 +50,8 @@ func (t *Tx) lock(ctx context.Context) {
 
 // beat sends a Sync message, which has no effect, in whatever state the transaction is.
 // If a stream is open, the stream reads the response after its own results. Otherwise
-// beat reads the response. If it fails, the connection is lost, and t.lost has the
-// reason.
+// beat reads the response. If beat fails, the connection is lost, and beat stores the
+// reason in t.lost.
 func (t *Tx) beat(ctx context.Context) {
 	t.use.Lock()
 	defer t.use.Unlock()

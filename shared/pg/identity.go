@@ -11,7 +11,7 @@ import (
 
 // Expecting returns a copy of the node for a task that began with the given server. Every
 // transaction of the copy checks that it runs on this server before its results are used.
-// A zero identity is not checked.
+// If server is the zero Identity, the copy accepts every server.
 func (n *Node) Expecting(server table.Identity) *Node {
 	expecting := *n
 	expecting.expected = nil
@@ -32,13 +32,13 @@ const (
 		`pg_catalog.pg_relation_filepath('pg_catalog.pg_class'::pg_catalog.regclass), pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port()`
 	// controlColumns are the columns that identify the server by pg_control. Reading that
 	// file takes longer than reading all other columns. So withIdentity adds these columns
-	// only if the task expects a system identifier, and only until it is known for the
-	// connection.
+	// only if the task expects a system identifier, and only until the system identifier of
+	// the connection's server is known.
 	controlColumns = `, (pg_catalog.pg_control_system()).system_identifier, CASE WHEN pg_catalog.pg_is_in_recovery() ` +
 		`THEN (pg_catalog.pg_control_checkpoint()).timeline_id ELSE ` + currentTimeline + ` END`
 	// currentTimeline is the timeline on which a primary writes: the first eight digits of
-	// the name of its log file. pg_control shows a new timeline only after the first
-	// checkpoint that follows the promotion.
+	// the name of its log file. pg_control cannot be used instead: after a promotion, it
+	// shows the new timeline only once the next checkpoint is complete.
 	currentTimeline = `(pg_catalog.concat('x', pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)))::pg_catalog.bit(32)::pg_catalog.int4`
 )
 
@@ -46,13 +46,13 @@ const (
 // controlColumns.
 const mayReadControl = `pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')`
 
-// knownServer is the key under which a connection's custom data has the identity of its
-// server.
+// knownServer is the key in a connection's custom data under which the identity of the
+// connection's server is stored, once it is known.
 const knownServer = "ace.server"
 
 // withIdentity adds the columns of the identity to a query that returns one row. When the
-// row is read, the identity is compared with the server that the connection had before,
-// and with the server that the task expects.
+// row is read, the identity is compared with the identity that an earlier transaction
+// found on the same connection, and with the server that the task expects.
 func (t *Tx) withIdentity(q query) query {
 	q.sql += identityColumns
 	marks := t.conn.Conn().PgConn().CustomData()
@@ -81,7 +81,8 @@ func (t *Tx) withIdentity(q query) query {
 }
 
 // controlQuery returns the query that reads the columns of pg_control and adds them to
-// the identity. The role must have the privilege to read them.
+// the identity that the transaction has found. The role must have the privilege to read
+// them.
 func (t *Tx) controlQuery() query {
 	return query{sql: "SELECT " + controlColumns[2:], row: func(v [][]byte) error {
 		t.found.System, t.found.Timeline = string(v[0]), string(v[1])
@@ -91,8 +92,8 @@ func (t *Tx) controlQuery() query {
 }
 
 // restarted returns the error for a connection that leads to another server process than
-// before. It may be the same server after a restart, to which a pooler has connected
-// again.
+// before. The reason may be a restart of the same server, to which a pooler has connected
+// again. So the error is Unavailable, and a retry may succeed.
 func (n *Node) restarted() error {
 	return fault.New(fault.Unavailable, "node %q (%s) was restarted, or another server answers there", n.name, n.address)
 }
@@ -129,8 +130,9 @@ func (n *Node) verify(found table.Identity) error {
 
 // checkServer returns the error to report for a transaction that could not begin because
 // of err. It reads the identity of the server, and returns a Conflict if this is not the
-// expected server. Otherwise it returns err. The statements are sent in one message, so a
-// transaction pooler sends all of them to the same session.
+// expected server. It returns err if this is the expected server or if the identity
+// cannot be read. The statements are sent in one message, because a transaction pooler
+// sends the statements of one message to the same session.
 func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if t.node.expected == nil || ctx.Err() != nil || fault.CodeOf(err) == fault.Conflict || t.conn.Conn().IsClosed() {
 		return err

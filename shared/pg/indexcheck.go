@@ -26,9 +26,9 @@ func (n *Node) damagedIndex(s table.Source, what string) error {
 		n.name, index, what, remedy)
 }
 
-// placeOf returns the index of the key to which a result row of byKey belongs. value is
-// the first column of the row, and count the number of keys that were looked up. If the
-// index led to a row with another key, placeOf returns an error.
+// placeOf returns the position, from 0, of the key to which a result row of byKey
+// belongs. value is the first column of the row, and count the number of keys that were
+// looked up. placeOf returns an error if the key's index led to a row with another key.
 func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	if string(value) == "0" {
 		return 0, n.damagedIndex(s, "it leads to a row that has another key")
@@ -41,7 +41,8 @@ func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 // index, which led to no row. CheckAbsent scans the table without the index. If that scan
 // finds a row to which the index still does not lead, it scans the table once more. If
 // keys is empty, or if the source uses no index, CheckAbsent does nothing. The planner
-// settings of the scans end with them.
+// settings of a scan end with the scan, so they do not affect the next statements of the
+// transaction.
 func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
 	if s.Unindexed {
 		return nil
@@ -60,7 +61,9 @@ func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) 
 	return t.node.damagedIndex(s, fmt.Sprintf("it does not lead to the row with the key %s, which is in the table", keys[0]))
 }
 
-// scanFor returns those of the keys that have a row in the table. It uses no index.
+// scanFor returns those of the keys that have a row in the table. It scans the table
+// without an index. It leaves out keys that the node cannot read, after usableKeys has
+// checked that no row has them.
 func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -140,7 +143,8 @@ func (t *Tx) CountRows(ctx context.Context, s table.Source) (int64, error) {
 	return sum.Rows, err
 }
 
-// rowPlace returns an expression for the hash of a row's physical position.
+// rowPlace returns an expression for the hash of a row's physical position (its partition
+// and ctid), a bigint.
 func rowPlace(s table.Source) string {
 	return fmt.Sprintf("pg_catalog.hashtidextended(%s.ctid, %s.tableoid::pg_catalog.int8)", s.Alias, s.Alias)
 }
@@ -148,7 +152,8 @@ func rowPlace(s table.Source) string {
 // CheckIndex checks that the index of the key leads to exactly the rows of the table. If
 // the source has a filter, it also checks that the filter selects the same rows with
 // indexes as without. The ranges must cover all keys. All statements of the transaction
-// must read one snapshot, because CheckIndex would take a concurrent change for damage.
+// must read one snapshot. Otherwise CheckIndex would mistake a concurrent change for
+// damage.
 func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error {
 	s.Within = table.Buckets{}
 	filtered := s
@@ -171,9 +176,10 @@ func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Rang
 }
 
 // checkFiltered checks that the filter selects the same rows with and without indexes.
-// The server may use any index of the table to find them. If a second scan selects other
-// rows than the first, the filter does not depend on the rows alone, so the difference
-// proves nothing.
+// The server may use any index of the table to find them. If the indexes lead to other
+// rows, checkFiltered scans the table again. If the second scan selects other rows than
+// the first, the result of the filter does not depend on the rows alone. Then the
+// difference proves no damage, and checkFiltered returns nil.
 func (t *Tx) checkFiltered(ctx context.Context, s table.Source, ranges []table.Range) error {
 	held, err := t.scanSum(ctx, s, rowPlace(s))
 	if err != nil {
@@ -197,7 +203,8 @@ func (t *Tx) checkFiltered(ctx context.Context, s table.Source, ranges []table.R
 
 // indexSum counts the rows of the ranges by the index, and combines the hashes of their
 // physical positions by XOR. A damaged index may lead to a row whose key is outside the
-// range. Such a row is not counted, so that the counts of index and table differ.
+// range. indexSum does not count such a row, so that CheckIndex finds a lower count than
+// in the table.
 func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range) (sum table.Sum, err error) {
 	queries := settings(rangePlans)
 	for _, b := range byShape(ranges) {
@@ -213,9 +220,9 @@ func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range)
 	return sum, t.run(ctx, "counting rows by an index", queries...)
 }
 
-// scanSum counts the rows that the filter selects, and combines a number of each row by
-// XOR. number is the SQL expression for that number, which is a bigint. scanSum uses no
-// index.
+// scanSum counts, without the use of an index, the rows that the filter selects. It also
+// computes for each of these rows the value of number, an SQL expression of type bigint,
+// and combines the values by XOR.
 func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum table.Sum, err error) {
 	pages, err := t.mostPages(ctx, s)
 	if err != nil {
@@ -255,7 +262,7 @@ func (t *Tx) mostPages(ctx context.Context, s table.Source) (pages int64, err er
 
 // pageRanges returns SQL conditions that together cover all pages of a table. pages is
 // the number of pages of its largest partition. Each condition begins with " AND ". If
-// there are few pages, the only condition is empty.
+// there are at most pagesAtOnce pages, the only element is "", which means all pages.
 func pageRanges(s table.Source, pages int64) []string {
 	if pages <= pagesAtOnce {
 		return []string{""}

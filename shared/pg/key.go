@@ -58,7 +58,8 @@ func readIndex(v [][]byte) (table.Index, error) {
 }
 
 // against returns the reasons why the index cannot serve as the key. For an index that is
-// not a unique btree, its kind is the only reason.
+// not a unique btree, that is the only reason that it returns. primary means that the
+// index is that of the primary key.
 func (r indexRow) against(primary bool) []string {
 	switch {
 	case r.temporal:

@@ -12,10 +12,10 @@ import (
 	"ace/shared/table"
 )
 
-// byKey returns a statement that looks up every key by the equality operators of the
-// key's index, without the filter. head is the select list for each row. lock is the
-// locking clause (" FOR UPDATE") or empty. The first result column is the number of the
-// key in the list, from 1. It is 0 if the index leads to a row with another key. A key
+// byKey returns a statement that looks up the row of every key by the equality operators
+// of the key's index. It ignores the filter. head is the select list for each row. lock
+// is the locking clause (" FOR UPDATE") or empty. The first result column is the number
+// of the key in keys, from 1, or 0 if the index leads to a row with another key. A key
 // without a row has no result row.
 func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
@@ -74,10 +74,10 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 	return t.locate(ctx, s, err)
 }
 
-// withSavepoint returns the queries. If wanted is set, they follow the savepoint
-// keysMark, so that the transaction can continue if the node cannot read one of the keys.
-// options are those of the call. If they end the transaction, no query releases the
-// savepoint.
+// withSavepoint returns the queries. If wanted is set, the savepoint keysMark is set
+// before them and released after them, so that the transaction can continue if the node
+// cannot read one of the keys. options are the options of the call that sends the
+// queries. If they end the transaction, the savepoint need not be released.
 func withSavepoint(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries
@@ -91,9 +91,10 @@ func withSavepoint(queries []query, wanted bool, options table.CallOption) []que
 
 // readableKeys handles the error failed of a statement that was sent after the savepoint
 // keysMark. p has the columns of the statement's list of keys. readableKeys returns the
-// keys that the node can read, their indexes in keys, and the misfits of the other keys
-// by their indexes. The caller can then send the statement again for the readable keys.
-// If the statement failed for another reason, its error is returned.
+// keys that the node can read, their indexes in keys, and a map from the indexes of the
+// other keys to their misfits. The caller can then send the statement again for the
+// readable keys. If misfits are not the reason for the error, readableKeys returns
+// failed.
 func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, map[int]misfit, error) {
 	if !isMisfit(sqlState(failed)) {
 		return nil, nil, nil, failed
@@ -158,7 +159,7 @@ func (n *Node) duplicateKey(key table.Key) error {
 		n.name, key)
 }
 
-// Rows opens a stream of the rows with these keys, in the order of the list.
+// Rows opens a stream of the rows with these keys, in the order of keys.
 func (t *Tx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
 	return t.rows(ctx, s, keys, "")
 }
@@ -170,17 +171,18 @@ func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock st
 		return r, r.open(keys, !plain)
 	}
 
-	// If the rows were locked inside a savepoint and written after it, the server would
-	// need a second lock for each row. So a cheap query first checks, inside the
-	// savepoint, that the node can read the keys.
+	// If a row was locked after a savepoint and written after the release of the savepoint,
+	// the server would have to lock the row twice: for the subtransaction and for the
+	// transaction. So a cheap query first checks, inside the savepoint, that the node can
+	// read the keys.
 	p := keyParams(s)
 	try := query{sql: "SELECT pg_catalog.count(l) FROM " + p.list(1) + " l", args: p.ofKeys(keys)}
 	return r, r.open(keys, false, withSavepoint([]query{try}, true, 0)...)
 }
 
-// rowStream reads rows by key. It holds one row in memory, and small rows that share an
-// allocation with it. The stream is not used after its context ends, so it may have the
-// context as a field.
+// rowStream reads rows by key. It holds only one row in memory, and the small rows that
+// share an allocation with this row. The stream is not used after its context ends, so it
+// may have the context as a field.
 type rowStream struct {
 	tx     *Tx
 	ctx    context.Context //nolint:containedctx // unreadable keys are found while rows are read
@@ -206,8 +208,8 @@ func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err erro
 	return err
 }
 
-// Next returns the next row that exists and the index of its key in the list. An index of
-// -1 means that there are no more rows.
+// Next returns the next row that exists and the index of its key in keys, the list with
+// which the stream was opened. An index of -1 means that there are no more rows.
 func (r *rowStream) Next() (int, table.KeyedRow, error) {
 	for {
 		index, values, err := r.stream.next()
@@ -285,8 +287,8 @@ const (
 	smallRow = 1 << 10
 )
 
-// readRow copies digest and columns from the connection's buffer, so the row stays valid
-// when the next one is read. It needs one allocation for all texts of the row.
+// readRow copies the digest and the columns of a row from the connection's buffer, so the
+// row stays valid when the next row is read. All texts of the row share one allocation.
 func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	x, err := strconv.ParseInt(string(values[0]), 10, 64)
 	if err != nil {

@@ -217,7 +217,8 @@ func (l *link) SetDeadline(at time.Time) error {
 	return l.Conn.SetDeadline(l.next())
 }
 
-// idle sets the limits for what the pool sends between transactions, such as a ping.
+// idle sets the limits for the messages that the pool sends between transactions, such as
+// a ping.
 func (l *link) idle() { l.allow(limits{silence: connectTimeout, total: connectTimeout}) }
 
 // sessionOpened records that the server has accepted the session.
@@ -229,9 +230,9 @@ func (l *link) sessionOpened() {
 }
 
 // mayCancel reports whether the server has accepted the session of the link. Then the
-// driver opens further connections only for cancel requests. The error is set if the
-// server did not respond to a cancel request for this session: no other one should be
-// sent then.
+// driver opens further connections only for cancel requests. If the server has not
+// responded to a cancel request for this session, mayCancel returns an error, and the
+// caller must not send another cancel request.
 func (l *link) mayCancel() (open bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -241,8 +242,8 @@ func (l *link) mayCancel() (open bool, err error) {
 	return l.open, nil
 }
 
-// dialer opens the connections of one session: the link, and later those for cancel
-// requests.
+// dialer opens the connections of one session: first the link, and later a connection for
+// each cancel request.
 type dialer struct {
 	limit   time.Duration // for opening the link, see connectLimit
 	traffic *traffic

@@ -12,10 +12,11 @@ import (
 
 const doingListing = "listing tables"
 
-// listingSQL returns the tables and partitioned tables after $2.$3 of the schema $1, or
-// of all schemas, with an estimate of their rows. No partitions and no tables of the
-// system are among them. It acquires no lock on a table: for a table that was never
-// analyzed, the estimate is the number of rows that the statistics system has counted.
+// listingSQL returns at most $4 tables and partitioned tables of the schema $1, or of all
+// schemas if $1 is empty. It begins after the table $2.$3, in the order of schema and
+// name. It leaves out partitions and tables of the system. The estimate of a table's rows
+// needs no lock on the table: if the table was never analyzed, the estimate is the number
+// of rows that the statistics system has counted.
 const listingSQL = `
 SELECT c.oid, n.nspname, c.relname,
        CASE c.relkind WHEN 'r' THEN ` + rowEstimate + ` ELSE (
@@ -41,7 +42,8 @@ const rowEstimate = `CASE WHEN c.reltuples > 0 THEN c.reltuples::bigint
     WHEN pg_stat_get_live_tuples(c.oid) > 0 THEN pg_stat_get_live_tuples(c.oid)
     WHEN c.reltuples = 0 THEN 0 END`
 
-// indexedColumnsSQL returns the columns of the unique indexes of the tables $1.
+// indexedColumnsSQL returns the columns of the unique indexes of the tables with the OIDs
+// $1.
 const indexedColumnsSQL = `
 SELECT DISTINCT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid
 FROM pg_index i
@@ -128,7 +130,8 @@ func (l *listing) addType(v [][]byte) error {
 	return err
 }
 
-// addColumn must be called after addType has been called for all types.
+// addColumn adds a column to the description of its table. addType must have been called
+// for all types before, because addColumn looks up the column's type.
 func (l *listing) addColumn(v [][]byte) error {
 	t, _ := l.types.resolve(string(v[4]))
 	if of := l.byOID[string(v[0])]; of != nil {

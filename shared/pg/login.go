@@ -21,9 +21,9 @@ SELECT current_setting('server_version_num'), current_setting('server_version'),
        EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND rolname IN (session_user, current_user)),
        ` + mayReadControl
 
-// Login connects to the node and returns its server and role. It reads no user table. Its
-// errors are those that a task would report. It is also an error if the node does not
-// answer within 5 seconds.
+// Login connects to the node and returns its server and role. It reads no user table. If
+// the connection fails, the error is the one that a task would report. It is also an
+// error if the node does not answer within 5 seconds.
 func (n *Node) Login(ctx context.Context) (table.Login, error) {
 	return inTime(ctx, n, "is unreachable: no answer", n.login)
 }

@@ -17,7 +17,7 @@ import (
 // names a table that does not exist. Such a text is called a misfit. In this package,
 // "the node cannot read the key" means that a text of the key is a misfit. A statement
 // with a misfit as a parameter fails before it has read or written a row. The functions
-// of this file then find out which of its texts are misfits.
+// of this file then find out which of the statement's texts are misfits.
 
 // The names of savepoints. keysMark precedes a statement with keys, writeMark a statement
 // that writes or converts values, and probeMark the statements that find misfits and
@@ -59,8 +59,8 @@ type misfit struct {
 	err    error
 }
 
-// misfits returns the first misfit of each row that has one. The result maps the index of
-// the row to the misfit. p has the columns of the rows. The transaction continues with
+// misfits returns the first misfit of each row that has a misfit, by the index of the
+// row. p describes the columns of the rows. The transaction can continue afterwards, with
 // the same snapshot.
 func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]misfit, error) {
 	if err := t.run(ctx, "reading keys and values", query{sql: "SAVEPOINT " + probeMark}); err != nil {
@@ -152,8 +152,9 @@ func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string
 // maxPipelined is the maximum number of statements in a pipeline.
 const maxPipelined = 500
 
-// tryAll makes the node convert groups of texts to values. The result has an element for
-// each group: an error if a text of the group cannot be converted, else nil.
+// tryAll sends groups of texts to the node, which converts them to values of the type of
+// the column of. The result has an element for each group: the server's error if a text
+// of the group cannot be converted, else nil.
 func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, error) {
 	failed := make([]error, 0, len(groups))
 	for some := range slices.Chunk(groups, maxPipelined) {

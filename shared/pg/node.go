@@ -33,8 +33,8 @@ const (
 
 // Options are the options of Pools.
 type Options struct {
-	// MaxConns limits the connections to one node. A caller must not need more at the same
-	// time, because it would wait forever for a connection that it has itself.
+	// MaxConns limits the connections to one node. A caller must not use more connections at
+	// the same time, because it would wait forever for a connection that it holds itself.
 	MaxConns int
 	// StatementTimeout is the time after which the server cancels a statement.
 	StatementTimeout time.Duration
@@ -45,8 +45,9 @@ type Options struct {
 	// wait of the client for a server that sends nothing, and the wait of the server for the
 	// client. 0 means the sum of StatementTimeout and AnswerMargin.
 	RepairAnswerTimeout time.Duration
-	// Passwords returns the passwords that are not in the cluster definitions. nil means
-	// that a target whose password must be fetched (see Passwords) is an error.
+	// Passwords returns the passwords that the cluster definitions do not contain. If it is
+	// nil, no connection can be opened to a target whose password must be fetched
+	// (Target.Resolved).
 	Passwords Passwords
 }
 
@@ -57,9 +58,9 @@ type Passwords interface {
 	Password(ctx context.Context, target cluster.Target) (cluster.Secret, error)
 }
 
-// Pools has one pool of connections per node and database. Units of work, tasks and, in a
-// warm Lambda function, invocations share it. It is safe for concurrent use and must be
-// closed.
+// Pools has one pool of connections per node and database. All tasks and units of work of
+// a process use the same Pools, in a Lambda function also those of later invocations. It
+// is safe for concurrent use and must be closed.
 type Pools struct {
 	options Options
 	traffic traffic
@@ -67,7 +68,8 @@ type Pools struct {
 	pools   map[string]*pgxpool.Pool
 }
 
-// NewPools returns Pools without connections; they are opened when they are needed.
+// NewPools returns Pools without connections. Each connection is opened when a
+// transaction needs it.
 func NewPools(options Options) *Pools {
 	return &Pools{options: options, pools: map[string]*pgxpool.Pool{}}
 }
@@ -146,7 +148,7 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 // beforeConnect returns the function that completes the configuration of a connection
 // before it is opened. The function sets how the link is opened (link.go) and how long
 // the lookup of the host may take. It also fetches the password, if the cluster
-// definition does not contain it.
+// definition only refers to a password in AWS.
 func (p *Pools) beforeConnect(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, config *pgx.ConnConfig) error {
 		limit := connectLimit(target)
@@ -171,7 +173,7 @@ func (p *Pools) beforeConnect(target cluster.Target) func(context.Context, *pgx.
 	}
 }
 
-// Node is one database of one PostgreSQL server.
+// Node provides access to one database of one PostgreSQL server.
 type Node struct {
 	name    string
 	address string
@@ -207,8 +209,8 @@ const ranUserSQL = "ace.user_sql"
 
 // acquire returns a connection for a transaction. A session in which a table_filter ran
 // is never used for a transaction without a filter: the filter may have changed the state
-// of an extension, which DISCARD ALL does not reset. acquire closes such a session and
-// tries another one.
+// of an extension, which DISCARD ALL does not reset. If the pool returns such a session
+// and access.UserSQL is false, acquire closes the session and acquires another one.
 func (n *Node) acquire(ctx context.Context, access table.Access) (*pgxpool.Conn, error) {
 	for {
 		conn, err := n.take(ctx)

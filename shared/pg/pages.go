@@ -14,10 +14,10 @@ import (
 // rangeExpr returns an expression for the number of the key range to which a row belongs:
 // width_bucket over the boundaries. The boundaries are parameters, and first is the
 // number of the first parameter (1 for $1). A subquery builds the array of boundaries
-// once per statement; a cast of an array parameter would be evaluated for every row. A
-// key that is not a plain scalar is compared as a row, whose columns must have the types
-// of the boundaries. Without boundaries the array is NULL, and all rows belong to range
-// 0.
+// once per statement; a cast of an array parameter would be evaluated for every row. If
+// the key is not a single column of a plain base type (ScalarOrder), keys and boundaries
+// are compared as ROW(...), and the columns of a key are cast to the types of the
+// boundaries. Without boundaries the array is NULL, and all rows belong to range 0.
 func rangeExpr(s table.Source, first int) string {
 	p := orderParams(s, "b")
 	names := p.names()
@@ -30,19 +30,21 @@ func rangeExpr(s table.Source, first int) string {
 		p.list(first))
 }
 
-// PageSums reads page ranges once, in physical order. It calls each(place, group, sum)
-// for every page range and every group of rows in it. place is the index of the page
-// range, group the number of the group, and sum has the count and the digest of these
-// rows.
+// PageSums reads page ranges once, in physical order, and divides the rows of each into
+// the groups that by describes. It calls each(place, group, sum) for every group of rows
+// in every page range. place is the index of the page range, group the number of the
+// group, and sum has the row count and the digest of the group.
 //
-// If by.Coarse is not 0, these groups are the by.Coarse coarse buckets. PageSums then
-// also calls each for the by.Buckets fine buckets, with table.AllPageRanges as place.
-// Such a sum is over the page ranges that one statement reads. There may be several
-// statements, so the caller must add up all sums of a fine bucket.
+// If by.Coarse is not 0, the groups of a page range are the by.Coarse coarse buckets.
+// PageSums then also calls each for each of the by.Buckets fine buckets, with
+// table.AllPageRanges as place. Such a sum is over the page ranges that one statement
+// reads. There may be several statements, so the caller must add up all sums of a fine
+// bucket.
 //
-// For each page range, PageSums returns the xmin of the snapshot in which it was read,
-// or 0 if the range has no rows. It fails if a partition was rewritten since the plan was
-// made: rows may have moved between pages that were read and pages that were not.
+// For each page range, PageSums returns the xmin of the snapshot in which it was read, or
+// 0 if the range has no rows. It fails if a partition was rewritten since the plan was
+// made, because a rewrite may move rows from pages that are not read yet to pages that
+// were already read.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
 		return t.bucketSums(ctx, s, ranges, by, each, options...)
@@ -72,19 +74,22 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRa
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
-// Limits of a statement over several page ranges. statementBytes limits its approximate
-// length. statementGroups limits the groups of rows that it holds in the server's memory,
-// some hundred bytes each. statementRanges limits the number of page ranges, because the
-// server allocates memory for all of them at the start: for each page range, memory for
-// as many groups as it expects rows.
+// Limits of one statement over several page ranges.
 const (
-	statementBytes  = 256 << 10
+	// statementBytes is the approximate maximum length of the statement in bytes.
+	statementBytes = 256 << 10
+	// statementGroups is the maximum number of groups of rows in all page ranges of the
+	// statement. The server holds all groups in memory, with some hundred bytes for each.
 	statementGroups = 256 << 10
+	// statementRanges is the maximum number of page ranges. At the start of the statement,
+	// the server allocates memory for all page ranges. For each page range, this is memory
+	// for as many groups as the planner expects rows.
 	statementRanges = 12
 )
 
-// bucketSums does the work of PageSums for coarse buckets. One statement reads several
-// page ranges, and computes the sums of the coarse and of the fine buckets at once.
+// bucketSums is PageSums for the case that by.Coarse is not 0. One statement reads
+// several page ranges, and computes the sums of the coarse and of the fine buckets at
+// once.
 func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	horizons := make([]int64, len(ranges))
 	size := max(1, min(statementRanges, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
@@ -125,11 +130,12 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.Page
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
-// bucketSumSQL returns the query that sums the rows of one page range by bucket. number
-// is the index of the page range, and params the number of parameters before those of the
-// page range. Each page range has its own query, because the hash table of one page range
-// is small, and a lookup in it is much cheaper than in one hash table for all page
-// ranges. The outer query (coarseSumsSQL) then adds up sums, not rows.
+// bucketSumSQL returns the query for the row count and the digest of each fine bucket in
+// one page range. number is the index of the page range, and params the number of the
+// statement's parameters before those of the page range. Each page range has its own
+// query, because the hash table of one page range is small, and a lookup in it is much
+// cheaper than in one hash table for all page ranges. The outer query (coarseSumsSQL)
+// then adds up sums, not rows.
 func bucketSumSQL(s table.Source, by table.Grouping, pages table.PageRange, number, params int) string {
 	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
 		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, pages, params))
@@ -162,8 +168,10 @@ func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, 
 	return place, group, sum, err
 }
 
-// perPageRange returns the planner settings, the query ask(i) for every page range i, and
-// queries that check that no partition was rewritten since the plan was made.
+// perPageRange returns first the query that applies the planner settings, and then the
+// query ask(i) for every page range i. After the last page range of a partition, it adds
+// a query that checks that the partition was not rewritten since the plan was made. That
+// query is not needed if the transaction's lock prevents a rewrite.
 func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i int) query) ([]query, error) {
 	queries := settings(plansFor(s, pagePlans))
 	for i, pages := range ranges {
@@ -197,13 +205,15 @@ func groupExpr(s table.Source, by table.Grouping) (string, [][]byte) {
 	return rangeExpr(s, 1), orderParams(s, "b").ofKeys(by.Bounds)
 }
 
-// unexpectedRange returns the error for a result row of a range that was not requested.
+// unexpectedRange returns the error for a result row that belongs to no requested range
+// or group.
 func (n *Node) unexpectedRange() error {
 	return fault.New(fault.Internal, "node %q answered for a range that was not requested", n.name)
 }
 
-// pageRangeSQL returns the query that sums the rows of a page range by group. params is
-// the number of parameters of the group expression.
+// pageRangeSQL returns the query for the row count and the digest of each group of rows
+// in a page range. group is the expression for the number of the group, and params the
+// number of parameters of this expression.
 func pageRangeSQL(s table.Source, pages table.PageRange, group string, params int) string {
 	return fmt.Sprintf("SELECT g, pg_catalog.count(*), pg_catalog.bit_xor(x), (SELECT %s) FROM (SELECT %s AS g, %s AS x%s) ace_rows GROUP BY g",
 		horizon, group, s.Digest, rowsOf(s, pages, params))

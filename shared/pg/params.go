@@ -53,8 +53,9 @@ func orderParams(s table.Source, prefix string) params {
 // isTextOrder reports whether element i of s.Order is the bytes of a text.
 func isTextOrder(s table.Source, i int) bool { return i < len(s.OrderText) && s.OrderText[i] != "" }
 
-// bounds returns an expression for each column of a range's bounds: the element of
-// OrderText, or the element of Order if OrderText has none.
+// bounds returns the expressions with which a statement reads a key that will be a bound
+// of a range. For each element of Order, this is the element of OrderText or, if that is
+// empty or missing, the element of Order itself.
 func bounds(s table.Source) []string {
 	refs := make([]string, len(s.Order))
 	for i, ref := range s.Order {
@@ -108,7 +109,8 @@ func (p params) list(first int) string {
 		strings.Join(values, ", "), strings.Join(rows, ", "), strings.Join(p.names(), ", "))
 }
 
-// ofKeys returns the values of the parameters for a list of keys, one per column.
+// ofKeys returns the values of the parameters for a list of keys, one parameter per key
+// column.
 func (p params) ofKeys(keys []table.Key) [][]byte {
 	args := make([][]byte, len(p))
 	for c := range p {
@@ -121,8 +123,8 @@ func (p params) ofKeys(keys []table.Key) [][]byte {
 	return args
 }
 
-// ofRows returns the values of the parameters for a list of rows, one per column. NULL
-// stays NULL.
+// ofRows returns the values of the parameters for a list of rows, one parameter per
+// column. A nil element of a row becomes NULL.
 func (p params) ofRows(rows []table.Row) [][]byte {
 	args := make([][]byte, len(p))
 	for c := range p {
@@ -148,7 +150,8 @@ func arraySize(rows []table.Row, column int) int {
 	return size
 }
 
-// paramWriter builds a parameter.
+// paramWriter builds the value of a parameter from the texts of one column: an array in
+// PostgreSQL's text form or, for ParseRecord, a JSON array of objects.
 type paramWriter struct {
 	of  param
 	out []byte
@@ -200,8 +203,9 @@ func appendElement(out []byte, element string) []byte {
 	return append(append(out, element...), '"')
 }
 
-// appendRecord appends a JSON object with one member. The server checks whether its bytes
-// are valid.
+// appendRecord appends a JSON object with one member: name with the value text, or null
+// if text is nil. It does not check whether the bytes of text are valid UTF-8, because
+// the server does.
 func appendRecord(out []byte, name string, text *string) []byte {
 	out = append(append(append(out, `{"`...), name...), `":`...)
 	if text == nil {

@@ -11,9 +11,10 @@ import (
 )
 
 // Sample reads the first row of evenly spaced pages of every partition. It returns about
-// count keys in physical order, each with its partition. If the role may not read
-// partitions directly, Sample reads random rows through the parent. Then the partition is
-// -1 and the physical order is not known.
+// count keys in physical order, each with its partition. If s.Partitions is empty,
+// because some rows can be read only through the table itself, Sample reads random rows
+// through the table. Then the partition of each key is -1, and the physical order is not
+// known.
 func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
@@ -55,7 +56,8 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([
 	return sampled, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
 }
 
-// share returns count multiplied by part/whole, but at least 1.
+// share returns the number of keys to sample in a partition: count multiplied by
+// part/whole, but at least 1.
 func share(count, part, whole int64) int64 {
 	if whole == 0 {
 		return 1
@@ -87,7 +89,8 @@ func pageProbes(pages, probes int64) (from, to []byte) {
 	return []byte(lo.String() + "}"), []byte(hi.String() + "}")
 }
 
-// sampleParent samples random rows through the parent table.
+// sampleParent samples random rows through the table itself, which may be the parent of
+// partitions.
 func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	var plan []byte
 	if err := t.run(ctx, "sampling keys", explain("SELECT 1 FROM "+s.Relation, &plan)); err != nil {
@@ -123,7 +126,8 @@ func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.K
 }
 
 // UnreadableKeys returns the keys that the node cannot convert to values of the key's
-// types. The result maps the indexes of these keys to the reasons.
+// types. The result maps the index of each such key in keys to the reason. It is nil if
+// every key is known to be valid on every node (plainKeys).
 func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error) {
 	if plainKeys(s, keys) {
 		return nil, nil
@@ -147,7 +151,7 @@ func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.
 	return reasons, nil
 }
 
-// RankKeys is like Tx.Rank, in a separate transaction.
+// RankKeys is like Tx.Rank, but runs in a transaction of its own.
 func (n *Node) RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
 	if ranks, ok := plainRanks(s, keys); ok {
 		return ranks, nil

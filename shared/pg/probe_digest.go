@@ -2,8 +2,10 @@ package pg
 
 import "ace/shared/rowdigest"
 
-// probeDigest returns an expression for the digest of a row of constants: one of each
-// kind of type for which the row digest uses another expression.
+// probeDigest returns an expression for the digest of a row of constants. The row digest
+// uses different expressions for columns of different types, and the row has a constant
+// for each of these expressions. So two nodes on which the result is equal hash all
+// values alike.
 func probeDigest(seeds rowdigest.Seeds) string {
 	exprs := []string{
 		"true", "int2 '-7'", "int4 '123456789'", "oid '4000000000'", "date '2024-02-29'",

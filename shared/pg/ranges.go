@@ -12,19 +12,20 @@ import (
 	"ace/shared/table"
 )
 
-// shape describes which ends of a range have a bound. Ranges of one shape share a
-// statement.
+// shape describes which of its two bounds a range has. All ranges of one shape are read
+// by one statement, because they need the same condition.
 type shape struct{ lo, hi bool }
 
-// batch has the ranges of one shape. origin has the index of each of them in the caller's
-// list.
+// batch has the ranges of one shape. origin has the index of each of these ranges in the
+// list that the caller passed to byShape.
 type batch struct {
 	shape  shape
 	ranges []table.Range
 	origin []int
 }
 
-// byShape groups ranges by shape. The order within a group is the order of the list.
+// byShape returns one batch for each shape. The ranges of a batch are in the order in
+// which ranges lists them.
 func byShape(ranges []table.Range) []*batch {
 	var batches []*batch
 	find := func(s shape) *batch {
@@ -85,15 +86,16 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	}
 
 	rows := " FROM " + s.Relation + where(addFilter(s, within(s, bounds[0], bounds[1])))
-	// The filter can refer to the list's columns, so they have names that do not occur in
-	// it.
+	// The filter could refer to the list's columns, so their names must not occur in the
+	// filter.
 	ord := uniqueName(s, "ord")
 	return query{args: args, sql: fmt.Sprintf("SELECT %s.%s, ace_inner.* FROM %s %s(%s, %s) CROSS JOIN LATERAL (%s) ace_inner",
 		name, ord, columns.list(1), name, strings.Join(columns.names(), ", "), ord, inner(rows))}
 }
 
-// filter returns the FILTER clause with which an aggregate counts only rows within the
-// range, because an index that is damaged may lead to rows outside the range.
+// filter returns a FILTER clause for an aggregate in a statement of the batch. With it,
+// the aggregate counts only rows whose keys are within the range. Without it, it would
+// also count rows outside the range to which a damaged index leads.
 func (b *batch) filter(s table.Source) string {
 	var bounds [2][]string
 	if b.shape.lo {
@@ -108,8 +110,8 @@ func (b *batch) filter(s table.Source) string {
 	return ""
 }
 
-// place returns the index in the caller's list of the range to which a result row
-// belongs. value is the first column of the row.
+// place returns the index of the range to which a result row belongs, in the list that
+// the caller passed to byShape. value is the first column of the row.
 func (b *batch) place(value []byte) (int, error) {
 	ord, err := strconv.Atoi(string(value))
 	if err != nil || ord < 1 || ord > len(b.origin) {
@@ -120,8 +122,8 @@ func (b *batch) place(value []byte) (int, error) {
 
 // Sums returns the row count and the combined digest of each range, and the xmin of the
 // snapshot: every transaction with a lower id had ended when the snapshot was taken. If
-// the ranges were read in several snapshots, Sums returns the lowest xmin; without
-// ranges, it returns 0. Sums needs one round trip.
+// the statements read the ranges in several snapshots, Sums returns the lowest xmin.
+// Without ranges, it returns 0. Sums needs one round trip.
 func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error) {
 	var seenBy int64
 	sums := make([]table.Sum, len(ranges))
@@ -151,9 +153,8 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, opt
 	return sums, seenBy, t.node.checkAnswered(seen)
 }
 
-// checkAnswered returns an error if there is no result for a range. The caller would
-// otherwise take this range for an empty one. seen reports for each range whether there
-// is a result.
+// checkAnswered returns an error if a range has no result, because the caller would
+// mistake it for an empty range. seen reports for each range whether it has a result.
 func (n *Node) checkAnswered(seen []bool) error {
 	if i := slices.Index(seen, false); i >= 0 {
 		return fault.New(fault.Internal, "node %q returned no digest for range %d of %d", n.name, i+1, len(seen))

@@ -20,8 +20,8 @@ func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 	return t.rank(ctx, s, keys, 0)
 }
 
-// rank lets the server sort the keys. Keys that the server cannot read come after all
-// others, in the order of their texts.
+// rank is Rank without the shortcut for plain keys: the server sorts the keys. Keys that
+// the server cannot read have the highest ranks, in the order of their texts.
 func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options table.CallOption) ([]int, error) {
 	ranks := make([]int, len(keys))
 	err := t.sort(ctx, s, keys, func(i, rank int) { ranks[i] = rank }, true, options)
@@ -50,8 +50,9 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 	return ranks, err
 }
 
-// rankByText replaces each rank of -1. It sorts the keys with this rank by their texts,
-// and numbers them from the rank from upwards.
+// rankByText replaces each element of ranks that is -1. It sorts the keys with this rank
+// by their texts. The first of these keys has the rank from, and each further one the
+// next rank.
 func rankByText(keys []table.Key, ranks []int, from int) {
 	var places []int
 	var texts []table.Key
@@ -105,9 +106,9 @@ func withCollations(s table.Source, refs []string) []string {
 }
 
 // plainRanks ranks keys whose order is known without a server: integers and uuids, as
-// PostgreSQL writes them. Most tables have such keys, and sending 100,000 keys to a
-// server and back takes longer than reading their document. It returns false for other
-// keys.
+// PostgreSQL writes them. Most tables have such keys, and ranking 100,000 keys on a
+// server takes longer than reading the document that contains them. plainRanks returns
+// false if any key consists of other values.
 func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 	if !plainTexts(s.OrderType, keys) {
 		return nil, false
@@ -157,7 +158,8 @@ func plainTexts(types []string, keys []table.Key) bool {
 
 func isUUID(name string) bool { return name == "uuid" || name == "pg_catalog.uuid" }
 
-// rankBy returns the rank of each key in the order that compare defines.
+// rankBy returns the rank of each key, from 0, in the order that compare defines. Keys
+// that compare considers equal have the same rank.
 func rankBy(keys []table.Key, compare func(a, b table.Key) int) []int {
 	order := make([]int, len(keys))
 	for i := range order {
@@ -184,7 +186,8 @@ func isPlainInteger(text string) bool {
 	return err == nil && string(strconv.AppendInt(written[:0], n, 10)) == text
 }
 
-// compareIntegers compares two texts for which isPlainInteger is true.
+// compareIntegers compares the values of two texts for which isPlainInteger is true. It
+// returns a negative number, 0 or a positive number.
 func compareIntegers(a, b string) int {
 	negative := a[0] == '-'
 	switch {
@@ -204,8 +207,8 @@ func compareIntegers(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// isPlainUUID reports whether a text is a uuid as PostgreSQL writes it. Such texts sort
-// as their bytes do.
+// isPlainUUID reports whether a text is a uuid as PostgreSQL writes it. The order of such
+// texts by their bytes is the order of the uuids.
 func isPlainUUID(text string) bool {
 	if len(text) != 36 {
 		return false

@@ -12,14 +12,15 @@ import (
 
 // A node may store a value that it refuses as input: the constraint of a domain is NOT
 // VALID or calls a function that fails now, or a regproc has the name of an overloaded
-// function, which is ambiguous. So a row may exist although the node cannot read its key
-// when a statement looks it up. If the row were then reported as missing, a difference
-// could stay hidden, or a repair could delete the row on other nodes.
+// function, which is ambiguous. So a row may exist although a statement cannot look it
+// up, because the node refuses the text of the row's key. If the row were reported as
+// missing, a difference could stay hidden, or a repair could delete the row on other
+// nodes.
 
 // usableKeys returns the keys that the node can read, and their indexes in keys, as
-// readableKeys does. A statement that looks up keys in the table must use usableKeys: it
-// returns an error if the node refuses a key's value as input and a row of the table has
-// this value in the same key column.
+// readableKeys does. It also returns an error if the node refuses a key's value as input
+// although a row of the table has this value in the same key column. So functions that
+// look up rows must call usableKeys instead of readableKeys.
 func (t *Tx) usableKeys(ctx context.Context, s table.Source, keys []table.Key, failed error) ([]table.Key, []int, error) {
 	readable, places, misfits, err := t.readableKeys(ctx, keyParams(s), keys, failed)
 	if err != nil {
@@ -28,10 +29,10 @@ func (t *Tx) usableKeys(ctx context.Context, s table.Source, keys []table.Key, f
 	return readable, places, t.checkRefused(ctx, s, keys, misfits)
 }
 
-// checkRefused returns an error if the table has a row with a value that the node refuses
-// as input. misfits has the misfits of keys, by the index of the key. If a key column has
-// misfits, and its type can refuse a value that it stores, checkRefused scans the table
-// once for the texts of these misfits.
+// checkRefused returns an error if a row of the table has one of the misfits as its value
+// in the same key column. misfits maps the index of a key in keys to the misfit of the
+// key. For each key column that has misfits, and whose type can refuse a value that it
+// stores, checkRefused scans the table once for the texts of these misfits.
 func (t *Tx) checkRefused(ctx context.Context, s table.Source, keys []table.Key, misfits map[int]misfit) error {
 	for c, of := range keyParams(s) {
 		refused := map[string]error{}

@@ -23,11 +23,11 @@ const readWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 // shorter. Without the response the outcome is unknown.
 const commitTimeout = 30 * time.Second
 
-// commitGrace is the time for which a COMMIT is awaited after the task was cancelled or
-// the service began to stop.
+// commitGrace is the time for which Commit continues to wait for the response to COMMIT
+// after its context has ended, because the task was cancelled or the service is stopping.
 const commitGrace = 3 * time.Second
 
-// outlasting returns a context that ends a given time after ctx.
+// outlasting returns a context that ends when grace has passed since the end of ctx.
 func outlasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
@@ -46,9 +46,9 @@ const (
 	rolledBack // the transaction can write nothing more
 )
 
-// RepairTx is a transaction that writes. Close also closes the connection, so no session
-// setting of a repair outlives the transaction. It is not safe for concurrent use and
-// must be closed. Close before Commit undoes all changes.
+// RepairTx is a transaction that writes. It is not safe for concurrent use and must be
+// closed. Close before Commit undoes all changes. Close also closes the connection, so no
+// session setting of a repair outlives the transaction.
 //
 // If the client sends nothing for the node's RepairAnswerTimeout, the server rolls the
 // transaction back. So while the client waits for other nodes or the archive, a heartbeat
@@ -61,8 +61,8 @@ type RepairTx struct {
 }
 
 // BeginRepair acquires a connection for a transaction. The transaction begins on the
-// server with the first call. Beginning the transaction does not lock the table; Hold
-// does.
+// server with the first call. Unlike Begin, BeginRepair ignores access.Lock and
+// access.Files: the caller must call Hold to lock the table and check its files.
 func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx, error) {
 	conn, err := n.acquire(ctx, access)
 	if err != nil {
@@ -98,20 +98,21 @@ func (r *RepairTx) Close() {
 	conn.Release()
 }
 
-// writingPins are the additional settings of a transaction that writes. They make the
-// planner look up keys through the index.
+// writingPins are the additional settings of a transaction that writes. With them, the
+// planner looks up keys through the index.
 var writingPins = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"},
 }
 
-// durableCommits is the query that makes COMMIT wait until the commit is on disk, even if
-// synchronous_commit is off. So a confirmed commit survives a crash of the server.
+// durableCommits is the query that sets synchronous_commit to local if it is off. Then
+// the server confirms COMMIT only when the commit is on disk, so a confirmed commit
+// survives a crash of the server.
 const durableCommits = "SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'"
 
 // TryAdvisoryLock acquires the advisory lock of the table until the transaction ends.
 // Only one transaction can have the lock. TryAdvisoryLock returns false if another
-// session has it. It also applies the settings of a transaction that writes, so the
-// caller must call it before the first write.
+// session has it. It also applies the settings of a transaction that writes (writingPins
+// and durableCommits), so the caller must call it before the first write.
 func (r *RepairTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error) {
 	var got bool
 	queries := append(settings(writingPins), query{sql: durableCommits}, query{
@@ -128,8 +129,8 @@ func (r *RepairTx) DisableTriggers(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", replicaRole())
 }
 
-// EnableTriggers makes triggers and foreign keys fire, even if the role or database is
-// configured otherwise.
+// EnableTriggers enables triggers and foreign keys for this transaction, even if the
+// settings of the role or database disable them (session_replication_role = replica).
 func (r *RepairTx) EnableTriggers(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", query{
 		sql: "SELECT pg_catalog.set_config('session_replication_role', 'origin', true) WHERE pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.=) 'replica'",
@@ -141,7 +142,7 @@ func (r *RepairTx) SetSearchPath(ctx context.Context, path string) error {
 	return r.tx.SetSearchPath(ctx, path)
 }
 
-// Rows opens a stream of the rows with these keys, in the order of the list.
+// Rows opens a stream of the rows with these keys, in the order of keys.
 func (r *RepairTx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
 	return r.tx.rows(ctx, s, keys, "")
 }
@@ -159,7 +160,8 @@ func (r *RepairTx) Mark(ctx context.Context) (table.Mark, error) {
 	return r.mark(ctx, ", pg_catalog.pg_current_xact_id()")
 }
 
-// Server is like Mark, but the transaction id is empty.
+// Server is like Mark, but the transaction id is empty, because the call does not assign
+// one.
 func (r *RepairTx) Server(ctx context.Context) (table.Mark, error) { return r.mark(ctx, "") }
 
 func (r *RepairTx) mark(ctx context.Context, xid string) (table.Mark, error) {
@@ -195,8 +197,8 @@ WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`
 
 // Columns returns the table's current columns: name, declared type, and whether they are
-// generated. If the transaction has read rows of the table before, it has a lock that
-// prevents changes of the columns until it ends.
+// generated. If this transaction has read rows of the table, it holds a lock that
+// prevents changes of the columns until the transaction ends.
 func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Column, error) {
 	var columns []table.Column
 	path := func(path string) query {
@@ -210,8 +212,8 @@ func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Co
 	}, path(r.tx.access.SearchPath))
 }
 
-// CheckNow checks the deferred constraints, so that a violation is reported before
-// COMMIT.
+// CheckNow makes the server check all deferred constraints now, so that a violation is
+// reported before COMMIT.
 func (r *RepairTx) CheckNow(ctx context.Context) error {
 	return asViolation(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
 }
@@ -227,7 +229,8 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	ctx, cancel := outlasting(ctx, commitGrace)
 	defer cancel()
 
-	// Wait for the response to a heartbeat. Its cancellation would close the connection.
+	// Wait for the response to a heartbeat before cancelling the heartbeats. To cancel one
+	// that waits for its response would close the connection.
 	r.tx.lock(ctx)
 	r.tx.cancelBeats()
 	r.tx.use.Unlock()
@@ -250,8 +253,8 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	return nil
 }
 
-// asViolation returns a table.ViolationError if a value or a constraint is the reason for
-// err. Other errors are returned unchanged.
+// asViolation returns err as a table.ViolationError if the server refused a value, or a
+// row because of a constraint. Other errors are returned unchanged.
 func asViolation(err error) error {
 	var known *fault.Error
 	pgErr := serverError(err)
@@ -275,9 +278,11 @@ type written struct {
 	rows   []table.Row
 }
 
-// write sends a statement that returns a row for each row it wrote, and fails unless it
-// wrote want rows. If guarded is set, the statement follows a savepoint: if the node
-// refuses a row, only the statement is undone and the transaction continues.
+// write sends q, a statement that returns a result row for each row that it wrote. write
+// fails unless the statement wrote want rows. If guarded is set, the statement is sent
+// after a savepoint, so that the transaction can continue if the node refuses a row: then
+// only this statement is undone. values are the values that the statement writes, from
+// which write finds the refused value.
 func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool, values written) error {
 	guarded = guarded || r.guarded
 	wrote := 0
@@ -302,9 +307,9 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 }
 
 // refuse returns the error of a statement that failed. The error names the value that is
-// not valid for its column's type on the node, if there is one. guarded reports that the
-// statement followed a savepoint. If it did not, refuse rolls the transaction back and
-// tests the values in another one.
+// not valid for its column's type on the node, if there is one. guarded means that the
+// statement was sent after a savepoint. If it was not, refuse rolls the transaction back
+// and tests the values in another transaction on the same connection.
 func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guarded bool, values written) error {
 	if guarded {
 		if err := r.tx.rollbackTo(ctx, writeMark); err != nil {
@@ -319,7 +324,7 @@ func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guard
 	return r.tx.misfit(ctx, doing, failed, values)
 }
 
-// end rolls the transaction back. Afterwards it cannot be committed.
+// end rolls the transaction back. Afterwards Commit returns an error.
 func (r *RepairTx) end(ctx context.Context) error {
 	r.outcome = rolledBack
 	return r.tx.rollback(ctx, "rolling back")
@@ -340,9 +345,9 @@ func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key)
 }
 
 // Update sets some columns of the rows with these keys, all of which must exist. columns
-// are indexes in t.Names. Each element of rows has one value per column. If guarded is
-// set, a table.ViolationError undoes only this Update and the transaction continues; that
-// costs the server an extra lock per row.
+// are the indexes of these columns in t.Names. Each element of rows has one value per
+// element of columns. If guarded is set, a table.ViolationError undoes only this Update
+// and the transaction continues; that costs the server an extra lock per row.
 func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
 	name, keyed, values := uniqueName(t.Source, "list"), keyParams(t.Source), writtenParams(t, columns)
 	set := make([]string, len(columns))
@@ -365,8 +370,9 @@ func writtenParams(t table.Target, columns []int) params {
 	return valueParams(pick(t.Types, columns), parse)
 }
 
-// Insert inserts rows that have one value per column. columns are indexes in t.Names. A
-// table.ViolationError undoes only this Insert and the transaction continues.
+// Insert inserts rows, each with one value per element of columns. columns are the
+// indexes of the columns in t.Names. A table.ViolationError undoes only this Insert and
+// the transaction continues.
 func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
 	name, values := uniqueName(t.Source, "list"), writtenParams(t, columns)
 	return r.write(ctx, "inserting rows", query{
@@ -382,8 +388,9 @@ func (r *RepairTx) Convert(ctx context.Context, to []table.Conversion, rows []ta
 	return converted, err
 }
 
-// Duplicate returns the index of a key whose row violates the deferrable unique
-// constraint d because another row has the same values. It returns -1 if there is none.
+// Duplicate looks for a row that violates the deferrable unique constraint d because
+// another row has the same values. It checks only the rows with these keys. It returns
+// the index in keys of the key of such a row, or -1 if no row violates the constraint.
 func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error) {
 	p, name := keyParams(t.Source), uniqueName(t.Source, "list")
 	other := uniqueName(t.Source, "other")
@@ -420,9 +427,9 @@ func inBase(ref string, d table.Deferrable, i int) string {
 	return "(" + ref + ")::" + d.Base[i]
 }
 
-// isPooled reports whether a pooler is between the client and the server and may share
-// the session. With a pooler, the id of the server process differs from the id that was
-// reported when the connection was opened.
+// isPooled reports whether a pooler is between the client and the server, so that other
+// clients may use the same session. With a pooler, the id of the server process differs
+// from the id that was reported when the connection was opened.
 func (r *RepairTx) isPooled(ctx context.Context) (bool, error) {
 	var pid string
 	err := r.tx.run(ctx, "looking for a pooler", query{sql: "SELECT pg_catalog.pg_backend_pid()", row: func(v [][]byte) error {

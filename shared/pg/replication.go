@@ -11,8 +11,10 @@ import (
 
 // subscriptionsSQL returns the query for the subscriptions to the table, to a partitioned
 // table of which it is a partition, or to its partitions. An older server lacks some
-// columns of pg_subscription. They are selected in an inner query, so that the server
-// uses the column of older with the same name if pg_subscription does not have it.
+// columns of pg_subscription. The relation older in the FROM clause has columns with the
+// same names and with the values that apply to such a server. Each of these columns is
+// selected in an inner query, where the name means the column of pg_subscription if that
+// exists, and otherwise the column of older.
 func subscriptionsSQL(version int) string {
 	return strings.Replace(`
 SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,
@@ -33,12 +35,12 @@ WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database(
 ORDER BY s.subname`, "$ERRORS", subscriptionErrors(version), 1)
 }
 
-// subscriptionRuns is a condition on a subscription s: it has an apply worker. The
-// workers that copy a table have a relid.
+// subscriptionRuns is the condition that a subscription s has an apply worker. Workers
+// that only copy a table do not count; they have a relid.
 const subscriptionRuns = "EXISTS (SELECT FROM pg_catalog.pg_stat_subscription w WHERE w.subid = s.oid AND w.relid IS NULL AND w.pid IS NOT NULL)"
 
-// subscriptionErrors returns an expression for the number of errors of subscription s.
-// Servers before PostgreSQL 15 do not count them.
+// subscriptionErrors returns an expression for the number of errors of subscription s. It
+// is 0 before PostgreSQL 15, because older servers do not count errors.
 func subscriptionErrors(version int) string {
 	if version < 150000 {
 		return "0"
@@ -75,8 +77,9 @@ const doingSubscriptions = "looking for subscriptions"
 
 // logEnd is an expression for the end of the write-ahead log. The last records before it,
 // such as those of asynchronous commits, may not be on disk yet, and subscribers receive
-// only records that are on disk. They reach this position after the next commit, or when
-// the server logs its running transactions, every 15 seconds.
+// only records that are on disk. Subscribers reach this position after the next commit,
+// or when the server writes its running transactions to the log, which it does every 15
+// seconds.
 const logEnd = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END"
 
 const doingPosition = "reading the position of the log"
@@ -98,8 +101,8 @@ func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 
 // FlushLog flushes the node's log to disk by committing an empty logical message, which
 // PostgreSQL's own subscriptions ignore. Subscribers receive only what is on disk.
-// Without FlushLog, they would wait until another transaction commits. A standby has
-// nothing to flush.
+// Without FlushLog, they would wait until another transaction commits. On a standby,
+// FlushLog does nothing.
 func (n *Node) FlushLog(ctx context.Context) error {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -112,16 +115,19 @@ func (n *Node) FlushLog(ctx context.Context) error {
 }
 
 // writtenSince is an expression that is true if a snapshot does not see the transaction
-// that wrote a row. The row's xmin has only the lower 32 bits of the id of that
-// transaction. The expression adds the upper bits with which the id is the greatest one
-// that is not in the future.
+// that wrote a row. The row's xmin has only the lower 32 bits of that transaction's id.
+// The expression adds the upper bits: of the ids with these lower bits, it chooses the
+// greatest that is not above the xmax of the current snapshot. The arguments of the
+// format are a unique name, the alias of the table, and the number of the parameter that
+// has the snapshot.
 const writtenSince = `(SELECT NOT pg_catalog.pg_visible_in_snapshot(
 		(%[1]s.xid OPERATOR(pg_catalog.-) ((%[1]s.xid OPERATOR(pg_catalog.-) %[2]s.xmin::pg_catalog.text::bigint) OPERATOR(pg_catalog.&) 4294967295))::pg_catalog.text::pg_catalog.xid8,
 		$%[3]d::pg_catalog.pg_snapshot)
 	FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS xid) %[1]s)`
 
-// WrittenSince reports for each key whether its row was written by a transaction that an
-// earlier snapshot of this node does not see. For a key without a row, it reports true.
+// WrittenSince reports for each key whether its row was written by a transaction that
+// snapshot, an earlier snapshot of this node, does not see. For a key without a row, it
+// reports true, because the row may have been deleted since.
 func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error) {
 	since := make([]bool, len(keys))
 	for i := range since {
@@ -143,8 +149,8 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 
 // SlotLag returns the lag of the subscriber that uses a slot of this node: the number of
 // bytes of this node's log, up to the position lsn, that the subscriber has not yet
-// confirmed. found is false if this node has no such slot: then the publisher is another
-// node.
+// confirmed. found is false if this node has no such slot. Then another node is the
+// publisher of the subscription.
 func (n *Node) SlotLag(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
 	err = n.ask(ctx, doingSlotLag, slotLagQuery(slot, lsn, &bytes, &found))
 	return bytes, found, err
@@ -173,7 +179,7 @@ func slotLagQuery(slot, lsn string, bytes *int64, found *bool) query {
 	}
 }
 
-// ask runs catalog queries in a separate transaction.
+// ask runs catalog queries in a transaction of their own.
 func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -184,9 +190,10 @@ func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 }
 
 // originsSQL returns whether changes can be replicated from this node, whether the role
-// may set a replication origin, whether the server allows any origin, and whether Spock
-// is installed. A function spock.repair_mode counts only if it belongs to the extension,
-// because any role that may create schemas can create a schema with this name.
+// may set a replication origin, whether the server's settings permit replication origins,
+// and whether Spock is installed. A function spock.repair_mode counts only if it belongs
+// to the extension, because any role that may create schemas can create a schema with
+// this name.
 const originsSQL = `
 SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
        (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(f, 'EXECUTE'))
@@ -225,16 +232,16 @@ func (o *origins) unmarked() string {
 	return ""
 }
 
-// originNames is the number of replication origins that ACE creates on a node. Each
-// repair session needs its own, so it is also the maximum number of concurrent repairs
-// that use one.
+// originNames is the number of replication origins that ACE creates on a node. Only one
+// session at a time can use an origin. So this is also the maximum number of concurrent
+// repairs on the node whose changes have an origin.
 const originNames = 8
 
-// KeepLocal marks the changes of this transaction so that subscribers do not apply them
-// again. With Spock, it uses Spock's repair mode. Otherwise it sets a replication origin
-// ("ace_repair_1" and so on), whose changes subscriptions with origin = none skip. reason
-// explains to the user why the changes are not marked. It is empty if they are, or if
-// nothing is replicated from this node.
+// KeepLocal marks the changes of this transaction so that subscribers of this node do not
+// apply them. With Spock, it uses Spock's repair mode. Otherwise it sets a replication
+// origin ("ace_repair_1" and so on), whose changes subscriptions with origin = none skip.
+// reason explains to the user why the changes could not be marked. It is empty if they
+// are marked, or if nothing is replicated from this node.
 func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 	var o origins
 	err = r.tx.run(ctx, "looking for replication", o.query())

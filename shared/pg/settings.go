@@ -11,12 +11,14 @@ import (
 )
 
 // idleMargin is added to the statement timeout. The sum is the time for which the server
-// leaves a transaction open while the client waits for other nodes.
+// keeps a transaction open although it receives nothing from the client, because the
+// client may be waiting for a statement of another node.
 const idleMargin = time.Minute
 
 // unreadMargin is added to the statement timeout. The sum is the longest time for which
 // the server waits for the client to accept or acknowledge data. A client that waits for
-// a statement of another node reads nothing meanwhile.
+// a statement of another node reads nothing meanwhile, so the limit must be longer than
+// that wait.
 const unreadMargin = time.Minute
 
 // lockTimeout is the time limit for a statement to acquire a lock.
@@ -25,11 +27,11 @@ const lockTimeout = "10s"
 // setting is one configuration parameter, set for the current transaction only.
 type setting struct{ name, value string }
 
-// pinned has the settings that decide how values are written and what the planner may do,
-// whatever the role or the database sets. Every role may change these settings, and they
-// end with the transaction, so they do not stay in a pooler's session. A test requires a
-// decision on every parameter that a session can set: it is pinned here or in guarded, or
-// the test lists it as harmless with the reason.
+// pinned has the settings that decide how values are written as text and which plans the
+// planner may choose. They replace the settings of the role and of the database. Every
+// role may change these settings, and they end with the transaction, so they do not stay
+// in a pooler's session. A test requires a decision on every parameter that a session can
+// set: it is pinned here or in guarded, or the test lists it as harmless with the reason.
 var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"TimeZone", "UTC"},
 	{"DateStyle", "ISO"},
@@ -74,10 +76,10 @@ var guarded = []setting{ //nolint:gochecknoglobals // a constant list
 	{"ignore_checksum_failure", "off"},
 }
 
-// catalogPlans are the planner settings of statements about system catalogs. These join
-// many small tables, always by the columns of an index. With the default settings, the
-// planner needs longer to find a plan than the plan needs to run, and the plan hashes
-// whole catalogs to find a few rows.
+// catalogPlans are the planner settings of statements about system catalogs. Such a
+// statement joins many small tables, always by the columns of an index. With the default
+// settings, planning it takes longer than executing it, and the plan hashes whole
+// catalogs to find a few rows.
 var catalogPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"join_collapse_limit", "1"},
 	{"from_collapse_limit", "1"},
@@ -87,8 +89,8 @@ var catalogPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "off"},
 }
 
-// withPlans returns the pinned settings and plans. A setting that is in both has the
-// value of plans.
+// withPlans returns the settings in pinned and in plans. If both lists have a setting,
+// its value is that of plans.
 func withPlans(plans []setting) []setting {
 	settings := slices.Clone(pinned)
 	for _, plan := range plans {
@@ -102,7 +104,9 @@ func withPlans(plans []setting) []setting {
 	return settings
 }
 
-// Planner settings per kind of statement.
+// Planner settings of statements that read the table. With rangePlans, the server reads
+// key ranges through the key's index. With pagePlans, it groups the rows of page ranges
+// by hashing. With scanPlans, it scans the whole table.
 var (
 	rangePlans = []setting{{"enable_seqscan", "off"}}                                                   //nolint:gochecknoglobals // a constant list
 	pagePlans  = []setting{{"enable_sort", "off"}, {"work_mem", "64MB"}}                                //nolint:gochecknoglobals // a constant list
@@ -111,7 +115,7 @@ var (
 
 // clientEncoding is an expression that sets the encoding in which texts are sent. A
 // database with SQL_ASCII stores bytes of unknown encoding. They are sent unchanged,
-// because conversion to UTF-8 would fail for some.
+// because the conversion to UTF-8 would fail for some of them.
 const clientEncoding = "pg_catalog.set_config('client_encoding', " +
 	"CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true), "
 
@@ -143,8 +147,9 @@ type timeouts struct {
 }
 
 // unread returns how long the server waits for the client to accept or acknowledge data.
-// In a repair, whose locks other sessions wait for, that is twice the time for which the
-// client waits for an answer: a client that waits for the source reads nothing meanwhile.
+// In a repair this time is short, because other sessions may wait for the repair's locks.
+// It is twice t.idle, because a client that waits for the answer of the source reads
+// nothing from the target meanwhile.
 func (t timeouts) unread() time.Duration {
 	return min(t.statement+unreadMargin, 2*t.idle)
 }
@@ -154,9 +159,10 @@ func (t timeouts) unread() time.Duration {
 const clientCheck = "10s"
 
 // onLinux is an expression that sets a parameter only if the server runs on Linux:
-// servers on some other platforms reject the parameter. It formats the name and the
-// value.
+// servers on some other platforms reject the parameter. The expression is a format whose
+// two arguments are the name and the value of the parameter.
 const onLinux = "CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0 THEN pg_catalog.set_config('%s', '%s', true) END, "
 
-// quote returns a quoted identifier. Several parts are joined by dots: "schema"."name".
+// quote returns an identifier in quotes. Several parts are quoted and joined by dots,
+// such as "schema"."name".
 func quote(parts ...string) string { return pgx.Identifier(parts).Sanitize() }

@@ -20,7 +20,7 @@ func (t *Tx) Export(ctx context.Context) (string, error) {
 // Import makes the transaction read the snapshot that another transaction exported under
 // that name. It must be the first call of the transaction, because any other call would
 // take a snapshot. If the other transaction has ended, the error is Unavailable, and the
-// caller needs another snapshot.
+// caller must export another snapshot.
 func (t *Tx) Import(ctx context.Context, name string) error {
 	t.snapshot = name
 	err := t.run(ctx, "importing a shared snapshot")

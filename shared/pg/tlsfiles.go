@@ -38,8 +38,8 @@ func parseConfig(t cluster.Target) (*pgxpool.Config, error) {
 	return nil, fault.New(fault.Invalid, "node %q: the connection settings in the cluster definition are not valid", t.Node)
 }
 
-// checkTLSFiles checks the files of certificates and keys that the connection needs, with
-// the rules of libpq.
+// checkTLSFiles checks the files of certificates and keys that a connection to the target
+// needs. The rules are those of libpq.
 func checkTLSFiles(t cluster.Target) error {
 	if t.Options["sslmode"] == "disable" || filepath.IsAbs(t.Host) && t.Options["hostaddr"] == "" {
 		return nil // no TLS
@@ -66,7 +66,8 @@ func checkTLSFiles(t cluster.Target) error {
 	return checkKeyPair(cert, key, t.KeyPassword.Reveal())
 }
 
-// checkKeyPair checks a client certificate and its key.
+// checkKeyPair checks that the client certificate in certFile and the private key in
+// keyFile can be used together. password decrypts the key.
 func checkKeyPair(certFile, keyFile, password string) error {
 	cert, err := readPEM("sslcert", certFile)
 	if err != nil {
@@ -115,7 +116,8 @@ func checkKeyMode(path string) error {
 	return nil
 }
 
-// readPEM reads a file that a parameter names and that has at least one PEM block.
+// readPEM reads the file at path and returns an error if it has no PEM block. parameter
+// is the connection parameter that names the file, for messages.
 func readPEM(parameter, path string) ([]byte, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fault.New(fault.Invalid, "%s is %q; it must be an absolute path", parameter, path)
@@ -141,7 +143,8 @@ func fileFault(parameter, path string, err error) error {
 	return fault.New(fault.Invalid, "%s %s cannot be read: %s", parameter, path, rootCause(err))
 }
 
-// isRoots reports whether a file belongs to root and this process runs as another user.
+// isRoots reports whether a file belongs to root while this process runs as another user,
+// who can then read the file only through its group.
 func isRoots(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Uid == 0 && os.Geteuid() != 0

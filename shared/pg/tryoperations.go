@@ -25,8 +25,9 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = $1::oid AND c.relkind IN ('r', 'p') AND NOT row_security_active(c.oid)`
 
 // tryOperations finds out whether the server refuses every UPDATE or DELETE in the table,
-// as it does for a published table without a replica identity. EXPLAIN makes the server
-// check this without writing, even in a read-only transaction.
+// as it does for a published table without a replica identity. It stores the messages in
+// UpdateRefused and DeleteRefused. EXPLAIN makes the server check this without writing,
+// even in a read-only transaction.
 func (w *writing) tryOperations(ctx context.Context) error {
 	var relation, column string
 	var deletes bool
@@ -48,9 +49,9 @@ func (w *writing) tryOperations(ctx context.Context) error {
 	return err
 }
 
-// try lets the server plan a statement with EXPLAIN, which does not execute it. It
-// returns the error with which the server refuses the statement. An empty string means
-// that the server accepts the statement, or that this is not known.
+// try lets the server plan a statement with EXPLAIN, which does not execute it. refused
+// is the message of the error with which the server refuses the statement. It is empty if
+// the server accepts the statement, or if that is not known.
 func (w *writing) try(ctx context.Context, sql string) (refused string, err error) {
 	var plan []byte
 	err = w.tx.run(ctx, doingWriting, query{sql: "SAVEPOINT " + probeMark}, explain(sql, &plan), query{sql: "RELEASE SAVEPOINT " + probeMark})

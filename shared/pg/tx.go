@@ -13,8 +13,9 @@ import (
 	"ace/shared/table"
 )
 
-// query is one statement with its parameters as text; nil means NULL. If row is set, it
-// is called for each result row. The values are valid only during the call.
+// query is one statement with its parameters as text. A nil parameter means NULL. If row
+// is set, it is called for each result row. The values of the row are valid only during
+// that call.
 type query struct {
 	sql  string
 	args [][]byte
@@ -45,7 +46,7 @@ const (
 )
 
 // Tx is a short read-only transaction with one snapshot. BEGIN and the pinned settings
-// are sent with the first call, so an unused Tx costs no round trip. It is not safe for
+// are sent with the first call, so an unused Tx costs no round trip. A Tx is not safe for
 // concurrent use and must be closed.
 type Tx struct {
 	node     *Node
@@ -115,14 +116,16 @@ func (t *Tx) Close() {
 	}
 
 	t.link.idle()
-	t.conn.Release() // the pool closes a connection that is not idle
+	t.conn.Release() // the pool closes a connection on which a transaction is still open
 	t.conn, t.state = nil, stateClosed
 }
 
-// closing returns the limits for the end of a transaction whose result is not needed.
+// closing returns the limits with which the client waits when it closes a transaction,
+// whose results it no longer needs.
 func closing() limits { return limits{silence: cancelGrace, total: cancelGrace} }
 
-// abandon rolls the transaction back. It closes the session if the session cannot be
+// abandon rolls the transaction back. If that fails after user code may have run in the
+// session (access.Foreign), abandon closes the session, because it may not have been
 // reset.
 func (t *Tx) abandon() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
@@ -159,7 +162,8 @@ func (t *Tx) Renew(ctx context.Context) error {
 	return t.rollback(ctx, "ending a snapshot")
 }
 
-// rollback ends the transaction on the server, whether a statement failed or not.
+// rollback ends the transaction on the server, even after a statement has failed. It
+// keeps the connection.
 func (t *Tx) rollback(ctx context.Context, doing string) error {
 	if t.state == stateFailed {
 		t.state = stateBegun // the server accepts this statement
@@ -298,10 +302,11 @@ func (t *Tx) verb() string {
 	return rollback
 }
 
-// ending returns the statements that end the transaction. DISCARD ALL removes what a
-// rollback does not undo, such as session locks and prepared statements, before the
-// session is used again. It is sent in the same pipeline because a transaction pooler may
-// run the next pipeline in another session.
+// ending returns the statements that end the transaction: verb (COMMIT or ROLLBACK) and,
+// if user code may have run in the session (access.Foreign), DISCARD ALL. DISCARD ALL
+// removes what a rollback does not undo, such as session locks and prepared statements,
+// before the session is used again. It is sent in the same pipeline because a transaction
+// pooler may run the next pipeline in another session.
 func (t *Tx) ending(verb string) []string {
 	if t.access.Foreign {
 		return []string{verb, "DISCARD ALL"}
@@ -345,8 +350,9 @@ func (s *stream) send(purpose purpose, queries ...query) {
 	}
 }
 
-// next returns a row of one of the call's queries, and the index of that query. The row
-// is valid until the next call of next. nil values mean that there are no more rows.
+// next returns the index of one of the call's queries, and the values of a row of its
+// result. The values are valid until the next call of next. If they are nil, there are no
+// more rows.
 func (s *stream) next() (int, [][]byte, error) {
 	s.tx.use.Lock()
 	defer s.tx.use.Unlock()
@@ -399,9 +405,11 @@ func (s *stream) nextResult() (bool, error) {
 	}
 }
 
-// handle calls the row handler of a statement that is not a query of the call. If a check
-// of a statement that begins the transaction fails, the transaction fails. These checks
-// precede the first row of the call, so no row of a wrong server is used.
+// handle calls the row handler of a statement that is not a query of the call. If the
+// statement begins the transaction, an error of its row handler makes the transaction
+// fail: the connection leads to another server than before or than the plan expects. This
+// handler is called before the first row of the call is returned, so no row of a wrong
+// server is used.
 func (s *stream) handle(row [][]byte) error {
 	if s.current.row == nil {
 		return nil

@@ -14,8 +14,8 @@ var noIndexes = []setting{ //nolint:gochecknoglobals // a constant list
 	{"work_mem", "64MB"},
 }
 
-// plansFor returns the planner settings of a statement: usual, plus settings that prevent
-// the use of indexes if an index of the source may be out of order.
+// plansFor returns the planner settings of a statement: usual and, if the source must be
+// read without indexes (Unindexed), the settings that prevent the use of indexes.
 func plansFor(s table.Source, usual []setting) []setting {
 	if !s.Unindexed {
 		return usual
@@ -23,8 +23,9 @@ func plansFor(s table.Source, usual []setting) []setting {
 	return append(append([]setting{}, usual...), noIndexes...)
 }
 
-// lookupPlans returns the planner settings of byKey. If the source uses no index, they
-// make the server scan the table once and look up each row in the list of keys.
+// lookupPlans returns the planner settings of byKey. If the source must be read without
+// indexes, the server scans the table once with these settings, and looks up each row in
+// a hash table of the keys.
 func lookupPlans(s table.Source) []setting {
 	if !s.Unindexed {
 		return rangePlans
@@ -32,7 +33,8 @@ func lookupPlans(s table.Source) []setting {
 	return append([]setting{{"enable_nestloop", "off"}}, noIndexes...)
 }
 
-// scanForKeys returns a statement with the same result as byKey that uses no index.
+// scanForKeys returns a statement with the same result as that of byKey. The statement
+// scans the table without an index.
 func scanForKeys(s table.Source, keys []table.Key, head, lock string) query {
 	p, name := keyParams(s), uniqueName(s, "list")
 	return query{

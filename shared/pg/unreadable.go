@@ -41,15 +41,16 @@ func exceedsMemory(e *pgconn.PgError) bool {
 	return e.Code == "54000" || e.Code == "XX000" && strings.HasPrefix(e.Message, "invalid memory alloc request size")
 }
 
-// read runs statements that read the table. If the reason for an error is a value of the
-// table, the error names the row and the column of the value.
+// read runs statements that read the table, as call does. If the reason for an error is a
+// value of the table, the error names the row and the column of the value. Then the
+// caller must not use the transaction any more (see locate).
 func (t *Tx) read(ctx context.Context, doing string, s table.Source, options table.CallOption, queries ...query) error {
 	return t.locate(ctx, s, t.call(ctx, doing, options, queries...))
 }
 
-// locate adds row and column to an error whose reason is a value of the table. The caller
-// must not use the transaction afterwards, because locate searches with other settings
-// and in another snapshot.
+// locate adds the row's key and the column to an error whose reason is a value of the
+// table. The caller must not use the transaction afterwards, because locate searches with
+// other settings and in another snapshot.
 func (t *Tx) locate(ctx context.Context, s table.Source, failed error) error {
 	if !isOfValue(failed) {
 		return failed
@@ -84,9 +85,9 @@ func withLocation(failed error, s table.Source, column int, key table.Key) error
 	return fault.Wrap(failed, fault.CodeOf(failed), "%s (%s)%s", fault.PublicMessage(failed), place, remedy)
 }
 
-// textSize returns an expression for which the server writes the text of columns as it
-// does for a client, but returns only the size of the text. So the expression fails for
-// the same values.
+// textSize returns an expression for the size of the text of columns. To compute it, the
+// server converts the values to text and to the client's encoding, as if it sent them to
+// the client. So the expression fails for the same values.
 func textSize(refs []string) string {
 	return "pg_catalog.octet_length(pg_catalog.textsend(pg_catalog.concat(" + commaList(refs) + ")))"
 }
@@ -130,8 +131,9 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 	return column, key, err
 }
 
-// findColumn returns the index of the first column of a row that cannot be read, or -1 if
-// all can be read. selecting(head) returns the query that selects head from this row.
+// findColumn returns the index of the first column whose value in a certain row cannot be
+// read, or -1 if the values of all columns can be read. selecting(head) returns the query
+// with the select list head for that row.
 func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head string) query) (int, error) {
 	for i, ref := range s.Columns {
 		err := t.try(ctx, doingSearch, selecting(textSize([]string{ref})))
@@ -145,10 +147,10 @@ func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head
 	return -1, nil
 }
 
-// locateNext adds row and column to an error of reading rows by key. keys are the keys
-// whose rows were not read yet. The statement reads rows in the order of the keys, so the
-// row that failed is that of the first key that has one. The caller must not use the
-// transaction afterwards.
+// locateNext adds the row's key and the column to an error of a statement that reads rows
+// by key. keys are the keys whose rows were not read yet. The statement reads rows in the
+// order of the keys, so the row that cannot be read is the row of the first key in keys
+// that has a row. The caller must not use the transaction afterwards.
 func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, failed error) error {
 	if !isTooLarge(failed) || s.Unindexed {
 		return t.locate(ctx, s, failed)

@@ -13,7 +13,8 @@ import (
 	"ace/shared/table"
 )
 
-// readTexts copies values from the connection's buffer.
+// readTexts copies the texts of a result row from the connection's buffer. NULL becomes
+// nil.
 func readTexts(values [][]byte) table.Row {
 	row := make(table.Row, len(values))
 	for i, value := range values {
@@ -52,10 +53,11 @@ func (t *Tx) SetSearchPath(ctx context.Context, path string) error {
 	return t.run(ctx, "setting search_path", query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)})
 }
 
-// Convert returns each value as the node would store it in the columns to. Each row has
-// one value per column. The text of a value may change, because the value may come from a
-// column of another type. If a type does not accept a value, the error is a
-// table.ViolationError with the index of the row, and the transaction continues.
+// Convert returns the rows with each value as the node would store it in the
+// corresponding column of to. Each row has one value per element of to. The text of a
+// value may change, because the value may come from a column of another type. If a type
+// does not accept a value, the error is a table.ViolationError with the index of the row,
+// and the transaction continues.
 func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error) {
 	p, names := make(params, len(to)), make([]string, len(to))
 	for i, name := range list("v", len(to)) {

@@ -15,8 +15,9 @@ import (
 
 const doingWriting = "reading the table's properties for a repair"
 
-// DescribeWriting reads what prevents a repair from writing to the table, and which side
-// effects a write would have. It writes nothing.
+// DescribeWriting reads what prevents a repair from writing to the table, and what a
+// write would do besides changing rows of the table, such as firing triggers. It writes
+// nothing.
 func (n *Node) DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -138,9 +139,9 @@ func (w *writing) tryReplica(ctx context.Context) (err error) {
 }
 
 // tryReplica reports whether the role may set session_replication_role, by setting it.
-// The catalog does not show it, because managed services have special rules. It must be
-// the last statement of the transaction, because the transaction fails if the role may
-// not set it.
+// The catalog does not show it, because managed services have special rules. The caller
+// must not send another statement in the transaction, because the transaction fails if
+// the role may not set the parameter.
 func (t *Tx) tryReplica(ctx context.Context) (bool, error) {
 	err := t.run(ctx, doingWriting, replicaRole())
 	if sqlState(err) == insufficientPrivilege {

@@ -6,9 +6,9 @@ package pg
 
 // rightsSQL returns the role, its privileges, the columns that are GENERATED ALWAYS AS
 // IDENTITY, and the extension to which the table belongs. INSERT and UPDATE can be
-// granted for single columns. So for each of the two, the query returns whether the role
-// has it for any column, and the columns for which the role lacks it. Generated columns
-// do not count, because no role can write them.
+// granted for single columns. So for each of the two privileges, the query returns
+// whether the role has it for any column, and the columns for which the role lacks it.
+// Generated columns are left out, because no role can write them.
 const rightsSQL = `
 WITH written AS (
     SELECT attnum, attname FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
@@ -89,8 +89,9 @@ WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
   AND (t.tgrelid = $1::oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree($1::oid)))
 ORDER BY t.tgname`
 
-// requiredSQL returns the columns that are NOT NULL and have neither a default nor one of
-// their domain, and are not generated.
+// requiredSQL returns the columns for which an INSERT must provide a value: they are NOT
+// NULL, neither generated nor identity columns, and neither the column nor its domain has
+// a default.
 const requiredSQL = `
 SELECT a.attname
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -119,7 +120,7 @@ ORDER BY c.conname`
 
 // deferrableSQL returns the unique and exclusion constraints that are DEFERRABLE, with
 // the operators by which two rows are equal and the base types of domains. The second
-// column is true if a query over the table cannot check the constraint: it is an
+// result column is true if a query over the table cannot check the constraint: it is an
 // exclusion constraint, or it belongs to a single partition, so it does not apply to the
 // rows of other partitions.
 const deferrableSQL = `
@@ -148,8 +149,8 @@ WHERE (co.conrelid = $1::oid OR co.conparentid = 0 AND co.conrelid IN (SELECT re
   AND co.condeferrable AND co.contype IN ('p', 'u', 'x')
 ORDER BY co.conname`
 
-// uniqueSQL returns the columns that a unique or exclusion index uses: as a column of the
-// index, in an expression or in a predicate.
+// uniqueSQL returns the columns that a unique index or the index of an exclusion
+// constraint uses: as a column of the index, in an expression or in its predicate.
 const uniqueSQL = `
 SELECT DISTINCT a.attname
 FROM pg_index i
