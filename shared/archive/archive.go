@@ -2,7 +2,7 @@
 // S3 protocol: the interface to the bucket (Store), the errors of a Store, and the layout
 // of the bucket (keys.go).
 //
-// The package has no connection itself. Package archive/s3 implements Store; package
+// The package opens no connection. Package archive/s3 implements Store, and package
 // archive/storetest is the suite of tests that every implementation must pass.
 package archive
 
@@ -50,22 +50,24 @@ type Object struct {
 	Body io.ReadCloser
 }
 
-// Store is a bucket, or a prefix of one. All methods are safe for concurrent use, and
-// none retries after a failed condition. A write is durable and visible to every reader
-// when the call returns nil. After any error other than ErrPrecondition the write may or
-// may not have happened. The caller can safely repeat a conditional write, but the
-// repetition returns ErrPrecondition if the first write has happened.
+// Store is a bucket, or the part of a bucket below a prefix. All methods are safe for
+// concurrent use. No method retries a write that the store refused because its condition
+// was not met. A write is durable and visible to every reader when the call returns nil.
+// After any error other than ErrPrecondition the write may or may not have happened. The
+// caller can safely repeat a conditional write, but the repetition returns
+// ErrPrecondition if the first write has happened.
 type Store interface {
 	// Get opens the newest version. It returns ErrNotFound if there is none.
 	Get(ctx context.Context, key string) (Object, error)
 	// GetRange opens length bytes from offset of the version with this ETag; length < 0
-	// means up to the end. A range ends at the end of the object, and a range that begins at
-	// or after that end is empty. GetRange returns ErrPrecondition if the object has another
-	// version by now, and ErrNotFound if it was deleted.
+	// means up to the end. A range that extends beyond the end of the object is shortened,
+	// and a range that begins at or after the end is empty. GetRange returns ErrPrecondition
+	// if the object has another version by now, and ErrNotFound if it was deleted.
 	GetRange(ctx context.Context, key, etag string, offset, length int64) (Object, error)
 	// Stat describes the newest version. It returns ErrNotFound if there is none.
 	Stat(ctx context.Context, key string) (Info, error)
-	// Put writes an object of at most a few MB and replaces any existing one.
+	// Put writes an object of at most a few MB. It replaces an object that already has the
+	// key.
 	Put(ctx context.Context, key, contentType string, body []byte) (Info, error)
 	// PutIfAbsent writes an object only if the key has none. Of concurrent calls for one
 	// key exactly one succeeds.
@@ -81,7 +83,7 @@ type Store interface {
 	// ascending order of keys (by bytes), until fn returns false. An object that is
 	// written or deleted meanwhile may or may not be listed.
 	List(ctx context.Context, prefix, after string, fn func(Info) bool) error
-	// Delete removes an object. It is no error if there is none.
+	// Delete deletes an object. It is no error if no object has the key.
 	Delete(ctx context.Context, key string) error
 	// Presign returns a URL that downloads the object without credentials, with this
 	// Content-Disposition header. It is valid for 1 s to 7 days and is a secret as long as
@@ -97,7 +99,7 @@ type Store interface {
 // fails discards what was uploaded, as Abort does.
 type Writer interface {
 	io.Writer
-	// Commit makes the object visible if the key still has none. Otherwise it returns
+	// Commit makes the object visible if no other object has the key. Otherwise it returns
 	// ErrPrecondition.
 	Commit(ctx context.Context) (Info, error)
 	// Abort discards what was uploaded. It works after the context of Create has ended.

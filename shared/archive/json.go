@@ -11,8 +11,8 @@ import (
 const jsonType = "application/json"
 
 // ReadJSON decodes a small object into the value that into points to. It returns the
-// object's bytes and its Info. The error is ErrNotFound if there is no such object, and
-// Internal if the object is not the expected JSON.
+// object's bytes and its Info. The error is ErrNotFound if no object has the key, and
+// Internal if the object is not the JSON of such a value.
 func ReadJSON(ctx context.Context, store Store, key string, into any) ([]byte, Info, error) {
 	object, err := store.Get(ctx, key)
 	if err != nil {

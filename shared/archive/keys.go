@@ -23,7 +23,8 @@ func OpenKey(taskID string) string { return OpenPrefix + taskID }
 // TasksPrefix is the prefix of the objects of all tasks.
 const TasksPrefix = "tasks/"
 
-// TaskPrefix returns the prefix of the objects that a task writes for itself.
+// TaskPrefix returns the prefix of a task's own objects: its record, its plan, its parts,
+// and the request to cancel it.
 func TaskPrefix(taskID string) string { return TasksPrefix + taskID + "/" }
 
 // TaskKey returns the key of a task record. Every change replaces the record by
@@ -56,8 +57,8 @@ func PartKey(taskID, phase, unit string) string { return PartsPrefix(taskID, pha
 // DiffsPrefix is the prefix of the diff documents.
 const DiffsPrefix = "diffs/"
 
-// DiffKey returns the key of the diff document of a task that was submitted on the given
-// day (UTC).
+// DiffKey returns the key of the diff document of a task, or of a rendering of it. format
+// is json, csv or html. The key contains the day (UTC) on which the task was submitted.
 func DiffKey(taskID string, submitted time.Time, format string) string {
 	return fmt.Sprintf("%s%s/%s.%s", DiffsPrefix, submitted.UTC().Format(time.DateOnly), taskID, format)
 }
@@ -74,8 +75,8 @@ func DiffIndexPrefix(cluster, table string) string {
 // BaselinesRoot is the prefix of all baselines of incremental comparisons.
 const BaselinesRoot = "baselines/"
 
-// BaselinesPrefix returns the prefix of the baselines of one table. The name of each
-// baseline contains the id of the task that stored it.
+// BaselinesPrefix returns the prefix of the baselines of one table. The rest of each key
+// is the id of the task that stored the baseline, and a suffix.
 func BaselinesPrefix(cluster, database, table string) string {
 	return BaselinesRoot + segment(cluster) + "/" + segment(database) + "/" + segment(table) + "/"
 }
@@ -116,9 +117,9 @@ func segment(name string) string {
 	return escaped[:maxSegment-len(hash)] + hash
 }
 
-// LockKey returns the key of the table lock: the object that names the one repair or undo
-// of a table. Names may be long and contain any character, so the key contains their
-// hash.
+// LockKey returns the key of the table lock: the object that names the only repair or
+// undo that may work on a table. The names of cluster, database and table may be long and
+// contain any character, so the key contains a hash of these names.
 func LockKey(cluster, database, table string) string {
 	sum := sha256.Sum256([]byte(cluster + "\x00" + database + "\x00" + table))
 	return "locks/" + hex.EncodeToString(sum[:])
@@ -131,11 +132,12 @@ const ImportPrefix = "imports/"
 // ImportKey returns the key of the imported document with this SHA-256 (hexadecimal).
 func ImportKey(sum string) string { return ImportPrefix + sum + ".json" }
 
-// IncomingPrefix is the prefix of documents that are being imported. The retention sweep
-// deletes an object that is still there after a day.
+// IncomingPrefix is the prefix of documents that are being imported. If an import is
+// never completed, the retention sweep deletes its object after a day.
 const IncomingPrefix = "incoming/"
 
-// IncomingKey returns the key of a document that is being imported.
+// IncomingKey returns the key of a document that is being imported. name is a random
+// text, because the hash of the document is known only at the end.
 func IncomingKey(name string) string { return IncomingPrefix + name }
 
 // RepairsPrefix returns the prefix of the objects of all attempts to repair one node.
@@ -154,8 +156,8 @@ func RepairKey(taskID, node string, attempt int, name string) string {
 	return fmt.Sprintf("%s%d/%s", RepairsPrefix(taskID, node), attempt, name)
 }
 
-// ParseRepairKey splits a key that RepairKey returned into its components. ok is false if
-// RepairKey cannot have returned the key.
+// ParseRepairKey returns the arguments of RepairKey for which it returned key, except the
+// task id. ok is false if RepairKey cannot have returned key.
 func ParseRepairKey(key string) (node string, attempt int, name string, ok bool) {
 	parts := strings.Split(key, "/")
 	if len(parts) != 5 || parts[0] != "repairs" {
@@ -178,19 +180,20 @@ func ReportKey(taskID string, submitted time.Time, n int) string {
 	return ReportsOfTaskPrefix(taskID, submitted) + "json"
 }
 
-// ReportsOfTaskPrefix returns the prefix of the reports and before-images of a task.
+// ReportsOfTaskPrefix returns the prefix of the reports of a task, of the document with
+// its before-images and of the record of that document.
 func ReportsOfTaskPrefix(taskID string, submitted time.Time) string {
 	return fmt.Sprintf("reports/%s/%s.", submitted.UTC().Format(time.DateOnly), taskID)
 }
 
-// BeforeImagesKey returns the key of the document with the rows as they were before a
-// repair. It is created on first request.
+// BeforeImagesKey returns the key of the document with all before-images of a repair or
+// undo. The document is created when it is first requested.
 func BeforeImagesKey(taskID string, submitted time.Time) string {
 	return ReportsOfTaskPrefix(taskID, submitted) + "before-images.json"
 }
 
-// BeforeImagesRecordKey returns the key of the record of a before-images document, which
-// holds its size and SHA-256.
+// BeforeImagesRecordKey returns the key of the object that holds the size and SHA-256 of
+// a before-images document.
 func BeforeImagesRecordKey(taskID string, submitted time.Time) string {
 	return strings.TrimSuffix(BeforeImagesKey(taskID, submitted), ".json") + ".record"
 }

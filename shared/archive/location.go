@@ -2,16 +2,16 @@ package archive
 
 import "strings"
 
-// Location is the address of an archive in the form that users write. The zero value
-// means that the archive has no address.
+// Location is the address of an archive as users write it: s3://bucket/prefix. The zero
+// value means that the archive has no such address.
 type Location struct {
 	Bucket string
 	Prefix string // without surrounding slashes
 }
 
-// Key converts the key of an object in the whole bucket to the key that the methods of
-// Store accept, which does not include the prefix. It returns false for an object outside
-// the archive.
+// Key converts key, the full key of an object in bucket, to the key without the prefix,
+// which the methods of Store accept. It returns false if the object is outside the
+// archive.
 func (l Location) Key(bucket, key string) (string, bool) {
 	if bucket != l.Bucket || bucket == "" {
 		return "", false
@@ -22,7 +22,8 @@ func (l Location) Key(bucket, key string) (string, bool) {
 	return strings.CutPrefix(key, l.Prefix+"/")
 }
 
-// String returns the location as an address.
+// String returns the location as users write it: s3://bucket/prefix, or s3://bucket if
+// there is no prefix.
 func (l Location) String() string {
 	if l.Prefix == "" {
 		return "s3://" + l.Bucket

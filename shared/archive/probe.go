@@ -19,10 +19,11 @@ const (
 )
 
 // Probe checks that a store keeps the promises that tasks and leases rely on: of
-// concurrent creations of an object one succeeds, the replacement of an outdated version
-// is refused, and a read sees the previous write. It writes below ProbePrefix and deletes
-// what it wrote. If a store breaks a promise, the error is a fault with code Unavailable
-// that names the promise. An error of the store itself is returned as it is.
+// concurrent creations of an object exactly one succeeds, the replacement of an outdated
+// version is refused, a read sees the write before it, and a deleted object disappears at
+// once. Probe writes below ProbePrefix and deletes what it wrote. If the store breaks a
+// promise, the error is a fault with code Unavailable that names the promise. If a call
+// fails for another reason, Probe returns the error of the call.
 func Probe(ctx context.Context, store Store) error {
 	key := ProbePrefix + rand.Text()
 	defer func() {
@@ -40,8 +41,8 @@ func Probe(ctx context.Context, store Store) error {
 	return probeDelete(ctx, store, key)
 }
 
-// probeRace creates an object several times concurrently and returns the version that was
-// stored.
+// probeRace tries to create the same object several times concurrently. It checks that
+// exactly one call succeeds, and returns the version that this call stored.
 func probeRace(ctx context.Context, store Store, key string) (Info, error) {
 	var (
 		infos [probeRacers]Info

@@ -8,9 +8,9 @@ import (
 	"ace/shared/fault"
 )
 
-// Open returns a reader with random access to one version of an object, for downloads
-// with ranges. It fetches nothing before the first read. The context must live as long as
-// the reader.
+// Open returns a reader with random access to the version of an object that info
+// describes. It is for downloads of ranges. It fetches nothing before the first read. The
+// context must live as long as the reader.
 func Open(ctx context.Context, store Store, info Info) io.ReadSeekCloser {
 	return &seeker{ctx: ctx, store: store, info: info}
 }
@@ -25,7 +25,7 @@ type seeker struct {
 	body   io.ReadCloser
 }
 
-// Read fetches from the current offset.
+// Read reads from the current offset. It opens the object there if it is not open.
 func (s *seeker) Read(p []byte) (int, error) {
 	if s.offset >= s.info.Size {
 		return 0, io.EOF
@@ -66,7 +66,7 @@ func (s *seeker) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// Close ends the current fetch.
+// Close closes the object if it is open.
 func (s *seeker) Close() error {
 	if s.body == nil {
 		return nil

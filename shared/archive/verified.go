@@ -10,8 +10,9 @@ import (
 	"ace/shared/fault"
 )
 
-// verifyAtOnce is the largest size of an object that OpenVerified reads completely and
-// verifies. The reads of the caller then fetch the object a second time.
+// verifyAtOnce is the largest size in bytes of an object that OpenVerified itself reads
+// completely and verifies. When the caller then reads such an object, it is fetched a
+// second time.
 const verifyAtOnce = 8 << 20
 
 // OpenVerified is like Open for an object whose SHA-256 (hexadecimal) was recorded when
@@ -35,8 +36,8 @@ func OpenVerified(ctx context.Context, store Store, info Info, sum string) (io.R
 	return v, nil
 }
 
-// verified is a reader that hashes what is read, as long as the object is read from its
-// beginning and without a gap.
+// verified is a reader that hashes the bytes that the caller reads. This verifies an
+// object that is read from its beginning to its end without a gap.
 type verified struct {
 	io.ReadSeekCloser
 	info   Info

@@ -18,12 +18,14 @@ type Sample struct {
 
 // Cut chooses the samples that become chunk boundaries, so that no node has many more
 // than chunkRows rows between two boundaries. It returns the indexes of these samples, in
-// key order. weights holds, per node, the number of rows that one sample represents.
+// key order. weights holds, for each node, the number of rows that one sample of the node
+// represents.
 //
 // A sample becomes a boundary if its own node has about chunkRows rows since the last
-// boundary, or if any node has about twice as many. So if all nodes have the same rows,
-// there are about as many boundaries as for one node alone. Rows that only one node has
-// are divided into ranges of the usual size too.
+// boundary, or if any node has about 2*chunkRows rows since then. So if all nodes have
+// the same rows, there are about as many boundaries as for one node alone. A part of the
+// key space in which only one node has rows is divided into ranges of about chunkRows
+// rows too.
 func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 	enough := float64(chunkRows) * 0.999
 	order := byRank(samples)
@@ -50,10 +52,10 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 }
 
 // Correlation returns how closely the physical order of rows follows key order, from 0
-// (not at all) to 1 (ascending or descending throughout). For each group that has enough
-// samples, it computes how far a sample is from its position in key order on average, and
-// compares this distance with the average distance in a random order. If no group has
-// enough samples, Correlation returns 1.
+// (not at all) to 1 (ascending or descending throughout). For each group with at least 10
+// samples, it computes the average distance between a sample's position in physical order
+// and its position in key order, and compares this distance with the average distance in
+// a random order. If no group has 10 samples, Correlation returns 1.
 func Correlation(samples []Sample) float64 {
 	groups := map[[2]int][]int{}
 	for _, s := range samples {
@@ -78,9 +80,10 @@ func Correlation(samples []Sample) float64 {
 	return sum / weight
 }
 
-// groupCorrelation returns the correlation of one group, whose ranks are given in
-// physical order. In a random order the mean distance of a sample from its position in
-// key order is a third of the number of samples.
+// groupCorrelation returns the correlation of one group. ranks are the ranks of its
+// samples in physical order. It uses ascending or descending key order, whichever is
+// closer to the physical order. In a random order, the mean distance between a sample's
+// position and its position in key order is a third of the number of samples.
 func groupCorrelation(ranks []int) float64 {
 	n := len(ranks)
 	order := make([]int, n)

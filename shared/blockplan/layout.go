@@ -1,17 +1,18 @@
 // Package blockplan divides the key space into half-open key ranges, called chunks, that
-// cover it exactly once. Their boundaries are chosen from samples of keys. Chunks are
-// digested and, if they differ, their rows are listed. Consecutive chunks form a block
-// (about block_rows rows), and consecutive blocks form a batch (one unit of work).
+// cover it exactly once. Their boundaries are chosen from samples of keys. The rows of a
+// chunk are digested as one and, if the digests of two nodes differ, listed. Consecutive
+// chunks form a block (about block_rows rows), and consecutive blocks form a batch (one
+// unit of work).
 //
-// The package is pure. It orders keys only by ranks that a server has computed, never in
-// Go.
+// The package is pure. It never compares keys in Go. It uses only their ranks, which a
+// server has computed.
 package blockplan
 
 import "ace/shared/table"
 
 // Layout is the division of the key space. Chunk i has the keys from Bounds[i-1] up to
-// but not including Bounds[i]. The first and the last chunk are open-ended, so the chunks
-// cover every possible key once.
+// but not including Bounds[i]. The first chunk has no lower bound and the last chunk no
+// upper bound, so the chunks cover every possible key once.
 type Layout struct {
 	Bounds         []table.Key `json:"bounds"`
 	ChunksPerBlock int         `json:"leaves_per_block"`

@@ -6,10 +6,10 @@ const (
 	// maxScanUnits is the maximum number of units that read pages. The part of each of these
 	// units may have a sum for every chunk, so more units would store too much.
 	maxScanUnits = 256
-	// pageRanges is the maximum number of page ranges on the node with the most pages, if
-	// the table has one partition. (Every further partition may add a range, because no
-	// range covers pages of two partitions.) The node has at least pageRanges/2 page ranges,
-	// unless it has fewer than pageRanges/2 pages.
+	// pageRanges is the maximum number of page ranges into which GridPages divides the node
+	// with the most pages, if the table has one partition. (Every further partition may add
+	// a range, because no range covers pages of two partitions.) There are at least
+	// pageRanges/2 page ranges, unless the node has fewer pages than that.
 	pageRanges = 48
 )
 
@@ -21,8 +21,10 @@ func ScanUnits(rows, unitRows int64, workers int) int {
 	return int(min(wanted, maxScanUnits))
 }
 
-// GridPages returns the length, in pages, of the page ranges of a table with this many
-// pages. The length is a power of two, so it rarely changes when the table grows.
+// GridPages returns the length, in pages, of the page ranges whose sums a baseline of the
+// table stores. pages is the number of pages on the node with the most pages. The length
+// is a power of two, so it rarely changes when the table grows, and a later comparison
+// can use the sums of the baseline.
 func GridPages(pages int64) int64 {
 	grid := int64(1)
 	for grid*pageRanges < pages {
@@ -34,8 +36,8 @@ func GridPages(pages int64) int64 {
 // DividePages divides the pages of each node's partitions among units. pages has, for
 // each node, the number of pages of each partition. The result has, for each unit and
 // each node, the page ranges that the unit reads on the node. Together the units cover
-// each page of each partition once. The last range of a partition is open-ended, since
-// the table may grow. If grid is not 0, ranges end at every multiple of grid.
+// each page of each partition once. The last range of a partition has no end, because the
+// partition may grow. If grid is not 0, a range ends at every multiple of grid.
 func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	spans := make([][][]table.PageRange, units)
 	for u := range spans {
@@ -66,7 +68,7 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 // has no entry. before is the number of pages in the node's partitions before this one,
 // and total the number of pages in all partitions of the node. Each unit gets about the
 // same number of the node's pages. The page ranges end at multiples of grid, except the
-// last, which is open-ended.
+// last one, which has no end.
 func dividePartition(pages, before, total, units, grid int64) map[int64]table.PageRange {
 	shares := map[int64]table.PageRange{}
 	from := int64(0)

@@ -1,27 +1,30 @@
 package blockplan
 
-// Sizes of a plan. Small chunks make it cheap to find a scattered difference, since only
-// the rows of one chunk are listed. The number of chunks is bounded, so that the plan of
-// a huge table stays small. A huge table has larger chunks instead.
+// Sizes of a plan.
 const (
+	// chunksPerBlock is the intended number of chunks in a block. With small chunks, few
+	// rows must be listed to find a scattered difference.
 	chunksPerBlock = 32
-	minChunkRows   = 100
-	maxChunks      = 16_384
-	// MaxBlocks is the maximum number of blocks. block_rows is raised if there would be
-	// more.
+	// minChunkRows is the minimum number of rows in a chunk, unless a block has fewer rows.
+	minChunkRows = 100
+	// maxChunks is the approximate maximum number of chunks. It bounds the size of the plan.
+	// If a table would have more chunks, its chunks have more rows instead, but never more
+	// rows than a block.
+	maxChunks = 16_384
+	// MaxBlocks is the maximum number of blocks. If there would be more blocks, a block has
+	// more rows than block_rows.
 	MaxBlocks = 200_000
 	// bucketRows is the maximum average number of rows in a bucket (a group of rows by the
 	// hash of their key), unless there would be more than maxBuckets buckets. With fewer
-	// buckets, the rows of a page range are added up faster, but more rows must be listed
-	// if a bucket differs.
+	// buckets, the sums of a page range are computed faster, but more rows must be listed if
+	// a bucket differs.
 	bucketRows = 512
 	// maxBuckets is the maximum number of buckets. The part of a unit that reads pages may
 	// have a sum for each bucket, so the limit bounds the size of these parts.
 	maxBuckets = 16_384
 	// batchesPerWorker is the intended number of units per worker. With several units per
-	// worker, all workers are busy until near the end. The number is a target: there are
-	// fewer units if the table has too few blocks, and more if units of that size would be
-	// too large.
+	// worker, all workers are busy until near the end. There are fewer units if the table
+	// has too few blocks, and more if units would have more than batch_size blocks.
 	batchesPerWorker = 4
 )
 

@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// clockTransport reads the store's clock from every response, because only that clock
-// decides whether a lease has expired, never the clock of this host. minio-go returns the
-// Date header only for Get.
+// clockTransport stores the store's clock, which each response has in its Date header,
+// for requests with a context of withClock. Only the store's clock decides whether a
+// lease has expired, never the clock of this host. minio-go itself returns the Date
+// header only for Get.
 type clockTransport struct{ next http.RoundTripper }
 
 type clockKey struct{}
 
-// withClock returns a context and a variable. Requests with that context store the time
-// of the last response in the variable; it is zero if the response had no time.
+// withClock returns a context and a variable. Each request with that context sets the
+// variable to the time in its response, or to the zero time if the response has none.
 func withClock(ctx context.Context) (context.Context, *time.Time) {
 	now := new(time.Time)
 	return context.WithValue(ctx, clockKey{}, now), now

@@ -18,7 +18,8 @@ const (
 	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // embedded gateway, see notApplied
 )
 
-// readError translates the error of a read, or of a read that requires a certain version.
+// readError translates the error of a read, which may require a certain version of the
+// object.
 func (s *Store) readError(err error, key string) error {
 	switch {
 	case hasCode(err, minio.NoSuchKey):
@@ -46,7 +47,8 @@ func (s *Store) replaceError(err error, key string) error {
 	return s.writeIfError(err, key)
 }
 
-// writeIfError translates the errors that creating and replacing have in common.
+// writeIfError translates the errors of conditional writes that createError and
+// replaceError have in common.
 func (s *Store) writeIfError(err error, key string) error {
 	if isNotImplemented(err) {
 		return s.unconditional(err)
@@ -54,9 +56,9 @@ func (s *Store) writeIfError(err error, key string) error {
 	return s.unavailable(err, doingWriteIf(err), key)
 }
 
-// doingWriteIf returns the text that describes in a message the conditional write that
-// failed with err: doingWrite if the store refused the request, else inDoubt, because the
-// write may have been applied.
+// doingWriteIf returns the text with which a message describes a conditional write that
+// failed with err: doingWrite if the store refused the request, and otherwise inDoubt,
+// because the store may have applied the write.
 func doingWriteIf(err error) string {
 	resp := minio.ToErrorResponse(err)
 	if resp.Code != "" && (resp.StatusCode < http.StatusInternalServerError || resp.StatusCode == http.StatusInsufficientStorage) {
@@ -65,9 +67,11 @@ func doingWriteIf(err error) string {
 	return inDoubt
 }
 
-// unavailable wraps an error that is neither ErrNotFound nor ErrPrecondition. key may be
-// empty. If the store refused the credentials, they may have expired, and their file may
-// have new ones by now. So the next request reads them again.
+// unavailable returns an error that is neither ErrNotFound nor ErrPrecondition as a fault
+// with code Unavailable. doing describes the failed call, and key is the key of the
+// object, or empty. If the store refused the credentials, they may have expired, and the
+// file from which they were read may contain new credentials by now. So unavailable makes
+// the next request read the credentials again.
 func (s *Store) unavailable(err error, doing, key string) error {
 	var known *fault.Error
 	if errors.As(err, &known) {

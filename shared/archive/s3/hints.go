@@ -31,7 +31,8 @@ const (
 	codeBucketQuotaReached = "XMinioAdminBucketQuotaExceeded" // MinIO
 )
 
-// hint returns the reason of an error and what to do about it, as the end of a message.
+// hint returns the end of a message about err: a colon, the reason for the error and, if
+// known, what to do about it.
 func (s *Store) hint(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -58,8 +59,8 @@ func (s *Store) hint(err error) string {
 	return ": " + resp.Code + ": " + fault.Short(strings.Join(strings.Fields(resp.Message), " "))
 }
 
-// codeHint returns the message for a code that does not concern the rights of the
-// credentials, or "" if the code needs none.
+// codeHint returns the message for an error code that does not concern the credentials or
+// their rights. It returns "" if it has no message for the code.
 func (s *Store) codeHint(resp minio.ErrorResponse) string {
 	switch resp.Code {
 	case minio.NoSuchBucket:
@@ -82,8 +83,8 @@ func (s *Store) codeHint(resp minio.ErrorResponse) string {
 	return ""
 }
 
-// regionHint returns the message for a request that was sent to, or signed for, the wrong
-// region.
+// regionHint returns the message for a request that was sent to the wrong region, or was
+// signed for the wrong region.
 func (s *Store) regionHint(resp minio.ErrorResponse) string {
 	region := s.region
 	if region == "" {
@@ -95,8 +96,8 @@ func (s *Store) regionHint(resp minio.ErrorResponse) string {
 	return fmt.Sprintf("the bucket is in region %s, not in %s: set region=%s in the URL of the store", resp.Region, region, resp.Region)
 }
 
-// accessHint returns the message for a code that concerns the credentials or their
-// rights, or "" if the code does not.
+// accessHint returns the message for an error code that concerns the credentials or their
+// rights. It returns "" for other codes.
 func accessHint(code string) string {
 	switch code {
 	case minio.AccessDenied:
@@ -141,8 +142,9 @@ func connectionHint(err error) string {
 	return "no response"
 }
 
-// hasNoReason reports whether the reason for err may be missing because a response to
-// HEAD has no body. Then the response to GET may contain the reason.
+// hasNoReason reports whether err, the error of a HEAD request, may lack the store's
+// reason for refusing the request. A response to HEAD has no body, which would contain
+// the reason. The response to a GET request may contain it.
 func hasNoReason(err error) bool {
 	status := minio.ToErrorResponse(err).StatusCode
 	return status >= http.StatusMovedPermanently && status < http.StatusInternalServerError &&

@@ -10,8 +10,8 @@ import (
 	"ace/shared/archive"
 )
 
-// List implements archive.Store. If a page cannot be read, it is requested again from the
-// last key that was listed.
+// List implements archive.Store. If a page cannot be read, List requests the keys after
+// the last key that it has passed to fn again.
 func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
 	err := retryIf(transient).Do(ctx, func() error {
 		return s.listFrom(ctx, prefix, after, func(info archive.Info) bool {
@@ -25,9 +25,9 @@ func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.
 	return nil
 }
 
-// firstPage is the size of the first page. Most callers need one page of a list, or only
-// need to know whether an object exists, and a full page of a thousand keys takes many
-// times as long.
+// firstPage is the number of keys in the first page of a listing. Most callers need only
+// a few keys, or only need to know whether an object exists, and the store needs many
+// times as long for a full page of a thousand keys.
 const firstPage = 128
 
 func (s *Store) listFrom(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
@@ -44,7 +44,8 @@ func (s *Store) listFrom(ctx context.Context, prefix, after string, fn func(arch
 	return s.listPages(ctx, prefix, after, 0, fn)
 }
 
-// listPages lists in pages of size keys; 0 means the store's own page size.
+// listPages is List with pages of size keys and without retries. 0 means the store's own
+// page size.
 func (s *Store) listPages(ctx context.Context, prefix, after string, size int, fn func(archive.Info) bool) error {
 	opts := minio.ListObjectsOptions{Prefix: s.prefix + prefix, Recursive: true, FetchOwner: new(bool), MaxKeys: size}
 	if after != "" {

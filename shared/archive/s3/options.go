@@ -27,8 +27,8 @@ const (
 // Options name a bucket and how to reach it.
 type Options struct {
 	Endpoint string // URL without a path, like http://127.0.0.1:9000; empty: AWS
-	// Region may be empty. It is then requested from the store, which needs one more
-	// request and one more permission.
+	// Region may be empty. It is then requested from the store, for which the credentials
+	// need one more permission.
 	Region string
 	Bucket string // required
 	// Prefix precedes every key in the bucket. Callers do not see it. "team" and "team/"
@@ -78,7 +78,7 @@ func (o Options) validate() error {
 	return nil
 }
 
-// place describes the store in messages.
+// place returns the text that describes the store in messages.
 func (o Options) place(endpoint *url.URL) string {
 	if o.Place != "" {
 		return o.Place

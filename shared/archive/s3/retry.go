@@ -15,8 +15,9 @@ import (
 // tries is the maximum number of times that a request is sent.
 const tries = 4
 
-// retryIf repeats requests that fail with an error that retryable accepts. Waits are
-// random, so that many workers do not repeat their requests at the same moment.
+// retryIf returns the policy that repeats a request if it fails with an error for which
+// retryable returns true. The waits between the tries are random, so that many workers do
+// not repeat their requests at the same moment.
 func retryIf(retryable func(error) bool) retry.Policy {
 	return retry.Policy{
 		Backoff:   retry.Backoff{First: 100 * time.Millisecond, Max: time.Second, Jitter: true},
@@ -25,8 +26,8 @@ func retryIf(retryable func(error) bool) retry.Policy {
 	}
 }
 
-// transient accepts errors after which a repeated request may succeed. It is for requests
-// that are safe to carry out twice.
+// transient reports whether a request that failed with err may succeed if it is repeated.
+// It is for requests that the store may carry out twice without harm.
 func transient(err error) bool {
 	resp := minio.ToErrorResponse(err)
 	switch {
@@ -41,7 +42,7 @@ func transient(err error) bool {
 	return !errors.As(err, &cert)
 }
 
-// notApplied accepts errors that prove that the store did not carry out a conditional
+// notApplied reports whether err proves that the store did not carry out a conditional
 // write: the store was not reached, it refused the request, or it failed to store the
 // object. Servers that store objects as files report the last case when a concurrent
 // delete has removed an empty directory to which they were about to write:
@@ -54,10 +55,10 @@ func notApplied(err error) bool {
 	return hasCode(err, codeSlowDown, codeDirectoryInTheWay, minio.AccessDenied)
 }
 
-// retryableCreate accepts errors after which a write that does not replace a certain
-// version (Put, PutIfAbsent) may be repeated. For such a write NoSuchKey can only mean
-// that the directory was removed, as described at notApplied.
+// retryableCreate reports whether a write that does not replace a certain version (Put,
+// PutIfAbsent, Commit) may be repeated after err. For such a write NoSuchKey can only
+// mean that a concurrent delete has removed the directory, as described at notApplied.
 func retryableCreate(err error) bool { return notApplied(err) || hasCode(err, minio.NoSuchKey) }
 
-// retryablePut accepts errors after which an unconditional write may be repeated.
+// retryablePut reports whether an unconditional write may be repeated after err.
 func retryablePut(err error) bool { return transient(err) || retryableCreate(err) }

@@ -124,9 +124,10 @@ func (s *Store) bucketExists(ctx context.Context) (exists bool, err error) {
 	return exists, nil
 }
 
-// canList reports whether the bucket exists by listing one object. A refused list
-// request, unlike a refused HEAD request for the bucket, has a response with the reason.
-// Policies that are limited to the prefix also permit it.
+// canList reports whether the bucket exists by listing one object below the prefix. The
+// response to a refused list request contains the reason, unlike the response to a
+// refused HEAD request. A policy that permits access only below the prefix permits this
+// list request too.
 func (s *Store) canList(ctx context.Context) (exists bool, err error) {
 	err = retryIf(transient).Do(ctx, func() error {
 		return s.listPages(ctx, "", "", 1, func(archive.Info) bool { return false })

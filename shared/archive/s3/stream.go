@@ -14,7 +14,8 @@ import (
 const (
 	// PartSize is the size in bytes of each part of a multipart upload except the last: the
 	// smallest size that S3 accepts. A stream holds two parts in memory; one is filled while
-	// the other is sent. A stream of at most this size is written by a single request.
+	// the other is sent. A stream of at most this size is written by a single PutObject
+	// request without a multipart upload.
 	PartSize = 5 << 20
 
 	// firstBuffer is the initial capacity in bytes of a stream's buffer.
@@ -34,7 +35,7 @@ type stream struct {
 	contentType string
 
 	buf      []byte
-	spare    []byte    // the other buffer: it has the part that is being sent, or is free; nil before the first part is sent
+	spare    []byte    // the other buffer: it contains the part that is being sent, or is free; nil before the first part is sent
 	sending  chan sent // receives the result of the part that is being sent; nil: no part is being sent
 	uploadID string
 	parts    []minio.CompletePart
@@ -141,7 +142,8 @@ func (w *stream) send(ctx context.Context) error {
 	part := w.buf
 	number := len(w.parts) + 1
 	sending := make(chan sent, 1)
-	// A stream with a second part is expected to be large.
+	// A stream with a second part is expected to be large, so the second buffer has the size
+	// of a whole part from the start.
 	if w.spare == nil {
 		w.spare = make([]byte, 0, PartSize)
 	}
@@ -180,8 +182,8 @@ func (w *stream) upload(ctx context.Context, uploadID string, number int, part [
 	return result
 }
 
-// begin opens the multipart upload. If the request is repeated, an empty upload may be
-// left, which is harmless.
+// begin opens the multipart upload. If begin repeats a request whose response was lost,
+// an empty multipart upload remains in the store. It is harmless.
 func (w *stream) begin(ctx context.Context) error {
 	if w.uploadID != "" {
 		return nil
@@ -193,8 +195,8 @@ func (w *stream) begin(ctx context.Context) error {
 	})
 }
 
-// complete combines the uploaded parts into the object. This request has the condition
-// that no object exists, because it makes the object visible.
+// complete combines the uploaded parts into the object. This request makes the object
+// visible, so it has the condition that no object has the key.
 func (w *stream) complete(ctx context.Context) (info archive.Info, err error) {
 	s := w.store
 	ctx, now := withClock(ctx)

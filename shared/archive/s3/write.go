@@ -20,7 +20,7 @@ const (
 	doingDelete = "failed to delete"
 
 	// inDoubt is the message for a conditional write that may or may not have been applied.
-	// The caller must then read the object to find out.
+	// To find out, the caller must read the object.
 	inDoubt = "returned no clear result for the conditional write of"
 )
 
@@ -79,7 +79,8 @@ func createOptions(contentType string) minio.PutObjectOptions {
 	return opts
 }
 
-// put sends a whole object in one request.
+// put sends a whole object in one request. again reports whether the request may be
+// repeated after an error.
 func (s *Store) put(ctx context.Context, key string, body []byte, opts minio.PutObjectOptions, again func(error) bool) (info archive.Info, err error) {
 	ctx, now := withClock(ctx)
 	err = retryIf(again).Do(ctx, func() error {
@@ -95,9 +96,9 @@ func written(key, etag string, size int64, contentType string, now time.Time) ar
 }
 
 // md5Base64 returns the Content-MD5 of a body. S3 requires either this header or a
-// checksum in each write to a bucket with a default retention (Object Lock). A checksum
-// would have to be announced when a multipart upload begins, which not every server
-// supports.
+// checksum in each write to a bucket with a default retention (Object Lock). ACE sends
+// this header, because a checksum would have to be announced when a multipart upload
+// begins, which not every server supports.
 func md5Base64(b []byte) string {
 	sum := md5.Sum(b) //nolint:gosec // part of the protocol; the SHA-256 protects the body
 	return base64.StdEncoding.EncodeToString(sum[:])

@@ -223,9 +223,9 @@ func increment(t *testing.T, s archive.Store, key string) error {
 	}
 }
 
-// createsDuringDeletes creates and deletes the objects of one "directory" concurrently. A
-// store that stores objects as files must neither refuse nor lose a creation because of a
-// removed directory.
+// createsDuringDeletes concurrently creates and deletes objects whose keys begin with
+// open/. A store that stores objects as files may delete the directory open when it
+// becomes empty. It must neither refuse nor lose a creation because of that.
 func createsDuringDeletes(t *testing.T, s archive.Store) {
 	const writers, rounds = 8, 15
 	errs := race(writers, func(i int) error {

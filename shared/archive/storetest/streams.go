@@ -12,8 +12,8 @@ import (
 	"ace/shared/fault"
 )
 
-// writeChunk is the size of a write. It is an odd number, so that some writes cross the
-// end of a part.
+// writeChunk is the size of a write. Parts have a multiple of 1 MiB, and writeChunk is
+// one byte less, so that some writes cross the end of a part.
 const writeChunk = 1<<20 - 1
 
 func open(t *testing.T, s archive.Store, key string) archive.Writer {
