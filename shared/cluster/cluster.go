@@ -31,8 +31,9 @@ type Database struct {
 	KeyPassword Secret
 }
 
-// Node is one server. Its Database, User, Login, Options and KeyPassword, if set,
-// override those of the database.
+// Node is one server. If its Database, User, Login or KeyPassword is set, it overrides
+// that of the database. Each of its Options overrides the option of the database with the
+// same name.
 type Node struct {
 	Name     string
 	Host     string // name, address, or directory of a Unix socket
@@ -53,14 +54,13 @@ type Target struct {
 	Database string
 	User     string
 	Login
-	// Options are connection parameters of libpq, such as sslmode. They also name the
-	// files of certificates and keys in the home directory (such as
-	// ~/.postgresql/root.crt), if these files are used because the definition names no
-	// others.
+	// Options are connection parameters of libpq, such as sslmode. If the definition names
+	// no files of certificates and keys, they name the files in the home directory that
+	// libpq would use, such as ~/.postgresql/root.crt, if these exist.
 	Options     map[string]string
 	KeyPassword Secret // decrypts the file sslkey
-	// NoPassword explains why no password was found. It is the end of a sentence, such as
-	// "and there is no password file". It is "" if there is a password, or if the
+	// NoPassword explains why no password was found. The text is the end of a sentence, such
+	// as "and there is no password file". It is "" if there is a password, or if the
 	// password must be fetched from AWS.
 	NoPassword string
 }

@@ -20,8 +20,8 @@ type jsonCluster struct {
 	Nodes []jsonNode `json:"node_groups"`
 }
 
-// jsonLogin has the keys that a database and a node have in common. The values of a node
-// override those of the database.
+// jsonLogin has the keys that the objects of databases and of nodes have in common. The
+// values of a node override those of the database.
 type jsonLogin struct {
 	Database       string `json:"db_name"`
 	User           string `json:"db_user"`
@@ -42,8 +42,8 @@ type jsonNode struct {
 	members object // all members of the node
 }
 
-// attach sets n.members to members, the JSON object of the node with all its members, and
-// does the same for the sub-nodes.
+// attach sets n.members to members, the JSON object from which the node was decoded, with
+// all its members. It does the same for the sub-nodes.
 func (n *jsonNode) attach(members object) {
 	n.members = members
 	subNodes := members.objects("sub_nodes")
@@ -52,8 +52,9 @@ func (n *jsonNode) attach(members object) {
 	}
 }
 
-// parseJSON parses a pgEdge cluster file. where names the file in errors. If the file has
-// a cluster_name, it must be equal to name, which was taken from the file's name.
+// parseJSON parses a pgEdge cluster file. where names the file in errors. name is the
+// cluster's name, which the name of the file determines. If the file has a cluster_name,
+// it must be equal to name.
 func parseJSON(where, name string, data []byte) (Cluster, error) {
 	var file jsonCluster
 	if err := decodeJSON(where, data, &file); err != nil {

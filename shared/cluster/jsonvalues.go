@@ -12,7 +12,7 @@ import (
 const defaultPort = 5432
 
 // scalar is the text of a value that a file may contain as a number or as a string, such
-// as 5432 or "5432". It is "" if the value is absent or null.
+// as 5432 or "5432". The text is "" if the value is absent or null.
 type scalar string
 
 // UnmarshalJSON accepts any value. The value is validated later, when the node's name is

@@ -20,7 +20,8 @@ func (l Login) Resolved() bool { return l.PasswordSecret != "" || l.RDSIAM }
 
 func (l Login) given() bool { return l.Password != "" || l.Resolved() }
 
-// or returns l, the login of a node, or the login of the database if l is empty.
+// or returns l, the login of a node, if it determines a password, and otherwise the login
+// of the database.
 func (l Login) or(database Login) Login {
 	if l.given() {
 		return l

@@ -21,8 +21,8 @@ func objectOf(raw json.RawMessage) object {
 	return o
 }
 
-// member returns the value of a member, or nil if there is none. The case of the name
-// does not count, as in encoding/json.
+// member returns the value of a member, or nil if there is none. The search ignores the
+// case of the name, as encoding/json does.
 func (o object) member(name string) json.RawMessage {
 	for key, raw := range o {
 		if strings.EqualFold(key, name) {
@@ -46,9 +46,9 @@ func (o object) objects(name string) []object {
 	return all
 }
 
-// elementOf returns elements[i], or nil if there are fewer elements. There can be fewer
-// than in the decoded struct if a file has the same member twice, because the two are
-// then read from different arrays.
+// elementOf returns elements[i], or nil if there are fewer elements. elements can have
+// fewer elements than the array in the decoded struct if a file has the same member
+// twice, because both are then read from different arrays.
 func elementOf(elements []object, i int) object {
 	if i < len(elements) {
 		return elements[i]
@@ -61,7 +61,7 @@ type level struct {
 	own        []string          // members that have an effect
 	pgEdge     []string          // other members that pgEdge's tools write
 	connection bool              // connection parameters of libpq are members too
-	instead    map[string]string // the member to use instead of a name that has no effect: db_user instead of user
+	instead    map[string]string // maps a name that has no effect to the member to use instead: user to db_user
 }
 
 // loginMembers are the members of jsonLogin.

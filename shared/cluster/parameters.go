@@ -122,8 +122,8 @@ func otherParameters() []Parameter {
 	}
 }
 
-// IgnoredVariables returns the environment variables of libpq that must not change a
-// connection.
+// IgnoredVariables returns the environment variables of libpq that must have no effect on
+// a connection. The caller removes them from the environment of the process.
 func IgnoredVariables() []string {
 	var names []string
 	for _, p := range Parameters() {
@@ -145,9 +145,9 @@ func parameterOf(name string) (Parameter, bool) {
 	return Parameter{}, false
 }
 
-// PublicOptions returns the options of a database or node that contain no secret. The
-// value of the parameter options is omitted: it may set any parameter, also one that an
-// extension uses as a secret.
+// PublicOptions returns those of the options of a database or node whose values cannot be
+// secret. It leaves out the option named options: it may set any parameter of the server,
+// also one in which an extension stores a secret.
 func PublicOptions(options map[string]string) map[string]string {
 	public := map[string]string{}
 	for name, value := range options {

@@ -13,8 +13,8 @@ import (
 	"ace/shared/fault"
 )
 
-// files holds the files that connections need in addition to a definition: password
-// files, and certificates in the home directory.
+// files holds what connections need in addition to a definition: the contents of password
+// files, and the directory with the certificates of the user.
 type files struct {
 	passwordFile string               // the default password file
 	passwords    map[string]passwords // by path
@@ -30,9 +30,10 @@ type passwords struct {
 	missing string
 }
 
-// readFiles reads the password files that the cluster needs. The default password file
-// may be missing, and may be in a home directory that this user may not read. A file that
-// the definition names with passfile must be readable.
+// readFiles reads the password files that the cluster needs. A file that the definition
+// names with passfile must exist and be readable. It is no error if the default password
+// file does not exist, or if it is unreadable and no variable names it: it may be in a
+// home directory that this user may not read.
 func (c Cluster) readFiles(opts Options) (files, error) {
 	f := files{passwordFile: opts.PasswordFile, passwords: map[string]passwords{}, certificates: opts.CertificateDir}
 	for path, named := range c.passwordFiles(opts.PasswordFile) {
@@ -100,8 +101,9 @@ func readPasswords(path string) (passwords, error) {
 	return passwords{file: file}, nil
 }
 
-// complete adds to a target the password and the certificates that the files contain, if
-// its definition has none.
+// complete adds to a target the password from the password file, if its definition has no
+// password, and the paths of the certificates in the home directory, if its definition
+// names none. It removes the option passfile.
 func (f files) complete(target *Target) {
 	path := firstOf(target.Options["passfile"], f.passwordFile)
 	delete(target.Options, "passfile")
@@ -124,7 +126,7 @@ func (f files) complete(target *Target) {
 }
 
 // explain returns why the password file at path has no password for a target. The text is
-// that of Target.NoPassword.
+// the value for Target.NoPassword.
 func (f files) explain(path string, t Target) string {
 	switch missing := f.passwords[path].missing; {
 	case path == "":
@@ -163,8 +165,8 @@ func (p passwords) find(target Target) Secret {
 	return Secret(p.file.FindPassword(passwordHost(target), strconv.Itoa(int(target.Port)), target.Database, target.User))
 }
 
-// passwordHost returns the host that a line for the target must have in a password file.
-// It is localhost for every Unix socket.
+// passwordHost returns the host that the target's line in a password file has. As in
+// libpq, it is localhost for every Unix socket.
 func passwordHost(target Target) string {
 	if strings.HasPrefix(target.Host, "/") { // a Unix socket
 		return "localhost"

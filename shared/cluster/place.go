@@ -68,7 +68,7 @@ func (d directory) service(ctx context.Context) (file, bool, error) {
 	return read(ctx, d.path)
 }
 
-// jsonFiles returns the paths of the JSON files by cluster name.
+// jsonFiles maps the name of each cluster to the path of its JSON file.
 func (d directory) jsonFiles() (map[string]string, error) {
 	info, err := os.Stat(d.path)
 	switch {
@@ -84,8 +84,8 @@ func (d directory) jsonFiles() (map[string]string, error) {
 	return nil, nil
 }
 
-// jsonFilesIn returns the path of each cluster's JSON file in a directory, by cluster
-// name. The path is <name>.json, or <name>/<name>.json if there is no <name>.json.
+// jsonFilesIn maps the name of each cluster to the path of its JSON file in the directory
+// dir. The path is <name>.json, or <name>/<name>.json if there is no <name>.json.
 func jsonFilesIn(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -135,8 +135,8 @@ func unreadable(path string, err error) error {
 	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reasonOf(err))
 }
 
-// errNotDirectory is the error for a path like a/b if a is a file. It means that there is
-// no file a/b.
+// errNotDirectory is the error of a system call on a path like a/b if a is a file. Then
+// there is no file a/b.
 const errNotDirectory = syscall.ENOTDIR
 
 // reasonOf returns the reason of a file error without the path, because the messages of

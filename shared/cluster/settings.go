@@ -64,8 +64,8 @@ func parameterNames() []string {
 	return names
 }
 
-// similar returns the name of known that a misspelled name probably means, or "" if no
-// name is similar. Case and the characters - and _ do not count.
+// similar returns the element of known that a misspelled name probably means, or "" if no
+// element is similar. It ignores case and the characters - and _.
 func similar(name string, known []string) string {
 	plain := strings.NewReplacer("_", "", "-", "").Replace
 	for _, candidate := range known {

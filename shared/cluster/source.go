@@ -18,10 +18,12 @@ const (
 
 // Options configure a Source.
 type Options struct {
-	// Path is a directory with <name>.json, <name>/<name>.json and pg_service.conf, or
-	// one such file. If Bucket is set, Path is only the bucket's name in messages.
+	// Path is a directory with files named <name>.json, <name>/<name>.json and
+	// pg_service.conf, or the path of one such file. If Bucket is set, Path is only the name
+	// of the bucket in messages.
 	Path string
-	// Bucket, if set, has these files instead of the directory.
+	// Bucket, if set, is the bucket that has these files as objects. No directory is read
+	// then.
 	Bucket Bucket
 	// ServiceFiles are further service files, which are searched after Path in this
 	// order. Missing files are skipped.
@@ -120,9 +122,9 @@ func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, e
 	return c, found, err
 }
 
-// inServices calls fn for each service file, in the order in which they are searched,
-// until fn returns true or an error. It reads no further file then. It returns true if fn
-// did.
+// inServices reads the service files in the order in which they are searched, and calls
+// fn for each of them until fn returns true or an error. It returns true if fn has
+// returned true.
 func (s Source) inServices(ctx context.Context, fn func(file) (bool, error)) (bool, error) {
 	f, found, err := s.place.service(ctx)
 	if err != nil {

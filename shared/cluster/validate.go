@@ -102,7 +102,8 @@ func checkNodeName(where, name string, seen map[string]bool) error {
 	return nil
 }
 
-// checkOptions rejects NUL characters.
+// checkOptions returns an error if the value of an option has a NUL character, which
+// PostgreSQL cannot accept.
 func checkOptions(where, owner string, options map[string]string) error {
 	for name, value := range options {
 		if hasNUL(value) {

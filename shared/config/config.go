@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Config is the configuration. The tags of a field contain the name of its variable, its
-// default, its purpose and its allowed values.
+// Config is the configuration of the program. The tags of a field contain the name of its
+// environment variable, its default, its purpose and its allowed values.
 type Config struct {
 	Listen       Listen   `env:"ACE_LISTEN" envDefault:"127.0.0.1:5000" usage:"address to listen on" allowed:"host:port with a loopback host, or unix:///path"`
 	ListenPublic bool     `env:"ACE_LISTEN_PUBLIC" envDefault:"false" usage:"permit an address that other machines can reach" allowed:"true or false"`
@@ -130,8 +130,9 @@ func (c Config) PasswordFile() (path string, named bool) {
 // the home directory is unknown. The directory need not exist.
 func (c Config) CertificateDir() string { return c.inHome(".postgresql") }
 
-// inHome returns the path of a file in the home directory, or "" if that is unknown. Like
-// libpq, it uses the home directory of the user's account if HOME is not set.
+// inHome returns the path of a file in the home directory, or "" if the home directory is
+// unknown. Like libpq, it uses the home directory of the user's account if HOME is not
+// set.
 func (c Config) inHome(name string) string {
 	home := c.Home
 	if home == "" {

@@ -34,8 +34,9 @@ func Environ(entries []string) map[string]string {
 	return variables
 }
 
-// Load reads the configuration from variables. An empty value means the default. The
-// error is one fault with code Invalid whose message has a line for each problem.
+// Load converts environ, a map from the names of variables to their values, to a Config.
+// A variable that is missing or empty has its default. The error is one fault with code
+// Invalid whose message has a line for each problem.
 func Load(environ map[string]string) (Config, error) {
 	var c Config
 	environ = maps.Clone(environ)
@@ -152,8 +153,9 @@ func (c Config) check(environ, bad map[string]string) {
 		c.Listen, allowed("ACE_LISTEN")))
 }
 
-// isNoHost reports whether text is neither a host name nor an address. A URL, a name with
-// a port or a wildcard is refused, because it would never match the Host of a request.
+// isNoHost reports whether text is neither a host name nor an address. It returns true
+// for a URL, a name with a port and a wildcard, because these would never be equal to the
+// host name in a request.
 func isNoHost(text string) bool {
 	text = strings.TrimSpace(text)
 	if ip, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
@@ -177,8 +179,8 @@ func notAllowed(name, value string) string {
 	return fmt.Sprintf("%s is %s; it must be %s", name, display(name, value), allowed(name))
 }
 
-// display returns the value of a variable for a message. It leaves out a value that seems
-// to contain credentials.
+// display returns the value of a variable for a message. If the value is the URL of a
+// webhook or seems to contain credentials, display returns a note instead of the value.
 func display(name, value string) string {
 	if name == "ACE_WEBHOOK_URL" {
 		return "not shown here (its path may be a secret)"

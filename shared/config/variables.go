@@ -36,7 +36,7 @@ func Variables() []Variable {
 	return all
 }
 
-// Dump returns the configuration as NAME=value lines. It contains no secret.
+// Dump returns the configuration as lines NAME=value. The text contains no secret.
 func (c Config) Dump() string {
 	var b strings.Builder
 	value := reflect.ValueOf(c)
@@ -58,7 +58,7 @@ const (
 	FromFlag        Origin = "flag"
 )
 
-// Explain returns the configuration as NAME=value lines, each followed by the origin of
+// Explain returns the configuration as lines NAME=value, each followed by the origin of
 // the value. origins maps the name of a variable to its origin; a variable that is not in
 // origins has its default. The result contains no secret.
 func (c Config) Explain(origins map[string]Origin) string {

@@ -48,7 +48,8 @@ func (w *WebhookURL) UnmarshalText(text []byte) error {
 // Address returns the whole URL, or "" if none is configured.
 func (w WebhookURL) Address() string { return string(w) }
 
-// String returns the scheme and host of the URL. Dots stand for its path and query.
+// String returns the scheme and host of the URL, followed by /... in place of its path
+// and query.
 func (w WebhookURL) String() string {
 	parsed, err := url.Parse(string(w))
 	if err != nil || w == "" {
@@ -106,7 +107,8 @@ func isNoWebhookSecret(text string) bool {
 	return !found || err != nil || len(secret) < minWebhookSecret || len(secret) > maxWebhookSecret
 }
 
-// checkWebhook reports what is wrong with the variables of the webhook.
+// checkWebhook checks the variables of the webhook. It calls note with the result of each
+// check, the name of the variable and the message for a failed check.
 func (c Config) checkWebhook(environ map[string]string, note func(ok bool, name, text string)) {
 	format := "ACE_WEBHOOK_FORMAT"
 	note(slices.Contains([]string{WebhookStandard, WebhookSlack}, c.WebhookFormat), format, notAllowed(format, c.WebhookFormat))

@@ -14,8 +14,8 @@ import (
 type Options struct {
 	// Columns are the columns of the key, in the order of its index.
 	Columns []string
-	// Pairs reports whether the keys of the rows of a pair are collected. nil means that all
-	// keys are collected.
+	// Pairs reports whether the keys in the rows of a pair of nodes are collected. If Pairs
+	// is nil, the keys of all pairs are collected.
 	Pairs func(difffile.Pair) bool
 	// Canonical, if not nil, returns the canonical spelling of each key. Keys with the same
 	// canonical spelling are one key.
@@ -59,7 +59,7 @@ type limits struct {
 	chunkKeys  int // number of keys collected before they are ranked
 	chunkBytes int // length in bytes of the text of these keys
 	headKeys   int // number of keys buffered for each run during a merge
-	headBytes  int
+	headBytes  int // length in bytes of the text of these keys
 	fanIn      int // number of runs merged at once
 }
 
@@ -75,8 +75,8 @@ type Keys struct {
 	next   int // number of the next run
 }
 
-// Collect reads the rest of a document, everything after its summary, and returns the
-// keys of its rows.
+// Collect returns the keys of the rows of a document. The caller must have read the
+// summary of the document from doc, and Collect reads the rest.
 func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error) {
 	if o.limits == (limits{}) {
 		o.limits = defaults()

@@ -12,8 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// All returns the keys in key order, each once. If there is an error, it is the last
-// element. All may be called more than once.
+// All returns the keys in key order, each once. If an error occurs, the iteration ends
+// with an element that has a nil key and the error. All may be called more than once.
 func (k *Keys) All(ctx context.Context) iter.Seq2[table.Key, error] {
 	return func(yield func(table.Key, error) bool) {
 		errStop := errors.New("the caller needs no more")
@@ -41,7 +41,8 @@ func (k *Keys) each(ctx context.Context, fn func(table.Key) error) error {
 	return k.merge(ctx, k.runs, fn)
 }
 
-// reduce merges runs into longer runs until all remaining runs can be merged at once.
+// reduce merges runs into longer runs until at most fanIn runs are left, which can be
+// merged at once.
 func (k *Keys) reduce(ctx context.Context) error {
 	for len(k.runs) > k.o.limits.fanIn {
 		some := k.runs[:k.o.limits.fanIn]
@@ -107,10 +108,11 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 	}
 }
 
-// emitRound passes buffered keys to fn in key order, up to a bound. The keys of a run
-// that are still to be read are higher than its last buffered key. So the bound is the
-// lowest of the last buffered keys of all runs that are not read completely. left is the
-// number of heads that have buffered keys; each head reads one run.
+// emitRound passes the buffered keys up to a bound to fn, in key order. Keys of a run
+// that were not read yet are higher than the last buffered key of the run. So the bound
+// is the lowest of the last buffered keys of those runs that are not read completely.
+// Each element of heads reads one run, and left is the number of heads with buffered
+// keys.
 func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) error {
 	ranks, err := k.rankHeads(heads, left)
 	if err != nil {
@@ -147,9 +149,9 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 }
 
 // rankHeads ranks the buffered keys of all heads together. It returns, for each head, the
-// rank of each buffered key. left is the number of heads that have buffered keys. If
-// there is only one such head, the index of a key in its buffer is the rank, so no server
-// is asked.
+// rank of each buffered key. left is the number of heads that have buffered keys. If only
+// one head has buffered keys, the rank of a key is its index in the buffer, so no server
+// is needed.
 func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	ranks := make([][]int, len(heads))
 	if left == 1 {
@@ -181,8 +183,8 @@ func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	return ranks, nil
 }
 
-// distinct returns the buffered keys of all heads, each text once. at maps the text of a
-// key (see textOf) to the index of the key in all.
+// distinct returns the buffered keys of all heads. It returns keys with the same texts
+// only once. at maps the text of a key (see textOf) to the index of the key in all.
 func distinct(heads []*runHead) (all []table.Key, at map[string]int) {
 	at = map[string]int{}
 	for _, h := range heads {

@@ -7,7 +7,7 @@ import (
 	"ace/shared/table"
 )
 
-// sort returns keys in key order, each once.
+// sort returns the canonical spellings of keys in key order, each once.
 func (k *Keys) sort(keys []table.Key) ([]table.Key, error) {
 	keys, err := k.canonical(keys)
 	if err != nil {

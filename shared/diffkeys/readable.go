@@ -5,12 +5,12 @@ import (
 	"ace/shared/table"
 )
 
-// CheckReadable fails if there is a key that no node can read as values of the key's
-// types (for instance, abc if the key is an integer). Without this check such a key would
-// count as unchanged or resolved, since no node has a row for it. CheckReadable calls
-// unreadable for one node after the other, with the keys that no earlier node can read.
-// unreadable returns why the node cannot read some of the keys that it is called with, by
-// their index. A key without an entry is readable.
+// CheckReadable returns an error if there is a key that no node can convert to values of
+// the types of its key columns (for instance, abc if the key is an integer). Without this
+// check, such a key would be reported as unchanged or resolved, because no node has a row
+// with it. CheckReadable calls unreadable for one node after the other, with the keys
+// that no earlier node can read. unreadable returns a map from the indexes of the keys
+// that the node cannot read to the reasons.
 func CheckReadable(
 	keys []table.Key, nodes int, unreadable func(node int, keys []table.Key) (map[int]error, error),
 ) error {

@@ -12,7 +12,7 @@ import (
 type runWriter struct {
 	RunWriter
 	number int
-	last   table.Key
+	last   table.Key // the key that was written last
 	sealed bool
 }
 
@@ -41,7 +41,7 @@ func (w *runWriter) write(keys []table.Key) error {
 }
 
 func (w *runWriter) seal(ctx context.Context) error {
-	w.sealed = true // even if Seal fails, since it then aborts the run
+	w.sealed = true // even if Seal fails, because Seal then discards the run
 	return w.Seal(ctx)
 }
 
@@ -51,7 +51,8 @@ func (w *runWriter) abort() {
 	}
 }
 
-// runHead reads one run and buffers the next keys, in order, each once.
+// runHead reads one run. keys is the buffer with the keys of the run that were read and
+// not yet merged, in key order.
 type runHead struct {
 	RunReader
 	keys []table.Key
@@ -63,8 +64,9 @@ func (k *Keys) open(ctx context.Context, run int) (*runHead, error) {
 	return &runHead{RunReader: r, more: true}, err
 }
 
-// fill reads keys into the buffer until a limit is reached or the run ends. The buffer of
-// a run that has not ended has at least one key afterwards, however long that key is.
+// fill reads keys into the buffer until a limit is reached or the run ends. If the run
+// has further keys, the buffer has at least one key afterwards, even if that key alone
+// exceeds the limit of bytes.
 func (h *runHead) fill(limit limits) error {
 	bytes := 0
 	for _, key := range h.keys {

@@ -8,13 +8,13 @@ import (
 
 // seen finds keys that are already in the buffer. The second node of a pair mostly has
 // the same keys as the first, in the same order. So seen first compares a key with the
-// one after the key that it found last. If seen misses a duplicate, this only costs
-// memory, since sorting removes it.
+// key in the buffer after the one that it found last. If seen misses a duplicate, this
+// only costs memory, because sorting removes the duplicate.
 type seen struct {
 	seed maphash.Seed
 	at   map[uint64]int32 // from the hash of a key's text to its index in the buffer
 	next int              // the index after the key that was found last
-	hash uint64           // the hash of the key in the last call of has that computed one
+	hash uint64           // the hash that has computed last
 }
 
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int32{}} }
@@ -47,7 +47,8 @@ func (s *seen) clear() {
 	s.next = 0
 }
 
-// sum returns the hash of a key. Texts of PostgreSQL contain no NUL.
+// sum returns the hash of a key. It hashes a NUL after each text, which no text of
+// PostgreSQL contains, so that keys like (a, bc) and (ab, c) have different hashes.
 func (s *seen) sum(key table.Key) uint64 {
 	if len(key) == 1 {
 		return maphash.String(s.seed, key[0])

@@ -9,11 +9,12 @@ import (
 	"ace/shared/fault"
 )
 
-// Below opens a file for reading. path is an absolute path that a client chose, and the
-// file must be below the directory dir. No symbolic link in the path can lead out of dir,
-// even if files are replaced at the same time. The file must be a regular file with one
-// name (hard link), must belong to the service's user or to root, and must not be
-// world-writable. Below does not wait for a pipe and does not open a device.
+// Below opens a file for reading. path is an absolute path that a client chose, and must
+// be below the directory dir. A symbolic link in the path that leads out of dir is not
+// followed, even if another process creates it during the call. The file must be a
+// regular file with one name (hard link), must belong to the service's user or to root,
+// and must not be world-writable. Below does not wait for a pipe and does not open a
+// device.
 func Below(dir, path string) (*os.File, error) {
 	name, err := filepath.Rel(dir, path)
 	if err != nil || !filepath.IsLocal(name) || name == "." {
@@ -26,8 +27,9 @@ func Below(dir, path string) (*os.File, error) {
 	}
 	defer func() { _ = root.Close() }() // only the file stays open
 
-	// The checks before the file is opened ensure that no device is opened. The checks
-	// afterwards ensure that the opened file is the one that was checked.
+	// The checks before the file is opened ensure that no device is opened. The checks after
+	// that ensure that the opened file is the file that was checked, because another process
+	// may replace it in between.
 	before, err := root.Lstat(name)
 	if err == nil {
 		err = checkForeign(path, before)

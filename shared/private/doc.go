@@ -7,11 +7,11 @@
 // The functions Directory, Tree, Open and Write are for the data directory, which the
 // service owns: it must belong to the service's user, must be inaccessible to others, and
 // must contain no links or devices. The functions Secret and Instructions are for files
-// that the service only reads. Such a file may be reached through links and may belong to
-// root. Secret is for files that others must not read. Instructions is for files that
-// must not be world-writable; Doubts returns a warning if such a file belongs to another
-// user or is writable by its group. Below is for files that a client names: they must be
-// below a directory.
+// that the service only reads. The path of such a file may contain links, and the file
+// may belong to root. Secret is for files that others must not read. Instructions is for
+// files that must not be world-writable; Doubts returns a warning if such a file belongs
+// to another user or is writable by its group. Below is for files whose paths a client of
+// the service chooses: they must be below a certain directory.
 //
 // A failed check is a fault with code Invalid that names the path, its owner and mode,
 // and the command that corrects it. Other users may be able to write to the parent

@@ -12,12 +12,13 @@ import (
 	"ace/shared/fault"
 )
 
-// maxLinks bounds the symbolic links that Resolve follows.
+// maxLinks is the maximum number of symbolic links that Resolve follows, so that it ends
+// if links form a cycle.
 const maxLinks = 40
 
 // Resolve returns path as an absolute path without symbolic links. Each link in path must
 // belong to root or to the service's user, because the owner of a link controls where it
-// leads. If the last components of path do not exist yet, Resolve returns them unchanged.
+// leads. Components of path that do not exist yet are unchanged in the result.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -100,8 +101,9 @@ func Directory(path string) error {
 	return nil
 }
 
-// notOpened returns the error for a path that could not be opened without following
-// links. want is the kind of file that was expected, in words (see kind).
+// notOpened returns the error for a path that could not be opened. If the file at path,
+// which may be a link, is of another kind than want, that is the reason in the message.
+// want is a kind of file in words, as kind returns it.
 func notOpened(path, want string, err error) error {
 	if info, statErr := os.Lstat(path); statErr == nil && kind(info.Mode()) != want {
 		return unexpected(path, info, want)
@@ -109,8 +111,9 @@ func notOpened(path, want string, err error) error {
 	return unusable(path, err)
 }
 
-// State returns a text with the identity and change time of a directory. The text changes
-// when the directory's permissions change, when it is moved, and when an entry is added.
+// State returns a text with the identity and change time of a directory. As long as the
+// text stays the same, the permissions of the directory were not changed, the directory
+// was not moved, and no entry of it was added, renamed or deleted.
 func State(dir string) (string, error) {
 	info, err := os.Lstat(dir)
 	if err != nil {

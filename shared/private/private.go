@@ -69,16 +69,17 @@ func kind(mode fs.FileMode) string {
 	return "a device"
 }
 
-// foreign returns the error of a file that belongs to another user.
+// foreign returns the error of a file that belongs to another user than the service runs
+// as.
 func foreign(path string, info fs.FileInfo) error {
 	return fault.New(fault.Invalid, "%s (%s) does not belong to the user that the service runs as, %s: "+
 		"run the service as the owner, or check its content and run: chown -R %d '%s'",
 		path, describe(info), userName(os.Geteuid()), os.Geteuid(), path)
 }
 
-// accessible returns the error of a file to which other users have access. may describes
-// the access as a participle, such as "read or written". command is the mode with which
-// chmod removes the access, such as "600".
+// accessible returns the error of a file to which other users have access. may is what
+// other users can do, in the form "read or written". command is the mode to pass to chmod
+// to remove their access, such as "600".
 func accessible(path string, info fs.FileInfo, may, command string) error {
 	return fault.New(fault.Invalid, "%s (%s) can be %s by other users: check its content and run: chmod %s '%s'",
 		path, describe(info), may, command, path)
@@ -94,8 +95,8 @@ func unusable(path string, err error) error {
 	return fault.New(fault.Invalid, "%s cannot be used: %v", path, reason(err))
 }
 
-// reason returns an error without the path and the system call, which the message already
-// contains.
+// reason returns the cause of err without the path, which the message already contains,
+// and without the name of the system call.
 func reason(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

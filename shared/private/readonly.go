@@ -101,10 +101,11 @@ func Doubts(path string, hasSecrets bool) string {
 	return path + " (" + describe(info) + "): " + doubt
 }
 
-// SocketDirectory returns an error if a user other than root and the service's user can
-// write to the directory of the Unix socket at path, because such a user could replace
-// the socket. A directory with the sticky bit, such as /tmp, is accepted, because the bit
-// protects the files of each user. A directory that does not exist is accepted too.
+// SocketDirectory returns an error if a user other than root and the service's user could
+// replace the Unix socket at path, because the directory of the socket belongs to such a
+// user or is writable by others. It accepts a writable directory with the sticky bit,
+// such as /tmp, because the bit prevents users from replacing the files of others. It
+// also accepts a directory that does not exist.
 func SocketDirectory(path string) error {
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)

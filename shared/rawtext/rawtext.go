@@ -1,6 +1,7 @@
-// Package rawtext writes any bytes as UTF-8 text, and reads them back. A database with
-// the encoding SQL_ASCII stores bytes that may be invalid in any encoding, but keys and
-// values are stored in parts and documents, which are UTF-8.
+// Package rawtext converts any sequence of bytes to valid UTF-8 text, and converts such a
+// text back to the bytes. A database with the encoding SQL_ASCII stores bytes that may be
+// invalid in every encoding, but parts and documents, in which keys and values are
+// stored, are UTF-8.
 //
 // A byte that is not part of valid UTF-8 is written as U+FDD0 followed by two lower-case
 // hexadecimal digits. Unicode reserves U+FDD0 for internal use by programs. U+FDD0 itself

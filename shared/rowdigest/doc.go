@@ -1,6 +1,5 @@
-// Package rowdigest decides, in one place, when two rows are the same: it writes the SQL
-// expressions with which a server digests a row. It is pure: it has no connection and
-// runs nothing.
+// Package rowdigest decides when two rows are the same: it writes the SQL expressions
+// with which a server digests a row. It is pure: it sends no statement itself.
 //
 // Two values are the same if the output function of their type returns the same text for
 // both. A digest has 64 bits and needs no extension:

@@ -2,14 +2,15 @@ package rowdigest
 
 import "fmt"
 
-// Options are the options of Expr and TextExpr. They are the same for all nodes of a run.
+// Options are the options of Expr and TextExpr. The options for a column must be the same
+// for all nodes of a comparison.
 type Options struct {
 	SameEncoding bool // all nodes have the same server_encoding
 	ForceText    bool // the column is digested by its text: the nodes have different types or modifiers for it
 }
 
-// Expr returns the expression with which a column enters the row digest. ref is an SQL
-// reference such as t."a".
+// Expr returns the expression whose value the row digest contains for a column. ref is an
+// SQL reference such as t."a".
 func Expr(ref string, c Column, o Options) string {
 	t := treatmentOf(c)
 	switch {
@@ -24,10 +25,10 @@ func Expr(ref string, c Column, o Options) string {
 	}
 }
 
-// TextExpr returns the expression with which a column enters the text digest. Text
-// digests are equal if the texts are equal: a column that may have two binary forms for
-// one text (twins) is digested by its text. twins reports whether the expression differs
-// from the one that Expr returns.
+// TextExpr returns the expression whose value the text digest contains for a column. Two
+// rows whose texts are equal always have the same text digest: a column whose type may
+// have several binary forms for one text (twins) is digested by its text. twins reports
+// whether the column is such a column, so that the expression differs from that of Expr.
 func TextExpr(ref string, c Column, o Options) (expr string, twins bool) {
 	if o.ForceText || !hasTwins(c) {
 		return Expr(ref, c, o), false
@@ -50,9 +51,9 @@ func array(value string) string {
 // (the trailing blanks of bpchar), some write the value differently (bool, inet), and a
 // cast of an extension may return anything.
 //
-// concat calls the output function, but turns NULL into an empty string. IS DISTINCT FROM
-// NULL tests the value as a whole; IS NOT NULL would test the fields of a composite
-// value.
+// concat calls the output function, but turns NULL into an empty string. So the
+// expression returns NULL for NULL itself. It uses IS DISTINCT FROM NULL, because IS NOT
+// NULL would test the fields of a composite value.
 func text(ref string) string {
 	return fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM NULL THEN %s END", ref, call("textsend", call("concat", ref)))
 }

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// Seeds are the seeds of the hash functions. Each task draws its own seeds, unless it
-// reuses the sums of a baseline. So rows whose digests collide in one comparison do not
-// collide in all others.
+// Seeds are the seeds of the hash functions. Each comparison uses its own random seeds,
+// unless it reuses the sums of a baseline and therefore the seeds of the baseline. So if
+// two different rows have the same digest in one comparison, they almost certainly have
+// different digests in others.
 type Seeds struct {
 	Inner int64 `json:"inner"`
 	Outer int64 `json:"outer"`

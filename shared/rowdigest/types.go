@@ -19,7 +19,7 @@ type Column struct {
 	Deterministic bool // the collation is deterministic, or the type has none
 }
 
-// Method is the form in which a column's value enters the digest.
+// Method is the form in which the digest of a row contains the value of a column.
 type Method string
 
 // The methods. NULL stays NULL with each of them.
@@ -41,7 +41,7 @@ func MethodOf(c Column) Method {
 // treatment describes how values of a type are digested.
 type treatment struct {
 	method Method
-	send   string // send function; used for Send, and instead of Self if the nodes' encodings differ
+	send   string // send function; used for Send, and also for Self if the nodes' encodings differ; empty if there is none
 }
 
 // treatmentOf returns how values of a column are digested. A domain is digested as its
@@ -105,8 +105,8 @@ func fromInitdb(t Type) bool { return t.Schema == "pg_catalog" && t.OID < firstN
 func isText(t Type) bool { return fromInitdb(t) && (t.Name == "text" || t.Name == "varchar") }
 
 // builtin returns the treatment of a type that comes with PostgreSQL. It returns false
-// for other types and for unknown names; a test fails if a server version has a type
-// whose name is not listed here.
+// for other types, and for names that none of its lists contains. A test fails if a
+// server version has a built-in type that is in no list.
 func builtin(t Type) (treatment, bool) {
 	if !fromInitdb(t) {
 		return treatment{}, false

@@ -1,11 +1,11 @@
-// Package awslogin resolves the passwords that a cluster definition only refers to:
-// secrets in AWS Secrets Manager, and tokens of RDS IAM authentication. It is the only
-// package that uses these services.
+// Package awslogin fetches the passwords that a cluster definition does not contain but
+// refers to: secrets in AWS Secrets Manager, and tokens of RDS IAM authentication. It is
+// the only package that uses these services.
 //
 // It caches nothing. Every connection fetches its password, so a rotated secret takes
 // effect at once, and a token, which is valid for 15 minutes, is always fresh. The
-// package contacts AWS only if a definition requires it, and in the secret's own region.
-// No error contains a password.
+// package contacts AWS only if a definition requires it. It requests a secret in the
+// region of the secret. No error contains a password.
 package awslogin
 
 import (
@@ -54,8 +54,9 @@ func (p *Passwords) Password(ctx context.Context, target cluster.Target) (cluste
 	return fromSecret(ctx, c, target)
 }
 
-// environment returns the AWS configuration. It loads the configuration at the first
-// call, and again after a failure.
+// environment returns the AWS configuration of the environment. It loads the
+// configuration at the first call, and at each further call until it has been loaded
+// once.
 func (p *Passwords) environment(ctx context.Context) (aws.Config, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,8 +102,8 @@ func passwordIn(text string) string {
 	return object.Password
 }
 
-// notRead returns the error to report if reading the secret of target failed with err.
-// The SDK has already retried the request.
+// notRead returns the fault for err, the error of a request for the secret of target. The
+// SDK has already retried the request.
 func notRead(ctx context.Context, target cluster.Target, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
