@@ -16,8 +16,8 @@ type Abilities struct {
 	ReplicaRole      bool          // the role may set session_replication_role
 }
 
-// RepairObstacles returns why a repair with the default parameters cannot write to the
-// node, each with what to do. Privileges on tables are not among them.
+// RepairObstacles returns the reasons why a repair with the default parameters cannot
+// write to the node, each with what to do. It does not consider privileges on tables.
 func (a Abilities) RepairObstacles() []string {
 	var found []string
 	if a.Standby {

@@ -2,8 +2,8 @@ package table
 
 import "time"
 
-// Condition describes what affects comparisons and repairs on one node of a database, as
-// the system catalog shows it.
+// Condition describes what affects comparisons and repairs on one node of a database. All
+// of it is from the system catalog, except the clock.
 type Condition struct {
 	Standby          bool
 	CommitTimestamps bool          // track_commit_timestamp is on
@@ -25,7 +25,7 @@ type Usability struct {
 }
 
 // StaleCollation is a collation whose version is not the one that was recorded when the
-// indexes were built. The order of the indexes may be wrong then.
+// indexes were built. The indexes that use the collation may be out of order then.
 type StaleCollation struct {
 	Name             string // qualified and quoted; "": the default collation of the database
 	Database         string // quoted

@@ -12,16 +12,16 @@ type Fingerprint struct {
 	KeyArrays []string // for each key column, the text of the array of its values, such as {1,2}; nil if not requested
 }
 
-// FingerprintRequest selects what a Fingerprint contains and limits its size. If there
-// are more rows than allowed, the error is ErrMore.
+// FingerprintRequest selects what the Fingerprints of a call contain and limits their
+// size. If there are more rows than the limits allow, the error of the call is ErrMore.
 type FingerprintRequest struct {
 	Keys         bool  // fill in KeyArrays
 	MaxRangeRows int64 // maximum number of rows of one range
 	MaxRows      int64 // maximum number of rows of all ranges together
 }
 
-// KeysAt returns the keys of the rows whose indexes in Rows are places. The caller must
-// pass places in ascending order, and must have requested KeyArrays.
+// KeysAt returns the keys of some rows. places are the indexes of these rows in f.Rows,
+// in ascending order. The caller must have requested KeyArrays.
 func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 	keys := make([]Key, len(places))
 	for _, array := range f.KeyArrays {
@@ -63,7 +63,8 @@ func elementsAt(array string, places []int) ([]string, error) {
 }
 
 // elementEnd returns the position of the delimiter (a comma or the closing brace) after
-// the first element of rest. It returns -1 if there is no delimiter.
+// the first element of rest, or -1 if there is no delimiter. rest is the text of an array
+// from the beginning of an element.
 func elementEnd(rest string) int {
 	if !strings.HasPrefix(rest, `"`) {
 		return strings.IndexAny(rest, ",}")

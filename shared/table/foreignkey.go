@@ -6,12 +6,13 @@ import (
 )
 
 // ForeignKey is a foreign key that a repair with disabled triggers does not enforce. It
-// is either a foreign key of the repaired table ("this table"), or a foreign key of
-// another table that refers to this table.
+// is a foreign key of the repaired table ("this table"), or a foreign key that refers to
+// this table.
 type ForeignKey struct {
 	Name string `json:"name"`
-	// Incoming means that the foreign key belongs to another table and refers to this
-	// table. Self means that a foreign key of this table refers to this table.
+	// Incoming means that the foreign key refers to this table. Otherwise it belongs to this
+	// table. Self means that both are true. Such a foreign key is listed twice: once with
+	// Incoming, and once without.
 	Incoming bool `json:"incoming,omitempty"`
 	Self     bool `json:"self,omitempty"`
 	// Referring and Referenced are the two tables as a FROM clause names them.
@@ -42,9 +43,10 @@ func (f ForeignKey) Query() string {
 		f.Referring, f.Refers("c"), f.Referenced, strings.Join(equal, " AND "))
 }
 
-// Refers returns an SQL condition on a row of the referring table, whose alias is alias.
-// It is true if the row must refer to an existing row. A row need not refer to a row if
-// one of its referring columns is NULL or, with MATCH FULL, if all of them are NULL.
+// Refers returns the SQL condition that a row of the referring table must refer to an
+// existing row. alias is the alias of the referring table. A row need not refer to an
+// existing row if one of its referring columns is NULL or, with MATCH FULL, if all of
+// them are NULL.
 func (f ForeignKey) Refers(alias string) string {
 	tests := make([]string, len(f.ReferringColumns))
 	for i, column := range f.ReferringColumns {
@@ -67,8 +69,8 @@ type Sequence struct {
 }
 
 // Passed reports whether a value of the column is beyond the last value of the sequence.
-// Then the sequence may return the same value later, as a duplicate. Passed returns true
-// if the last value is not known.
+// Then the sequence may return the same value later, and an INSERT with it may violate a
+// unique constraint. Passed returns true if the last value is not known.
 func (s Sequence) Passed(value int64) bool {
 	switch {
 	case s.Last == nil:

@@ -26,14 +26,14 @@ type Privilege struct {
 	Columns []string
 }
 
-// maxGrantColumns is the number of columns beyond which a GRANT names the whole table. A
-// message with more names is hard to read.
+// maxGrantColumns is the maximum number of columns that a GRANT names. For more columns,
+// the GRANT names the whole table, because a message with many names is hard to read.
 const maxGrantColumns = 40
 
 // Need adds a privilege that the role lacks on the given columns. It does nothing if
-// there are no columns. has reports that the role has the privilege on other columns of
-// the table. If has is false, or if there are more than maxGrantColumns columns, the
-// GRANT names the whole table instead of the columns.
+// there are no columns. has means that the role has the privilege on other columns of the
+// table. If has is false, or if there are more than maxGrantColumns columns, the GRANT
+// names the whole table instead of the columns.
 func (g *Grants) Need(name string, columns []string, has bool) {
 	if len(columns) == 0 {
 		return
@@ -75,8 +75,8 @@ func union(list, more []string) []string {
 	return list
 }
 
-// Without returns the grants without privileges on the given columns. A privilege on the
-// whole table remains.
+// Without returns a copy of g in which no privilege is missing on the given columns. A
+// privilege that is missing on the whole table remains.
 func (g Grants) Without(columns []string) Grants {
 	g.Privileges = slices.Clone(g.Privileges)
 	g.Privileges = slices.DeleteFunc(g.Privileges, func(p Privilege) bool {
@@ -91,7 +91,7 @@ func (g Grants) Without(columns []string) Grants {
 // IsZero reports whether nothing is missing.
 func (g Grants) IsZero() bool { return len(g.Schemas)+len(g.Privileges)+len(g.Statements) == 0 }
 
-// SQL returns the statements that grant everything, without semicolons.
+// SQL returns the statements that grant everything that is missing, without semicolons.
 func (g Grants) SQL() []string {
 	var all []string
 	if len(g.Schemas) > 0 {
@@ -112,8 +112,9 @@ func (g Grants) SQL() []string {
 	return append(all, g.Statements...)
 }
 
-// GrantReplicaRole returns the statement that lets a role set session_replication_role,
-// or, for a server that has no such privilege, a comment that says what to do.
+// GrantReplicaRole returns the statement that grants a role the privilege to set
+// session_replication_role. Servers before PostgreSQL 15 have no such privilege. For such
+// a server it returns an SQL comment with what to do instead.
 func GrantReplicaRole(serverVersion int, role string) string {
 	if serverVersion >= 150000 {
 		return "GRANT SET ON PARAMETER session_replication_role TO " + Quote(role)
@@ -148,7 +149,7 @@ func (e *DeniedError) Error() string {
 	return DeniedText("reading the table", []Denied{e.Denied()})
 }
 
-// Denied returns the node and the statements.
+// Denied returns the node, the role and the statements that grant what is missing.
 func (e *DeniedError) Denied() Denied {
 	return Denied{Node: e.Node, Role: e.Missing.Role, Grants: e.Missing.SQL()}
 }

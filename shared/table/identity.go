@@ -36,9 +36,9 @@ func (i Identity) String() string {
 }
 
 // SameServer reports whether two identities, read at about the same time, belong to the
-// same database of the same server. A standby, a promoted copy and a copy that was
-// started elsewhere share the system identifier with their origin, but not the time at
-// which they were started.
+// same database of the same server. The start time of the servers decides: a standby, a
+// promoted standby and a copy that was started elsewhere have the same system identifier
+// as the original server, but another start time.
 func (i Identity) SameServer(o Identity) bool {
 	return i.Started != "" && i.Started == o.Started && i.Database == o.Database && i.SameDatabase(o)
 }
@@ -66,7 +66,8 @@ func (i Identity) Accepts(o Identity) bool {
 	return agree(i.Timeline, o.Timeline) && agree(i.Address, o.Address) && !o.startedBefore(i)
 }
 
-// agree reports whether two values are the same, or one of them is unknown (empty).
+// agree reports whether two values of an Identity may be equal: they are the same, or one
+// of them is unknown (empty).
 func agree(a, b string) bool { return a == b || a == "" || b == "" }
 
 // startedBefore reports whether the server was started before o. It returns false if a

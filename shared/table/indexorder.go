@@ -19,14 +19,15 @@ func (o IndexOrder) Changed() bool {
 	return !o.isBytewise() && o.Recorded != "" && o.Collation.Version != "" && o.Recorded != o.Collation.Version
 }
 
-// Unversioned reports whether Changed cannot decide if the collation has changed, because
-// the recorded version or the version of the library is unknown.
+// Unversioned returns true if it is unknown whether the collation has changed, because
+// the recorded version or the version of the library is unknown. Changed returns false
+// then.
 func (o IndexOrder) Unversioned() bool {
 	return !o.isBytewise() && (o.Recorded == "" || o.Collation.Version == "")
 }
 
-// isBytewise reports whether texts are ordered by their bytes, an order that never
-// changes. The builtin provider always compares bytes.
+// isBytewise reports whether the collation orders texts by their bytes. Such an order
+// never changes. The builtin provider always compares bytes.
 func (o IndexOrder) isBytewise() bool {
 	return o.Collation.Provider == "b" || o.Collation.bytewise()
 }

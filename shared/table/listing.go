@@ -11,7 +11,8 @@ type Selection struct {
 type Listing struct {
 	Schema, Name string
 	RowEstimate  *int64 // nil if there is no estimate
-	// Keys has what decides which key a comparison uses: Node, Indexes, and the columns
-	// of the indexes (only Name, Declared and Type). Its other fields are not set.
+	// Keys has the fields of the description that decide which key a comparison uses: Node,
+	// Indexes, and the columns of the unique indexes (only with Name, Declared and Type).
+	// The other fields of Keys are not set.
 	Keys *Description
 }

@@ -1,9 +1,9 @@
-// Package table has the plain data that describes a table on several nodes and the ranges
-// of its key. The planner, the workers and the PostgreSQL adapter exchange it, and a
-// task's plan stores it as JSON.
+// Package table has the types of the plain data that describes a table on several nodes
+// and the ranges of its key. The planner, the workers and the PostgreSQL adapter exchange
+// values of these types, and a task's plan stores them as JSON.
 //
-// Its functions only answer questions about the data itself. It imports nothing but the
-// types of the row digest and the error type.
+// Its functions compute only from the data itself. Of ACE's packages, it imports only
+// those with the types of the row digest and of errors.
 package table
 
 import (
@@ -15,15 +15,16 @@ import (
 )
 
 // Key holds the text of each key column's value, as PostgreSQL writes it. The columns are
-// in the order of the key. Keys are compared in SQL, as values of the columns' types. In
-// Go, keys with equal texts are equal, but keys with different texts may be equal too
-// (1.0 and 1.00).
+// in the order of the key. Two keys whose texts are the same are equal, but keys with
+// different texts may be equal too (1.0 and 1.00). In general, only a server can decide
+// whether two keys are equal and which of them is lower, because it compares them as
+// values of the columns' types.
 type Key []string
 
 // Equal reports whether two keys have the same texts.
 func (k Key) Equal(o Key) bool { return slices.Equal(k, o) }
 
-// Len returns the total number of bytes of the key's texts.
+// Len returns the total length of the key's texts in bytes.
 func (k Key) Len() (n int) {
 	for _, text := range k {
 		n += len(text)
@@ -86,8 +87,9 @@ type Buckets struct {
 // Grouping describes how a scan divides rows into groups. If Buckets is 0, the groups are
 // key ranges: range i ends before Bounds[i], and the last range has no upper bound.
 // Otherwise the groups are buckets, and Buckets is their number. If Coarse is not 0, the
-// rows of each page range are also divided into Coarse buckets. Buckets is then a
-// multiple of Coarse.
+// rows of each page range are divided into Coarse buckets instead, and the rows of all
+// page ranges together into Buckets buckets. Both numbers are powers of two, and Buckets
+// is at least Coarse.
 type Grouping struct {
 	Bounds  []Key
 	Buckets int
@@ -98,7 +100,7 @@ type Grouping struct {
 // bucket. Such a sum is over all page ranges that one statement reads.
 const AllPageRanges = -1
 
-// Groups returns the number of groups.
+// Groups returns the number of groups if Coarse is 0.
 func (g Grouping) Groups() int {
 	if g.Buckets > 0 {
 		return g.Buckets
@@ -157,8 +159,8 @@ type Column struct {
 	Type      rowdigest.Type `json:"type"`
 	NotNull   bool           `json:"not_null,omitempty"`
 	Generated bool           `json:"generated,omitempty"`
-	// Below is the base type of the column's domain, with its modifier. It is empty if
-	// the column's type is not a domain.
+	// Below is the base type of the column's domain (below all domains), with the modifier
+	// of that type. It is empty if the column's type is not a domain.
 	Below string `json:"below,omitempty"`
 	// Expression is the expression of a generated column, as the server shows it.
 	Expression string     `json:"expression,omitempty"`
@@ -221,14 +223,15 @@ type Description struct {
 	Superuser     bool   // the connected role is a superuser
 	UserPath      string // the role's own search_path, such as "public, ext"
 	Kind          string // relkind: r (table) or p (partitioned table)
-	Only          bool   // the table is an inheritance parent; its children's rows do not belong to it
+	Only          bool   // the table has inheritance children; their rows are not compared
 	LargeObjects  bool   // the database has large objects
 	Role          string // name of the connected role
 	Lockable      bool   // the role has SELECT on the whole table, so it may lock the table in ACCESS SHARE mode
 	// Unreadable are the columns that the role may not SELECT.
 	Unreadable []string
-	// Closed are the schemas that the role may not use although unique indexes depend on
-	// them: the schemas of the indexes' types, operators and collations.
+	// Closed are the schemas that unique indexes of the table need and on which the role has
+	// no USAGE privilege: the schemas of the indexes' types, operator classes and
+	// collations.
 	Closed      []string
 	Columns     []Column
 	Indexes     []Index // all unique indexes and exclusion constraints
@@ -237,9 +240,9 @@ type Description struct {
 	// Relations whose pages cannot be read directly are omitted: the role may not read
 	// them, or they are not heaps.
 	Partitions []Partition
-	// PartitionsHidden reports that some rows can be read only through the table itself,
-	// not by the pages of its partitions: relations are missing in Partitions, or the
-	// filter does not allow partitions to be read one by one.
+	// PartitionsHidden means that some rows can be read only through the table itself, not
+	// by the pages of its partitions: relations are missing in Partitions, or the filter
+	// cannot be applied to a single partition, because it names the table with its schema.
 	PartitionsHidden bool
 	RowEstimate      int64  // the planner's estimate of the number of rows
 	Probe            string // digest of constants; it is equal on nodes whose digests can be compared
@@ -277,9 +280,8 @@ type Partition struct {
 	Pages    int64  `json:"pages"`    // number of pages at plan time; the relation may have grown since
 }
 
-// Parse is the way in which a statement converts texts to values of a type. Only the
-// input function of the type may be called: a user-defined cast could return another
-// value.
+// Parse determines how a statement converts texts to values of a type. Only the input
+// function of the type may be called: a user-defined cast could return another value.
 type Parse string
 
 const (
@@ -296,21 +298,21 @@ const (
 )
 
 // Source describes how the statements of a run read the table on one node. Its names and
-// SQL fragments are decided at plan time, so that the statements of all workers mean the
-// same. Fragments are complete and quoted; column references are qualified with the
-// table's name.
+// SQL fragments are written at plan time, so that the statements of all workers have the
+// same meaning. Fragments are complete and quoted; column references are qualified with
+// the table's name.
 type Source struct {
 	Node       string `json:"node"`
 	Relation   string `json:"relation"`    // ONLY "public"."users"; without ONLY if it is partitioned
 	Alias      string `json:"alias"`       // "users": the name by which the fragments refer to it
 	SearchPath string `json:"search_path"` // value for set_config
-	// Lockable reports that the role may lock the table. A transaction then locks the
-	// table before it takes its snapshot.
+	// Lockable means that the role may lock the table. A transaction then locks the table
+	// before it takes its snapshot.
 	Lockable bool `json:"lockable,omitempty"`
 	// Files are the table's files at plan time. Plans of earlier versions have none.
 	Files Files `json:"files,omitzero"`
-	// Foreign reports that reading the table may run SQL or functions that are not built
-	// in.
+	// Foreign means that reading the table may run a filter or functions that are not built
+	// in (see Access.Foreign).
 	Foreign bool     `json:"foreign,omitempty"`
 	Key     []string `json:"key"`      // references to the key columns: "users"."id"
 	KeyType []string `json:"key_type"` // types of the key columns, for casts of parameters
@@ -327,7 +329,7 @@ type Source struct {
 	// element of Order, the element of OrderText is empty or missing, and the bounds hold
 	// the value of the element of Order.
 	OrderText []string `json:"order_text,omitempty"`
-	// ScalarOrder reports that Order is one column of a plain base type. width_bucket can be
+	// ScalarOrder means that Order is one column of a plain base type. width_bucket can be
 	// called with such a column directly.
 	ScalarOrder bool `json:"scalar_order"`
 	// Collate has the collation of each element of Order, quoted. An element is empty for
@@ -343,8 +345,9 @@ type Source struct {
 
 	Columns []string `json:"columns"` // references to the compared columns, in the plan's order
 	Digest  string   `json:"digest"`  // expression for the row digest, a bigint
-	// TextDigest is an expression for a row digest that is equal for rows with equal
-	// texts. It is empty if Digest is always equal for such rows.
+	// TextDigest is an expression for a digest of a row that depends only on the texts of
+	// its values. It is empty if Digest itself is always the same for rows with the same
+	// texts.
 	TextDigest string `json:"text_digest,omitempty"`
 	// KeyDigest is an expression for the digest of the key columns only, a bigint. It is
 	// empty if rows are digested with SHA-256.
@@ -355,11 +358,12 @@ type Source struct {
 	// KeyIndex is the name of the key's index with its schema, quoted where SQL requires
 	// it.
 	KeyIndex string `json:"key_index,omitempty"`
-	// Unversioned reports that the order of KeyIndex depends on a collation whose version is
-	// unknown. With a filter, it reports this for any index of the table.
+	// Unversioned means that the order of KeyIndex depends on a collation whose version is
+	// unknown. With a filter, it means that this is true of at least one index of the table,
+	// because the server may use any index to find the rows that a filter selects.
 	Unversioned bool `json:"unversioned,omitempty"`
-	// Unindexed reports that statements must not use any index of the table, because one
-	// of the indexes may be out of order.
+	// Unindexed means that statements must not use any index of the table, because one of
+	// the indexes may be out of order.
 	Unindexed  bool        `json:"unindexed,omitempty"`
 	Filter     string      `json:"filter,omitempty"`
 	Within     Buckets     `json:"within,omitzero"` // only the rows of these buckets are read
@@ -375,8 +379,9 @@ type OrderGroup struct {
 	Equal   string `json:"equal"`
 }
 
-// Files identifies the files that hold a table's rows. Its value changes whenever the
-// table or one of its partitions is rewritten, truncated, replaced, attached or detached.
+// Files identifies the files that hold a table's rows. The value changes whenever the
+// table or one of its partitions is rewritten, truncated or replaced, and whenever a
+// partition is attached or detached.
 type Files struct {
 	OID    string `json:"oid"`    // OID of the table
 	Digest string `json:"digest"` // digest of the OIDs and file numbers of the table and all of its partitions
@@ -391,27 +396,29 @@ type Access struct {
 	SearchPath string
 	// Relation is the table, as a FROM clause names it. Empty means that it is not known.
 	Relation string
-	// Lock makes the transaction lock the relation in ACCESS SHARE mode before it takes
-	// its snapshot.
+	// Lock means that the transaction locks the relation in ACCESS SHARE mode before it
+	// takes its snapshot.
 	Lock bool
 	// Files are the files that the relation must have. Each read checks this after its
-	// statements. It still holds their locks, so the relation cannot have been rewritten
-	// between the statements and the check. The zero value means no check.
+	// statements. The transaction still holds the locks of these statements then, so the
+	// relation cannot have been rewritten between the statements and the check. The zero
+	// value means no check.
 	Files Files
-	// Foreign reports that the transaction may run SQL or functions that are not built
-	// in. These may leave state in the session, so the session is reset when the
-	// transaction ends.
+	// Foreign means that the transaction may run a filter or functions that are not built
+	// in. These may leave state in the session, so the session is reset when the transaction
+	// ends.
 	Foreign bool
-	// UserSQL reports that the transaction runs a table_filter. A function in the filter
-	// may leave state that no reset of the session removes. So the session is not used
-	// again for a transaction without a table_filter.
+	// UserSQL means that the transaction runs a table_filter. A function in the filter may
+	// leave state that no reset of the session removes. So the session is not used again for
+	// a transaction without a table_filter.
 	UserSQL bool
 }
 
 // Access returns what a transaction that reads the table locks and checks. If the role
 // may lock the table, the transaction locks it. Otherwise each read checks the table's
 // files. Both ensure that the snapshot is not older than a rewrite of the table. A plan
-// of an earlier version has neither Files nor Lockable; then the table is locked.
+// of an earlier version of ACE has neither Files nor Lockable. Its transactions lock the
+// table.
 func (s Source) Access() Access {
 	a := Access{
 		SearchPath: s.SearchPath, Relation: s.Relation, Lock: s.Relation != "" && (s.Lockable || s.Files.IsZero()),
@@ -431,10 +438,10 @@ func (s Source) Strict() Access {
 	return a
 }
 
-// Unguarded returns the same access without the lock and the check of the files. It is
-// for a transaction that must not hold a lock from its beginning. The caller must prevent
-// or detect a rewrite of the table in another way: it must lock the table later, or check
-// the files with each read.
+// Unguarded returns a copy of the access without the lock and the check of the files. It
+// is for a transaction that must not hold a lock from its beginning. The caller must
+// prevent or detect a rewrite of the table in another way: it must lock the table later,
+// or check the files with each read.
 func (a Access) Unguarded() Access {
 	a.Lock, a.Files = false, Files{}
 	return a
@@ -462,11 +469,12 @@ func Quote(identifier string) string {
 
 // WithoutOnly removes ONLY from a relation of a FROM clause. The result is the name of
 // the table, for messages, for casts to regclass, and for comparisons with plans of
-// earlier versions, which have ONLY just for tables with inheritance children.
+// earlier versions of ACE, which wrote ONLY only for tables with inheritance children.
 func WithoutOnly(relation string) string { return strings.TrimPrefix(relation, "ONLY ") }
 
-// Relation returns the table as a FROM clause names it. ONLY excludes inheritance
-// children, which a table that is not partitioned may get at any time.
+// Relation returns the table as a FROM clause names it. ONLY excludes the rows of
+// inheritance children. A table that is not partitioned may get such children at any
+// time.
 func (d *Description) Relation(schema, name string) string {
 	relation := Quote(schema) + "." + Quote(name)
 	if d.Kind == "r" {

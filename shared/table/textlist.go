@@ -73,8 +73,8 @@ func needsNoEscape(text string) bool {
 
 var errList = errors.New("it is not a JSON list of strings")
 
-// ReadRow reads the row that raw begins with, and returns the bytes that follow it. All
-// texts without an escape share one allocation.
+// ReadRow reads the row at the beginning of raw, and returns the bytes that follow the
+// row. All texts without an escape share one allocation.
 func ReadRow(raw []byte) (row Row, rest []byte, err error) {
 	elements, end := scanList(raw, make([]listElement, 0, 16))
 	if end < 0 {
@@ -99,8 +99,8 @@ func ReadRow(raw []byte) (row Row, rest []byte, err error) {
 	return row, raw[end:], nil
 }
 
-// ReadKey reads a key. It returns an error if a value is null or if anything follows the
-// list.
+// ReadKey reads the key in raw. It returns an error if a value is null or if any bytes
+// follow the list.
 func ReadKey(raw []byte) (Key, error) {
 	row, rest, err := ReadRow(raw)
 	if err != nil {
@@ -117,17 +117,18 @@ func ReadKey(raw []byte) (Key, error) {
 	return key, nil
 }
 
-// listElement is an element of a JSON list: null, or a string with its quotes. from and
-// to are the positions of its first byte and of the byte after it.
+// listElement is an element of a JSON list: null, or a string with its quotes. from is
+// the position of the element's first byte, and to the position of the byte after its
+// last one.
 type listElement struct {
 	from, to  int
 	isNull    bool
 	isEscaped bool // encoding/json must decode the string: it has escapes or invalid characters
 }
 
-// scanList appends the elements of the list that raw begins with, and returns the
-// position after the list. The position is negative if raw does not begin with a list of
-// strings and nulls.
+// scanList reads the list at the beginning of raw. It returns elements with the elements
+// of the list appended, and the position after the list. The position is negative if raw
+// does not begin with a list of strings and nulls.
 func scanList(raw []byte, elements []listElement) ([]listElement, int) {
 	if len(raw) < 2 || raw[0] != '[' {
 		return nil, -1

@@ -11,8 +11,8 @@ import (
 // sent as text, and the node casts them.
 type Target struct {
 	Source // how the table is read; its Columns are references to the columns in Names
-	// Into is the table's name without ONLY, which INSERT does not accept. INSERT never
-	// writes to a child.
+	// Into is the table's name without ONLY. INSERT does not accept ONLY, and does not need
+	// it, because it never writes to an inheritance child.
 	Into string `json:"into"`
 	// Names has the names of the columns, quoted. Types has the type to which the texts
 	// of each column are cast. The type has no modifier, so a value that is too long is
@@ -61,7 +61,7 @@ type Writing struct {
 	// statement, or if this is not known.
 	UpdateRefused, DeleteRefused string
 	Required                     []string // columns that are NOT NULL and have no default
-	Unmarked                     string   // why a repair's changes cannot have a replication origin; empty if they can
+	Unmarked                     string   // why a repair's changes cannot have a replication origin; empty if they can or need none
 }
 
 // Allowed describes on which columns a role has a privilege.
@@ -99,7 +99,8 @@ type Trigger struct {
 
 // Reference is a foreign key of another table that refers to this table with the action
 // CASCADE, SET NULL or SET DEFAULT. So a change of this table also changes rows of the
-// other table. OnDelete and OnUpdate report which statement has such an action.
+// other table. OnDelete and OnUpdate report whether the foreign key has such an action
+// for DELETE and for UPDATE.
 type Reference struct {
 	Name, Table        string   // name of the foreign key, and the table to which it belongs
 	Columns            []string // columns of this table to which the foreign key refers
@@ -111,8 +112,8 @@ type Reference struct {
 // session_replication_role is replica.
 type Deferrable struct {
 	Name string `json:"name"`
-	// Unchecked reports that a repair cannot check the constraint by a query either,
-	// because it is an exclusion constraint or belongs to a single partition.
+	// Unchecked means that a repair cannot check the constraint by a query of its own
+	// either, because it is an exclusion constraint or belongs to a single partition.
 	Unchecked bool     `json:"unchecked,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // quoted
 	Equal     []string `json:"equal,omitempty"`   // equality operators: OPERATOR(pg_catalog.=)
@@ -138,12 +139,13 @@ type Subscription struct {
 	Errors  int64
 	// DisableOnError means that an error disables the subscription.
 	DisableOnError bool
-	// SkipLSN is the position of a transaction that an administrator lets the subscription
-	// skip; empty if there is none.
+	// SkipLSN is the position of the transaction that the subscription will skip, as an
+	// administrator has set it (ALTER SUBSCRIPTION ... SKIP). It is empty if there is none.
 	SkipLSN string
 }
 
-// Position is a position in the write-ahead log of a server.
+// Position is a position in the write-ahead log of a server, with a snapshot that was
+// taken before the position was read.
 type Position struct {
 	LSN      string
 	Snapshot string // result of pg_current_snapshot
@@ -156,11 +158,11 @@ type Mark struct {
 	XID      string `json:"xid"` // xid8
 }
 
-// ViolationError is the error for a row that the node refuses because of a constraint, or
-// because a value is not valid for its column's type.
+// ViolationError is the error for a row that the node refuses because the row violates a
+// constraint, or because a value of the row is not valid for its column's type.
 type ViolationError struct {
 	Constraint string // constraint name; empty if no constraint is the reason
-	Unique     bool   // another row has a value that must be unique
+	Unique     bool   // the constraint is violated because another row has the same or a conflicting value
 	// Column is the quoted name of the column whose type does not accept a value. Place is
 	// the index of the row with that value, among the rows that were to be written or
 	// converted. Column is empty if no such value is the reason.
@@ -175,7 +177,8 @@ func (v *ViolationError) Error() string { return v.Fault.Error() }
 // Unwrap returns the fault.
 func (v *ViolationError) Unwrap() error { return v.Fault }
 
-// Of returns the error with the key of the refused row added to its message.
+// Of returns the fault with a message that also names the column and the constraint, if
+// these are known, and the row. key is the key of the refused row.
 func (v *ViolationError) Of(key Key) error {
 	about := fmt.Sprintf("the row with the key %s", key)
 	if v.Column != "" {

@@ -35,9 +35,10 @@ func ChooseKey(nodes []*table.Description) ([]string, error) {
 	return slices.MinFunc(keys, compareKeys).columns, nil
 }
 
-// KeyOrder returns the names in columns in an order in which every node has an index on
-// them. columns are the columns of a key. If the order of columns is such an order,
-// KeyOrder returns columns. If no order is, it returns columns too.
+// KeyOrder returns the names in columns, the columns of a key, in an order for which
+// every node has an index with the columns in that order. Then key ranges can be read by
+// these indexes. If the order in columns is such an order, or if there is no such order,
+// KeyOrder returns columns unchanged.
 func KeyOrder(nodes []*table.Description, columns []string) []string {
 	best := columns
 	found := false
@@ -75,9 +76,9 @@ func commonKeys(nodes []*table.Description) []commonKey {
 	return keys
 }
 
-// keyOf returns the key on these columns. It returns false if a node has no index on the
-// columns that can serve as the key, or if the nodes have types for a column that cannot
-// be matched.
+// keyOf returns the key on these columns, with the best index of each node. It returns
+// false if a node has no index on the columns that can serve as the key, or if a column
+// has types on two nodes whose values cannot be matched.
 func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	key := commonKey{columns: columns}
 	for _, d := range nodes {
@@ -127,7 +128,7 @@ func (k commonKey) ordered() bool {
 }
 
 // compareKeys returns a negative number if key a is better than key b for matching rows,
-// and a positive number if it is worse. The last two criteria only ensure that the result
+// and a positive number if it is worse. The last two criteria only ensure that the choice
 // does not depend on the order of the nodes.
 func compareKeys(a, b commonKey) int {
 	return cmp.Or(
@@ -189,8 +190,8 @@ func sameColumns(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// typeMismatch describes the first key column whose types cannot be matched. It returns
-// "" if there is none.
+// typeMismatch describes the first key column that has types on two nodes whose values
+// cannot be matched. It returns "" if there is no such column.
 func typeMismatch(nodes []*table.Description, columns []string) string {
 	first := nodes[0]
 	for _, name := range columns {
@@ -210,7 +211,7 @@ func typeMismatch(nodes []*table.Description, columns []string) string {
 const listedIndexes = 8
 
 // noKey returns the error for nodes that have no key in common. wanted are the columns of
-// the key that is required, or nil if any key would do. For each node the error names the
+// the required key, or nil if every key is acceptable. For each node the error names the
 // indexes and why each cannot serve as the key.
 func noKey(nodes []*table.Description, wanted []string) error {
 	var reasons, seen []string
@@ -247,9 +248,9 @@ func againstIndexes(nodes []*table.Description, d *table.Description) string {
 	return "has " + strings.Join(list, ", ")
 }
 
-// againstIndex returns the reason why one index cannot serve as the key. If there is
-// none, it returns only the columns of the index: the key that is required has other
-// columns.
+// againstIndex returns the reason why one index cannot serve as the key. If there is no
+// such reason, it returns only the columns of the index: the index is not used because
+// the required key has other columns.
 func againstIndex(nodes []*table.Description, index table.Index) string {
 	if len(index.Against) > 0 {
 		return "(" + strings.Join(index.Against, " and ") + ")"

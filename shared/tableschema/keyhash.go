@@ -8,10 +8,10 @@ import (
 	"ace/shared/table"
 )
 
-// hashFunctions maps types to their hash functions. If a key has one column and its type
-// is listed here, its hash function is called directly, which avoids building a record.
-// The listed types are usual for keys whose order is not the physical order of the rows,
-// such as random uuids.
+// hashFunctions maps types to their hash functions. If a key has only one column and its
+// type is listed here, the key is hashed by this function, which is faster than the hash
+// of a record. The listed types are usual for keys whose order is not the physical order
+// of the rows, such as random uuids.
 var hashFunctions = map[string]string{ //nolint:gochecknoglobals // a constant map
 	"uuid":    "uuid_hash_extended",
 	"text":    "hashtextextended",
@@ -19,19 +19,21 @@ var hashFunctions = map[string]string{ //nolint:gochecknoglobals // a constant m
 }
 
 // hashedTypes has the types whose equal values have equal hashes on every server and
-// platform. On one server, the hash operator class ensures this. Across servers, it is
-// true because the hash depends on nothing but the bytes of the value.
+// platform. On one server, this is true of every type with a hash operator class. It is
+// true across servers for the listed types, because the hash depends on nothing but the
+// bytes of the value.
 var hashedTypes = []string{ //nolint:gochecknoglobals // a constant list
 	"bool", "int2", "int4", "int8", "oid", "numeric", "uuid", "text", "varchar", "bpchar", "name", "bytea",
 	"date", "time", "timestamp", "timestamptz",
 }
 
-// findKeyHash chooses the function that hashes a key. It is applied to the expressions by
-// which the key is ordered (Source.Order). A column that is ordered by its text is hashed
-// by its text, whatever its type is. No function is chosen if the types of another column
-// differ, or if two nodes may hash equal keys differently. For example, enums are hashed
-// by their OIDs, texts with a nondeterministic collation by their sort keys, and equal
-// texts have different bytes under different server encodings.
+// findKeyHash chooses the function that hashes a key. The function is applied to the
+// expressions by which the key is ordered (Source.Order). So a column that is ordered by
+// its text is hashed by its text, whatever its type is. Every other column must have the
+// same type on all nodes. No function is chosen if two nodes may hash equal keys
+// differently. For example, enums are hashed by their OIDs, texts with a nondeterministic
+// collation by their sort keys, and equal texts have different bytes under different
+// server encodings.
 func (c *Common) findKeyHash(nodes []*table.Description) {
 	var types []string
 	for i, name := range c.Key {

@@ -14,10 +14,10 @@ func ModifierDiffers(a, b table.Column) bool {
 
 // matchModifiers adds a warning if a column has the same type with different modifiers on
 // two nodes. It returns the SQL function that must be applied to the column's values
-// before they are compared, or "" if there is none. A numeric with more trailing zeros
-// and a char with more trailing blanks are the same value. Other types need no function:
-// either the text does not depend on the modifier, or different texts are different
-// values.
+// before they are compared, or "" if none is needed. Only numeric and char need a
+// function: their modifiers add trailing zeros or blanks to the text, which do not change
+// the value. For other types, either the text does not depend on the modifier, or
+// different texts are different values.
 func (c *Common) matchModifiers(nodes []*table.Description, name string) (value string) {
 	first, _ := nodes[0].Column(name)
 	for _, node := range nodes[1:] {
@@ -55,7 +55,8 @@ func withModifier(c table.Column) string {
 }
 
 // warnOfExpressions adds a warning for each column that two nodes generate by different
-// expressions. No repair can make the values of such a column equal.
+// expressions, or that only one of them generates. No repair can make the values of such
+// a column equal.
 func (c *Common) warnOfExpressions(nodes []*table.Description) {
 	for _, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)
@@ -76,8 +77,8 @@ func generatedAs(c table.Column) string {
 	return "generated as (" + c.Expression + ")"
 }
 
-// warnOfLargeObjects adds a warning for each column that may refer to large objects.
-// Their contents are not compared.
+// warnOfLargeObjects adds a warning for each column that may refer to large objects,
+// because a comparison compares only the OIDs of large objects, not their contents.
 func (c *Common) warnOfLargeObjects(nodes []*table.Description) {
 	for _, column := range c.Columns {
 		for _, node := range nodes {

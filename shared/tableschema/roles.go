@@ -14,7 +14,7 @@ const (
 
 // SuperuserWarnings returns a warning if the connected role is a superuser. User code
 // that a task must run, such as functions of the table, could then do anything on the
-// server. writes reports that the task is a repair. The warning names the privileges that
+// server. writes means that the task is a repair. The warning names the privileges that
 // are enough for the task.
 func SuperuserWarnings(d *table.Description, writes bool) []string {
 	if !d.Superuser {

@@ -16,7 +16,8 @@ type Reading struct {
 	SHA256        bool   // digest rows with SHA-256 over their text instead of PostgreSQL's hash functions
 	Seeds         rowdigest.Seeds
 	// Stored means that values are read as they are stored. Otherwise they are read as they
-	// are compared: without the trailing zeros or blanks that a column's modifier adds.
+	// are compared: if the modifiers of a column differ between the nodes, without the
+	// trailing zeros or blanks that the modifier adds.
 	Stored bool
 }
 
@@ -137,10 +138,10 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 }
 
 // keyRef returns the expression for a key column in comparisons with the operators of the
-// key's index: ref, or ref cast to its base type. The cast is needed if the column's type
-// is a domain and the operators belong to an extension. PostgreSQL prefers an operator
-// that is declared for the domain itself, and a user may have defined one in the same
-// schema. The index can be used for the cast value too.
+// key's index: ref itself, or ref cast to the base type of its domain. The cast is needed
+// if the column's type is a domain and the operators belong to an extension. PostgreSQL
+// prefers an operator that is declared for the domain itself, and a user may have defined
+// one in the same schema. The index can be used for the cast value too.
 func keyRef(ref string, t rowdigest.Type, k table.KeyColumn) string {
 	if t.Base == nil || k.OpSchema == "pg_catalog" {
 		return ref
@@ -148,9 +149,10 @@ func keyRef(ref string, t rowdigest.Type, k table.KeyColumn) string {
 	return "(" + ref + ")::" + t.Underlying().SQL
 }
 
-// addTextOrder orders a key column by its text under collation "C". If the databases have
-// different encodings, "C" would compare different bytes, so the column is ordered by the
-// bytes of its UTF-8 text.
+// addTextOrder adds the elements of Order and its companions for a key column that is
+// ordered by its text under collation "C". text is the expression for that text. If the
+// databases have different encodings, equal texts have different bytes there. So the
+// column is then ordered by the bytes of its text in UTF-8.
 func (c *Common) addTextOrder(s *table.Source, text string) {
 	if c.sameEncoding {
 		s.Order = append(s.Order, text+" COLLATE "+bytewise)
@@ -256,13 +258,14 @@ func operator(schema, name string) string {
 const safePath = "pg_catalog, pg_temp"
 
 // searchPath returns the search_path of the statements that read the table. Every name in
-// them is qualified, except in the user's filter. A filter must mean what it means in
-// psql, so its path lists pg_catalog, the table's schema, the schemas of the key's
-// operators and the role's own path.
+// these statements is qualified, except in the user's filter. A filter must have the same
+// meaning as in psql, so with a filter the path lists pg_catalog, the table's schema, the
+// schemas of the key's operators and the role's own path.
 //
 // If a compared column may contain names of objects, as a regclass does, the path is
 // safePath. The path decides whether the text of such a value includes the schema, and
-// the roles of two nodes may have different paths. A filter must qualify its names then.
+// the roles of two nodes may have different paths. Then the user must qualify the names
+// in a filter.
 func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColumn) string {
 	if r.Filter == "" || c.hasObjectNames(d) {
 		return safePath
@@ -292,8 +295,8 @@ func HasObjectNames(t rowdigest.Type) bool {
 }
 
 // WritingPath returns the search_path for user code that runs while a repair writes:
-// triggers, defaults and functions of constraints. The statements of the repair do not
-// depend on it.
+// triggers, defaults and functions of constraints. The statements of the repair itself do
+// not depend on the path.
 func (c *Common) WritingPath(schema string, d *table.Description, node int) string {
 	return userPath(schema, d, c.key[node].index.Columns)
 }

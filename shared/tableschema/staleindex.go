@@ -11,8 +11,8 @@ import (
 // StaleIndexes returns the stale indexes: those that may be out of order because a
 // collation has another version than the server has recorded. key is the name of the
 // key's index. If filtered is false, only this index is checked. If filtered is true, all
-// indexes are checked, because the server may use any index to find the rows that a
-// filter selects.
+// indexes of the table are checked, because the server may use any of them to find the
+// rows that a filter selects.
 func StaleIndexes(d *table.Description, key string, filtered bool) []table.IndexOrder {
 	var stale []table.IndexOrder
 	for _, o := range d.IndexOrders {
@@ -24,9 +24,9 @@ func StaleIndexes(d *table.Description, key string, filtered bool) []table.Index
 }
 
 // isUnversioned reports whether the order of the key's index depends on a collation whose
-// version is unknown. key is the name of that index. If filtered is set, it reports this
-// for any index of the table, because the server may use any index to find the rows that
-// a filter selects.
+// version is unknown. key is the name of that index. If filtered is set, it reports
+// whether this is true of at least one index of the table, because the server may use any
+// index to find the rows that a filter selects.
 func isUnversioned(d *table.Description, key string, filtered bool) bool {
 	return slices.ContainsFunc(d.IndexOrders, func(o table.IndexOrder) bool {
 		return o.Unversioned() && (filtered || o.Index == key)
@@ -52,8 +52,9 @@ func StaleRemedy(o table.IndexOrder) string {
 	return fmt.Sprintf("run REINDEX INDEX %s and, once all indexes of that collation are rebuilt, %s", o.Qualified, refresh)
 }
 
-// distrustIndexes finds the key columns because of which the key's index may be out of
-// order on some node. On all nodes, such a column is ordered by its text (ByText).
+// distrustIndexes finds the key columns because of which the key's index is stale on some
+// node (StaleIndexes). It sets ByText for such a column, so that all nodes order the
+// column by its text.
 func (c *Common) distrustIndexes(nodes []*table.Description) {
 	for node, d := range nodes {
 		for _, o := range StaleIndexes(d, c.KeyIndex(node), false) {
@@ -64,8 +65,8 @@ func (c *Common) distrustIndexes(nodes []*table.Description) {
 	}
 }
 
-// StaleWarnings returns a warning for each index that StaleIndexes returns. A comparison
-// must not use these indexes.
+// StaleWarnings returns a warning for each index that StaleIndexes returns: a comparison
+// reads the table without indexes because of it.
 func StaleWarnings(d *table.Description, key string, filtered bool) []string {
 	var warnings []string
 	seen := map[string]bool{}

@@ -17,25 +17,26 @@ type Common struct {
 	Columns []difffile.Column // compared columns, in the order of the first node
 	Key     []string          // names of the key columns, in the order of the key's index
 	ByText  []bool            // for each column of Key: it is ordered by its text, because the nodes may order its type differently
-	// Unordered reports that at least one node has no index with the key columns in the
-	// order of Key. On such a node no index can be used to read key ranges.
+	// Unordered means that at least one node has no index with the key columns in the order
+	// of Key. On such a node, no index can be used to read key ranges.
 	Unordered bool
 	Warnings  []string
 	key       []nodeKey                           // for each node, the index that serves as the key
 	digests   []func(node int, ref string) digest // for each column, a function that returns its expressions on a node; ref is an SQL reference to the column
-	// sameEncoding reports that all nodes have the same server encoding.
+	// sameEncoding means that all nodes have the same server encoding.
 	sameEncoding bool
 	// keyHash returns the expression for Source.KeyHash. It is nil if there is none.
 	keyHash func(refs []string, seed int64) string
-	// values has for each column the SQL function that removes what the column's modifier
-	// adds to its text. An empty string means that the text is compared as it is.
+	// values has, for each column, the SQL function that removes the trailing zeros or
+	// blanks that the column's modifier adds to the text of a value. An empty string means
+	// that the text is compared unchanged.
 	values []string
 }
 
 // Tables returns what the tables that nodes describe have in common. It matches columns
-// by name, except those that are ignored. It matches rows by a key on the columns named
-// in key, in that order, or by the key that ChooseKey returns if key is empty. It returns
-// an error if the tables cannot be compared.
+// by name and leaves out the columns named in ignored. It matches rows by the key on the
+// columns named in key, in that order. If key is empty, it uses the key that ChooseKey
+// returns. It returns an error if the tables cannot be compared.
 func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) {
 	c := &Common{sameEncoding: sameEncoding(nodes)}
 	if err := c.matchColumns(nodes, ignored); err != nil {
@@ -95,7 +96,8 @@ func checkIgnored(nodes []*table.Description, ignored []string) error {
 	return nil
 }
 
-// nameDifference returns the columns of a that b lacks, quoted.
+// nameDifference returns the names of the columns of a that b lacks, quoted. It leaves
+// out the ignored columns.
 func nameDifference(a, b *table.Description, ignored []string) []string {
 	var names []string
 	for _, column := range a.Columns {
@@ -121,8 +123,8 @@ func columnNames(d *table.Description) string {
 	return strings.Join(names, ", ")
 }
 
-// matchKey finds the key on every node: the one on the wanted columns or, if wanted is
-// empty, the one that ChooseKey returns.
+// matchKey finds the key on every node: the key on the wanted columns or, if wanted is
+// empty, the key that ChooseKey returns.
 func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) error {
 	columns := wanted
 	if len(columns) == 0 {
@@ -191,8 +193,9 @@ func typeName(t rowdigest.Type) string {
 	return t.Schema + "." + t.Name
 }
 
-// chooseDigests decides how each column is digested: by its type if that is the same on
-// all nodes, else by its text.
+// chooseDigests decides how each column is digested. It is digested by its text if the
+// nodes have different types for it, or if its values are compared without the trailing
+// zeros or blanks that a modifier adds. Otherwise the type decides.
 func (c *Common) chooseDigests(nodes []*table.Description) {
 	for i, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)
@@ -221,8 +224,8 @@ func (c *Common) chooseDigests(nodes []*table.Description) {
 	}
 }
 
-// digest has the expressions with which a column enters the row digest and the text
-// digest.
+// digest has the expressions that Expr and TextExpr of package rowdigest return for a
+// column: expr for the row digest, and byText for the text digest.
 type digest struct {
 	expr, byText string
 	twins        bool // the two expressions differ
@@ -243,9 +246,9 @@ func writtenAs(nodes []*table.Description, name string) string {
 	return "bigint"
 }
 
-// sameStored reports whether two types are the same for the digest. A domain differs from
-// its base type: the document names declared types, and a reader should see the
-// difference. A type of an extension is the same in every schema.
+// sameStored reports whether two types are the same for the digest. A domain is not the
+// same as its base type, because the document states declared types, and its reader
+// should see the difference. A type of an extension is the same in every schema.
 func sameStored(a, b rowdigest.Type) bool {
 	switch {
 	case a.Kind != b.Kind || (a.Elem == nil) != (b.Elem == nil) || (a.Base == nil) != (b.Base == nil):
@@ -281,10 +284,11 @@ func (c *Common) compareOrders(nodes []*table.Description) {
 	}
 }
 
-// sameOrder reports whether two nodes sort a column alike. Its type must be portable
-// (portableOrder). A type of an extension may fold case by the database's collation, as
-// citext does, whatever the column's collation is. So the databases' collations must be
-// the same too. They are known only if the column uses them.
+// sameOrder reports whether two nodes sort a column alike. The type of the column must be
+// portable (portableOrder). A type of an extension may fold case by the database's
+// default collation, as citext does, whatever the column's collation is. So the default
+// collations of both databases must be the same too. They are known only if the column
+// uses the default collation.
 func sameOrder(a, b table.Column) bool {
 	switch {
 	case !a.Collation.SameOrder(b.Collation) || !slices.Equal(a.Labels, b.Labels):
@@ -305,11 +309,11 @@ func inServer(t rowdigest.Type) bool {
 	return inCatalog(t)
 }
 
-// portableOrder reports whether a type sorts alike on two nodes that have the same
-// collation and labels for it. It returns false for composite types, ranges and
-// multiranges that users define, because they are ordered by fields of any type. It
-// returns false for jsonb, which is ordered by the database's collation although the type
-// has no collation, and for reg* types, which are ordered by OIDs.
+// portableOrder reports whether the values of a type have the same order on two nodes
+// that have the same collation and labels for the type. It returns false for composite
+// types, ranges and multiranges that users define, because they are ordered by fields of
+// any type. It returns false for jsonb, which is ordered by the database's collation
+// although the type has no collation, and for reg* types, which are ordered by OIDs.
 func portableOrder(t rowdigest.Type) bool {
 	t = t.Underlying()
 	switch {
