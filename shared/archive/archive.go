@@ -85,12 +85,13 @@ type Store interface {
 	List(ctx context.Context, prefix, after string, fn func(Info) bool) error
 	// Delete deletes an object. It is no error if no object has the key.
 	Delete(ctx context.Context, key string) error
-	// Presign returns a URL that downloads the object without credentials, with this
-	// Content-Disposition header. It is valid for 1 s to 7 days and is a secret as long as
-	// it is valid.
+	// Presign returns a URL that downloads the object without credentials, and whose
+	// response has the Content-Disposition header disposition. The URL is valid for the time
+	// valid (1 s to 7 days). It is a secret as long as it is valid.
 	Presign(ctx context.Context, key, disposition string, valid time.Duration) (string, error)
 	// PresignPut returns a URL that accepts the object's content by PUT without credentials.
-	// It is valid for 1 s to 7 days and is a secret as long as it is valid.
+	// The URL is valid for the time valid (1 s to 7 days). It is a secret as long as it is
+	// valid.
 	PresignPut(ctx context.Context, key string, valid time.Duration) (string, error)
 }
 
@@ -102,6 +103,7 @@ type Writer interface {
 	// Commit makes the object visible if no other object has the key. Otherwise it returns
 	// ErrPrecondition.
 	Commit(ctx context.Context) (Info, error)
-	// Abort discards what was uploaded. It works after the context of Create has ended.
+	// Abort discards what was uploaded. It may be called after the context of Create has
+	// ended.
 	Abort()
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// The layout of the bucket. Package task checks task ids against their pattern before
-// they are used here.
+// The functions of this file define the layout of the bucket. They do not escape task
+// ids, because package task accepts only ids with characters that a key may contain.
 
 // OpenPrefix is the prefix of the open markers. Start-up, queue and sweeper list this
 // prefix to find the tasks that have not ended.
@@ -93,8 +93,9 @@ func TaskIDOfBaseline(key string) string {
 
 const baselineSuffix = ".json.gz"
 
-// maxSegment bounds a segment of a key that is derived from a user's name, because the
-// embedded gateway stores the segment as a file name.
+// maxSegment is the maximum length in bytes of a segment of a key that is derived from a
+// name. The embedded gateway stores the segment as a file name, whose length the file
+// system limits.
 const maxSegment = 200
 
 // AllSegment is the segment of a list of all clusters or of all tables. No cluster and no

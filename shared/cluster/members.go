@@ -64,7 +64,7 @@ type level struct {
 	instead    map[string]string // maps a name that has no effect to the member to use instead: user to db_user
 }
 
-// loginMembers are the members of jsonLogin.
+// loginMembers returns the names of the members that are decoded to a jsonLogin.
 func loginMembers() []string {
 	return []string{"db_name", "db_user", "db_password", "db_password_secret", "rds_iam"}
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Use is what happens to a connection parameter in a definition.
+// Use is what happens if a definition has a certain connection parameter.
 type Use string
 
 // The uses.

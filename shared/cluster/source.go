@@ -28,10 +28,10 @@ type Options struct {
 	// ServiceFiles are further service files, which are searched after Path in this
 	// order. Missing files are skipped.
 	ServiceFiles []ServiceFile
-	// PasswordFile is the path of libpq's password file. It may be "", and the file need
-	// not exist. PasswordFileNamed means that a variable names the file. If it is false,
-	// the path is the default of libpq, and it is no error if this user may not read the
-	// file.
+	// PasswordFile is the path of libpq's password file. It may be "", and the file need not
+	// exist. PasswordFileNamed means that an environment variable names the file. If it is
+	// false, the path is the default of libpq, and it is no error if this user may not read
+	// the file.
 	PasswordFile      string
 	PasswordFileNamed bool
 	// CertificateDir is the directory with the default certificates of libpq, such as
@@ -39,9 +39,9 @@ type Options struct {
 	CertificateDir string
 }
 
-// ServiceFile is the path of a service file. Named means that a variable names the file.
-// If it is false, the path is a default of libpq, and the file is skipped if this user
-// may not read it.
+// ServiceFile is the path of a service file. Named means that an environment variable
+// names the file. If it is false, the path is a default of libpq, and the file is skipped
+// if this user may not read it.
 type ServiceFile struct {
 	Path  string
 	Named bool

@@ -95,8 +95,8 @@ func (c Config) ClustersBucket() (bucket Store, inBucket bool, err error) {
 // MaxImport returns the maximum size of an imported document in bytes.
 func (c Config) MaxImport() int64 { return int64(c.MaxImportMB) << 20 }
 
-// ServiceFile is the path of a service file. Named means that a variable names the file.
-// If it is false, the path is a default one.
+// ServiceFile is the path of a service file of libpq. Named means that an environment
+// variable names the file. If it is false, the path is one of the default paths.
 type ServiceFile struct {
 	Path  string
 	Named bool

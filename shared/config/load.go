@@ -18,7 +18,7 @@ import (
 	"ace/shared/fault"
 )
 
-// prefix begins the names of the variables of ACE.
+// prefix is the beginning of the names of ACE's environment variables.
 const prefix = "ACE_"
 
 const day = 24 * time.Hour

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Store names where the archive is stored: in a directory, by the embedded gateway, or in
-// a bucket of any S3 service.
+// Store describes where the archive is stored: in a directory of this host, through the
+// embedded gateway, or in a bucket of any S3 service.
 type Store struct {
 	Embedded bool
 	Dir      string // the directory; empty unless the gateway is embedded

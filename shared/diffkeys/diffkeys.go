@@ -32,9 +32,9 @@ type Options struct {
 // Spool stores runs: sequences of lines that are written once, from beginning to end, and
 // read in the same order.
 type Spool interface {
-	// Create starts the run with this number. Each number is created once.
+	// Create starts the run with this number. The caller must use each number only once.
 	Create(ctx context.Context, run int) (RunWriter, error)
-	// Open opens a sealed run for reading. Several runs can be open at once.
+	// Open opens a run for which Seal has succeeded. Several runs can be open at once.
 	Open(ctx context.Context, run int) (RunReader, error)
 }
 
@@ -48,8 +48,8 @@ type RunWriter interface {
 
 // RunReader reads one run. The caller must close it.
 type RunReader interface {
-	// NextLine returns the next line, which is valid until the next call; nil means the
-	// end.
+	// NextLine returns the next line, or nil at the end of the run. The line is valid until
+	// the next call.
 	NextLine() ([]byte, error)
 	Close()
 }
@@ -195,7 +195,8 @@ func (c *collector) spill(ctx context.Context) error {
 	return c.run.write(sorted)
 }
 
-// follows reports whether a key follows all keys of the open run.
+// follows reports whether the key first is higher than all keys of the open run. It
+// returns false if no run is open.
 func (c *collector) follows(first table.Key) (bool, error) {
 	if c.run == nil {
 		return false, nil

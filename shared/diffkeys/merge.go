@@ -199,6 +199,6 @@ func distinct(heads []*runHead) (all []table.Key, at map[string]int) {
 	return all, at
 }
 
-// textOf joins the values of a key. The result is unique, since no text of PostgreSQL
-// contains NUL.
+// textOf joins the texts of a key, separated by NUL. Keys with different texts have
+// different results, because no text of PostgreSQL contains NUL.
 func textOf(key table.Key) string { return strings.Join(key, "\x00") }

@@ -208,8 +208,9 @@ func describe(e *pgconn.PgError) string {
 	return text
 }
 
-// maxMessage limits the length of a server's message, which may quote a value of any
-// length. A fault's message has room for about a kilobyte.
+// maxMessage is the maximum length in bytes of a server's message in a fault. The
+// server's message may quote a value of any length, and a fault's message has room for
+// about a kilobyte.
 const maxMessage = 800
 
 // shorten returns a server's message as valid UTF-8 of about maxMessage bytes at most.
@@ -221,8 +222,8 @@ func shorten(message string) string {
 	return strings.ToValidUTF8(text[:maxMessage], "") + "..."
 }
 
-// codeOf returns Unavailable for a SQLSTATE whose cause may disappear by itself, and
-// Invalid for one whose cause must be corrected.
+// codeOf returns the code of the fault for a SQLSTATE: Unavailable if the cause of the
+// error may disappear by itself, and Invalid if the user must correct it.
 func codeOf(sqlstate string) fault.Code {
 	switch sqlstate {
 	case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "72000":

@@ -59,7 +59,8 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 }
 
 // foreignOperators returns one operator that is not built in, but has one of the names in
-// $1 and operands of built-in types.
+// $1 and operands of built-in types. A plan may show such an operator like the built-in
+// one.
 const foreignOperators = `SELECT o.oprname FROM pg_catalog.pg_operator o
 	WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
 	  AND o.oprnamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid
@@ -76,7 +77,7 @@ var (
 // the name of a function that the planner could inline.
 var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not", "when", "then", "else", "case", "between", "is", "from", "like", "ilike", "coalesce", "nullif", "greatest", "least", "varchar", "char", "character", "varying", "numeric", "decimal", "timestamp", "timestamptz", "time", "interval"} //nolint:gochecknoglobals // a constant list
 
-// hiddenIn returns a text of the filter that the filter's plan may not show: a collation,
+// hiddenIn returns a part of the filter that the server's plan may not show: a collation,
 // a call of a function that the planner may inline, or a subquery that it may remove. It
 // returns "" if there is none.
 func hiddenIn(filter string) string {

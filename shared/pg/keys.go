@@ -152,7 +152,7 @@ func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key, op
 	return spelt, t.lookUp(ctx, s, keys, lookup{"reading keys", strings.Join(s.Key, ", "), row, table.Combine(options)})
 }
 
-// duplicateKey returns the error for a key that has two rows although its index is
+// duplicateKey returns the error for a key with two rows although the index of the key is
 // unique.
 func (n *Node) duplicateKey(key table.Key) error {
 	return fault.New(fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged and rows cannot be identified: run REINDEX, which names the duplicates",

@@ -37,9 +37,9 @@ var errLinkDead = errors.New("the connection was given up")
 const writeChunk = 64 << 10
 
 // link is a connection to a server. Reads and writes fail once the client has waited for
-// the server as long as its limits allow. Without these limits, only the server would end
-// a statement (by statement_timeout), so the client would wait forever if the server's
-// process hangs or packets are lost.
+// the server as long as the limits of the link allow. Without these limits, only the
+// server would end a statement (by statement_timeout), so the client would wait forever
+// if the server's process hangs or packets are lost.
 //
 // Only the time during which the client waits counts. A client that reads slowly does not
 // exceed a limit.

@@ -152,7 +152,8 @@ func coarseSumsSQL(by table.Grouping, parts []string) string {
 
 // readBucketSum reads the index of the page range, the group, the row count and the
 // digest from a result row of coarseSumsSQL. If the index is NULL, the sum is over all
-// page ranges of the statement. count is the number of page ranges.
+// page ranges of the statement, and place is table.AllPageRanges. count is the number of
+// page ranges of the call.
 func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, sum table.Sum, err error) {
 	groups := by.Coarse
 	if v[0] == nil {
@@ -261,10 +262,10 @@ func (t *Tx) checkFilenode(partition table.Partition) query {
 }
 
 // ScanList returns the key and digest of every row of some key ranges. bounds divide all
-// keys into len(bounds)+1 ranges, and ranges has the numbers of the wanted ones; nil
-// means all. ScanList reads the whole table in physical order. The result has one list
-// for each of the len(bounds)+1 ranges, in key order. If there are more than limit rows,
-// the error is table.ErrMore.
+// keys into len(bounds)+1 ranges. ranges has the numbers of the ranges to list; nil means
+// all. ScanList reads the whole table in physical order. The result has a list for each
+// of the len(bounds)+1 ranges, and each list is in key order. The list of a range that is
+// not in ranges is empty. If there are more than limit rows, the error is table.ErrMore.
 func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error) {
 	args := orderParams(s, "b").ofKeys(bounds)
 	condition := ""

@@ -34,8 +34,8 @@ func keyParams(s table.Source) params {
 	return out
 }
 
-// orderParams returns the columns of a list of bounds, or of keys to be ordered. Their
-// names begin with prefix.
+// orderParams returns the columns of a list of bounds, or of a list of keys to be sorted.
+// The names of the columns begin with prefix.
 func orderParams(s table.Source, prefix string) params {
 	out := make(params, len(s.Order))
 	for i, name := range list(prefix, len(s.Order)) {

@@ -65,10 +65,11 @@ func share(count, part, whole int64) int64 {
 	return max(1, int64(float64(count)*float64(part)/float64(whole)))
 }
 
-// pageProbes selects evenly spaced pages of a partition. pages is the number of its
-// pages, and probes the number of pages to select; if there are fewer, all are selected.
-// from and to are arrays of tid. The selected page number i begins at element i of from
-// and ends before element i of to.
+// pageProbes selects evenly spaced pages of a partition. pages is the number of pages of
+// the partition, and probes the number of pages to select. If the partition has fewer
+// pages, all are selected. from and to are arrays of tid in PostgreSQL's text form: the
+// i-th selected page begins at element i of from and ends before element i of to. They
+// are nil if no page is selected.
 func pageProbes(pages, probes int64) (from, to []byte) {
 	probes = min(probes, pages)
 	if probes == 0 {

@@ -215,8 +215,8 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 	return keys, t.read(ctx, "splitting a block", s, options, append(settings(plansFor(s, plans)), q)...)
 }
 
-// settings returns the query that applies planner settings. It returns no query for an
-// empty list.
+// settings returns the query that applies planner settings for the rest of the
+// transaction. It returns no query if list is empty.
 func settings(list []setting) []query {
 	if len(list) == 0 {
 		return nil

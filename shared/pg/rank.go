@@ -67,8 +67,9 @@ func rankByText(keys []table.Key, ranks []int, from int) {
 	}
 }
 
-// sort lets the server rank keys, and calls ranked with the index and the rank of each
-// key. Ranks start at 0. If mark is set, the query is sent after the savepoint keysMark.
+// sort sends the keys to the server, which ranks them, and calls ranked with the index
+// and the rank of each key. Ranks start at 0. If mark is set, the query is sent after the
+// savepoint keysMark.
 func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked func(place, rank int), mark bool, options table.CallOption) error {
 	p, name := orderParams(s, "k"), uniqueName(s, "list")
 	q := query{

@@ -207,7 +207,8 @@ SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
                  AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
                  AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'spock')`
 
-// origins is the result of originsSQL.
+// origins is the result of originsSQL. Its fields are the columns of the query, in the
+// same order.
 type origins struct{ logical, granted, room, spock bool }
 
 func (o *origins) query() query {

@@ -17,7 +17,8 @@ import (
 )
 
 // parseConfig converts a target to the configuration of a pool. Its errors name the file
-// or the parameter that is wrong, and what to do. They never quote the connection string.
+// or the parameter that is wrong, and what the user must do. They never quote the
+// connection string.
 func parseConfig(t cluster.Target) (*pgxpool.Config, error) {
 	if err := checkTLSFiles(t); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "node %q: %s", t.Node, fault.PublicMessage(err))
@@ -31,7 +32,7 @@ func parseConfig(t cluster.Target) (*pgxpool.Config, error) {
 	if err == nil {
 		return config, nil
 	}
-	// The text of the error itself quotes the connection string, that of its cause does not.
+	// The text of err quotes the connection string, but the text of its cause does not.
 	if cause := errors.Unwrap(err); cause != nil {
 		return nil, fault.New(fault.Invalid, "node %q: the connection settings in the cluster definition are not valid: %s", t.Node, rootCause(cause))
 	}

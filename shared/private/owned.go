@@ -94,7 +94,7 @@ func Directory(path string) error {
 		return unusable(path, err)
 	}
 
-	// Entries that appeared in the meantime may be from another user.
+	// Another user may have created entries before Chmod removed the access.
 	if entries, err := os.ReadDir(path); err != nil || len(entries) > 0 {
 		return accessible(path, info, "entered or written", "700")
 	}

@@ -58,7 +58,8 @@ func text(ref string) string {
 	return fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM NULL THEN %s END", ref, call("textsend", call("concat", ref)))
 }
 
-// inBase returns ref, with a domain's value cast to its base type.
+// inBase returns ref, a reference to a value of the type t. If t is a domain, the value
+// is cast to the base type.
 func inBase(ref string, t Type) string {
 	if t.Base == nil {
 		return ref

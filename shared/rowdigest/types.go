@@ -89,8 +89,8 @@ func hasTwins(c Column) bool {
 	return true
 }
 
-// Underlying returns the base type of a domain, below all domains, and any other type
-// itself.
+// Underlying returns, for a domain, the type that is not a domain and on which the domain
+// is based, even through other domains. For any other type, it returns the type itself.
 func (t Type) Underlying() Type {
 	for t.Base != nil {
 		t = *t.Base

@@ -11,11 +11,11 @@ import (
 type Grants struct {
 	Role  string
 	Table string // as Name returns it
-	// Schemas are the schemas that the role may not use.
+	// Schemas are the schemas on which the role lacks USAGE.
 	Schemas    []string
 	Privileges []Privilege
-	// Statements are the SQL statements that grant everything else, such as EXECUTE on a
-	// function.
+	// Statements are the SQL statements that grant everything else that is missing, such as
+	// EXECUTE on a function.
 	Statements []string
 }
 

@@ -285,8 +285,8 @@ type Partition struct {
 type Parse string
 
 const (
-	// ParseCast casts the text. It is safe if only a superuser can define a cast from
-	// text to the type.
+	// ParseCast sends the texts as an array of text and casts each to the type. It is safe
+	// if only a superuser can define a cast from text to the type.
 	ParseCast Parse = ""
 	// ParseArray sends the texts as the elements of an array of the type, separated by
 	// commas.

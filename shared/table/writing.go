@@ -38,8 +38,8 @@ type Conversion struct {
 type Writing struct {
 	Role          string
 	ServerVersion int
-	// Insert and Update describe these privileges on the columns that are not generated.
-	// Delete reports that the role has DELETE on the table.
+	// Insert and Update describe on which columns the role has INSERT and UPDATE, leaving
+	// out generated columns. Delete means that the role has DELETE on the table.
 	Insert, Update Allowed
 	Delete         bool
 	Closed         []string      // schemas of the columns' types that the role may not use
@@ -77,7 +77,7 @@ type SequenceUse struct {
 }
 
 // CheckWritable returns an error if the schema belongs to the server. Only DDL may change
-// its tables: a row that is written directly damages the database.
+// the tables of such a schema, because writing their rows directly damages the database.
 func CheckWritable(schema, name string) error {
 	switch {
 	case schema == "pg_catalog" || schema == "information_schema":
@@ -92,8 +92,9 @@ func CheckWritable(schema, name string) error {
 // Trigger is a trigger that a user created on the table or on one of its partitions.
 type Trigger struct {
 	Name   string
-	Always bool // ENABLE ALWAYS: it fires under every session_replication_role
-	// Replica means ENABLE REPLICA: it fires only if session_replication_role is replica.
+	Always bool // ENABLE ALWAYS: the trigger fires under every session_replication_role
+	// Replica means ENABLE REPLICA: the trigger fires only if session_replication_role is
+	// replica.
 	Replica bool
 }
 

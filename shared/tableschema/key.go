@@ -10,7 +10,8 @@ import (
 	"ace/shared/table"
 )
 
-// commonKey is a list of columns on which every node has a unique index.
+// commonKey is a list of columns on which every node has a unique index, with the columns
+// in any order.
 type commonKey struct {
 	columns []string // in the order in which key ranges compare them
 	nodes   []nodeKey

@@ -6,7 +6,8 @@ import (
 	"ace/shared/table"
 )
 
-// Roles that are sufficient for each kind of task.
+// Descriptions of roles whose privileges are sufficient for a comparison or a repair, for
+// messages.
 const (
 	readingRole = "a role that may only SELECT is enough for a comparison"
 	writingRole = "a role with SELECT, INSERT, UPDATE and DELETE on the table, and SET on session_replication_role, is enough for a repair"

@@ -22,7 +22,7 @@ type Reading struct {
 }
 
 // Source returns the SQL fragments with which the table of one node is read. node is the
-// index of its description d in the list with which Tables was called.
+// index of d, the description of the node, in the list with which Tables was called.
 func (c *Common) Source(d *table.Description, node int, r Reading) table.Source {
 	s := table.Source{
 		Node:       d.Node,

@@ -55,7 +55,7 @@ func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) 
 }
 
 // KeyIndex returns the name of the index that serves as the key on a node. node is the
-// index of its description in the list with which Tables was called.
+// index of the node's description in the list with which Tables was called.
 func (c *Common) KeyIndex(node int) string { return c.key[node].index.Name }
 
 func (c *Common) matchColumns(nodes []*table.Description, ignored []string) error {

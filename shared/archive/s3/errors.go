@@ -38,8 +38,8 @@ func (s *Store) createError(err error, key string) error {
 	return s.writeIfError(err, key)
 }
 
-// replaceError translates the error of a write that requires a certain version. If the
-// object was deleted, it returns ErrPrecondition too.
+// replaceError translates the error of a write that requires a certain version. It
+// returns ErrPrecondition also if the object no longer exists.
 func (s *Store) replaceError(err error, key string) error {
 	if lostRace(err) || hasCode(err, minio.NoSuchKey) {
 		return archive.ErrPrecondition

@@ -31,8 +31,8 @@ type Options struct {
 	// need one more permission.
 	Region string
 	Bucket string // required
-	// Prefix precedes every key in the bucket. Callers do not see it. "team" and "team/"
-	// mean the same.
+	// Prefix precedes every key in the bucket. The keys that callers pass and receive do not
+	// contain it. "team" and "team/" mean the same.
 	Prefix string
 	// AccessKey and SecretKey may be empty. The credentials are then those of the
 	// standard AWS chain (environment, shared files, role of the container or host).
@@ -42,8 +42,9 @@ type Options struct {
 	// names with the bucket (bucket.host). With an IP address the bucket is always in the
 	// path.
 	PathStyle bool
-	// CABundle is a file with the certificates, in PEM format, of the authorities that
-	// may sign the store's certificate. If it is empty, those of the host are used.
+	// CABundle is a file with the certificates, in PEM format, of the authorities that may
+	// sign the store's certificate. If CABundle is empty, the authorities that the host
+	// trusts may sign it.
 	CABundle string
 	// Place describes the store in messages. If it is empty, messages name the bucket
 	// and the endpoint.
@@ -126,8 +127,8 @@ func (o Options) lookup() minio.BucketLookupType {
 	return minio.BucketLookupAuto
 }
 
-// keyPrefix returns what precedes every key: an empty string, or one that ends with a
-// slash.
+// keyPrefix returns the text that precedes every key in the bucket: an empty string, or
+// the prefix with a slash at its end.
 func (o Options) keyPrefix() string {
 	if p := strings.Trim(o.Prefix, "/"); p != "" {
 		return p + "/"

@@ -17,8 +17,8 @@ import (
 // streams below, at and above this size.
 const partSize = 5 << 20
 
-// Run tests a store. newStore returns an empty store for each test, which may be a prefix
-// of a bucket. The tests run in parallel.
+// Run tests a store. newStore is called for each test and returns an empty store, which
+// may be a prefix of a bucket. The tests run in parallel.
 func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 	tests := []struct {
 		name string
