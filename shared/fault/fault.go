@@ -67,9 +67,9 @@ func Wrap(err error, code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: message(format, args), Err: err}
 }
 
-// CodeOf returns the code of the outermost fault in err's chain, or "" for nil.
-// context.Canceled is Cancelled, context.DeadlineExceeded is Unavailable, and any other
-// error is Internal.
+// CodeOf returns the code of the outermost fault in err's chain, or "" for nil. If the
+// chain has no fault, the code is Cancelled for context.Canceled, Unavailable for
+// context.DeadlineExceeded, and Internal for any other error.
 func CodeOf(err error) Code {
 	var fe *Error
 	switch {

@@ -41,8 +41,8 @@ type queued struct {
 	takeOver bool
 }
 
-// NewQueue returns a queue that runs at most maxTasks tasks at once and lets at most
-// maxQueue wait.
+// NewQueue returns a queue that runs at most maxTasks tasks at once. At most maxQueue
+// further tasks may wait.
 func NewQueue(maxTasks, maxQueue int, run Run) *Queue {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Queue{run: run, maxTasks: maxTasks, maxQueue: maxQueue, known: map[string]bool{}, ctx: ctx, cancel: cancel}

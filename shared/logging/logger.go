@@ -19,8 +19,8 @@ func New(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// replace converts times to UTC and shortens long texts. Most errors have a bounded
-// length, but that of a panic contains a stack trace.
+// replace converts times to UTC and shortens long texts. The text of most errors has a
+// bounded length, but the error for a panic contains a stack trace.
 func replace(groups []string, attr slog.Attr) slog.Attr {
 	switch {
 	case len(groups) == 0 && attr.Key == slog.TimeKey:

@@ -77,8 +77,9 @@ func ReadTotals(ctx context.Context, store archive.Store, key string, want Heade
 	return decodeTotals(key, f.Totals, totals)
 }
 
-// lastLine returns the last line of an object. It first reads only the end of the object,
-// and then longer ends until the line is complete.
+// lastLine returns the last line of an object. It first reads only the last tailSize
+// bytes. If the line is longer, it reads four times as many bytes, until the line is
+// complete.
 func lastLine(ctx context.Context, store archive.Store, info archive.Info) ([]byte, error) {
 	for size := int64(tailSize); ; size *= 4 {
 		tail, err := readTail(ctx, store, info, size)

@@ -231,9 +231,9 @@ func (r *Reader) NextLine() ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
-// Damaged returns the error that reports the part as damaged, because the caller could
-// not decode a row. err is the decoder's error. An err with a code other than internal
-// (see fault.CodeOf) is returned unchanged.
+// Damaged returns the error for a row that the caller could not decode. err is the
+// decoder's error. If err has the code internal (see fault.CodeOf), the returned error
+// reports the part as damaged. Any other err is returned unchanged.
 func (r *Reader) Damaged(err error) error { return r.damaged(err) }
 
 func (r *Reader) checkFooter(line []byte) error {

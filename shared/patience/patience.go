@@ -1,6 +1,7 @@
 // Package patience retries steps of a task that failed because a node or the store could
-// not be used for a moment: it restarts, has no free connection or no room for a lock,
-// cancels a statement by a recovery conflict, or asks to slow down.
+// not be used for a moment: for example, a node restarts, has no free connection or no
+// room for a lock, or cancels a statement because of a recovery conflict, or the store
+// asks for fewer requests.
 //
 // It is the only place that decides how long a task tolerates such a fault. The caller
 // must make sure that its step can be repeated: it has changed nothing, or it finds out
@@ -28,8 +29,9 @@ const (
 // Budget defines how long the steps of one task tolerate a fault. The zero Budget retries
 // nothing. It is safe for concurrent use.
 type Budget struct {
-	// For is the longest time from the first failure of a step to its last try. Steps that
-	// run at the same time, and steps that follow each other, each have all of it.
+	// For is the longest time from the first failure of a step to its last try. Every step
+	// may use all of this time, also if other steps run at the same time or have used it
+	// before.
 	For time.Duration
 	Log *slog.Logger // required if For is not 0
 	// Outages, if set, shortens the wait for a failure for which another task has just
@@ -111,15 +113,17 @@ type exhausted struct{ error }
 
 func (e *exhausted) Unwrap() error { return e.error }
 
-// Reach computes the progress of a step for DoWithProgress, from the stages that it
-// reaches and the parts that it does. It is safe for concurrent use.
+// Reach computes the progress of a step for DoWithProgress. It adds up the stages that
+// the step has reached and the parts that the step has done. It is safe for concurrent
+// use.
 type Reach struct {
 	mu    sync.Mutex
 	stage int
 	parts int64
 }
 
-// Stage records that a stage was reached. Only a stage beyond all earlier ones counts.
+// Stage records that the stage with this number was reached. It changes nothing if a
+// stage with the same or a greater number was reached before.
 func (r *Reach) Stage(stage int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

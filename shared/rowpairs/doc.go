@@ -1,5 +1,6 @@
-// Package rowpairs reads a diff document key by key instead of node by node. It returns
-// the rows that both nodes of a pair have for one key together, as a person reads them.
+// Package rowpairs reads a diff document key by key instead of node by node. For each
+// key, it returns the rows of both nodes of a pair together, so that a reader can compare
+// them.
 //
 // A document lists the rows of one node after those of the other, in the key order of the
 // database, which cannot be computed outside of it. Therefore Open first reads the whole

@@ -243,8 +243,8 @@ func (k *Keys) All(ctx context.Context) iter.Seq2[Key, error] {
 type merger struct {
 	*Keys
 	heads   []*head
-	waiting map[uint64][]*head // the heads that have reached a key
-	ready   []uint64           // the keys that all of their sections have reached
+	waiting map[uint64][]*head // hash of a key -> the heads that have reached this key
+	ready   []uint64           // hashes of the keys that have been reached by every section that lists them
 }
 
 func (m *merger) close() {
@@ -309,7 +309,7 @@ func (m *merger) outOfOrder() error {
 		first.pair.nodes, a.number+1, m.nodes[first.node()], b.number+1, m.nodes[last.node()], last.pair.nodes)
 }
 
-// key returns the Key for the heads that have reached it.
+// key returns the Key of the given heads, which must be all heads with this key.
 func (m *merger) key(reached []*head) (Key, error) {
 	key := Key{Rows: make([]difffile.Row, len(m.nodes)), States: make([]State, len(m.nodes))}
 	listed := make([][2]int, 0, len(reached))

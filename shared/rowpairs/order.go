@@ -7,10 +7,10 @@ import (
 	"ace/shared/difffile"
 )
 
-// before guesses whether key a precedes key b. It is needed if no node has both keys:
-// only the database knows their true order, and the document does not show it. The guess
-// compares numbers by their value and everything else as text, as a reader expects. Only
-// the order of the output depends on the guess.
+// before guesses whether key a precedes key b. The guess is needed if no section of the
+// document lists both keys. Then the document does not show their true order, which only
+// the database knows. The guess compares numbers by their value and everything else as
+// text, as a reader expects. Only the order of the output depends on the guess.
 func before(a, b difffile.Row) bool {
 	for i := range a {
 		if a[i] == nil || b[i] == nil {

@@ -104,7 +104,7 @@ func keyColumns(s difffile.Summary) []int {
 }
 
 // expectedMarks returns the number of marks that the largest pair needs, for the initial
-// capacity.
+// capacity of the list of marks.
 func expectedMarks(s difffile.Summary) int {
 	var rows int64
 	for _, p := range s.Pairs {
@@ -189,8 +189,8 @@ func (s *surveyor) finish(ctx context.Context) error {
 }
 
 // readAgain reads the rows of one node of the current pair again and adds their keys to
-// the marks; marks.add ignores those that are not in the current share. side is the index
-// of the node in the pair.
+// the marks; marks.add ignores the keys that are not in the current share. side is the
+// index of the node in the pair.
 func (s *surveyor) readAgain(ctx context.Context, side int) error {
 	c, err := s.openCursor(ctx, s.current.sections[side])
 	if err != nil {

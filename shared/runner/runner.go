@@ -39,8 +39,10 @@ type Options struct {
 	Tasks    *task.Registry
 	Handlers map[task.Type]Handler
 	Owner    string // names this process in leases and errors
-	// Handover is an error, or nil. If the context ends with this cause, or the handler
-	// returns this error, the runner releases the lease instead of ending the task.
+	// Handover is the error which means that another run must continue the task (for
+	// instance, because this process stops). If the context ends with this cause, or the
+	// handler returns this error, the runner releases the lease instead of ending the task.
+	// If Handover is nil, no task is handed over.
 	Handover error
 	// NoProgress, if set, is called at a handover and reports whether the attempt made no
 	// progress. Such an attempt counts towards maxAttempts.
@@ -137,8 +139,9 @@ func (r *Runner) handle(
 }
 
 // settle stores how the task ended. err is the error of the work. lost is the reason why
-// the lease was lost or the work was cancelled, or nil. settle does not end the task if
-// the lease was lost, if the store is unreachable, or if the task is handed over.
+// the renewal of the lease stopped the work (the lease was lost, a request to cancel
+// arrived, or the store was unreachable), or nil. settle does not end the task if the
+// lease was lost, if the store is unreachable, or if the task is handed over.
 func (r *Runner) settle(
 	ctx context.Context, log *slog.Logger, lease *task.Lease, outcome Outcome, err, lost error,
 ) {
@@ -194,8 +197,8 @@ func (r *Runner) leaseLost() {
 }
 
 // wasCancelled reports whether the work ended with err because it found the request to
-// cancel the task before the lease's goroutine did. A unit of a repair, for example,
-// checks for the request itself (task.Registry.CheckLease).
+// cancel the task before the goroutine that renews the lease found it. A unit of a
+// repair, for example, checks for the request itself (task.Registry.CheckLease).
 func (r *Runner) wasCancelled(ctx context.Context, lease *task.Lease, err error) bool {
 	if fault.CodeOf(err) != fault.Cancelled {
 		return false
@@ -208,8 +211,9 @@ func (r *Runner) wasCancelled(ctx context.Context, lease *task.Lease, err error)
 	return requested
 }
 
-// cancellation returns the error of a cancelled task. If err, the error of the work, is
-// about the cancellation too, it has more details than lost.
+// cancellation returns the error to store for a cancelled task. If err, the error of the
+// work, is about the cancellation too, cancellation returns err, because err has more
+// details. Otherwise it returns lost.
 func cancellation(err, lost error) error {
 	if lost == nil || fault.CodeOf(err) == fault.Cancelled {
 		return err

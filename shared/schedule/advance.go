@@ -47,7 +47,8 @@ func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 	return nil
 }
 
-// refresh reads the status of the tasks of the last run. It submits nothing.
+// refresh reads the status of the tasks of the last run, so that start can find out
+// whether this run has ended. It submits nothing.
 func (s *Scheduler) refresh(ctx context.Context, job Job, st *stored) error {
 	if st.Run == nil {
 		return nil
@@ -116,7 +117,8 @@ func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	return s.replace(ctx, st, next)
 }
 
-// add adds a check for a table, unless the table is skipped or has no key.
+// add records a table of the run: in Skipped if the job skips the table, in Keyless if
+// the table has no key on some node, and otherwise as a new check in Checks.
 func (r *run) add(job Job, table Table) {
 	switch {
 	case job.skips(table.Name):

@@ -169,8 +169,8 @@ func checkFields(parser cron.Parser, fields []string) error {
 }
 
 // sundays rewrites the field for the day of the week for the parser, which knows Sunday
-// only as 0. In cron, 7 is Sunday too, and a range may end with Sunday: it replaces 5-7
-// and fri-sun by 5,6,0.
+// only as 0. In cron, 7 is Sunday too, and a range may end with Sunday. So sundays
+// replaces 5-7 and fri-sun by 5,6,0.
 func sundays(field string) (string, error) {
 	parts := strings.Split(field, ",")
 	for i, part := range parts {
@@ -208,7 +208,9 @@ func listDays(first, step int) string {
 	return strings.Join(list, ",")
 }
 
-// weekday returns the number of a day of the week, or -1 if the text is not one.
+// weekday returns the number of a day of the week, which text has as a number or as three
+// letters (sun is 0). It returns -1 if text is neither. It does not check that a number
+// is at most 7.
 func weekday(text string) int {
 	for day := time.Sunday; day <= time.Saturday; day++ {
 		if strings.EqualFold(text, day.String()[:3]) {

@@ -153,7 +153,8 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 	return job
 }
 
-// name returns the name of a job, or its number in the file if it has no valid name.
+// name returns the name of a job. If the job has no valid name, name records a problem
+// and returns nth, the job's number in the file.
 func (p *parser) name(job, node *yaml.Node, nth string) string {
 	if node == nil {
 		p.note(job.Line, nth, "name is missing; it must be %s", allowedName)
@@ -168,7 +169,8 @@ func (p *parser) name(job, node *yaml.Node, nth string) string {
 	return name
 }
 
-// text returns the text of a scalar, or "" if node is nil.
+// text returns the text of a scalar, or "" if node is nil. If node is not a scalar with a
+// value, text records a problem and returns "".
 func (p *parser) text(node *yaml.Node, job, field string) string {
 	if node == nil {
 		return ""

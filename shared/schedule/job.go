@@ -70,8 +70,8 @@ func matches(pattern, text string) bool {
 // next returns the first time later than after at which a run of the job should start: a
 // due time plus its delay by Jitter. It returns the zero time if there is none.
 func (j Job) next(after time.Time) time.Time {
-	// The search begins earlier by Jitter, because the jitter may delay a due time that
-	// is not later than after to a time that is.
+	// The search begins Jitter before after. A due time before after may be delayed by up to
+	// Jitter, so that its run starts later than after.
 	for due := j.timing.Next(after.Add(-j.Jitter)); !due.IsZero(); due = j.timing.Next(due) {
 		if at := delay(j.Name, due, j.Jitter); at.After(after) {
 			return at

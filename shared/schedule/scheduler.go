@@ -87,8 +87,9 @@ func (s *Scheduler) Replace(jobs []Job) {
 
 // adopt begins to use the jobs that Replace has set, and returns the current jobs. It
 // forgets the state of jobs that were removed, enabled or disabled, or whose times have
-// changed. If such a job exists, state loads its stored state again, and countMissed
-// counts no run as missed because the schedule has changed.
+// changed. If such a job still exists, the method state loads its stored state again.
+// Then countMissed counts no run as missed, because the stored state has another
+// schedule.
 func (s *Scheduler) adopt() []Job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +163,7 @@ func (s *Scheduler) forEach(ctx context.Context, jobs []Job, fn func(context.Con
 	return true
 }
 
-// startDue stores a new run of a job if it is due.
+// startDue stores a new run of a job if a run is due.
 func (s *Scheduler) startDue(ctx context.Context, job Job) error {
 	st, err := s.state(ctx, job)
 	if err != nil || !job.Enabled || job.next(st.Seen).After(s.Now()) {

@@ -141,7 +141,8 @@ func (s *Scheduler) load(ctx context.Context, job string) (stored, error) {
 	return loaded, nil
 }
 
-// save writes a state unless another process has written it since it was read.
+// save writes a state. If another process has written the state since it was read, save
+// returns archive.ErrPrecondition and writes nothing.
 func (s *Scheduler) save(ctx context.Context, st *stored) error {
 	st.Revision = rand.Text()
 	body, err := json.Marshal(st.state)

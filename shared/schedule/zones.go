@@ -9,8 +9,8 @@ import (
 	"ace/shared/api"
 )
 
-// zoneNames has the names of the time zones, one a line, from which an error suggests
-// one. The package time has no list of names.
+// zoneNames has the names of all time zones, one in each line. nearestZone suggests a
+// name from this list. The package time has no such list.
 //
 //go:embed zones.txt
 var zoneNames string

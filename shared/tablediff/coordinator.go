@@ -138,7 +138,7 @@ type run struct {
 	multipleSnapshots bool               // scan: some pass over the pages used more than one snapshot of a node
 	keyList           keyList            // scan: the keys to compare in a rerun
 	factsUnchanged    bool               // checkFacts: a baseline may rely on the facts
-	expectedSums      []table.Sum        // scan: per node, the sum of the rows that its index must list later, as read on its pages; nil if not known
+	expectedSums      []table.Sum        // scan: per node, the sum of the rows that compare units will list by its index, computed from its pages; nil if not known
 	rangeSums         [][]plan.RangeSums // scan: per node, the sums of its page ranges, for a baseline of the pages strategy
 	unchangedRanges   int64              // scan: number of page ranges that are unchanged since the baseline
 	unchangedTable    *plan.Totals       // scan: totals of the table if all of it is unchanged since the baseline; otherwise nil

@@ -28,7 +28,7 @@ func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.Fi
 }
 
 // isIncremental reports whether a later comparison can conclude from the ages of rows
-// what has changed since this plan was made.
+// (the transaction ids in their xmin) what has changed since this plan was made.
 func isIncremental(p *plan.Plan) bool {
 	return len(p.Facts) == len(p.Nodes) && whyNotIncremental(p) == ""
 }
@@ -43,8 +43,8 @@ func whyNotIncremental(p *plan.Plan) string {
 	return why
 }
 
-// whyAgesUnreliable returns why the ages of rows prove nothing. An empty string means
-// that they are reliable.
+// whyAgesUnreliable returns why the ages of rows do not prove that a row is unchanged. An
+// empty string means that the ages are reliable.
 func whyAgesUnreliable(p *plan.Plan) string {
 	for i, s := range p.Selections {
 		if s.Doubt != "" {

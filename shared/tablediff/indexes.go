@@ -56,8 +56,8 @@ func (r *run) checkIndexes(ctx context.Context) error {
 
 // checkIndex checks the index of one node. It verifies that the table has no row for the
 // keys in absent. If counted is set, it counts the rows of the table. If their number is
-// not the number of rows read, or if listed is set, it compares the whole index with the
-// table.
+// not the number of rows read, or if listed (the result of listedDiffers) is set, it
+// compares the whole index with the table.
 func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []table.Key, counted, listed bool) error {
 	source := r.plan.Sources[node]
 	if err := tx.CheckAbsent(ctx, source, absent); err != nil {

@@ -149,7 +149,7 @@ func (r *run) summary() difffile.Summary {
 
 	nowhere := int64(0)
 	for _, t := range slices.Concat(r.compared, []plan.Totals{r.equal}, r.confirmed) {
-		s.TotalRows += t.Keys // negative in a confirm part: key variants that the compare part counted as further keys
+		s.TotalRows += t.Keys // negative in a confirm part, which subtracts the key variants that the compare part counted as separate keys
 		nowhere += t.OnNoNode
 		s.ResolvedRows += t.Resolved
 		for i, rows := range t.RowsPerNode {
@@ -448,7 +448,8 @@ func (f *findings) all(ctx context.Context) iter.Seq2[plan.Finding, error] {
 	}
 }
 
-// errStop ends the reading when the consumer needs no more.
+// errStop is the error that read returns if yield returns false, because the consumer
+// needs no more findings.
 var errStop = errors.New("the consumer needs no more")
 
 func (f *findings) read(ctx context.Context, u plan.Unit, yield func(plan.Finding, error) bool) error {

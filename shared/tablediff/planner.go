@@ -28,10 +28,10 @@ const (
 
 const (
 	// exactRows is the maximum estimated number of rows for which chunk boundaries are
-	// computed from all keys. If there are more rows, they are computed from a sample of
-	// keys. The estimate counts the rows that the filter selects. If keys are ordered by
-	// their text (ByText), it counts all rows of the table, and a table with at most
-	// exactRows rows is a single chunk.
+	// computed from all keys. If there are more rows, the boundaries are computed from a
+	// sample of keys. The estimate counts the rows that the filter selects. If keys are
+	// ordered by their text (ByText), it counts all rows of the table, and a table with at
+	// most exactRows rows is a single chunk.
 	exactRows = 50_000
 	// correlated is the minimum correlation between key order and physical order (see
 	// blockplan.Correlation) with which a table is read through the index. With less
@@ -87,8 +87,8 @@ type planner struct {
 	nodes        []plan.Node
 	descriptions []*table.Description
 	common       *tableschema.Common
-	// key is set if rows must be matched by a given key: that of a rerun's document, or that
-	// of the stored plan. Otherwise it is empty, and describe chooses the key.
+	// key is set if rows must be matched by a given key: the key of a rerun's document, or
+	// the key of the stored plan. Otherwise it is empty, and describe chooses the key.
 	key       []string
 	plan      *plan.Plan
 	estimates []int64 // per node: about how many rows the filter selects
@@ -254,9 +254,9 @@ func (p *planner) checkFilter(ctx context.Context) error {
 
 // checkPartitions determines whether the partitions of a table can be read one by one. A
 // statement that does so reads a partition under the table's name (FROM public.users_1 AS
-// users). It fails if the filter names the table with its schema (public.users.id > 0).
-// Then checkPartitions removes the partitions from the node's source and sets
-// PartitionsHidden, so that the table is read through its parent.
+// users). Such a statement fails if the filter names the table with its schema
+// (public.users.id > 0). Then checkPartitions removes the partitions from the node's
+// source and sets PartitionsHidden, so that the table is read through its parent.
 func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	source := p.plan.Sources[node]
 	d := p.descriptions[node]
@@ -387,8 +387,8 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 }
 
 // chooseStrategy chooses pages if no index orders the keys alike on all nodes (ByText).
-// It also chooses pages if the table is large, its rows are not stored about in key
-// order, and the pages of its partitions can be read. Otherwise it chooses key ranges.
+// It also chooses pages if the table is large, its physical order is far from key order,
+// and the pages of its partitions can be read. Otherwise it chooses key ranges.
 func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	p.plan.Strategy = plan.KeyRanges
 	scattered := blockplan.Correlation(samples) < correlated && p.mostPages() > scatteredPages && p.pagesReadable()

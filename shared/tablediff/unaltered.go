@@ -51,9 +51,9 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 // sameReading reports whether two sources of a node read the table in the same way:
 // planned is the source in the plan, and now was made from the present catalogs. The
 // lists of partitions must have the same names only if the comparison read partitions one
-// by one. Their files need not be compared, because every unit has verified that no
-// partition was rewritten. If only the ages of rows were read by partition, checkFacts
-// detects a changed list.
+// by one. The files of the partitions need not be compared, because every unit has
+// verified that no partition was rewritten. If only the ages of rows were read by
+// partition, checkFacts detects a changed list of partitions.
 func sameReading(planned, now table.Source, strategy string) bool {
 	byPartition := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
 	if byPartition && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {

@@ -32,8 +32,8 @@ func (d *decider) noteAbsent(key table.Key, want, have table.Row) {
 }
 
 // checkAbsent checks that the tables have no rows for the recorded keys. It scans a table
-// when many keys are recorded. After the last key, the caller must set end, which makes
-// it scan for the remaining keys.
+// when many keys are recorded. After the last key, the caller must call checkAbsent with
+// end set, so that it scans for the remaining keys too.
 func (d *decider) checkAbsent(ctx context.Context, end bool) error {
 	if len(d.absent.source) >= absentAtOnce || end && len(d.absent.source) > 0 {
 		if err := d.source.CheckAbsent(ctx, d.target.Read, d.absent.source); err != nil {

@@ -11,10 +11,10 @@ import (
 	"ace/shared/table"
 )
 
-// exactReplacements is a number of replaced rows (rows that are deleted and inserted
-// again). Until an attempt has replaced more rows, update halves a refused statement
-// until it finds the rows that must be replaced. After that, it replaces all rows of a
-// refused statement, which takes fewer statements.
+// exactReplacements determines how update handles a refused statement. As long as the
+// attempt has replaced (deleted, to insert them again) at most this many rows, update
+// halves the statement until it finds the rows that must be replaced. After that, update
+// replaces all rows of a refused statement, which takes fewer statements.
 const exactReplacements = 1_000
 
 // searchWait bounds the search for a row that the node refuses (nameRefusedRow).
@@ -43,7 +43,8 @@ func (a *attempt) deletes(ctx context.Context) error {
 	return a.windows(ctx, done, func(list []numberedChange) error { return a.delete(ctx, list) })
 }
 
-// delete deletes rows. A foreign key of another table may refuse this if triggers fire.
+// delete deletes rows. If triggers fire (fire_triggers=true), the node may refuse the
+// deletion because of a foreign key of another table.
 func (a *attempt) delete(ctx context.Context, list []numberedChange) error {
 	err := a.tx.Delete(ctx, a.target.Write, keysOf(list))
 	var v *table.ViolationError
@@ -204,8 +205,9 @@ func (t *Target) withEncodings(err error) error {
 	return fault.Wrap(err, fault.CodeOf(err), "%s; %s", fault.PublicMessage(err), t.Encodings)
 }
 
-// replace deletes rows, which the attempt inserts again at the end. why is the reason,
-// for the error if fire_triggers forbids that.
+// replace deletes rows, which the attempt inserts again at the end. If fire_triggers is
+// set, which forbids this, replace returns an error that contains why, the reason why the
+// rows cannot be updated.
 func (a *attempt) replace(ctx context.Context, list []numberedChange, why string) error {
 	if a.plan.FireTriggers {
 		return fault.New(fault.Invalid, "node %q: the row with the key %s would have to be deleted and inserted again, which fire_triggers=true does not allow: %s",
@@ -233,8 +235,9 @@ func (a *attempt) inserts(ctx context.Context) error {
 	})
 }
 
-// sameLength groups rows that have the same columns. Rows that are inserted again have
-// all columns; new rows have only the columns that the source has too.
+// sameLength groups rows that have the same number of columns, and therefore the same
+// columns: rows that are inserted again have all columns, and new rows have only the
+// columns that the source has too.
 func sameLength(list []numberedChange) [][]numberedChange {
 	var groups [][]numberedChange
 	for _, c := range list {

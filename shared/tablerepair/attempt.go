@@ -333,10 +333,11 @@ func (a *attempt) storeManifest(ctx context.Context) error {
 	})
 }
 
-// withSearchPath calls fn, which writes rows, with the search_path that the code of users
-// needs (Write.Path, which includes the role's own search_path). Such code is in
-// triggers, defaults, generated columns and constraints. Deferred triggers contain such
-// code too, so they run (CheckNow) before the search_path is set back.
+// withSearchPath calls fn, which writes rows, with the search_path that user-defined code
+// needs (Write.Path, which includes the role's own search_path). Writing a row runs such
+// code in triggers, defaults, generated columns and constraints. Deferred triggers would
+// run only at COMMIT, so withSearchPath runs them (CheckNow) before it sets the
+// search_path back.
 func (a *attempt) withSearchPath(ctx context.Context, fn func(context.Context) error) error {
 	if err := a.tx.SetSearchPath(ctx, a.target.Write.Path); err != nil {
 		return err

@@ -53,8 +53,8 @@ func newConsequences(t *Target, dry bool) *consequences {
 		for _, name := range key.Columns {
 			check.at = append(check.at, t.place(name))
 		}
-		// A dry run does not check a foreign key from the table to itself: a row may refer to
-		// one that the same repair will write or delete.
+		// A dry run does not check a foreign key from the table to itself: a row may refer to a
+		// row that the same repair will write or delete.
 		if !slices.Contains(check.at, -1) && (!dry || !key.Self) {
 			c.keys = append(c.keys, check)
 		}
@@ -64,7 +64,8 @@ func newConsequences(t *Target, dry bool) *consequences {
 
 // observe records a decided change: whether it writes a value that a sequence has yet to
 // return and, in a dry run, the values for which foreign keys must be checked. A repair
-// collects the latter after COMMIT (checkCommitted).
+// that is not a dry run collects the values for the foreign keys only after COMMIT
+// (checkCommitted).
 func (c *consequences) observe(change change) {
 	for i, s := range c.target.Sequences {
 		at := c.target.place(s.Column)
@@ -157,7 +158,7 @@ func (a *attempt) checkCommitted(ctx context.Context) {
 	if c == nil || len(c.keys) == 0 || a.totals.changes() == 0 {
 		return
 	}
-	a.tx.Close() // it was committed, and its connection is needed
+	a.tx.Close() // the transaction was committed, and the checks need its connection
 	ctx, cancel := context.WithTimeout(ctx, checkWait)
 	defer cancel()
 
@@ -204,8 +205,8 @@ func (c *consequences) checkFull(ctx context.Context, node Source, rows int) err
 	return nil
 }
 
-// errInterrupted is why it is unknown whether the foreign keys were checked if the
-// attempt that was committed did not store its outcome.
+// errInterrupted is the reason why foreign keys count as not checked if an attempt was
+// committed but interrupted before it stored its outcome.
 var errInterrupted = fault.New(fault.Unavailable, "the repair was interrupted after COMMIT")
 
 // uncheckedKeys returns the warnings about the foreign keys of a target whose attempt was
@@ -235,7 +236,8 @@ func (c *consequences) keyWarnings() (list []string) {
 }
 
 // sequenceWarnings returns a warning for each sequence that has yet to return a written
-// value, with a statement that advances it. It is complete when all changes are decided.
+// value, with a statement that advances it. The list is complete only after observe was
+// called with all changes.
 func (c *consequences) sequenceWarnings(relation string) (list []string) {
 	if c == nil {
 		return nil

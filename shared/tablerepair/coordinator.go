@@ -65,7 +65,7 @@ type NodeResult struct {
 	Totals  Totals
 	Error   *Problem // why the node was not repaired
 	// Grants are the statements that grant what the role lacks for this repair; in a dry
-	// run, for the repair that it tries.
+	// run, for the repair that the dry run tries.
 	Grants  []string
 	altered *Stored
 }
@@ -269,7 +269,7 @@ func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
 		return failed
 	})
 	if o.Outcome == Unknown && failed != nil {
-		err = failed // has more to say than that the task was cancelled
+		err = failed // has more details than the error of the cancellation
 	}
 	return o, err
 }
@@ -289,7 +289,7 @@ func (r *run) repairOnce(ctx context.Context, i int) (o outcome, attempted bool,
 	}
 
 	if err := r.replication[i].problem; err != nil {
-		return outcome{Outcome: RolledBack}, false, patience.Exhausted(err) // checkReplication has already waited for it
+		return outcome{Outcome: RolledBack}, false, patience.Exhausted(err) // checkReplication has already waited for the problem to pass
 	}
 	o, err = r.attempt(ctx, s, i, last+1)
 	return o, true, err

@@ -59,8 +59,8 @@ func Connect(ctx context.Context, taskRunner, blockWorker string, parallel int) 
 	return New(client, taskRunner, blockWorker), nil
 }
 
-// Submit creates a task and starts it. No limit applies, because AWS queues asynchronous
-// invocations.
+// Submit calls create, which stores a new task, and starts the task. The number of
+// waiting tasks is not limited, because AWS queues asynchronous invocations.
 func (i *Invoker) Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error {
 	taskID, err := create(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func (i *Invoker) Submit(ctx context.Context, create func(context.Context) (task
 }
 
 // startAttempts is the maximum number of attempts to invoke the task runner for a task.
-// If all fail, the sweep starts the task.
+// If all attempts fail, a later sweep starts the task.
 const startAttempts = 4
 
 // Start invokes the task runner for a task asynchronously.
@@ -86,7 +86,7 @@ func (i *Invoker) Start(ctx context.Context, taskID string) error {
 	})
 }
 
-// Accepts returns nil, because no limit applies.
+// Accepts returns nil, because the number of waiting tasks is not limited (see Submit).
 func (i *Invoker) Accepts() error { return nil }
 
 // Drop does nothing: a function that is started for an ended task returns at once.
@@ -101,8 +101,8 @@ const (
 // call invokes a function once and returns the payload of the response. An error that
 // wraps errBusy means that AWS rejected the invocation for now. An error that wraps
 // errFailed means that the function did not reply. If ctx has ended, the error is the
-// cause of its end. For any other error, a repetition cannot be expected to help unless
-// its code is Unavailable.
+// cause of its end. After any other error, the invocation should be repeated only if the
+// code of the error is Unavailable.
 func (i *Invoker) call(ctx context.Context, function string, how types.InvocationType, payload []byte) ([]byte, error) {
 	limit := maxSync
 	if how == types.InvocationTypeEvent {

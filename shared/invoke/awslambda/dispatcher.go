@@ -37,7 +37,7 @@ func (i *Invoker) Dispatch(stopped <-chan struct{}) *Dispatcher {
 	return &Dispatcher{invoker: i, stopped: stopped}
 }
 
-// Idle reports whether no unit that was passed to Invoke has been done.
+// Idle reports whether no call of Invoke has succeeded yet.
 func (d *Dispatcher) Idle() bool { return d.done.Load() == 0 }
 
 // Invoke runs one unit in the block worker and returns its totals. If AWS rejects

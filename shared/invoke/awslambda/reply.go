@@ -58,7 +58,8 @@ func isBusy(err error) bool {
 	return false
 }
 
-// status returns the HTTP status of the response, or 0 if there was none.
+// status returns the HTTP status of the response that caused err, or 0 if there was no
+// response.
 func status(err error) int {
 	var answered *smithyhttp.ResponseError
 	if errors.As(err, &answered) {

@@ -4,7 +4,7 @@ package plan
 type EqualBlock struct {
 	Block    int     `json:"b"`
 	Rows     int64   `json:"n"`
-	Horizons []int64 `json:"h"` // per node: the xmin of the snapshot in which it was equal
+	Horizons []int64 `json:"h"` // per node: the xmin of the snapshot in which the block was equal
 }
 
 // Known is what a plan contains of a baseline: blocks that were equal, or page ranges and

@@ -26,8 +26,8 @@ type Node interface {
 	// Facts reads the catalog facts. The ages of rows show what has changed only as long as
 	// these facts stay the same.
 	Facts(ctx context.Context, schema, name string) (table.Facts, error)
-	// CheckFilter makes the server validate the source's filter, and returns an estimate of
-	// the number of rows that the filter selects.
+	// CheckFilter returns the server's estimate of the number of rows that the source's
+	// filter selects. It returns an error if the filter is not valid on the server.
 	CheckFilter(ctx context.Context, s table.Source) (int64, error)
 	// ProveFilter returns the source's filter as the server prints it. doubt is why the
 	// filter may select other rows even if no row has changed; an empty doubt means that it

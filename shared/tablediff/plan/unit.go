@@ -183,7 +183,7 @@ type Totals struct {
 	Resolved    int64        `json:"resolved"`          // candidates that were equal when read again; in a rerun, also the keys that were equal in the first pass
 	OnNoNode    int64        `json:"nowhere,omitempty"` // in a rerun, the resolved keys that are on no node
 	Unsettled   int64        `json:"unsettled"`         // the mismatched keys that were still being written when last read
-	KeyVariants int64        `json:"respelt"`           // candidates that are not counted, since another spelling of the same key is
+	KeyVariants int64        `json:"respelt"`           // candidates that are not counted, since another spelling of the same key is counted
 	Blocks      int          `json:"blocks"`            // number of blocks with a mismatched key
 	Pairs       []PairTotals `json:"pairs,omitempty"`
 	// Outliers counts the mismatched keys per node. Parts of earlier versions lack it.

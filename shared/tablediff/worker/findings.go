@@ -22,7 +22,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 	return c.candidates(ctx, from, func(portion []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range portion {
-			within := c.countPosition(candidate) || c.run.plan.HasKeyVariants() // only its rows show how a key is spelt
+			within := c.countPosition(candidate) || c.run.plan.HasKeyVariants() // if keys may have variants, the rows are needed, since only they show how a key is spelt
 			switch {
 			case c.states.of(candidate.at) == stateResolved:
 				c.run.totals.Resolved++
@@ -342,10 +342,11 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 	return nil
 }
 
-// textDigests reads digests of the text of rows, for the candidates whose rows may have
-// the same text although their digests, which are in now, differ. The result maps the
-// index of such a candidate in portion to its text digest on each node. For a candidate
-// without an entry, the digests in now show which rows differ.
+// textDigests reads digests of the text of rows. It does so only for candidates whose
+// rows exist on at least two nodes and have different digests in now, because these rows
+// may still have the same text. The result maps the index of such a candidate in portion
+// to its text digest on each node. For a candidate without an entry, the digests in now
+// show which rows differ.
 func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [][]*int64) (map[int][]*int64, error) {
 	if c.run.plan.Sources[0].TextDigest == "" {
 		return nil, nil //nolint:nilnil // all digests are digests of texts
@@ -418,8 +419,8 @@ func keysOf(portion []indexed) []table.Key {
 	return keys
 }
 
-// lookahead reads a stream of rows that has no entry for keys without a row, so that
-// several streams can be read key by key.
+// lookahead reads a stream of rows key by key. The stream has no entry for a key without
+// a row, so lookahead holds the next row of the stream until the row's key is requested.
 type lookahead struct {
 	stream table.RowStream
 	row    table.KeyedRow
@@ -427,8 +428,8 @@ type lookahead struct {
 	filled bool
 }
 
-// at returns the row of the i-th key, nil if there is none. It must be called with 0, 1,
-// 2 and so on. The row is valid until the next call.
+// at returns the row of the i-th key, or nil if the key has no row. It must be called
+// with 0, 1, 2 and so on. The row is valid until the next call.
 func (l *lookahead) at(i int) (*table.KeyedRow, error) {
 	if !l.filled {
 		place, row, err := l.stream.Next()

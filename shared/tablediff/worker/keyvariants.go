@@ -24,7 +24,7 @@ import (
 // node. own is the spelling of the candidate, and other the spelling in that row.
 type keyVariant struct {
 	own, other table.Key
-	digest     []*int64 // per node, of the rows found by own
+	digest     []*int64 // per node, the digest of the row that a look-up of own finds
 }
 
 // findVariants determines which other spellings of a portion's keys are candidates. It
@@ -61,9 +61,9 @@ func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion 
 	}
 }
 
-// otherSpellings looks up the keys on every node. It returns the set of the spellings in
-// the rows that differ from the spelling of the key that was looked up. The elements of
-// the set are texts as textOf returns them.
+// otherSpellings looks up the keys on every node. It returns the set of the spellings
+// that the found rows have, without the spelling with which the row was looked up. The
+// elements of the set are texts as textOf returns them.
 func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys []table.Key) (map[string]bool, error) {
 	perNode := make([]map[string]bool, len(txs))
 	err := c.run.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -106,8 +106,8 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 }
 
 // isVariant reports whether another spelling of key is reported instead of key: the
-// spelling in the row of the first node whose row is spelt like a candidate. It records
-// the other spellings that it finds for checkVariants.
+// spelling in the first row, in the order of the nodes, whose spelling is a candidate. It
+// records the other spellings that it finds for checkVariants.
 func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int64) bool {
 	if !c.run.plan.HasKeyVariants() {
 		return false
@@ -193,14 +193,15 @@ func cloneKey(columns table.Row) table.Key {
 	return key
 }
 
-// textOf joins the values of a key. The result is unique, since no text of PostgreSQL
-// contains NUL.
+// textOf joins the values of a key. Different keys have different results, since no text
+// of PostgreSQL contains NUL.
 func textOf(key table.Key) string { return strings.Join(key, "\x00") }
 
-// checkVariants verifies, in the snapshots in which the rows were read, that the other
-// spellings find the same rows. If the nodes disagree about which keys are equal (É and é
-// as citext, in databases with different locales), the spellings find different rows.
-// Then a row might not be reported by any candidate.
+// checkVariants verifies, in the snapshots in which the rows were read, that a look-up of
+// each other spelling finds the same rows as a look-up of the candidate's own spelling.
+// If the nodes disagree about which keys are equal (É and é as citext, in databases with
+// different locales), the spellings find different rows. Then a row might not be reported
+// by any candidate.
 func (c *confirmation) checkVariants(ctx context.Context, txs []plan.Tx) error {
 	respelt := c.variants
 	c.variants = nil

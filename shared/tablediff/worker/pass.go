@@ -118,8 +118,8 @@ func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	return &reading{snapshot: p.current, txs: txs}, nil
 }
 
-// join makes new transactions use the pass's snapshot. If the pass has no snapshot, that
-// of the new transactions becomes the pass's snapshot.
+// join makes new transactions use the pass's snapshot. If the pass has no exported
+// snapshot, the snapshot of the new transactions becomes the pass's snapshot.
 func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 	if p.current != nil && p.current.names != nil {
 		err := r.onAll(ctx, func(ctx context.Context, node int) error { return txs[node].Import(ctx, p.current.names[node]) })
