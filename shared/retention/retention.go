@@ -3,10 +3,11 @@
 // documents.
 //
 // It deletes no object of a task that ended within the period, and nothing that an open
-// task needs. It deletes a task's list entries first and its record last. So no list
-// names a deleted document, and if a sweep is interrupted, the next one completes the
-// deletion. A sweep can run at the same time as the service and other sweeps. Apart from
-// imported documents and abandoned uploads, it deletes no object without a task record.
+// task needs. It deletes a task's entries in the lists of documents first and its record
+// last. So no list names a deleted document, and if a sweep is interrupted, the next one
+// completes the deletion. A sweep can run at the same time as the service and other
+// sweeps. Apart from imported documents and abandoned uploads, it deletes no object
+// without a task record.
 package retention
 
 import (
@@ -133,8 +134,9 @@ func (s *Sweeper) addOpen(ctx context.Context, n needed) error {
 	return nil
 }
 
-// remove deletes a task and all its objects. The order matters: list entries first, the
-// record last.
+// remove deletes a task and all its objects. It deletes the entries in the lists of
+// documents first, so that no list names a deleted document. It deletes the record last,
+// because an interrupted deletion can be completed only with the record.
 func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 	if err := s.Diffs.Remove(ctx, rec); err != nil {
 		return err

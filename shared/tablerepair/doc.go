@@ -21,8 +21,8 @@
 //  9. Read every row back (verify.go), check the lease again, and commit.
 //
 // The manifest names the transaction, and the target reports whether it committed
-// (settle.go). The next run checks this after a crash, and the same run does when the
-// response to COMMIT is lost.
+// (settle.go). After a crash, the next run asks the target. If only the response to
+// COMMIT was lost, the same run does so.
 //
 // # Why the rows are locked before the source is read
 //
@@ -142,8 +142,8 @@
 //
 // An attempt that failed because a node or the archive cannot be used is repeated as long
 // as the request's patience allows. Between two attempts no transaction is open, so no
-// lock is held. A look-up in the archive within an attempt is not repeated for long, for
-// the same reason: the attempt fails and rolls back.
+// lock is held. For the same reason, an attempt does not retry a read of the archive for
+// long: it fails and rolls back instead.
 //
 // The package writes to a node only in an attempt's transaction, except for an empty
 // logical message in the WAL of a node whose subscribers it waits for. It never assumes

@@ -32,9 +32,10 @@ func observe(s table.Subscription) observation {
 const failingAfter = 8 * time.Second
 
 // isFailing reports whether the subscription fails. now is its current state. The caller
-// must have found that the subscription has not applied everything. Errors from before
-// the first state do not count, since their reason may have been removed. A worker may
-// also be absent because the publisher was restarted.
+// must call isFailing only if the subscription has not applied everything. Errors from
+// before the first state do not count, since their reason may have been removed. A
+// subscription without a running worker does not count as failing, since the worker may
+// have stopped because the publisher was restarted.
 func (o *observation) isFailing(now table.Subscription) bool {
 	if now.Running {
 		o.running = time.Now()
@@ -48,7 +49,8 @@ func (o *observation) isFailing(now table.Subscription) bool {
 // isStopped reports whether the subscription has had no apply worker for a while.
 func (o *observation) isStopped() bool { return time.Since(o.running) > failingAfter }
 
-// isSuspicious reports whether the subscription may be failing, so that it must be
+// isSuspicious reports whether the subscription may be failing: it has had errors, and
+// has not been observed long enough to know whether it still fails. Then it must be
 // observed for some seconds even if the repair does not wait for a lag.
 func (o *observation) isSuspicious(now table.Subscription) bool {
 	return now.Errors > 0 && time.Since(o.began) <= failingAfter+time.Second

@@ -79,7 +79,8 @@ func (r *run) mayIgnore(err error) bool {
 }
 
 // ignore adds a problem of replication as a warning. In a dry run it also removes the
-// relays, because rows that replication has yet to bring look like insertions.
+// relays, because rows that replication has yet to bring look like insertions, which the
+// dry run would refuse because of the relays.
 func (r *run) ignore(problem error, found *replication) {
 	found.warn("%s", fault.PublicMessage(problem))
 	if r.plan.DryRun {
@@ -90,9 +91,9 @@ func (r *run) ignore(problem error, found *replication) {
 // replication is the state of replication to one target and to the source.
 type replication struct {
 	problem error // why the target cannot be repaired; nil if it can
-	// a snapshot of the source: the target has applied every change that it contains; empty
-	// if the target receives no changes by replication, or if it is unknown what it has
-	// applied
+	// a snapshot of the source: the target has applied every change that this snapshot
+	// contains; empty if the target receives no changes by replication, or if it is unknown
+	// what it has applied
 	applied string
 	// slots through which the source receives changes of the table; nil if the repair need
 	// not wait for them
@@ -154,8 +155,8 @@ func (r *run) sourceLag(ctx context.Context, target string, found *replication) 
 // slots through which the node receives changes. If another node cannot be reached and is
 // neither source nor target, inboundLag only adds a warning to found. It does the same if
 // the problem of a subscription may be ignored: then it returns the other slots only, and
-// false for complete. harm is the end of the warnings and errors: what a missing change
-// does.
+// false for complete. harm is the end of each warning and error. It states what a missing
+// change does ("would collide with the repair").
 func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, complete bool, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {
@@ -261,9 +262,9 @@ const flushTimeout = 2 * time.Second
 type pendingReplication struct {
 	plan                  *Plan
 	publisher, subscriber Node
-	// position in the publisher's WAL up to which the subscriber must have applied it
+	// position in the publisher's WAL up to which the subscriber must have applied the WAL
 	lsn  string
-	wait bool   // wait until it is applied instead of failing at once
+	wait bool   // wait until the subscriber has applied the WAL up to lsn, instead of failing at once
 	harm string // what a missing change would do, for warnings and errors
 }
 
@@ -314,8 +315,9 @@ func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subsc
 	}
 }
 
-// refresh reads the state of a subscription again. A subscription that was dropped in the
-// meantime counts as finished.
+// refresh reads the state of a subscription again. If the subscription was dropped in the
+// meantime, refresh returns its last state with Copied set, so that awaitSubscription
+// waits only for its slot.
 func (o pendingReplication) refresh(ctx context.Context, s table.Subscription) (table.Subscription, error) {
 	now, err := o.subscriptions(ctx)
 	if i := slices.IndexFunc(now, func(n table.Subscription) bool { return n.Name == s.Name }); i >= 0 {

@@ -101,7 +101,8 @@ type Target struct {
 	Denied  *table.Denied `json:"denied,omitempty"`  // the privileges that the role lacks
 	Problem *Problem      `json:"problem,omitempty"` // why this node cannot be repaired
 	// UpdateRefused and DeleteRefused are the errors with which the node refuses every
-	// update or deletion of a row of this table; empty if it does not.
+	// update or every deletion of a row of this table. An empty string means that the node
+	// permits them.
 	UpdateRefused string `json:"update_refused,omitempty"`
 	DeleteRefused string `json:"delete_refused,omitempty"`
 	// Required are columns that the source lacks and without which no row can be inserted.

@@ -26,13 +26,13 @@ type Relay struct {
 }
 
 // relayWait bounds the query for the subscriptions of a node that is neither source nor
-// target. Such a node may be left out because it is down.
+// target. Such a node may be down, and the repair does not depend on it.
 const relayWait = 5 * time.Second
 
 // findRelays finds the relays of a target to all other nodes. Unless allow_conflict is
-// set, it stores in found those to nodes that have the inserted rows or get them by their
-// own repair. It adds a warning for each relay that replicates the repair, and for each
-// node that cannot be reached.
+// set, it stores in found the relays to nodes that have the inserted rows or get these
+// rows by their own repair. It adds a warning for each relay that replicates the repair,
+// and for each node that cannot be reached.
 func (r *run) findRelays(ctx context.Context, target string, found *replication) {
 	repaired := func(name string) bool {
 		return slices.ContainsFunc(r.plan.Targets, func(t Target) bool { return t.Node == name && t.Problem == nil })

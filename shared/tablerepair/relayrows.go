@@ -17,12 +17,12 @@ type holding int
 
 const (
 	unknownRows holding = iota // the document does not compare the node
-	lacksRows                  // the node lacks all of them
-	hasRows                    // the node has some of them
+	lacksRows                  // the node lacks all of these rows
+	hasRows                    // the node has some of these rows
 )
 
-// maxHeldKeys bounds the keys that holdings stores in memory. If the document has more,
-// every node counts as having rows.
+// maxHeldKeys bounds the keys that holdings stores in memory. If the document has more
+// keys, every node counts as having rows that the repair may insert.
 const maxHeldKeys = 2_000_000
 
 // holdings returns, for each of the nodes, whether it has rows that the repair of target
@@ -48,8 +48,8 @@ const (
 	onOther
 )
 
-// readHoldings does the work of holdings. A row of the source that is not in the
-// document's rows for the source and a node is equal on both.
+// readHoldings does the work of holdings. If the document's pair of source and node does
+// not list a row of the source, the node has the same row.
 func readHoldings(doc *difffile.Reader, p *Plan, target string, nodes []string) (map[string]holding, error) {
 	doc.Only(p.Key)
 	keys := 0

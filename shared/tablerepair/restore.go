@@ -15,7 +15,8 @@ import (
 const leftKeys = 100
 
 // restoreAll decides how to undo every change of the attempt to be undone
-// (Target.Attempt). rows reads the rows as they are now; in a repair it also locks them.
+// (Target.Attempt). rows reads the rows as they are now. Unless the undo is a dry run,
+// rows also locks them.
 func (j *unitRun) restoreAll(ctx context.Context, node Reader, rows openRows, r *recorder) error {
 	return (&restorer{unitRun: j, node: node, rows: rows, emit: j.emitTo(ctx, r)}).decide(ctx, r)
 }
@@ -25,7 +26,7 @@ func (j *unitRun) restoreAll(ctx context.Context, node Reader, rows openRows, r 
 type restorer struct {
 	*unitRun
 	node Reader
-	rows openRows // reads the current rows; in a repair it also locks them
+	rows openRows // reads the current rows and, unless the undo is a dry run, locks them
 	emit func(change) error
 	key  *decider   // counts and emits the decisions
 	left *finalRows // the rows as the attempt left them
@@ -120,7 +121,8 @@ func (d *restorer) row(c numberedChange, now table.Row) error {
 	return d.key.change(restored)
 }
 
-// skip counts a row that is not as the repair left it.
+// skip counts a row that the undo does not change, because the row is not as the repair
+// left it or has values in columns that were added after the repair.
 func (d *restorer) skip(c numberedChange) {
 	d.totals.Skipped++
 	if len(d.totals.Left) < leftKeys {
@@ -168,7 +170,7 @@ func (s *settler) lastManifest(ctx context.Context) (*Manifest, error) {
 }
 
 // committedAttempt returns the number of the attempt that was committed on this node. It
-// returns 0 if no attempt was committed or the committed one changed no rows.
+// returns 0 if no attempt was committed or if the committed attempt changed no rows.
 func (s *settler) committedAttempt(ctx context.Context) (int, error) {
 	numbers, err := s.announcedAttempts(ctx)
 	for _, n := range numbers {

@@ -84,9 +84,9 @@ type Tx interface {
 	// TryAdvisoryLock acquires the lock that only one repair of a table can hold, until
 	// the transaction ends. It returns false if another transaction holds it.
 	TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error)
-	// Hold locks the table until the transaction ends, so that it cannot be rewritten. If s
-	// has the table's files at plan time, Hold returns an error if the table has other files
-	// now.
+	// Hold locks the table until the transaction ends, so that it cannot be rewritten. If
+	// s.Files is set (to the files that the table had when the plan was made), Hold returns
+	// an error if the table has other files now.
 	Hold(ctx context.Context, s table.Source) error
 	// KeepLocal marks the transaction's changes so that subscribers that skip changes with a
 	// replication origin do not apply them. If it cannot, it returns the reason.

@@ -156,8 +156,8 @@ func (s *settler) storeOutcome(ctx context.Context, attempt int, o outcome) (out
 
 // determine determines whether the transaction of a manifest was Committed or RolledBack.
 // If the node is still the same server on the same timeline, determine reads the
-// transaction's status from the server. If this status is not a rollback, or cannot be
-// read, determine also compares the rows with those before and after the attempt. A
+// transaction's status from the server. If this status is not a rollback, or is not
+// known, determine also compares the rows with those before and after the attempt. A
 // server may have assigned a transaction number without writing it to its WAL; after a
 // crash another transaction can get that number. So even if the server reports
 // "committed", the attempt was rolled back if every row is as before.

@@ -77,7 +77,7 @@ type reachedRow struct {
 	foreignKey string
 }
 
-// emitTo returns a function for a decided change. The function stores the change by r,
+// emitTo returns a function for a decided change. The function stores the change with r,
 // records its consequences, and sets reached if the change would also change rows of
 // another table, and nullRow if the target refuses a NULL.
 func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
@@ -297,7 +297,9 @@ func (j *unitRun) refuseOperations() (refusals []string) {
 	return refusals
 }
 
-// refuseNulls refuses rows with NULL in a column that is NOT NULL on the target.
+// refuseNulls returns why rows must not be written: a row has NULL in a column that is
+// NOT NULL on the target, or a row to insert has no value for such a column because the
+// source lacks the column.
 func (j *unitRun) refuseNulls() (refusals []string) {
 	if j.nullRow != nil {
 		refusals = append(refusals, fmt.Sprintf("node %q: column %q is NOT NULL there, and the row with the key %s has NULL in it",
@@ -310,8 +312,9 @@ func (j *unitRun) refuseNulls() (refusals []string) {
 	return refusals
 }
 
-// nullIn returns the name of a column that is NOT NULL and that a change sets to NULL; ""
-// if there is none. A trigger may replace the NULL.
+// nullIn returns the name of a column that is NOT NULL and that a change sets to NULL, or
+// "" if there is none. If triggers fire, it returns "", because a trigger may replace the
+// NULL.
 func (t *Target) nullIn(c change) string {
 	if t.Fires || c.Op == opDelete {
 		return ""
@@ -329,7 +332,7 @@ func (t *Target) nullIn(c change) string {
 }
 
 // reachedBy returns the name of a foreign key through which a change would also change
-// rows of another table; "" if there is none.
+// rows of another table, or "" if there is none.
 func (t *Target) reachedBy(c change) string {
 	for _, r := range t.Updates {
 		if c.updates(r.Columns...) {

@@ -42,7 +42,7 @@ func newID(t Type, submitted time.Time) string {
 }
 
 // mayHaveType reports whether a task with this valid id may be of this type. Repairs and
-// reruns have the same prefix. Earlier versions gave it to undos too.
+// reruns have the same prefix. In earlier versions undos had this prefix too.
 func mayHaveType(id string, t Type) bool {
 	switch id[:len(diffPrefix)] {
 	case diffPrefix:

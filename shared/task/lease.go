@@ -31,8 +31,8 @@ type Lease struct {
 // Record returns the version of the record that this lease wrote last.
 func (l *Lease) Record() Record { return l.cur.Load().Record }
 
-// Renew stores the progress. This write also renews the lease, which then expires a lease
-// duration after it.
+// Renew stores the progress. This write also renews the lease, which now expires a lease
+// duration after this write.
 func (l *Lease) Renew(ctx context.Context, p Progress) error {
 	return l.write(ctx, func(rec *Record) {
 		rec.Lease = &LeaseInfo{Owner: rec.Lease.Owner, Renewals: rec.Lease.Renewals + 1}

@@ -44,8 +44,8 @@ func (l lock) key() string { return archive.LockKey(l.ClusterName, l.DBName, l.T
 
 // acquireLock acquires the table lock l for the task that is being submitted. Of
 // concurrent calls one succeeds. If a task with the same New.Exclusive already holds the
-// lock, acquireLock returns its record. If a different task holds it, the error is a
-// Conflict that names that task.
+// lock, acquireLock returns that task's record; otherwise the record is nil. If a
+// different task holds it, the error is a Conflict that names that task.
 func (r *Registry) acquireLock(ctx context.Context, l lock) (*Record, error) {
 	mayPass := func(err error) bool {
 		return errors.Is(err, archive.ErrPrecondition) || errors.Is(err, errSubmitting) || fault.Retryable(err)

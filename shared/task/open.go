@@ -36,8 +36,8 @@ func (r *Registry) Open(ctx context.Context) ([]string, error) {
 }
 
 // submittedWithinOneSecond returns, by task id, the submission times of those tasks that
-// were submitted in the same second as another one. Their ids contain only the second, so
-// the ids do not order them.
+// were submitted in the same second as another of the tasks. A task id contains the
+// submission time only in seconds, so such tasks cannot be ordered by their ids.
 func (r *Registry) submittedWithinOneSecond(ctx context.Context, ids []string) (map[string]time.Time, error) {
 	perSecond := make(map[string]int)
 	for _, id := range ids {
