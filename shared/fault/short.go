@@ -10,8 +10,8 @@ const (
 	// of a document can have any size, and the message is stored in the task's record and
 	// written to lists and to the log.
 	maxValue = 1 << 10
-	// maxMessage bounds a whole message, in bytes. Some messages list all problems of a
-	// file.
+	// maxMessage bounds a whole message, in bytes. It is greater than maxValue, because some
+	// messages list all problems of a file.
 	maxMessage = 16 << 10
 )
 
@@ -49,7 +49,7 @@ func message(format string, args []any) string {
 	return cut(fmt.Sprintf(format, short...), maxMessage)
 }
 
-// shorten returns an argument, or its shortened text if it is longer than maxValue.
+// shorten returns an argument, or its shortened text if the text is longer than maxValue.
 func shorten(arg any) any {
 	switch value := arg.(type) {
 	case nil, bool, int, int32, int64, uint64, float64:

@@ -32,7 +32,8 @@ type Queue struct {
 var ErrClosing = fault.New(fault.Unavailable, "the service is shutting down")
 
 // Run runs one task to its end. It must return soon after its context has ended. takeOver
-// means that the previous owner of the task's lease is known to be dead.
+// means that the previous owner of the task's lease is known to be dead, so Run may
+// acquire the lease before it expires.
 type Run func(ctx context.Context, taskID string, takeOver bool)
 
 // queued is a waiting task.
@@ -131,8 +132,8 @@ func (q *Queue) add(t queued) {
 	q.startNext()
 }
 
-// Drop removes a waiting task from the queue, because it has ended: it was cancelled. It
-// does not affect a running task.
+// Drop removes a waiting task from the queue. It must be called after a waiting task was
+// cancelled. It does not affect a running task.
 func (q *Queue) Drop(taskID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

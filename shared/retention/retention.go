@@ -3,11 +3,11 @@
 // documents.
 //
 // It deletes no object of a task that ended within the period, and nothing that an open
-// task needs. It deletes a task's entries in the lists of documents first and its record
-// last. So no list names a deleted document, and if a sweep is interrupted, the next one
-// completes the deletion. A sweep can run at the same time as the service and other
-// sweeps. Apart from imported documents and abandoned uploads, it deletes no object
-// without a task record.
+// task needs. It deletes a task's entries in the lists of documents first, and the task's
+// record after all its other objects. So no list names a deleted document, and if a sweep
+// is interrupted, the next one completes the deletion. A sweep can run at the same time
+// as the service and other sweeps. Apart from imported documents and abandoned uploads,
+// it deletes no object without a task record.
 package retention
 
 import (
@@ -135,8 +135,9 @@ func (s *Sweeper) addOpen(ctx context.Context, n needed) error {
 }
 
 // remove deletes a task and all its objects. It deletes the entries in the lists of
-// documents first, so that no list names a deleted document. It deletes the record last,
-// because an interrupted deletion can be completed only with the record.
+// documents first, so that no list names a deleted document. It calls Forget last,
+// because a later sweep can complete an interrupted deletion only while the record
+// exists.
 func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 	if err := s.Diffs.Remove(ctx, rec); err != nil {
 		return err

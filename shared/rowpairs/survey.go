@@ -223,7 +223,8 @@ func (s *surveyor) keyVariants(nodes difffile.Pair, keys [2]difffile.Row) error 
 	return nil
 }
 
-// find returns a pair. It returns nil if the document has no rows of the pair.
+// find returns the pair of these nodes. It returns nil if the document has no rows of the
+// pair.
 func (d *Document) find(nodes difffile.Pair) *pair {
 	for _, p := range d.pairs {
 		if p.nodes == nodes {

@@ -22,14 +22,14 @@ const allowedCrontab = `five fields such as "30 2 * * *" in UTC, or in another t
 //     the first of these two hours. A job that runs in every hour or by intervals of
 //     minutes runs in both.
 type crontab struct {
-	fields    *cron.SpecSchedule // computes the times that the clocks in zone show, as times in UTC
+	fields    *cron.SpecSchedule // computes the local times in zone at which the job is due, as if they were times in UTC
 	zone      *time.Location
 	everyHour bool // the job runs in every hour, or by intervals of hours
 	repeats   bool // the job runs in both hours if the clocks show an hour twice
 }
 
 // parseCrontab parses the five fields of cron. Their times are in UTC unless the text
-// begins with CRON_TZ=. The error is a reason without the text.
+// begins with CRON_TZ=. The error states only the reason and does not repeat the text.
 func parseCrontab(text string) (timing, error) {
 	if strings.HasPrefix(text, "TZ=") {
 		return nil, errors.New("a time zone is written as CRON_TZ=Europe/Berlin")

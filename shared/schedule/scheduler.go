@@ -88,8 +88,8 @@ func (s *Scheduler) Replace(jobs []Job) {
 // adopt begins to use the jobs that Replace has set, and returns the current jobs. It
 // forgets the state of jobs that were removed, enabled or disabled, or whose times have
 // changed. If such a job still exists, the method state loads its stored state again.
-// Then countMissed counts no run as missed, because the stored state has another
-// schedule.
+// Then countMissed counts no run as missed, because the stored Spec is not that of the
+// job or the job is disabled.
 func (s *Scheduler) adopt() []Job {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -55,10 +55,10 @@ func (a *attempt) delete(ctx context.Context, list []numberedChange) error {
 }
 
 // narrow finds the row of list for which the node refused a statement with the error v,
-// and returns the error with the key of that row. If the statement was guarded by a
-// savepoint, the transaction can continue, so narrow calls again, which repeats the
-// statement, with each half of the list. Otherwise it returns v, and nameRefusedRow finds
-// the row in another transaction.
+// and returns v with the key of that row. If the statement was guarded by a savepoint,
+// the transaction can continue, so narrow calls again, which repeats the statement, with
+// each half of the list. Otherwise it returns v, and nameRefusedRow finds the row in
+// another transaction.
 func (a *attempt) narrow(ctx context.Context, list []numberedChange, v *table.ViolationError, guarded bool, again func(context.Context, []numberedChange) error) error {
 	if v.Column != "" || len(list) == 1 || !guarded {
 		return a.refusedOne(list, v)
@@ -69,11 +69,11 @@ func (a *attempt) narrow(ctx context.Context, list []numberedChange, v *table.Vi
 	return again(ctx, list[len(list)/2:])
 }
 
-// nameRefusedRow returns the error failed with the key of the row that the node refuses.
-// If a statement that wrote many rows was refused, the transaction is lost and the row is
-// not known. So nameRefusedRow makes the stored changes again in another transaction, in
-// which every statement is guarded, until narrow finds the row or searchWait is over. It
-// always rolls that transaction back.
+// nameRefusedRow adds the key of the row that the node refuses to failed, the error of
+// apply. If a statement that wrote many rows was refused, the transaction is lost and the
+// row is not known. So nameRefusedRow makes the stored changes again in another
+// transaction, in which every statement is guarded, until narrow finds the row or
+// searchWait is over. It always rolls that transaction back.
 func (a *attempt) nameRefusedRow(ctx context.Context, failed error) error {
 	var v *table.ViolationError
 	if !errors.As(failed, &v) || ctx.Err() != nil {

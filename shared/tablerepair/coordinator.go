@@ -361,9 +361,9 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 }
 
 // cannotSettle reports whether it is useless to determine an outcome again after the
-// error err. Either the node is another server now (a Conflict), or the unit itself has
-// failed with a permanent error, failed. An example is a store that refused the
-// before-images and so refuses the outcome too.
+// error err. This is so in two cases: err is a Conflict, because the node is another
+// server now; or failed, the error of the unit, is permanent. For example, a store that
+// refused the before-images will refuse the outcome too.
 func cannotSettle(err, failed error) bool {
 	return err != nil && (fault.CodeOf(err) == fault.Conflict || failed != nil && !fault.Retryable(failed))
 }

@@ -151,7 +151,7 @@ type Column struct {
 	// target's column if a conversion to Convert and then to Back does not change it.
 	Back string `json:"back,omitempty"`
 	// Padded is set if a comparison ignores the zeros or blanks that the type modifier adds,
-	// so that a converted value is equal to the source's.
+	// so that a converted value is equal to the source's value.
 	Padded bool `json:"padded,omitempty"`
 	// NotNull is set if the column is NOT NULL and can be written.
 	NotNull bool `json:"not_null,omitempty"`

@@ -21,7 +21,7 @@ const (
 // rows. A dry run needs them too.
 func (t *targetBuilder) missingToRead() table.Grants {
 	missing := t.common.Missing(t.node, 1, t.plan.Schema, t.plan.Table)
-	missing.Privileges = nil // the next line adds these too: before-images have all columns
+	missing.Privileges = nil // the next line adds SELECT on all columns, because before-images have all columns
 	missing.Need("SELECT", t.node.Unreadable, true)
 	return missing
 }

@@ -1,10 +1,10 @@
 // Package awslambda starts tasks and runs units of work in AWS Lambda functions. It is
 // the only user of the Lambda client.
 //
-// The payloads are those of package invoke: the id of a task, or a unit of work, which is
-// answered with its totals. A task is started by an asynchronous invocation, which AWS
-// delivers at least once. A unit is done by a synchronous invocation. Both can be
-// repeated safely, so an invocation without a reply is sent again. The client's own
+// The payloads are those of package invoke: the id of a task, or a unit of work. The
+// reply to a unit of work is its totals. A task is started by an asynchronous invocation,
+// which AWS delivers at least once. A unit is done by a synchronous invocation. Both can
+// be repeated safely, so an invocation without a reply is sent again. The client's own
 // retries are disabled, because they do not distinguish a function that is busy for a
 // while from one that fails.
 package awslambda
@@ -89,7 +89,8 @@ func (i *Invoker) Start(ctx context.Context, taskID string) error {
 // Accepts returns nil, because the number of waiting tasks is not limited (see Submit).
 func (i *Invoker) Accepts() error { return nil }
 
-// Drop does nothing: a function that is started for an ended task returns at once.
+// Drop does nothing. A task that was cancelled while it waited need not be removed from
+// the queue of AWS, because the function that AWS starts for it returns at once.
 func (i *Invoker) Drop(string) {}
 
 // The maximum sizes of a payload that Lambda accepts, in bytes.

@@ -21,10 +21,10 @@ var ErrStopped = fault.New(fault.Cancelled, "the task runner's time is nearly ov
 // unit fails.
 const maxCrashes = 4
 
-// Dispatcher sends units of work to the block worker, for one invocation of the task
-// runner, until it is stopped. Then Invoke returns ErrStopped for further units, but not
-// before the running units have returned. So the next invocation of the task runner finds
-// the parts of these units and repeats none of them.
+// Dispatcher sends the units of work of one invocation of the task runner to the block
+// worker, until the channel stopped is closed. Then Invoke returns ErrStopped for further
+// units, but not before the running units have returned. So the next invocation of the
+// task runner finds the parts of these units and repeats none of them.
 type Dispatcher struct {
 	invoker  *Invoker
 	stopped  <-chan struct{}

@@ -52,7 +52,8 @@ type Node interface {
 // Tx is a short read-only transaction on one node. It must not be used by two goroutines
 // at once.
 type Tx interface {
-	// Sums returns the sum of each range, and the xmin of the snapshot.
+	// Sums returns the sum (row count and digest) of the rows of each range, and the xmin of
+	// the snapshot.
 	Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error)
 	// Freshness returns, for each range, the number of its rows and the xmin of the youngest
 	// of these rows.
