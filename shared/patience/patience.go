@@ -42,9 +42,9 @@ type Budget struct {
 }
 
 // Do calls fn until it succeeds, fails for a reason that does not pass by itself, or the
-// budget is spent. what names the step in the log. The error is that of the last try; if
-// the budget is spent, it is marked as Exhausted. If ctx ends, the error is the reason
-// why it ended.
+// budget is spent. what names the step in the log. The error is the error of the last
+// try. If the budget is spent, this error is marked (see Exhausted). If ctx ends, the
+// error is the reason why it ended.
 func (b Budget) Do(ctx context.Context, what string, fn func() error) error {
 	return b.DoWithProgress(ctx, what, func() int64 { return 0 }, fn)
 }

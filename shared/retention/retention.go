@@ -34,7 +34,7 @@ type Sweeper struct {
 	Diffs *diffindex.Index
 	Now   func() time.Time
 	// Keep returns the ids of tasks and the keys of documents that Sweep must not delete, in
-	// addition to those that open tasks need. It may be nil.
+	// addition to the tasks and documents that open tasks need. It may be nil.
 	Keep func(context.Context) ([]string, error)
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // Opener opens a document at an offset in bytes. All streams must return the same version
-// of the document. They are independent of each other, and this package closes them.
+// of the document. The streams are independent of each other, and this package closes
+// them.
 type Opener func(ctx context.Context, offset int64) (io.ReadCloser, error)
 
 // Document is a diff document whose rows have been paired by a survey.

@@ -288,8 +288,8 @@ func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Out
 	log.LogAttrs(ctx, level, "task ended", attrs...)
 }
 
-// counts returns the verdict and the row counts of a result for the log: those of a
-// comparison, or the sums over all nodes of a repair or undo.
+// counts returns what the log shows of a result: the verdict and the row counts of a
+// comparison, or the row counts of a repair or undo, added up over all nodes.
 func counts(result json.RawMessage) []slog.Attr {
 	var of struct {
 		Verdict        string `json:"verdict"`

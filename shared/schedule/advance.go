@@ -132,9 +132,9 @@ func (r *run) add(job Job, table Table) {
 	}
 }
 
-// reportKeyless logs the tables in found, which have no key, except those in reported,
-// which an earlier run has logged. It returns the names of all tables in found, for the
-// next run.
+// reportKeyless logs the tables in found, which have no key. It does not log the tables
+// in reported, because an earlier run has logged them. It returns the names of all tables
+// in found, for the next run.
 func (s *Scheduler) reportKeyless(ctx context.Context, job Job, reported []api.TableName, found []keyless) []api.TableName {
 	var all []api.TableName
 	for _, k := range found {
@@ -222,7 +222,7 @@ func (s *Scheduler) readStatus(ctx context.Context, c check) (check, error) {
 	return c, nil
 }
 
-// rerun returns the request to rerun a check that found differences. It has those
+// rerun returns the request to rerun a check that found differences. The request has the
 // arguments of the job that a rerun supports.
 func rerun(job Job, c check) (api.TableRerunRequest, error) {
 	document, err := api.ParseDiffFile(c.TaskID)

@@ -60,7 +60,7 @@ func (j Job) skips(table api.TableName) bool {
 }
 
 // matches reports whether a text matches a pattern, in which * stands for any characters
-// and ? for one.
+// and ? for one character.
 func matches(pattern, text string) bool {
 	expr := regexp.QuoteMeta(pattern)
 	expr = strings.ReplaceAll(strings.ReplaceAll(expr, `\*`, ".*"), `\?`, ".")
@@ -80,8 +80,9 @@ func (j Job) next(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// request decodes a job's cluster, table and arguments like those of an HTTP request. If
-// table is a pattern such as public.*, it returns the pattern's schema, otherwise "".
+// request decodes a job's cluster, table and arguments like the parameters of an HTTP
+// request. If table is a pattern such as public.*, it returns the pattern's schema,
+// otherwise "".
 func request(cluster, table string, args map[string]string) (req api.TableDiffRequest, schema string, err error) {
 	if before, ok := strings.CutSuffix(table, ".*"); ok {
 		table, schema = before+"."+anyTable, before

@@ -132,9 +132,9 @@ func (s *Scheduler) Run(ctx context.Context) {
 }
 
 // Step advances all jobs, in the order of the file. It first stores all runs that are
-// due, so that no run is lost if it has to wait. It then continues the stored runs. The
-// next Step retries what failed. If the queue is full or the store is unreachable, the
-// remaining jobs wait too and keep their order. Step must not be called concurrently.
+// due, so that no run is lost if the run has to wait. It then continues the stored runs.
+// The next Step retries what failed. If the queue is full or the store is unreachable,
+// the remaining jobs wait too and keep their order. Step must not be called concurrently.
 func (s *Scheduler) Step(ctx context.Context) {
 	jobs := s.adopt()
 	if s.forEach(ctx, jobs, s.startDue) {
@@ -211,8 +211,8 @@ func (s *Scheduler) state(ctx context.Context, job Job) (*stored, error) {
 }
 
 // countMissed counts the missed runs of a job up to now and stores the state. It counts
-// none if the job is new, or if it was disabled or had another schedule when the state
-// was stored.
+// no run if the job is new, or if the job was disabled or had another schedule when the
+// state was stored.
 func (s *Scheduler) countMissed(ctx context.Context, job Job, st *stored) error {
 	now := s.Now().UTC()
 	spec := job.Spec

@@ -22,7 +22,7 @@ type state struct {
 	// Seen is the time until which all runs are accounted for: each run that was due by
 	// then was started, or was counted as skipped or missed.
 	Seen time.Time `json:"seen"`
-	Run  *run      `json:"run,omitempty"` // the last run; nil: there was none
+	Run  *run      `json:"run,omitempty"` // the last run; nil if there was no run yet
 	// Reported are the tables without a key that have been logged.
 	Reported []api.TableName `json:"reported,omitempty"`
 	// Full is the due time of the last full run that completed.

@@ -15,8 +15,8 @@ import (
 //go:embed zones.txt
 var zoneNames string
 
-// loadZone returns the time zone with an IANA name. If there is none, the error suggests
-// a similar name.
+// loadZone returns the time zone with an IANA name. If there is no such time zone, the
+// error suggests a similar name.
 func loadZone(name string) (*time.Location, error) {
 	if name == "" {
 		return nil, fmt.Errorf("the time zone is missing after CRON_TZ=")

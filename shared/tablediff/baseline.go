@@ -23,14 +23,14 @@ import (
 )
 
 // baselineFormat is the version of the stored form. It must be changed when a new version
-// of ACE would misread a baseline of an older version, or would conclude from it
-// something that it does not prove.
+// of ACE would misread a baseline of an older version, or would draw a conclusion that
+// the older baseline does not prove.
 const baselineFormat = "ace-baseline/1"
 
 const baselineType = "application/gzip"
 
-// Baseline is what a comparison stores for later incremental ones: which blocks were
-// equal when they were first digested, and in which snapshots. docs/INCREMENTAL.md
+// Baseline is what a comparison stores for later incremental comparisons: which blocks
+// were equal when they were first digested, and in which snapshots. docs/INCREMENTAL.md
 // explains what a later comparison may conclude from it.
 type Baseline struct {
 	Format   string              `json:"format"`
@@ -367,8 +367,7 @@ func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why st
 	return "", nil
 }
 
-// boundsAfter returns those of the plan's own boundaries that follow the last key of
-// bounds.
+// boundsAfter returns the boundaries of p.Layout that follow the last key of bounds.
 func (r *run) boundsAfter(ctx context.Context, p *plan.Plan, bounds []table.Key) ([]table.Key, error) {
 	if len(bounds) == 0 || len(p.Layout.Bounds) == 0 {
 		return p.Layout.Bounds, nil

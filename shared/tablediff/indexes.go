@@ -139,8 +139,9 @@ func (r *run) listedDiffers(node int) bool {
 	return listed != r.expectedSums[node]
 }
 
-// expectListed records, per node, the sum of the rows that the index will list: those of
-// the groups (chunks or buckets) that differ, or of every group if all is set.
+// expectListed records, per node, the sum of the rows that compare units will list by the
+// index: the rows of the groups (chunks or buckets) that differ, or of every group if all
+// is set.
 func (r *run) expectListed(sums [][]table.Sum, all bool) {
 	if r.plan.ByText {
 		return

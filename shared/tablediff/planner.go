@@ -53,8 +53,8 @@ type Request struct {
 	Table       api.TableName
 	// Nodes are the nodes to compare, in cluster order.
 	Nodes []string
-	// Filter and IgnoreColumns are as in api.TableDiffRequest. A rerun uses those of its
-	// document instead.
+	// Filter and IgnoreColumns are as in api.TableDiffRequest. A rerun ignores both fields:
+	// its plan has the filter and the ignored columns of the document.
 	Filter        string
 	IgnoreColumns []string
 

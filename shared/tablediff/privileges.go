@@ -58,7 +58,7 @@ func (p *planner) checkPrivileges() error {
 }
 
 // deniedFault returns the fault for nodes on which privileges are missing, or nil if
-// there are none.
+// nodes is empty.
 func deniedFault(nodes []table.Denied) error {
 	if len(nodes) == 0 {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// checkUnaltered verifies that the tables are still those that the plan was made for. If
-// the type or the collation of the key was changed, the plan's ranges and expressions
+// checkUnaltered verifies that no table was altered or replaced since the plan was made.
+// If the type or the collation of the key was changed, the plan's ranges and expressions
 // have another meaning. If the table got another partition, the plan's pages do not cover
 // it. In both cases there may be rows that no unit has read, although no unit has failed.
 func (r *run) checkUnaltered(ctx context.Context) error {

@@ -10,9 +10,9 @@ import (
 const absentAtOnce = 50_000
 
 // absences holds the keys for which an index finds no row: source has the keys that the
-// source's index does not find, and node those that the target's index does not find. If
-// an index missed a row that exists, the decision would be wrong: the repair would delete
-// a row that the source has, or insert a row that the target has.
+// source's index does not find, and node has the keys that the target's index does not
+// find. If an index missed a row that exists, the decision would be wrong: the repair
+// would delete a row that the source has, or insert a row that the target has.
 type absences struct {
 	source, node []table.Key
 }

@@ -72,7 +72,7 @@ type image struct {
 	outcome outcome
 }
 
-// findImages returns those attempts of a repair that have changed rows, or may have
+// findImages returns the attempts of a repair that have changed rows, or that may have
 // changed rows because their outcome is unknown, in the order of node and attempt number.
 func (b *BeforeImages) findImages(ctx context.Context, taskID string) ([]image, error) {
 	type numbered struct {

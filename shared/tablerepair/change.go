@@ -20,8 +20,8 @@ const (
 // change is the decision for one row, with all that is needed to apply and to undo it.
 type change struct {
 	Op string `json:"op"`
-	// Key identifies the target's row. Its text is that of the target's row or, for an
-	// insert, that of the row to insert.
+	// Key identifies the target's row. Its values are written as in the target's row or, for
+	// an insert, as in the row to insert.
 	Key table.Key `json:"key"`
 	// Before holds all columns of the target's row. It is empty for an insert.
 	Before table.Row `json:"before,omitempty"`
@@ -33,7 +33,7 @@ type change struct {
 	// WantedColumns are the indexes of the columns in which the row may differ from the
 	// source's row even after the change: generated columns, and columns whose type on the
 	// target stores the source's value as another text. Wanted holds the source's values of
-	// these columns (in an undo, those of the before-image). After the change, verify
+	// these columns (in an undo, the before-image's values). After the change, verify
 	// compares them with the target's values and counts the rows that still differ.
 	WantedColumns []int     `json:"wanted_columns,omitempty"`
 	Wanted        table.Row `json:"wanted,omitempty"`
@@ -60,7 +60,7 @@ func (c change) updates(columns ...int) bool {
 }
 
 // row returns the row as it is after the change, or nil after a deletion. The row of an
-// insert may lack the last columns: those that only the target has.
+// insert may lack the last columns, which only the target has.
 func (c change) row() table.Row {
 	switch c.Op {
 	case opDelete:

@@ -171,7 +171,7 @@ func (r *run) open(ctx context.Context, node string) (Node, error) {
 }
 
 // repairTargets repairs all targets concurrently. A failure on one target does not affect
-// the others.
+// the other targets.
 func (r *run) repairTargets(ctx context.Context) {
 	r.progress.phase(phaseRepair)
 	r.results = make([]NodeResult, len(r.plan.Targets))
@@ -276,7 +276,8 @@ func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
 
 // repairOnce continues where an earlier call or an earlier run stopped. If an earlier
 // attempt was committed, repairOnce returns its outcome. It makes a new attempt only if
-// all earlier ones are known to be rolled back. attempted reports whether it made one.
+// all earlier ones are known to be rolled back. attempted reports whether it made a new
+// attempt.
 func (r *run) repairOnce(ctx context.Context, i int) (o outcome, attempted bool, err error) {
 	node, err := r.open(ctx, r.plan.Targets[i].Node)
 	if err != nil {
@@ -433,7 +434,7 @@ func (r *run) warnings() []string {
 }
 
 // distinct removes repeated texts. Warnings about the source occur once per target, and
-// those of a check that was repeated occur once per try.
+// the warnings of a repeated check occur once per try.
 func distinct(texts []string) []string {
 	said := map[string]bool{}
 	return slices.DeleteFunc(texts, func(text string) bool {

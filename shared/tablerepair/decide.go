@@ -84,7 +84,7 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 }
 
 // compare compares the source's rows with the target's rows. wanted has the source's row
-// for each of keys; nil if there is none.
+// for each of keys, or nil if the source has no such row.
 func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.Row) error {
 	lost, err := convert(ctx, d.node, d.target, keys, wanted)
 	if err != nil {
@@ -129,8 +129,8 @@ func rowAppearedError(node string, key table.Key) error {
 // convert converts rows of the source to what the target would store. In each column that
 // has another type on the target, it replaces the value by the text that the target would
 // store. rows has one element for each of keys; it is nil if the key has no row. convert
-// returns those of the source's values that it replaced by a text which a comparison will
-// report as different.
+// returns the source's values that it replaced by a text which a comparison will report
+// as different.
 func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) (lostValues, error) {
 	lost := lostValues{}
 	var unchecked, checked []int

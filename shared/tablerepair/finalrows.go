@@ -26,8 +26,8 @@ type finalRows struct {
 	next   altered // the next altered row; its At is negative if there is none
 }
 
-// openFinalRows opens the part of altered rows, if there is one. The caller must close
-// it.
+// openFinalRows opens the part of altered rows. stored is nil if the attempt has no such
+// part. The caller must close it.
 func openFinalRows(ctx context.Context, store archive.Store, stored *Stored) (*finalRows, error) {
 	l := &finalRows{next: altered{At: -1}}
 	if stored == nil {

@@ -154,9 +154,10 @@ func (r *run) sourceLag(ctx context.Context, target string, found *replication) 
 // so far. It waits for that, except in a dry run or if allow_lag is set. It returns the
 // slots through which the node receives changes. If another node cannot be reached and is
 // neither source nor target, inboundLag only adds a warning to found. It does the same if
-// the problem of a subscription may be ignored: then it returns the other slots only, and
-// false for complete. harm is the end of each warning and error. It states what a missing
-// change does ("would collide with the repair").
+// the problem of a subscription may be ignored (see mayIgnore). Then feeds has only the
+// slots of the other subscriptions, and complete is false. harm is the end of each
+// warning and error. It states what a missing change does ("would collide with the
+// repair").
 func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, complete bool, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {
@@ -210,10 +211,10 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	return feeds, complete, nil
 }
 
-// publisherLag is like inboundLag, but for the changes of one node, from. It returns
-// those of the subscriptions' slots that are on this node. ignored has the slots of the
-// subscriptions whose problem is only a warning, and slots has the others: a problem of
-// one subscription must not end the wait for the others.
+// publisherLag is like inboundLag, but for the changes of one node, from. It returns the
+// slots of the subscriptions that are on this node: slots has the slots without a
+// problem. ignored has, by slot, the problems that are only warnings (see mayIgnore).
+// Such a problem does not end the wait for the other subscriptions.
 func (r *run) publisherLag(ctx context.Context, o pendingReplication, from string, subscriptions []table.Subscription) (slots []string, ignored map[string]error, err error) {
 	if o.publisher, err = r.open(ctx, from); err != nil {
 		return nil, nil, err

@@ -84,8 +84,8 @@ type Target struct {
 	SmallTarget bool `json:"small_target,omitempty"`
 
 	Deferrable []table.Deferrable `json:"deferrable,omitempty"`
-	// ForeignKeys are the foreign keys that the repair does not enforce. Sequences are those
-	// from which columns take their values.
+	// ForeignKeys are the foreign keys that the repair does not enforce. Sequences are the
+	// sequences from which columns take their values.
 	ForeignKeys []table.ForeignKey `json:"foreign_keys,omitempty"`
 	Sequences   []table.Sequence   `json:"sequences,omitempty"`
 	// Deletes and Updates are the foreign keys of other tables through which a deletion or
@@ -93,8 +93,8 @@ type Target struct {
 	// UPDATE SET NULL). They are empty unless fire_triggers is set.
 	Deletes []string `json:"deletes,omitempty"`
 	Updates []Reach  `json:"updates,omitempty"`
-	// Fires is set if a trigger fires during the repair. The trigger may make other changes
-	// than those that were decided.
+	// Fires is set if a trigger fires during the repair. The trigger may make changes that
+	// the repair has not decided.
 	Fires bool `json:"fires,omitempty"`
 	// Attempt is the number of the attempt that an undo undoes.
 	Attempt int           `json:"attempt,omitempty"`
@@ -169,7 +169,8 @@ func problemOf(err error) *Problem {
 
 func (p *Problem) err() error { return fault.New(p.Code, "%s", p.Message) }
 
-// written returns the indexes of those of the first limit columns that can be written.
+// written returns the indexes of the columns that can be written, among the first limit
+// columns.
 func (t *Target) written(limit int) []int {
 	var at []int
 	for i, c := range t.Columns[:limit] {

@@ -55,7 +55,7 @@ func (t *targetBuilder) missingToWrite() table.Grants {
 	return missing
 }
 
-// written returns those of the given columns that the source has too and that are not in
+// written returns the elements of columns that the source has too and that are not in
 // excluded.
 func (t *targetBuilder) written(columns, excluded []string) []string {
 	return slices.DeleteFunc(slices.Clone(columns), func(name string) bool {
@@ -136,8 +136,8 @@ func deniedText(purpose string, list []*table.Denied) string {
 }
 
 // deniedTarget returns the privileges that the role lacks on the i-th chosen node, for
-// reading and for writing. It returns nil if it lacks none, or if the node's table could
-// not be described for another reason.
+// reading and for writing. It returns nil if the role lacks no privilege, or if the
+// node's table could not be described for another reason.
 func (p *planner) deniedTarget(i int) *table.Denied {
 	t := &p.targets[i]
 	var all table.Grants

@@ -27,8 +27,8 @@ func (a *attempt) recheckDeletions(ctx context.Context, source Source) error {
 }
 
 // keepFound cancels the deletion of rows whose keys the source has, unless replication is
-// about to insert the source's row on the target: it can do so only if the target's row
-// has been deleted.
+// about to insert the source's row on the target. Replication can insert it only after
+// the target's row has been deleted.
 func (a *attempt) keepFound(ctx context.Context, source Source, list []numberedChange) error {
 	keysOnly := a.target.Read
 	keysOnly.Columns = keysOnly.Key

@@ -105,7 +105,7 @@ const (
 	Unknown    = "unknown"
 )
 
-// outcome describes how an attempt ended. It is stored once it is certain.
+// outcome describes how an attempt ended. It is stored as soon as the outcome is certain.
 type outcome struct {
 	Outcome string  `json:"outcome"`
 	Totals  Totals  `json:"totals"`
@@ -145,8 +145,8 @@ func eachManifest(ctx context.Context, store archive.Store, prefix string, fn fu
 	return cmp.Or(err, odd)
 }
 
-// loadManifest reads an attempt's manifest. The error is archive.ErrNotFound if it has
-// none.
+// loadManifest reads an attempt's manifest. The error is archive.ErrNotFound if the
+// attempt has no manifest.
 func loadManifest(ctx context.Context, store archive.Store, taskID, node string, attempt int) (*Manifest, error) {
 	var m Manifest
 	_, _, err := archive.ReadJSON(ctx, store, archive.RepairKey(taskID, node, attempt, manifestName), &m)

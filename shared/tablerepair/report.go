@@ -38,7 +38,7 @@ type reportNode struct {
 	Unchanged int64  `json:"unchanged"`
 	Skipped   int64  `json:"skipped"`
 	// Unrepairable counts the rows that differ after the repair, and UnrepairableKeys has
-	// the keys of the first of them.
+	// the keys of the first of these rows.
 	Unrepairable     int64    `json:"unrepairable,omitempty"`
 	UnrepairableKeys []string `json:"unrepairable_keys,omitempty"`
 	// Left has the keys of the first rows that an undo skipped.

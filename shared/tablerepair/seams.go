@@ -53,7 +53,7 @@ type Reader interface {
 	// no row for a key that does not exist.
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// CheckAbsent checks keys for which the index finds no row. It scans the table without
-	// the index, and returns an error if the table has a row for one of them.
+	// the index, and returns an error if the table has a row for one of the keys.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
 	SetSearchPath(ctx context.Context, path string) error
 	// Convert returns each value as the node would store it in columns of these types.
@@ -81,8 +81,8 @@ type Source interface {
 // node refuses a row, the error is a table.ViolationError.
 type Tx interface {
 	Reader
-	// TryAdvisoryLock acquires the lock that only one repair of a table can hold, until
-	// the transaction ends. It returns false if another transaction holds it.
+	// TryAdvisoryLock acquires the lock that only one repair of a table can hold, until the
+	// transaction ends. It returns false if another transaction holds the lock.
 	TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error)
 	// Hold locks the table until the transaction ends, so that it cannot be rewritten. If
 	// s.Files is set (to the files that the table had when the plan was made), Hold returns

@@ -104,8 +104,8 @@ func (t *targetBuilder) makeFragments() {
 	t.target.SmallTarget = !t.node.PartitionsHidden && table.Small(t.node.Partitions)
 }
 
-// collectColumns lists the columns that both nodes have, and then those that only the
-// target has. It also collects the sequences and foreign keys that changes concern.
+// collectColumns lists the columns that both nodes have, and then the columns that only
+// the target has. It also collects the sequences and foreign keys that changes concern.
 func (t *targetBuilder) collectColumns() {
 	for _, c := range t.common.Columns {
 		t.addColumn(c.Name)

@@ -44,8 +44,8 @@ func (p *planner) undo(ctx context.Context) error {
 	return nil
 }
 
-// repairedNodes returns the nodes for which the repair stored a manifest: first those of
-// the cluster, in its order, then those that no longer belong to the cluster.
+// repairedNodes returns the nodes for which the repair stored a manifest: first the nodes
+// of the cluster, in its order, then the nodes that no longer belong to the cluster.
 func (p *planner) repairedNodes(ctx context.Context) ([]string, error) {
 	found := map[string]bool{}
 	err := eachManifest(ctx, p.store, archive.RepairsOfTaskPrefix(p.req.Undoes), func(node string, _ int) { found[node] = true })

@@ -70,7 +70,7 @@ type Totals struct {
 	// columns that no repair can make equal. UnrepairableWritten counts inserted and updated
 	// rows that still differ after they were written. UnrepairableKeys has the keys of the
 	// first rows of both kinds, and UnrepairableColumns the names of the columns in which
-	// they differ. Their JSON names are those of earlier versions.
+	// they differ. These fields have the JSON names of earlier versions.
 	UnrepairableUnwritten int64       `json:"unequal,omitempty"`
 	UnrepairableWritten   int64       `json:"unequal_written,omitempty"`
 	UnrepairableKeys      []table.Key `json:"unequal_keys,omitempty"`

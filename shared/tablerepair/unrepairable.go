@@ -38,9 +38,9 @@ func (d *decider) unrepairableColumns(want, have table.Row, lost map[int]*string
 	return columns
 }
 
-// unstorable returns the source's values that the target may not be able to store: those
-// of want in generated columns, and those in lost. If want is nil, it returns only the
-// latter.
+// unstorable returns the source's values that the target may not be able to store: the
+// values of want in generated columns, and the values in lost. If want is nil, it returns
+// only the values in lost.
 func (d *decider) unstorable(want table.Row, lost map[int]*string) (columns []int, values table.Row) {
 	for i, c := range d.target.Columns[:d.target.Common] {
 		value, isLost := lost[i]

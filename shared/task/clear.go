@@ -21,8 +21,8 @@ func (l *Lease) Clear(ctx context.Context) error {
 }
 
 // clear does what Clear does, for callers that know that the task has ended. The marker
-// is deleted last, and only if everything else has been deleted, because the rest can be
-// found only by the marker.
+// is deleted last, and only if everything else has been deleted, because an interrupted
+// cleanup can be found only by the marker.
 func (r *Registry) clear(ctx context.Context, rec Record) error {
 	if rec.Document != nil && r.onPublished != nil {
 		if err := r.onPublished(ctx, rec); err != nil {

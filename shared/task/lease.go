@@ -138,8 +138,8 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 	return fault.Wrap(ErrLeaseLost, fault.Conflict, "task %s is no longer held by this runner", l.Record().TaskID)
 }
 
-// setCurrent sets the version that the next write replaces. It was written by this lease.
-// A version without a lease is the last version that this lease writes.
+// setCurrent sets the version that the next write replaces. The lease has written v
+// itself. A version without a lease is the last version that this lease writes.
 func (l *Lease) setCurrent(v version) {
 	l.cur.Store(&v)
 	l.closed = v.Lease == nil

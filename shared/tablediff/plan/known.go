@@ -23,7 +23,7 @@ type Known struct {
 
 // FilterMeaning is what a filter means on one node. Shown is the filter as the server
 // prints it. Doubt is the reason why the filter may select other rows even if no row has
-// changed. If the filter cannot do so, Doubt is empty.
+// changed. Doubt is empty if there is no such reason.
 type FilterMeaning struct {
 	Shown string `json:"shown"`
 	Doubt string `json:"doubt,omitempty"`

@@ -28,9 +28,9 @@ func (p *Plan) describe(u Unit) string {
 	return DescribeRange(p.KeyRange(u.From, u.To))
 }
 
-// describePages names the pages that a scan unit reads on each node. If they are pages of
-// several partitions, it names those of the first partition and counts the other
-// partitions.
+// describePages names the pages that a scan unit reads on each node. If the unit reads
+// pages of several partitions, describePages names the pages of the first partition and
+// the number of further partitions.
 func (p *Plan) describePages(unit int) string {
 	var nodes []string
 	for i, spans := range p.Scans[unit] {

@@ -54,9 +54,9 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 
 // PageSums is a row of a scan part. It holds the sums of one node's pages for each group
 // (a chunk or a bucket) and, if a baseline needs them, for each page range. Group has the
-// numbers of the groups with rows; Rows and Digest have the sum of each of them. In the
-// phase that only reads ages, a PageSums holds only the ages of the rows of each page
-// range.
+// numbers of the groups that have rows. Rows and Digest have, for each element of Group,
+// the row count and the digest of the group. In the phase that only reads ages, a
+// PageSums holds only the ages of the rows of each page range.
 type PageSums struct {
 	Node   int               `json:"node"`
 	Group  []int             `json:"g,omitempty"`

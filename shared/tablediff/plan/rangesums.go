@@ -29,7 +29,7 @@ type RangeSums struct {
 	Rows    int64  `json:"n"`
 	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0 (in a range without rows) means that the sums cannot be reused
 	Sums    []byte `json:"s,omitempty"`    // sums of the coarse buckets, see PackSums
-	Same    bool   `json:"same,omitempty"` // in a part: the rows are those of the baseline, which has the sums
+	Same    bool   `json:"same,omitempty"` // set in a part if the rows are unchanged since the baseline; then Sums is empty, because the baseline has the sums
 }
 
 // CoarseBuckets returns the number of buckets by which a page range is summed. A row's

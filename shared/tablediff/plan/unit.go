@@ -70,7 +70,7 @@ func (u Unit) PartHeader() part.Header {
 }
 
 // Sources returns what the first pass reads on each node: all rows that the filter
-// selects, or those of the unit's buckets.
+// selects or, if the unit has buckets, only the rows of these buckets.
 func (u Unit) Sources(p *Plan) []table.Source {
 	if len(u.Buckets) == 0 {
 		return p.Sources
@@ -198,7 +198,7 @@ type Totals struct {
 
 	// EqualBlocks are the blocks that were equal when they were first digested, and the
 	// blocks that are unchanged since the baseline found them equal. Unchanged is the number
-	// of the latter.
+	// of blocks that are unchanged since the baseline.
 	EqualBlocks []EqualBlock `json:"trusted,omitempty"`
 	Unchanged   int64        `json:"unchanged,omitempty"`
 }

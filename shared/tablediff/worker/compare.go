@@ -66,8 +66,8 @@ func (r *unitRun) compare(ctx context.Context) error {
 	return r.inSnapshots(ctx, func(txs []plan.Tx) error { return r.compareChunkRange(ctx, txs, r.unit.From, r.unit.To) })
 }
 
-// probe compares some chunks first. If most of them differ, the others are listed without
-// digesting them first.
+// probe compares some chunks first. If most of these chunks differ, probe lists the rows
+// of the other chunks without digesting the chunks first.
 func (r *unitRun) probe(ctx context.Context) error {
 	probed := r.unit.From + probedChunks
 	dense := false
@@ -137,7 +137,7 @@ func (r *unitRun) compareChunks(ctx context.Context, txs []plan.Tx, chunks []key
 	return r.narrowDiffering(ctx, txs, chunks, sums, splits)
 }
 
-// narrowDiffering counts the rows of equal chunks and narrows the others.
+// narrowDiffering counts the rows of equal chunks and narrows the differing chunks.
 func (r *unitRun) narrowDiffering(ctx context.Context, txs []plan.Tx, chunks []keyChunk, sums [][]table.Sum, splits int) error {
 	var differing []differingChunk
 	for i, s := range chunks {

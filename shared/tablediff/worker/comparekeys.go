@@ -60,7 +60,7 @@ func (r *unitRun) compareKeys(ctx context.Context) error {
 type keyComparison struct {
 	*unitRun
 	probe       bool // many keys may differ, so the first keys are compared to find out
-	skipDigests bool // many keys differ, so the rest become candidates without digests
+	skipDigests bool // many keys differ, so the remaining keys become candidates without digests
 }
 
 // compare compares the next keys of the unit. If the unit is to probe and keys is long

@@ -192,9 +192,9 @@ func (c *confirmation) readAgain(ctx context.Context, inFlight []indexed) ([]ind
 
 // readRound reads the digests of some candidates. It returns the candidates that still
 // differ and whose digests have changed since they were last read, and records which of
-// the others are resolved or settled. first means that the candidates were last read in
-// the first pass. Then the digests of unchanged candidates are in the compare part, so
-// they are not stored in memory.
+// the other candidates are resolved or settled. first means that the candidates were last
+// read in the first pass. Then the digests of unchanged candidates are in the compare
+// part, so they are not stored in memory.
 func (c *confirmation) readRound(ctx context.Context, portion []indexed, first bool) ([]indexed, error) {
 	now, err := c.readDigests(ctx, portion)
 	if err != nil {

@@ -34,7 +34,7 @@ func (r *unitRun) narrowAll(ctx context.Context, from int) error {
 // everywhere, so it is enough to compare the n-th digests. Otherwise the rows are listed.
 type chunkPrints struct {
 	differingChunk
-	prints   []table.Fingerprint // per node; only those of the first node have the keys
+	prints   []table.Fingerprint // per node; only the fingerprint of the first node has the keys
 	sameKeys bool
 	lists    [][]table.Listed // the listed rows per node, if the keys are not the same
 }

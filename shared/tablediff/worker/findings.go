@@ -49,7 +49,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 		}
 
 		// The candidates in counted are not written to the part. So they can be handled after
-		// those in full, although the portion is in key order.
+		// the candidates in full, although the portion is in key order.
 		if err := c.writeRows(ctx, full); err != nil {
 			return err
 		}

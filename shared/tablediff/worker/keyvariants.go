@@ -14,11 +14,11 @@ import (
 )
 
 // If key ranges are ranges of the key's text, two spellings of one key (A and a as
-// citext) can both be candidates, and looking up either of them finds the same rows. Only
-// one of the two candidates is reported. To choose it, the rows of the nodes are checked
-// in the order of the nodes: the first row whose spelling is a candidate determines the
-// candidate. The spelling in a row need not be a candidate: table_filter may exclude the
-// row, or the row may have been inserted after the first pass.
+// citext) can both be candidates, and a look-up of either spelling finds the same rows.
+// Only one of the two candidates is reported. To choose it, the rows of the nodes are
+// checked in the order of the nodes: the first row whose spelling is a candidate
+// determines the candidate. The spelling in a row need not be a candidate: table_filter
+// may exclude the row, or the row may have been inserted after the first pass.
 
 // keyVariant describes a candidate whose key is spelt differently in the row of some
 // node. own is the spelling of the candidate, and other the spelling in that row.

@@ -25,8 +25,8 @@ func (e *entry) differs() bool {
 	return false
 }
 
-// duplicateKeyError means that a node has two rows with one key, one of which would hide
-// the other. A sound unique index does not allow this.
+// duplicateKeyError means that a node has two rows with one key. If rows were matched
+// anyway, one of the two rows would be ignored. A sound unique index does not allow this.
 type duplicateKeyError struct {
 	node int
 	key  table.Key

@@ -84,8 +84,9 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 	return row, nil
 }
 
-// keepsRangeSums reports whether the unit stores the sums of page ranges. It does so in a
-// comparison of all pages that may become a baseline.
+// keepsRangeSums reports whether the unit stores the sums of page ranges. It does so if
+// it reads the rows of all buckets, in a comparison without a baseline that may store a
+// baseline itself.
 func (r *unitRun) keepsRangeSums() bool {
 	return r.plan.Grid > 0 && r.plan.Known == nil && r.unit.Phase == plan.PhaseBuckets && len(r.unit.Buckets) == 0
 }
@@ -150,7 +151,7 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 }
 
 // narrowOversized narrows chunks that were found to have more than limit rows. It digests
-// them, and splits those that are too big to be listed.
+// these chunks, and splits the chunks that are too big to be listed.
 func (r *unitRun) narrowOversized(ctx context.Context, group []differingChunk, limit int64) error {
 	if r.plan.ByText { // no index can be used to split the range
 		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows during the comparison", limit)

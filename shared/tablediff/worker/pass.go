@@ -19,7 +19,7 @@ import (
 // The transactions of a pass stay open from unit to unit. A unit must hold a slot to use
 // a transaction, so a node never has more of these transactions than the task has slots.
 type pass struct {
-	maxAge time.Duration // a unit that begins when the snapshot is older than this uses a new one
+	maxAge time.Duration // a unit that begins when the snapshot is older than this uses a new snapshot
 
 	mu      sync.Mutex
 	closed  bool
@@ -169,7 +169,7 @@ func (p *pass) release(r *reading, sound bool) {
 }
 
 // renew closes all idle readings and removes the snapshot, so that the next unit takes a
-// new one. The caller must hold p.mu.
+// new snapshot. The caller must hold p.mu.
 func (p *pass) renew() {
 	p.closeIdle()
 	p.current = nil

@@ -14,7 +14,7 @@ type slots struct {
 }
 
 // taskSlots are the slots of one task. users is the number of units that hold a slot or
-// wait for one. When there are no such units, the slots are removed.
+// wait for one. When users becomes 0, the slots are removed.
 type taskSlots struct {
 	free  chan struct{}
 	users int

@@ -40,8 +40,8 @@ const (
 )
 
 // findUnchangedBlocks returns blocks of the unit that are unchanged on every node, and
-// counts them. It checks a sample of the blocks first. If few of them are unchanged, it
-// does not check the others.
+// counts them. It checks a sample of the blocks first. If few blocks of the sample are
+// unchanged, it does not check the other blocks.
 func (r *unitRun) findUnchangedBlocks(ctx context.Context, txs []plan.Tx) (map[int]bool, error) {
 	unchanged := map[int]bool{}
 	first, others := sampleBlocks(r.baselineBlocks())
