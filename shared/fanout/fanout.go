@@ -42,8 +42,9 @@ func Map[T, R any](
 
 // Each is like Map without results, for sequences that are too long to hold in memory. It
 // reads the items in the caller's goroutine, and reads an item only when the calls for
-// all earlier items have begun. It has no reference to an item after the call for the
-// item has returned. After an error it starts no further call.
+// all earlier items have begun. After the call for an item has returned, Each has no
+// reference to the item, so the item's memory can be freed. After an error it starts no
+// further call.
 func Each[T any](
 	ctx context.Context, limit int, items iter.Seq[T], fn func(context.Context, T) error,
 ) error {

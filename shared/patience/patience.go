@@ -30,7 +30,7 @@ const (
 // nothing. It is safe for concurrent use.
 type Budget struct {
 	// For is the longest time from the first failure of a step to its last try. Every step
-	// may use all of this time, also if other steps run at the same time or have used it
+	// may use all of this time, even if other steps run at the same time or have waited
 	// before.
 	For time.Duration
 	Log *slog.Logger // required if For is not 0
@@ -93,9 +93,9 @@ func (b Budget) wait(ctx context.Context, what string, reason error, wait time.D
 	return retry.Sleep(ctx, wait)
 }
 
-// Exhausted marks err as the error of a step that has already waited as long as it may. A
-// Budget never retries a step that fails with a marked error, so an outer step does not
-// wait again for the same fault.
+// Exhausted marks err as the error of a step that has already waited as long as its
+// budget allows. A Budget never retries a step that fails with a marked error, so an
+// outer step does not wait again for the same fault.
 func Exhausted(err error) error {
 	if err == nil || IsExhausted(err) {
 		return err

@@ -185,8 +185,8 @@ func (s *Scheduler) advanceCheck(ctx context.Context, job Job, c check, incremen
 }
 
 // afterSubmit returns the new state of a check after the submission of its task. err is
-// the error of the submission. If it is temporary, afterSubmit returns it, so that the
-// submission is retried. After any other error the check has failed.
+// the error of the submission. If err is temporary (see isTemporary), afterSubmit returns
+// err, so that the submission is retried. After any other error the check has failed.
 func afterSubmit(c check, submitted api.Submitted, err error) (check, error) {
 	switch {
 	case err == nil:

@@ -50,8 +50,8 @@ type Options struct {
 	Catalog Catalog
 	Now     func() time.Time
 	Log     *slog.Logger
-	// Patience is how long after its due time a run waits for a node on which its tables
-	// cannot be listed.
+	// Patience bounds the wait for a node on which the tables of a run cannot be listed. It
+	// begins at the due time of the run.
 	Patience time.Duration
 }
 

@@ -289,8 +289,8 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 	return nil
 }
 
-// mismatch returns why a plan cannot rely on the baseline. An empty string means that it
-// can.
+// mismatch returns why a plan cannot rely on the baseline. An empty string means that the
+// plan can rely on it.
 func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 	if b.Settings != settings || len(b.Facts) != len(p.Nodes) {
 		return "task " + b.TaskID + " compared something else, or its baseline cannot be read"

@@ -56,8 +56,8 @@ func (r *run) compareListed(buckets []int, equal plan.Totals) {
 }
 
 // differingBuckets returns the buckets whose sums differ, the number of their rows, and
-// the totals of the equal buckets. Of each differing bucket, the rows are counted on the
-// node that has the most.
+// the totals of the equal buckets. The rows of a differing bucket are counted on the node
+// where the bucket has the most rows.
 func differingBuckets(sums [][]table.Sum) (differing []int, rows int64, equal plan.Totals) {
 	equal.RowsPerNode = make([]int64, len(sums))
 	for bucket := range sums[0] {

@@ -53,7 +53,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	}
 
 	// The summary in the document precedes the rows, so it cannot contain the time needed to
-	// write the rows. The summary that is returned contains it.
+	// write the rows. The returned summary contains this time.
 	merged()
 	summary.Timings = r.timings
 	return Result{Summary: summary, Document: document}, nil
@@ -339,7 +339,7 @@ func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) it
 	}
 }
 
-// Unsettled returns the keys of a pair that were still being written when they were last
+// Unsettled returns the keys of a pair whose rows were still changing when they were last
 // read.
 func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[difffile.Row, error] {
 	return func(yield func(difffile.Row, error) bool) {

@@ -354,9 +354,9 @@ func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
 	return weights
 }
 
-// rank returns the samples of all nodes in one list, with the rank of each in key order,
-// and the keys of these samples. The first node computes the ranks, since only a server
-// knows the order of keys.
+// rank returns the samples of all nodes in one list, with the rank of each sample in key
+// order, and the keys of these samples. The first node computes the ranks, since only a
+// server knows the order of keys.
 func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockplan.Sample, []table.Key, error) {
 	var samples []blockplan.Sample
 	var keys []table.Key

@@ -104,8 +104,8 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 	return append(units, u), equal
 }
 
-// compareGroup returns the number of rows of a group on the node that has the most, and
-// whether the group has the same sum on all nodes.
+// compareGroup returns the number of rows of a group on the node where the group has the
+// most rows, and whether the group has the same sum on all nodes.
 func compareGroup(sums [][]table.Sum, group int) (most int64, same bool) {
 	same = true
 	for node := range sums {

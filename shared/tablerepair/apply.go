@@ -178,8 +178,8 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	return a.update(ctx, list[len(list)/2:])
 }
 
-// refusedOne returns the error v, with the key of the refused row if it is known which
-// row of list that is.
+// refusedOne returns v, the error of a statement that wrote the rows of list. If it is
+// known which of these rows the node refused, refusedOne adds the key of this row.
 func (a *attempt) refusedOne(list []numberedChange, v *table.ViolationError) error {
 	if v.Column != "" && v.Place < len(list) {
 		return a.target.withEncodings(a.refused(v, list[v.Place].Key))
@@ -190,7 +190,7 @@ func (a *attempt) refusedOne(list []numberedChange, v *table.ViolationError) err
 	return v
 }
 
-// refused returns the error v with the key of the refused row.
+// refused adds key, the key of the refused row, to the error v, and sets a.named.
 func (a *attempt) refused(v *table.ViolationError, key table.Key) error {
 	a.named = true
 	return v.Of(key)
@@ -251,8 +251,8 @@ func sameLength(list []numberedChange) [][]numberedChange {
 	return groups
 }
 
-// insert inserts rows that have the same columns. If the node refuses them, insert halves
-// the list until it finds the refused row.
+// insert inserts rows that have the same columns. If the node refuses the statement,
+// insert halves the list until it finds the refused row.
 func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 	columns := a.target.written(len(list[0].row()))
 	rows := make([]table.Row, len(list))
@@ -278,10 +278,11 @@ func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 	return a.insert(ctx, list[len(list)/2:])
 }
 
-// refusedInsert returns why the node refused a row. If a row with the same key exists
-// now, it appeared after the decision, and the attempt must be repeated. If the node may
-// treat two different keys as equal, this repair itself may have inserted that row. So in
-// this case refusedInsert returns the node's error.
+// refusedInsert returns why the node refused a row. If the reason is a unique value and a
+// row with the same key exists now, this row appeared after the decision, and the attempt
+// must be repeated. Otherwise refusedInsert returns the node's error. It also does so if
+// the node may treat two different keys as equal (ByText), because then this repair
+// itself may have inserted the existing row.
 func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.ViolationError) error {
 	if !v.Unique || a.target.ByText {
 		return a.refused(v, key)

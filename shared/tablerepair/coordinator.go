@@ -43,8 +43,8 @@ func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slo
 }
 
 // WaitForAbandoned returns a copy of the coordinator that waits at most for d until a
-// node has ended an abandoned transaction: one of an earlier attempt whose worker has
-// died or hangs.
+// node has ended an abandoned transaction: a transaction of an earlier attempt whose
+// worker has died or hangs.
 func (c *Coordinator) WaitForAbandoned(d time.Duration) *Coordinator {
 	other := *c
 	other.abandoned = d
@@ -324,8 +324,8 @@ func (r *run) determine(ctx context.Context, s *settler, fn func(context.Context
 	return r.req.Patience.Do(settling, what, func() error { return fn(settling) })
 }
 
-// attempt invokes the unit that makes one attempt. The returned outcome is the one that
-// is stored or that the node reports, whatever the unit returned.
+// attempt invokes the unit that makes one attempt. It returns the stored outcome, or else
+// the outcome that the node reports. It does not rely on what the unit returned.
 func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
 	_, failed := r.invoker.Invoke(ctx, Unit{
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.req.Lease,
@@ -339,8 +339,9 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 	var o outcome
 	err := r.determine(ctx, s, func(ctx context.Context) (err error) {
 		if o, err = s.settle(ctx, number); o.Outcome == Unknown && cannotSettle(err, failed) {
-			// The unit has returned, and an attempt without a manifest has written nothing. The
-			// context may have ended while the node was asked.
+			// The unit has returned, and an attempt without a manifest has written nothing. So a
+			// missing manifest means a rollback. The manifest is read even if ctx ended while the
+			// node was asked.
 			asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), manifestWait)
 			defer cancel()
 			if _, missing := loadManifest(asking, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
@@ -370,8 +371,8 @@ func cannotSettle(err, failed error) bool {
 }
 
 // verdict returns nil if every node was repaired, otherwise an error that names the nodes
-// that were not. If the task was cancelled before all nodes were repaired, the error is a
-// fault Cancelled that also names the nodes that were repaired.
+// that were not repaired. If the task was cancelled before all nodes were repaired, the
+// error is a fault Cancelled that also names the nodes that were repaired.
 func (r *run) verdict(ctx context.Context) error {
 	var failed []string
 	var lacking []*table.Denied

@@ -128,9 +128,9 @@ func rowAppearedError(node string, key table.Key) error {
 
 // convert converts rows of the source to what the target would store. In each column that
 // has another type on the target, it replaces the value by the text that the target would
-// store. rows has one element for each of keys; it is nil if the key has no row. convert
-// returns the source's values that it replaced by a text which a comparison will report
-// as different.
+// store. rows has one element for each of keys; the element is nil if the key has no row.
+// convert returns the source's values that it replaced by a text which a comparison will
+// report as different.
 func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) (lostValues, error) {
 	lost := lostValues{}
 	var unchecked, checked []int

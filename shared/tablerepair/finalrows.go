@@ -27,7 +27,7 @@ type finalRows struct {
 }
 
 // openFinalRows opens the part of altered rows. stored is nil if the attempt has no such
-// part. The caller must close it.
+// part. The caller must close the result.
 func openFinalRows(ctx context.Context, store archive.Store, stored *Stored) (*finalRows, error) {
 	l := &finalRows{next: altered{At: -1}}
 	if stored == nil {
@@ -75,7 +75,8 @@ func (l *finalRows) row(c numberedChange) (table.Row, error) {
 }
 
 // isUndone reports whether a change was not done or was undone. The caller must have
-// called row with the same change last, because row advances to it.
+// called row with the same change last, because row makes next the altered row of this
+// change, if there is one.
 func (l *finalRows) isUndone(c numberedChange) bool {
 	return l.next.At == c.at && (l.next.Withdrawn || l.next.Kept)
 }

@@ -211,10 +211,10 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	return feeds, complete, nil
 }
 
-// publisherLag is like inboundLag, but for the changes of one node, from. It returns the
-// slots of the subscriptions that are on this node: slots has the slots without a
-// problem. ignored has, by slot, the problems that are only warnings (see mayIgnore).
-// Such a problem does not end the wait for the other subscriptions.
+// publisherLag is like inboundLag, but for the changes of one node, from. slots has the
+// slots on this node through which the subscriptions receive changes. If the problem of a
+// subscription is only a warning (see mayIgnore), its slot and the problem are in ignored
+// instead. Such a problem does not end the wait for the other subscriptions.
 func (r *run) publisherLag(ctx context.Context, o pendingReplication, from string, subscriptions []table.Subscription) (slots []string, ignored map[string]error, err error) {
 	if o.publisher, err = r.open(ctx, from); err != nil {
 		return nil, nil, err
@@ -370,10 +370,10 @@ type publisher struct {
 	lag      func(ctx context.Context, slot, position string) (int64, bool, error)
 }
 
-// publisher returns the node of a feed, which has the slot. If that node is the target,
-// the attempt's transaction is used, so no other connection is needed. A call to another
-// node has a timeout, because it may need a connection that another task holds, and that
-// task may itself be waiting for a connection that this attempt holds.
+// publisher returns the node with this name, which has the slot of a feed. If that node
+// is the target, the attempt's transaction is used, so no other connection is needed. A
+// call to another node has a timeout, because it may need a connection that another task
+// holds, and that task may itself be waiting for a connection that this attempt holds.
 func (a *attempt) publisher(name string) publisher {
 	if name == a.target.Node {
 		return publisher{node: a.node, position: a.tx.Position, lag: a.tx.SlotLag}

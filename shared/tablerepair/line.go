@@ -116,7 +116,8 @@ func readPlain(line []byte) (c change, ok bool) {
 }
 
 // readMember reads the row after name, if raw begins with name (such as `,"before":`).
-// Otherwise it returns a nil row.
+// Otherwise it returns a nil row. It returns false only if the row after name cannot be
+// read.
 func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(name))
 	if !found {
@@ -127,7 +128,8 @@ func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 }
 
 // readColumns reads a list of indexes after name, if raw begins with name (such as
-// `,"columns":[`). Otherwise it returns nil.
+// `,"columns":[`). Otherwise it returns nil. It returns false only if the list after name
+// cannot be read.
 func readColumns(raw []byte, name string) (columns []int, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(name))
 	if !found {

@@ -36,7 +36,7 @@ type Request struct {
 	// all other nodes of the document.
 	Source  string
 	Targets []string
-	// Nodes are all nodes of the cluster, in its order.
+	// Nodes are all nodes of the cluster, in cluster order.
 	Nodes []string
 
 	// Patience is how long each step tolerates that a node or the store cannot be used.

@@ -116,8 +116,8 @@ func deniedFault(node string, missing table.Grants) error {
 	return fault.Wrap(cause, fault.Invalid, "%s", table.DeniedText(forRepair, []table.Denied{cause.Denied()}))
 }
 
-// deniedOn converts the privileges that the role lacks on a node. It returns nil if
-// missing is empty.
+// deniedOn converts missing, the privileges that the role lacks on a node, to the form in
+// which a plan stores them. It returns nil if missing is empty.
 func deniedOn(node string, missing table.Grants) *table.Denied {
 	if missing.IsZero() {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"ace/shared/fault"
 )
 
-// holding is what the diff document states about the rows that the repair of a target may
-// insert, on another node.
+// holding is what the diff document states about a node that is not the target: whether
+// this node has rows that the repair of the target may insert.
 type holding int
 
 const (
@@ -42,7 +42,8 @@ func (r *run) holdings(ctx context.Context, target string, nodes []string) (hold
 	return holds, err
 }
 
-// A row of the document is on the source, on the other node of the pair, or on both.
+// These bits state where a row of the document exists: on the source, on the other node
+// of the pair, or on both.
 const (
 	onSource = 1 << iota
 	onOther
@@ -54,7 +55,7 @@ func readHoldings(doc *difffile.Reader, p *Plan, target string, nodes []string) 
 	doc.Only(p.Key)
 	keys := 0
 	documented := map[string]bool{}
-	rows := map[string]map[[16]byte]int{target: {}} // for each node: where it or the source has the row
+	rows := map[string]map[[16]byte]int{target: {}} // for each node: digest of a key -> onSource, onOther, or both
 	for _, name := range nodes {
 		rows[name] = map[[16]byte]int{}
 	}

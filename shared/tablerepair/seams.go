@@ -16,8 +16,8 @@ type Opener interface {
 // Node is one node's database. Errors name the node.
 type Node interface {
 	Name() string
-	// Expecting returns the same node, bound to a server: each of its transactions fails if
-	// it is on another server.
+	// Expecting returns the same node, bound to a server: a transaction on the returned node
+	// fails if the connection leads to another server.
 	Expecting(server table.Identity) Node
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
 	// DescribeWriting reads what could prevent writes to a table, and which effects a write
@@ -50,7 +50,7 @@ type Node interface {
 // Reader reads rows by key. Only one goroutine may use it at a time.
 type Reader interface {
 	// Rows opens a stream of the rows with these keys, in the order of keys. The stream has
-	// no row for a key that does not exist.
+	// no entry for a key without a row.
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// CheckAbsent checks keys for which the index finds no row. It scans the table without
 	// the index, and returns an error if the table has a row for one of the keys.
@@ -64,7 +64,7 @@ type Reader interface {
 // Source is a Reader that can read again in a new snapshot.
 type Source interface {
 	Reader
-	// Renew releases the snapshot: the next read takes a new one.
+	// Renew releases the snapshot: the next read takes a new snapshot.
 	Renew(ctx context.Context) error
 	// WrittenSince returns one element for each key. It is true if the key's row was written
 	// after snapshot, a snapshot of this node, was taken, or if there is no such row.
@@ -89,7 +89,8 @@ type Tx interface {
 	// an error if the table has other files now.
 	Hold(ctx context.Context, s table.Source) error
 	// KeepLocal marks the transaction's changes so that subscribers that skip changes with a
-	// replication origin do not apply them. If it cannot, it returns the reason.
+	// replication origin do not apply them. If the changes cannot be marked, KeepLocal
+	// returns the reason.
 	KeepLocal(ctx context.Context) (reason string, err error)
 	// DisableTriggers disables triggers and foreign keys, except those that are enabled
 	// for replicas.
@@ -99,11 +100,11 @@ type Tx interface {
 	EnableTriggers(ctx context.Context) error
 	// Lock is like Rows, but locks every row that it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// Position returns the current end of the node's WAL. Everything that this transaction
-	// has seen is before it. SlotLag is the same as Node.SlotLag.
+	// Position returns the current end of the node's WAL. All changes that this transaction
+	// has seen are before this position. SlotLag is the same as Node.SlotLag.
 	Position(ctx context.Context) (string, error)
 	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
-	// Columns returns name, declared type and Generated of the table's columns. They
+	// Columns returns name, declared type and Generated of the table's columns. The columns
 	// cannot change once this transaction has read rows of the table.
 	Columns(ctx context.Context, schema, name string) ([]table.Column, error)
 	// Mark returns what identifies this transaction: its server, timeline and transaction
@@ -111,7 +112,8 @@ type Tx interface {
 	Mark(ctx context.Context) (table.Mark, error)
 	Server(ctx context.Context) (table.Mark, error)
 	// Status returns the status of another transaction of this server: "committed",
-	// "aborted" or "in progress". It is empty if the server no longer knows the transaction.
+	// "aborted" or "in progress". The status is empty if the server no longer knows the
+	// transaction.
 	Status(ctx context.Context, xid string) (string, error)
 	// GuardWrites makes the transaction continue after a table.ViolationError of any call of
 	// Delete, Update or Insert.
@@ -123,7 +125,8 @@ type Tx interface {
 	// undone and the transaction continues.
 	Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error
 	Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error
-	// CheckNow makes the node check deferred constraints now instead of at COMMIT.
+	// CheckNow checks deferred constraints and fires deferred triggers now instead of at
+	// COMMIT.
 	CheckNow(ctx context.Context) error
 	// Duplicate returns the index in keys of a row that violates the deferrable constraint d
 	// because another row has the same values. It returns -1 if there is none.

@@ -77,7 +77,8 @@ type Totals struct {
 	UnrepairableColumns   []string    `json:"unequal_columns,omitempty"`
 	Parts                 []Stored    `json:"parts,omitempty"` // parts with the changes, in key order
 	Warnings              []string    `json:"warnings,omitempty"`
-	// Refused has the reasons for which the repair would be refused; only in a dry run.
+	// Refused has the reasons for which the repair would be refused. It is set only in a dry
+	// run.
 	Refused []string `json:"refused,omitempty"`
 	// Left holds the keys of the first few rows that an undo skipped because they were
 	// changed after the repair.
@@ -101,7 +102,8 @@ func (u Unit) decisionKey(n int) string {
 }
 
 // totalsKey returns the key of the object in which a dry run stores its totals. All
-// attempts of a dry run share it, so only the first one stores totals.
+// attempts of a dry run share this object, so only the first attempt that ends stores its
+// totals.
 func totalsKey(taskID string, target int) string {
 	return archive.PartKey(taskID, phaseDryRun, fmt.Sprintf("%d-totals", target))
 }

@@ -98,8 +98,8 @@ func (v *verification) save(ctx context.Context) (*Stored, error) {
 	return &v.stored, nil
 }
 
-// readBack calls fn with every change of list and its current row on the target; nil if
-// there is no row.
+// readBack calls fn with every change of list and its current row on the target, or nil
+// if there is no row.
 func (a *attempt) readBack(ctx context.Context, list []numberedChange, fn func(numberedChange, table.Row) error) error {
 	stream, err := a.tx.Rows(ctx, a.target.Write.Source, keysOf(list))
 	if err != nil {

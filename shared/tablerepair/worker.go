@@ -150,8 +150,8 @@ func (j *unitRun) begin(ctx context.Context, target func(context.Context) error)
 }
 
 // decideAll decides about every key of the target. locked has the numbers of the keys
-// whose rows are locked. If it is not nil, decideAll fails if the target has a row for
-// any other key.
+// whose rows are locked. If locked is not nil, decideAll fails if the target has a row
+// for any other key.
 func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *bitmap.Set, r *recorder) error {
 	d := newDecider(j.plan, j.target)
 	d.source = source

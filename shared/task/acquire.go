@@ -119,7 +119,8 @@ func (r *Registry) acquireRecord(rec Record, owner string) Record {
 }
 
 // dropOrphan removes the open marker of a task that has no record, if the marker is older
-// than orphanAge. Then the submission failed before its record was written.
+// than orphanAge. The age of the marker shows that the submission failed before it wrote
+// the record.
 func (r *Registry) dropOrphan(ctx context.Context, id string) {
 	info, err := r.store.Stat(ctx, archive.OpenKey(id))
 	if err == nil && info.Now.Sub(info.LastModified) > orphanAge {

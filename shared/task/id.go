@@ -53,8 +53,8 @@ func mayHaveType(id string, t Type) bool {
 	return t != TableDiff
 }
 
-// withSuffix returns an id with a random suffix, which distinguishes it from those of
-// other tasks that were submitted in the same second.
+// withSuffix returns an id with a random suffix, which distinguishes the id from the ids
+// of other tasks that were submitted in the same second.
 func withSuffix(id string) string {
 	return id + "_" + strings.ToLower(rand.Text()[:idSuffixLen])
 }

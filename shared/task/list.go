@@ -158,9 +158,9 @@ func (f Filter) matches(e entry) bool {
 		(f.Type == "" || e.Type == "" || f.Type == e.Type)
 }
 
-// All yields the record of every task, in the order of the keys. It is for rebuilding
-// what is derived from the records. It ends with the first error and skips a task that is
-// deleted meanwhile.
+// All yields the record of every task, in the order of the keys. It is used to rebuild
+// data that is derived from the records. It ends with the first error and skips a task
+// that is deleted meanwhile.
 func (r *Registry) All(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		stopped := false

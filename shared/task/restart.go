@@ -26,8 +26,8 @@ const (
 // Restart ends a task as FAILED if it was started maxStarts times without a runner
 // acquiring it, and clears a task that has ended.
 //
-// Any process may call it periodically for every task that Open returns. Of concurrent
-// calls one returns true.
+// Any process may call Restart periodically for every task that Open returns. Of
+// concurrent calls one returns true.
 func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	v, err := r.read(ctx, id)
 	switch {

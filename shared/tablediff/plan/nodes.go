@@ -30,8 +30,8 @@ type Node interface {
 	// filter selects. It returns an error if the filter is not valid on the server.
 	CheckFilter(ctx context.Context, s table.Source) (int64, error)
 	// ProveFilter returns the source's filter as the server prints it. doubt is why the
-	// filter may select other rows even if no row has changed; an empty doubt means that it
-	// cannot.
+	// filter may select other rows even if no row has changed; doubt is empty if there is no
+	// such reason.
 	ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error)
 	// Sample reads about count keys, evenly spaced in physical order.
 	Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error)

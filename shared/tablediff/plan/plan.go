@@ -90,7 +90,7 @@ type Plan struct {
 
 	BlockRows   int64 `json:"block_rows"`
 	ChunkRows   int64 `json:"leaf_rows"`
-	RowEstimate int64 `json:"row_estimate"` // estimated number of rows on the node that has the most
+	RowEstimate int64 `json:"row_estimate"` // estimated number of rows on the node that has the most rows
 	// RowsTotalEstimate is the estimated number of rows of all nodes together.
 	RowsTotalEstimate int64           `json:"rows_total_estimate"`
 	Workers           int             `json:"workers"`

@@ -32,13 +32,13 @@ type Unit struct {
 	PlanHash string `json:"plan_hash"`
 	Phase    string `json:"phase"`
 	Index    int    `json:"index"`
-	// A compare unit covers the chunks from From to To-1. In a rerun these are blocks of
-	// keys.
+	// A compare unit covers the chunks from From to To-1. In a rerun, From and To are
+	// numbers of blocks of keys.
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
 	// Chunks and Rows are used in the pages strategy. Chunks has the numbers of the chunks
-	// from From to To-1 that differ. Rows has, for each chunk in Chunks, the number of its
-	// rows that the scan found on the node that has the most.
+	// from From to To-1 that differ. Rows has, for each chunk in Chunks, the number of rows
+	// that the scan found on the node where the chunk has the most rows.
 	Chunks []int   `json:"leaves,omitempty"`
 	Rows   []int64 `json:"rows,omitempty"`
 	// Buckets restricts the unit to the rows of these buckets, since the other buckets were
@@ -157,8 +157,8 @@ func ascendsWithin(numbers []int, from, to int) bool {
 // Totals counts what a unit found. It is stored in the footer of the unit's part. Lists
 // have one entry for each node or pair of the plan, in the plan's order.
 type Totals struct {
-	// The unit covered the chunks from From to To-1, whose key range is Range. In a rerun
-	// these are blocks of keys, and Range is empty.
+	// The unit covered the chunks from From to To-1, whose key range is Range. In a rerun,
+	// From and To are numbers of blocks of keys, and Range is empty.
 	From  int         `json:"from"`
 	To    int         `json:"to"`
 	Range table.Range `json:"range"`
@@ -182,15 +182,15 @@ type Totals struct {
 	Mismatched  int64        `json:"mismatched"`        // number of keys whose rows differ
 	Resolved    int64        `json:"resolved"`          // candidates that were equal when read again; in a rerun, also the keys that were equal in the first pass
 	OnNoNode    int64        `json:"nowhere,omitempty"` // in a rerun, the resolved keys that are on no node
-	Unsettled   int64        `json:"unsettled"`         // the mismatched keys that were still being written when last read
+	Unsettled   int64        `json:"unsettled"`         // the mismatched keys whose rows were still changing when last read
 	KeyVariants int64        `json:"respelt"`           // candidates that are not counted, since another spelling of the same key is counted
 	Blocks      int          `json:"blocks"`            // number of blocks with a mismatched key
 	Pairs       []PairTotals `json:"pairs,omitempty"`
 	// Outliers counts the mismatched keys per node. Parts of earlier versions lack it.
 	Outliers []OutlierTotals `json:"outliers,omitempty"`
 
-	// Absent holds, per node, keys that its index does not find although some node has or
-	// had a row for them. If there are many, not all are listed.
+	// Absent holds, per node, keys that the node's index does not find although some node
+	// has or had a row for them. If there are many such keys, not all are listed.
 	Absent [][]table.Key `json:"absent,omitempty"`
 	// Listed is used in the pages strategy: per node, the sum of the rows that the index
 	// listed.

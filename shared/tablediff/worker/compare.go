@@ -35,7 +35,7 @@ type keyChunk struct {
 type differingChunk struct {
 	keyChunk
 	chunk   int   // number of the chunk in the plan; used only if chunks are listed by a scan
-	maxRows int64 // number of rows on the node that has the most, as far as known
+	maxRows int64 // number of rows on the node that has the most rows, as far as known
 	// sums has the sum of the range on each node, if the range was digested in the snapshots
 	// in which its rows are listed. Otherwise it is nil.
 	sums []table.Sum

@@ -13,8 +13,8 @@ import (
 
 // report reads the rows of every unresolved candidate, beginning at candidate from, and
 // writes a finding if the text of the rows differs. It reads the rows only of the first
-// max_diff_rows + limitSlack candidates of each pair. A candidate that is not among them
-// for any pair is only counted, by its digests.
+// max_diff_rows + limitSlack candidates of each pair. A candidate that is not among these
+// candidates for any pair is only counted, by its digests.
 func (c *confirmation) report(ctx context.Context, from int64) error {
 	if from == 0 {
 		c.positions = slices.Clone(c.run.unit.Before)

@@ -15,7 +15,7 @@ import (
 // keys of a table differ. Then reading a range of the key's index costs half as much as
 // looking up each key. The result of a range is used only if it is unambiguous: every
 // node has the same keys in the range, and all keys of the rerun that belong to the range
-// are among them with the same text. All other keys are looked up one by one.
+// are among these keys with the same text. All other keys are looked up one by one.
 
 const (
 	// rangeKeys is the number of keys that are read as one range.

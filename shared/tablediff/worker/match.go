@@ -26,7 +26,8 @@ func (e *entry) differs() bool {
 }
 
 // duplicateKeyError means that a node has two rows with one key. If rows were matched
-// anyway, one of the two rows would be ignored. A sound unique index does not allow this.
+// anyway, one of the two rows would be ignored. An undamaged unique index does not allow
+// two such rows.
 type duplicateKeyError struct {
 	node int
 	key  table.Key

@@ -51,7 +51,7 @@ func (r *unitRun) findUnchangedBlocks(ctx context.Context, txs []plan.Tx) (map[i
 	return unchanged, r.checkBlocks(ctx, txs, others, unchanged)
 }
 
-// sampleBlocks divides the blocks into an evenly spaced sample and the others.
+// sampleBlocks divides the blocks into an evenly spaced sample and the other blocks.
 func sampleBlocks(known []plan.EqualBlock) (sample, others []plan.EqualBlock) {
 	every := max(1, min(sampleDivisor, len(known)/2))
 	for i, t := range known {
