@@ -1,5 +1,5 @@
-// Command sweeper is the function that restarts tasks without a runner. It has no route:
-// a schedule invokes it.
+// Command sweeper is the function that starts the open tasks that no runner executes. It
+// has no route: a schedule invokes it.
 package main
 
 import "ace/shared/app/function"
