@@ -2,9 +2,9 @@ package main
 
 import "strings"
 
-// benchCase is one case, which is one line of the report. Drift is SQL that is run on the
-// second node before the case, to make rows differ. Its effects stay for the following
-// cases.
+// benchCase describes one case of the benchmark, which is one line of the report. Drift
+// is SQL that is run on the second node before the case, to make rows differ. Its effects
+// stay for the following cases.
 type benchCase struct {
 	Name    string
 	Table   string
@@ -22,10 +22,10 @@ type benchCase struct {
 	// Copy is the name of another table, or empty. If it is set and the case is selected,
 	// Table is created as a copy of Copy before any Drift is run.
 	Copy string
-	// Incremental means that every incremental comparison is followed by a full one,
-	// whose time is the limit. Change is SQL that is run on every node before each
-	// incremental comparison. %d in it is the number of incremental comparisons that
-	// ran before.
+	// Incremental means that the case measures incremental comparisons. Each is followed
+	// by a full comparison, and the time of the full comparisons is the limit. Change is
+	// SQL that is run on every node before each incremental comparison. %d in it is the
+	// number of incremental comparisons that ran before.
 	Incremental bool
 	Change      string
 }
@@ -67,7 +67,8 @@ UPDATE accounts SET notes = 'DRIFT' WHERE notes IN (SELECT 'note ' || i * 2400 F
 DELETE FROM accounts WHERE notes IN ('note 7', 'note 77', 'note 777');
 INSERT INTO accounts (name) VALUES ('extra 1'), ('extra 2')`
 
-// large creates the table of the large cases, which has the rows of customers five times.
+// large creates the table of the large cases, which contains each row of customers five
+// times, with different keys.
 const large = `
 CREATE TABLE large (LIKE customers INCLUDING ALL);
 INSERT INTO large

@@ -21,8 +21,8 @@ type distance struct {
 	ports   []int
 }
 
-// newDistance starts a proxy for each port. The proxy forwards connections to this port
-// and delays all data by the duration each, in both directions.
+// newDistance starts a proxy for each port. The proxy forwards connections to this port.
+// It delays all data in each direction by the duration in the parameter each.
 func newDistance(ports []int, each time.Duration) (*distance, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	d := &distance{}

@@ -11,10 +11,10 @@ import (
 	"ace/shared/table"
 )
 
-// limitOf measures the limit of a case, in seconds: the time that PostgreSQL needs for
-// the same amount of work. For a repair, this work is a plain copy of the table. For a
-// rerun, it is one lookup of each key, and otherwise the digest scan (see the package
-// comment).
+// limitOf measures and returns the limit of a case, in seconds: the time that PostgreSQL
+// needs for the same amount of work. For a repair, this work is a plain copy of the
+// table. For a rerun, it is one lookup of each key. For every other case, it is the
+// digest scan (see the package comment).
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
 	if err != nil || c.Follow != repair {

@@ -1,6 +1,6 @@
-// Command bench measures table-diff against the limit that PostgreSQL sets: one scan that
-// digests every row of the table, on all nodes at once, measured in the same run and
-// under the same load.
+// Command bench measures the time of table-diff and compares it with a limit: the time
+// that PostgreSQL needs for one scan that digests every row of the table, on all nodes at
+// once. Both times are measured in the same run and under the same load.
 //
 // For each case the nodes are restarted, the table is read once so that it is in memory,
 // and the limit is the median of three digest scans. Then the service compares the table:

@@ -21,7 +21,7 @@ type Template struct {
 type Function struct {
 	ID          string // the logical id in the template
 	Directory   string // the name of the directory in functions/
-	Timeout     string // seconds, or the parameter that has their number
+	Timeout     string // the number of seconds, or a reference such as ${UnitTimeout} to the parameter that contains it
 	Concurrency string // reserved concurrency, or ""
 	Env         map[string]string
 	Statements  []Statement

@@ -45,8 +45,8 @@ func Build(ctx context.Context, dir string) (binary string, err error) {
 	return binary, nil
 }
 
-// StartService starts the binary with its data below dir, and environ added to the
-// environment, and waits until it answers.
+// StartService starts the binary, which stores its data below dir, and waits until the
+// service answers. environ is added to the environment variables of this process.
 func StartService(ctx context.Context, binary, dir string, environ ...string) (*Service, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {

@@ -43,7 +43,7 @@ type Emulator struct {
 	functions map[string]*function
 	listener  net.Listener
 	server    *http.Server
-	ctx       context.Context //nolint:containedctx // the context of events, which continue after the request that sends them
+	ctx       context.Context //nolint:containedctx // the context of the deliveries of events, which continue after the request that sends the event
 	cancel    context.CancelFunc
 	work      sync.WaitGroup
 
@@ -84,7 +84,8 @@ func Start(o Options) (*Emulator, error) {
 	return e, nil
 }
 
-// URL returns the required value of AWS_ENDPOINT_URL_LAMBDA.
+// URL returns the URL of the emulator, which a client of Lambda needs as the value of
+// AWS_ENDPOINT_URL_LAMBDA.
 func (e *Emulator) URL() string { return fmt.Sprintf("http://%s", e.listener.Addr()) }
 
 // Close ends the emulator and kills running invocations.

@@ -119,7 +119,7 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	return s
 }
 
-// Get sends a GET and decodes the answer; any status but 200 fails the test.
+// Get sends a GET and decodes the answer to into. Any status but 200 fails the test.
 func (s *Service) Get(t testing.TB, path string, query url.Values, into any) {
 	t.Helper()
 	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path, RawQuery: query.Encode()})
@@ -191,7 +191,8 @@ func (s *Service) Diff(t testing.TB, tableName string, args ...string) Diff {
 	return s.Document(t, status)
 }
 
-// Fail compares a table, expects the task to end FAILED and returns its error.
+// Fail compares a table and returns the error of the task. A task that does not end
+// FAILED fails the test.
 func (s *Service) Fail(t testing.TB, tableName string, args ...string) string {
 	t.Helper()
 	status := s.Wait(t, s.Submit(t, tableName, args...))

@@ -15,7 +15,7 @@ type ends struct {
 }
 
 // next returns a channel that is closed when the next run of any task has ended. The
-// changes of the task are visible then.
+// archive then contains all changes of that run.
 func (e *ends) next() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -37,7 +37,8 @@ func (s *Service) Rerun(t testing.TB, diffFile, tableName string, args ...string
 	return s.Document(t, status)
 }
 
-// FailRerun expects a table-rerun to end FAILED and returns its error.
+// FailRerun compares the rows of a document again and returns the error of the task. A
+// task that does not end FAILED fails the test.
 func (s *Service) FailRerun(t testing.TB, diffFile, tableName string, args ...string) string {
 	t.Helper()
 	status := s.Wait(t, s.SubmitRerun(t, diffFile, tableName, args...))
@@ -47,8 +48,8 @@ func (s *Service) FailRerun(t testing.TB, diffFile, tableName string, args ...st
 	return status.Error
 }
 
-// Import stores a document under the key under which an import through the API stores it,
-// and returns this key, the diff_file of the document.
+// Import stores a document under the same key as an import through the API. It returns
+// this key, which is the value of diff_file for the document.
 func (s *Service) Import(t testing.TB, body []byte) string {
 	t.Helper()
 	sum := sha256.Sum256(body)

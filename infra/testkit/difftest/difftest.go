@@ -87,7 +87,7 @@ func Document(t interface{ Fatal(...any) }, s difffile.Summary, found Findings) 
 }
 
 // Opener returns a function that opens a document in memory at an offset. The test fails
-// if a stream is open at its end.
+// if one of the streams is still open when the test ends.
 func Opener(t testing.TB, document []byte) func(context.Context, int64) (io.ReadCloser, error) {
 	open := 0
 	t.Cleanup(func() {

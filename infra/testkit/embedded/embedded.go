@@ -34,9 +34,9 @@ var shared struct {
 	err     error
 }
 
-// Tests are the tests of a package whose Run also stops the gateway. Pass them to Main of
-// another package of the test kit, which calls Run. Main of this package does so by
-// itself.
+// Tests wraps M, the tests of a package, so that the gateway is stopped after the tests.
+// Pass a Tests to Main of another package of the test kit (such as pgtest.Main), which
+// calls Run. Main of this package wraps the tests itself.
 type Tests struct{ M interface{ Run() int } }
 
 // Run runs the tests and then stops the gateway.
@@ -91,7 +91,7 @@ func Proxied(t testing.TB, front func(next http.Handler) http.Handler) *s3.Store
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
-			r.Out.Host = r.In.Host // signed
+			r.Out.Host = r.In.Host // the signature of the request covers the host
 		},
 	}))
 	t.Cleanup(transport.CloseIdleConnections)

@@ -1,6 +1,6 @@
 // Package endpointtest runs the same requests through every transport of a Mux, so that a
-// suite can state the API's response once and check it for all of them. It is
-// for tests only.
+// test can state the API's response once and check it for all transports. It is for tests
+// only.
 package endpointtest
 
 import (
@@ -88,14 +88,16 @@ func httpResponse(t testing.TB, resp *http.Response) endpoint.Response {
 	return endpoint.Response{Status: resp.StatusCode, Header: header, Body: body}
 }
 
-// Gateway returns a transport that emulates an HTTP API in front of functions. send sends
-// an event to the function of a path (without the stage) and returns its answer.
+// Gateway returns a transport that emulates an HTTP API of API Gateway in front of Lambda
+// functions. send sends an event to the function that serves path, which does not contain
+// the name of the stage, and returns the function's answer.
 func Gateway(t testing.TB, name string, send func(path string, event []byte) (answer []byte, err error)) Transport {
 	return Transport{name, overEvents(t, send, gatewayEvent)}
 }
 
-// overLambda returns a function that encodes each request as a JSON event, as Lambda
-// does, and returns the response of the handler.
+// overLambda returns a function that sends a request to the Lambda handler of mux and
+// returns the response. It encodes the request as the JSON event that event returns, as
+// AWS does.
 func overLambda(t testing.TB, mux *endpoint.Mux, event func(endpoint.Request) map[string]any) func(endpoint.Request) endpoint.Response {
 	handler := lambdax.Handler(mux)
 	return overEvents(t, func(_ string, payload []byte) ([]byte, error) {
@@ -132,8 +134,8 @@ func overEvents(
 	}
 }
 
-// gatewayEvent returns the event that an HTTP API sends from a stage that is not the
-// default stage.
+// gatewayEvent returns the event that an HTTP API of API Gateway sends from a stage that
+// is not the default stage. The path in such an event begins with the name of the stage.
 func gatewayEvent(req endpoint.Request) map[string]any {
 	const stage = "prod"
 	event := commonEvent(req, "/"+stage)

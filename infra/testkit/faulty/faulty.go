@@ -46,8 +46,9 @@ const (
 	Hang               // not carried out, and answered only when the caller's context has ended
 )
 
-// Hook returns the outcome of the n-th call that matches (counted from 1). It may block,
-// for example until a test allows the call. It is called concurrently.
+// Hook returns the outcome of the n-th call (counted from 1) that matches the operation
+// and the prefix passed to On. It may block, for example until a test allows the call. It
+// is called concurrently.
 type Hook func(n int) Outcome
 
 // First returns a hook with this outcome for the first n calls.
@@ -128,7 +129,8 @@ func (s *Store) Count(op Op, prefix string) int {
 	return n
 }
 
-// outcome records a call and calls the hooks without the lock, since they may block.
+// outcome records a call and returns its outcome (see On). It calls the hooks without the
+// lock, since they may block.
 func (s *Store) outcome(op Op, key string) Outcome {
 	type question struct {
 		hook Hook

@@ -32,8 +32,8 @@ func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration)
 	return s.link(ctx, key, url.Values{}, valid)
 }
 
-// link returns an address on the store's own loopback server, which the first link
-// starts.
+// link returns an address on the store's own loopback server, which the first call of
+// link starts.
 func (s *Store) link(ctx context.Context, key string, query url.Values, valid time.Duration) (string, error) {
 	if valid < minValid || valid > maxValid {
 		return "", fault.New(fault.Invalid, "a link is valid for %s to %s, not %s", minValid, maxValid, valid)

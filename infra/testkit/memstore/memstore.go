@@ -164,8 +164,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// pageSize is the number of keys on one page of a listing, as in S3. The later page shows
-// what was written between the reading of two pages.
+// pageSize is the number of keys on one page of a listing, as in S3. An object that is
+// written after List has read a page can appear on the next page.
 const pageSize = 1000
 
 // List implements archive.Store.

@@ -5,9 +5,9 @@
 // fsync, and ends with the process that started it. So the servers of a killed test also
 // end, and the next Start removes their files. Initialised data directories are kept as
 // templates below os.TempDir, so that a server is ready in about a quarter of a second.
-// For tests the servers may be in memory (see package scratch), which makes databases
-// much cheaper. If this process runs as root, the servers run as the user postgres (or
-// `nobody`), because PostgreSQL refuses to run as root.
+// The files of servers for tests may be in memory (see package scratch), so that a
+// database is created much faster. If this process runs as root, the servers run as the
+// user postgres (or `nobody`), because PostgreSQL refuses to run as root.
 //
 // The package never accesses a server that it did not start, and it sends no SQL.
 package pgserver

@@ -15,8 +15,8 @@ type process struct {
 }
 
 // launch starts the program in a goroutine that stays on one thread until the process
-// ends. The kernel sends the parent-death signal when the *thread* that started the
-// process ends.
+// ends, because the kernel sends the parent-death signal as soon as the *thread* that
+// started the process ends.
 func launch(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)

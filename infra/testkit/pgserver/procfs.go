@@ -21,7 +21,7 @@ func children(pid int) []int {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed
 	var found []int
 	for _, file := range files {
-		if s, err := readStat(file); err == nil && s.parent == pid { // after an error the process has ended meanwhile
+		if s, err := readStat(file); err == nil && s.parent == pid { // an error means that the process has ended meanwhile
 			found = append(found, s.pid)
 		}
 	}

@@ -23,7 +23,7 @@ const Host = "127.0.0.1"
 type Options struct {
 	Installation Installation
 	Dir          string            // directory for the server's files, created if it does not exist; default: a new one below os.TempDir
-	InMemory     bool              // a new directory may be in memory if there is enough of it, see package scratch
+	InMemory     bool              // a new directory may be in memory if enough memory is free, see package scratch
 	Port         int               // default: a free port
 	Password     string            // password of Superuser over TCP; empty: every user of this machine may connect
 	Settings     map[string]string // configuration parameters in addition to those of defaults

@@ -43,9 +43,9 @@ func initdbArgs(o Options) []string {
 	return append(args, o.InitdbArgs...)
 }
 
-// templateKey returns the name of a template. Two servers have the same name only if
-// everything is equal on which the data directory depends: the programs, the account and
-// args.
+// templateKey returns the name of a template. The same template is used for two servers
+// only if everything that determines the data directory is equal: the programs, the
+// account and args.
 func templateKey(in Installation, acc account, args []string) (string, error) {
 	info, err := os.Stat(filepath.Join(in.BinDir, "postgres"))
 	if err != nil {

@@ -24,8 +24,8 @@ type Cluster struct {
 }
 
 // Node is one server of a cluster. DSN and WriteDefinition use Host and Port, which a
-// test may set to those of a proxy. The cluster's own methods connect to the server
-// directly.
+// test may set to those of a proxy. The methods that execute SQL (such as Exec and
+// Connect) always connect to the server directly.
 type Node struct {
 	Name   string // n1, n2, ...
 	Host   string

@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// HoldCommits makes a node commit without a response: until release is called, each
-// COMMIT waits for a standby that does not exist. HoldCommits returns when this is in
-// effect. It is only for clusters of Own, because it changes a setting of the whole
-// server.
+// HoldCommits makes a node commit transactions without a response to COMMIT: until
+// release is called, each COMMIT waits for a standby that does not exist. HoldCommits
+// returns when this setting is in effect. It is only for clusters of Own, because it
+// changes a setting of the whole server.
 func (c *Cluster) HoldCommits(tb testing.TB, node int) (release func()) {
 	tb.Helper()
 	c.Exec(tb, node, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)

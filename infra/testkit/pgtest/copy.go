@@ -8,8 +8,9 @@ import (
 )
 
 // AddCopy adds a node that is a copy of another node, with all of its databases. of is
-// the number of that node. If standby is set, the copy is a hot standby of the node,
-// otherwise an independent server. Only this test may use the server that is copied.
+// the index in c.Nodes of the node to copy. If standby is set, the copy is a hot standby
+// of the node, otherwise an independent server. The cluster must be one of Own, because
+// AddCopy also copies the databases of other tests on the server.
 func (c *Cluster) AddCopy(tb testing.TB, of int, name string, standby bool) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)

@@ -2,7 +2,8 @@ package pgtest
 
 import "fmt"
 
-// Effect is a filter that tries to leave something in the session or the database.
+// Effect is a table_filter whose evaluation tries to change something that may remain
+// after the transaction, such as a setting of the session.
 type Effect struct {
 	Name   string
 	Filter string // an expression that is true for every row
@@ -18,8 +19,8 @@ func EffectFunctions() string {
 		$$ DECLARE result boolean; BEGIN EXECUTE 'SELECT ' || expression INTO result; RETURN result; END $$`
 }
 
-// Effects returns filters with effects: on settings of the session, and on things that a
-// rollback may not undo.
+// Effects returns filters that try to change settings of the session, and filters that
+// try to cause effects that a rollback may not undo.
 func Effects() []Effect {
 	var effects []Effect
 	for _, s := range []setting{

@@ -29,8 +29,8 @@ func Main(m interface{ Run() int }, expected ...goleak.Option) {
 	os.Exit(code)
 }
 
-// ServerGoroutines returns an option for a test that checks for leaked goroutines itself:
-// it ignores the goroutine of each running server.
+// ServerGoroutines returns an option for a test that checks for leaked goroutines itself.
+// With this option, goleak ignores the goroutine of each running server.
 func ServerGoroutines() goleak.Option {
 	return goleak.IgnoreAnyFunction("ace/infra/testkit/pgserver.(*process).run")
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	startTimeout = 60 * time.Second
-	password     = "pgtest secret" // with a space, because a connection string without quotes would end there
+	password     = "pgtest secret" // has a space, so that a connection fails if a connection string contains the password without quotes
 )
 
 // pool holds the shared servers. It starts a server when it is first needed.

@@ -143,7 +143,8 @@ func (p *Pooler) pool(client net.Conn) {
 }
 
 // exchange sends a message to a session. After a Sync or Query it sends the answers to
-// the client and returns the status of the transaction.
+// the client and returns the status of the transaction ('I' means that none is open). For
+// any other message it returns 0.
 func (p *Pooler) exchange(node int, message []byte, client net.Conn) (status byte, err error) {
 	s, err := p.session(node)
 	if err != nil {
@@ -169,7 +170,8 @@ func (p *Pooler) exchange(node int, message []byte, client net.Conn) (status byt
 	}
 }
 
-// session returns the session on a node, over TCP.
+// session returns the session on a node. The first call for a node opens the session over
+// TCP.
 func (p *Pooler) session(node int) (*session, error) {
 	if p.sessions[node] != nil {
 		return p.sessions[node], nil

@@ -17,7 +17,7 @@ type Proxy struct {
 	to       string
 	open     map[*forwarding]bool
 	closed   bool
-	stalled  bool          // nothing is forwarded, on no connection
+	stalled  bool          // nothing is forwarded on any connection
 	changed  chan struct{} // closed and replaced when waiting connections must check the state again
 	sent     []string      // what clients sent, if it is recorded
 	records  bool

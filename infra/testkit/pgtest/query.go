@@ -19,9 +19,8 @@ const (
 	statementTimeout = 2 * time.Minute
 )
 
-// Exec runs SQL on one node as superuser. The strings of a call are run on one
-// connection, which is closed afterwards. A string may contain several statements, which
-// are one transaction then.
+// Exec runs SQL on one node as superuser. It runs all strings on one connection, which it
+// closes afterwards. If a string contains several statements, they are one transaction.
 func (c *Cluster) Exec(tb testing.TB, node int, sql ...string) {
 	tb.Helper()
 	if err := c.exec(node, c.DB, sql); err != nil {
@@ -46,8 +45,8 @@ func (c *Cluster) QueryStrings(tb testing.TB, node int, sql string, args ...any)
 	return rows
 }
 
-// Connect opens a superuser's session on a node, for tests that need it for several
-// statements. It is closed when the test ends.
+// Connect opens a superuser's session on a node, for tests that run several statements in
+// one session. It is closed when the test ends.
 func (c *Cluster) Connect(tb testing.TB, node int) *pgx.Conn {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)

@@ -32,10 +32,10 @@ func (c *Cluster) ExecShared(tb testing.TB, node int, sql ...string) {
 	c.Exec(tb, node, sql...)
 }
 
-// Roles runs infra/roles.sql on every node, for the tables of the schema public that
-// exist. It returns two copies of the cluster: check, whose User is the role that can
-// only compare, and repair, whose User is the role that can also repair. The roles are
-// dropped when the test ends.
+// Roles runs infra/roles.sql on every node. The roles get privileges on the tables that
+// the schema public has at this time. It returns two copies of the cluster: check, whose
+// User is the role that can only compare, and repair, whose User is the role that can
+// also repair. The roles are dropped when the test ends.
 func (c *Cluster) Roles(tb testing.TB) (check, repair *Cluster) {
 	tb.Helper()
 	name := c.Name[:min(len(c.Name), 40)]

@@ -35,8 +35,8 @@ type trigger struct {
 }
 
 // SilenceAt makes the server fall silent at the first message of a client that contains
-// text. The returned channel is closed as soon as the server is silent. A message is what
-// the proxy reads from a client at once.
+// text. The returned channel is closed as soon as the server is silent. A message is the
+// data that the proxy receives from a client in one read.
 func (p *Proxy) SilenceAt(text string, how Silence) <-chan struct{} {
 	return p.arm(how, func(_ int, message []byte) bool { return bytes.Contains(message, []byte(text)) })
 }
@@ -83,7 +83,9 @@ func (p *Proxy) Resume() {
 	p.announce()
 }
 
-// fromClient records a message, and triggers the silence that begins before the message.
+// fromClient is called for each message of a client before the message is forwarded. It
+// records the message if Record was called. If the message is the one that triggers the
+// silence, it makes the server fall silent. AnswerLost is completed by sentTo.
 func (p *Proxy) fromClient(f *forwarding, message []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -61,8 +61,8 @@ func Drifted(id int) difffile.Row {
 	return row
 }
 
-// Drift returns the differences between two nodes: of ten keys, eight have different
-// rows, and each node lacks one.
+// Drift returns the differences between two nodes: of every ten keys, eight have
+// different rows, and each of the two nodes has no row for one.
 func Drift(keys int) iter.Seq[difftest.Found] {
 	return func(yield func(difftest.Found) bool) {
 		for id := 1; id <= keys; id++ {
@@ -87,8 +87,8 @@ func Accounts(nodes ...string) difffile.Summary {
 		difffile.Column{Name: "balance", Type: "numeric(12,2)"}, difffile.Column{Name: "note", Type: "text"})
 }
 
-// Arrears returns the differences between two nodes: of ten keys, seven differ in the
-// balance, one differs in the status, and each node lacks one.
+// Arrears returns the differences between two nodes: of every ten keys, seven differ in
+// the balance, one differs in the status, and each of the two nodes has no row for one.
 func Arrears(keys int) iter.Seq[difftest.Found] {
 	return func(yield func(difftest.Found) bool) {
 		for n := 1; n <= keys; n++ {

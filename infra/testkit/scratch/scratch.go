@@ -1,9 +1,10 @@
-// Package scratch selects the directory for temporary files of tests: in memory if there
-// is enough, otherwise below os.TempDir (Linux only). A test creates and removes
+// Package scratch selects the directory for temporary files of tests: in memory if enough
+// memory is free, otherwise below os.TempDir (Linux only). A test creates and removes
 // thousands of small files, mostly of databases, and some file systems become slower the
 // more files were removed recently.
 //
-// The next process that claims a directory removes the files of a killed process.
+// The next process that claims a directory removes the directories that killed processes
+// have left.
 package scratch
 
 import (

@@ -21,8 +21,8 @@ const (
 // Attribute is the name of the attribute that Report adds to a test's output.
 const Attribute = "soak"
 
-// Rounds returns the number of rounds that a test runs: few, or if ACE_SOAK is set, that
-// share of full, but at least few.
+// Rounds returns the number of rounds that a test runs: few if ACE_SOAK is not set,
+// otherwise the product of ACE_SOAK and full, but at least few.
 func Rounds(t testing.TB, few, full int) int {
 	t.Helper()
 	text, set := os.LookupEnv(EnvScale)
@@ -36,7 +36,8 @@ func Rounds(t testing.TB, few, full int) int {
 	return max(few, int(scale*float64(full)))
 }
 
-// Seed returns the seed for random values.
+// Seed returns the seed for random values: the value of ACE_SOAK_SEED, or 1 if that is
+// not set.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
 	text, set := os.LookupEnv(EnvSeed)
@@ -50,7 +51,7 @@ func Seed(t testing.TB) uint64 {
 	return seed
 }
 
-// Report adds one line of figures on what a test has tried.
+// Report adds a line to the output of a test, with figures about what the test has tried.
 func Report(t testing.TB, format string, figures ...any) {
 	t.Helper()
 	t.Attr(Attribute, fmt.Sprintf(format, figures...))
