@@ -37,8 +37,8 @@ func doctor(ctx context.Context, c config.Config) error {
 	return f.end()
 }
 
-// checkSettings reports variables without effect, and files that are less closed than
-// they should be.
+// checkSettings reports variables without effect, and files that other users can change
+// or whose passwords they can read.
 func checkSettings(f *findings, c config.Config, files []config.ServiceFile, ignored []string) {
 	f.section("settings")
 	before := f.warnings
@@ -56,9 +56,10 @@ func checkSettings(f *findings, c config.Config, files []config.ServiceFile, ign
 	}
 }
 
-// checkArchive opens the archive as the service does, and tries what the service needs.
-// If a running service uses the same embedded archive, checkArchive cannot open it and
-// need not: that service has checked the archive at its start. It creates no archive.
+// checkArchive opens the archive as the service does, and checks that the store has the
+// guarantees that the service needs. If a running service uses the same embedded archive,
+// checkArchive cannot open it. That is not an error, because the running service has
+// checked the archive at its start. checkArchive creates no archive.
 func checkArchive(ctx context.Context, f *findings, c config.Config) {
 	f.section("archive %s", c.Store)
 	if c.Store.Embedded {
@@ -90,7 +91,7 @@ func checkArchive(ctx context.Context, f *findings, c config.Config) {
 
 // knownClusters are the definitions that exist, and what was found on their nodes.
 type knownClusters struct {
-	names    []string                   // also of definitions that cannot be used
+	names    []string                   // the names of all clusters, including those whose definitions cannot be used
 	unlisted bool                       // names could not be read
 	usable   map[string]cluster.Cluster // by name
 	checks   []app.NodeCheck

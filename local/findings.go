@@ -16,7 +16,7 @@ type findings struct {
 	begun    bool
 	errors   int
 	warnings int
-	invalid  bool  // an error is in what the operator has configured
+	invalid  bool  // at least one error must be corrected in the configuration
 	lost     error // why the output could not be written
 }
 
@@ -35,26 +35,29 @@ func (f *findings) begin(indent, format string, args ...any) {
 	f.indent = indent + "  "
 }
 
-// ok prints what is as it should be.
+// ok prints something that was checked and needs no correction.
 func (f *findings) ok(format string, args ...any) { f.print("ok", fmt.Sprintf(format, args...), "") }
 
 // note prints a fact that needs no action.
 func (f *findings) note(text string) { f.print("note", text, "") }
 
-// warn prints a warning. remedy says what to do, or is empty if the warning does.
+// warn prints a warning. remedy states what to do. It is empty if the text of the warning
+// states that.
 func (f *findings) warn(remedy, format string, args ...any) {
 	f.warnings++
 	f.print("warning", fmt.Sprintf(format, args...), remedy)
 }
 
-// fail prints an error. remedy says what to do, or is empty if the error does.
+// fail prints an error. remedy states what to do. It is empty if the text of the error
+// states that.
 func (f *findings) fail(err error, remedy string) {
 	f.errors++
 	f.invalid = f.invalid || fault.CodeOf(err) == fault.Invalid || fault.CodeOf(err) == fault.NotFound
 	f.print("error", fault.PublicMessage(err), remedy)
 }
 
-// failAll prints each of the errors that were joined.
+// failAll prints err. If err was made by errors.Join, it prints each of the joined errors
+// separately.
 func (f *findings) failAll(err error) {
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {

@@ -78,11 +78,11 @@ func (k knownClusters) checkJob(f *findings, job schedule.Job) {
 type selection struct {
 	job     schedule.Job
 	tables  map[api.TableName]int // the number of nodes that have the table
-	missing []string              // the nodes that were examined and have none
+	missing []string              // the nodes that were examined and have none of the tables
 	unknown []string              // the nodes that could not be examined
 	keyless []string              // the tables that have no key on a node
 	closed  []string              // the tables that the role may not read on a node
-	nodes   int                   // that were examined
+	nodes   int                   // number of nodes that were examined
 }
 
 // add adds the tables of a node.
@@ -99,7 +99,7 @@ func (s *selection) add(check app.NodeCheck) {
 	found := false
 	for _, t := range check.Condition.Tables {
 		name := api.TableName{Schema: t.Schema, Name: t.Name}
-		if !s.job.Selects(name) || t.Partition && s.job.Schema != "" { // a pattern stands for no partitions
+		if !s.job.Selects(name) || t.Partition && s.job.Schema != "" { // a job with a pattern does not compare partitions
 			continue
 		}
 		found = true

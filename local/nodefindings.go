@@ -15,7 +15,7 @@ import (
 const (
 	// maxSkew is the difference of two clocks beyond which there is a warning.
 	maxSkew = time.Second
-	// maxNames is how many names a finding has at most.
+	// maxNames is the maximum number of names of tables that a finding lists.
 	maxNames = 3
 
 	synchronise = "synchronise the clocks, for example with chrony: times of different hosts cannot be compared"
@@ -146,7 +146,8 @@ func grants(role string, tables []table.Usability) string {
 	return fmt.Sprintf("GRANT USAGE ON SCHEMA %[1]s TO %[2]s; GRANT SELECT ON ALL TABLES IN SCHEMA %[1]s TO %[2]s;%[3]s", in, table.Quote(role), more)
 }
 
-// firstNames returns the first names of tables, and how many there are besides.
+// firstNames returns the names of the first maxNames tables and the number of the others,
+// such as "public.a, public.b, public.c and 5 more".
 func firstNames(tables []table.Usability) string {
 	var names []string
 	for _, t := range tables[:min(len(tables), maxNames)] {
@@ -155,7 +156,8 @@ func firstNames(tables []table.Usability) string {
 	return withRest(names, len(tables))
 }
 
-// withRest returns the first of all names, and the number of the others.
+// withRest joins names with commas and appends the number of names that are missing, such
+// as "a, b and 5 more". all is the number of names including the missing ones.
 func withRest(names []string, all int) string {
 	text := strings.Join(names, ", ")
 	if rest := all - len(names); rest > 0 {

@@ -97,8 +97,9 @@ func prepare(ctx context.Context, c *config.Config, log *slog.Logger) (files []c
 }
 
 // openService opens the archive and the cluster definitions, and returns the service that
-// uses them. The caller must call the returned function at the end; this hands over the
-// tasks that are running.
+// uses them. The caller must call the returned function at the end. It releases the
+// leases of running tasks, so that another process can continue them, and closes
+// everything.
 func openService(ctx context.Context, c config.Config, files []config.ServiceFile, log *slog.Logger) (*service, func(), error) {
 	store, err := openStore(ctx, c.Store, log)
 	if err != nil {

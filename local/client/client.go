@@ -59,7 +59,7 @@ func CommonFlags() []cli.Flag {
 type session struct {
 	Options
 	cmd    *cli.Command
-	dir    string // the working directory at the start
+	dir    string // the working directory before Options.Embed was called, which may change it
 	server *Server
 	local  bool // the service runs within this process
 	color  bool
@@ -138,7 +138,8 @@ func (s *session) connect(ctx context.Context) (closeService func(), err error) 
 
 func (s *session) setNote() { s.server.note = s.say }
 
-// path returns the absolute path of a file that an argument names.
+// path returns the absolute path of the file called name. A relative name is relative to
+// the working directory in which the command was started.
 func (s *session) path(name string) string {
 	if filepath.IsAbs(name) {
 		return name

@@ -59,7 +59,8 @@ func (t task) differs() bool {
 	return ok && d.Verdict != api.VerdictMatch
 }
 
-// total returns the number of rows that were or would be changed.
+// total returns the number of rows that were changed, or that would be changed without
+// dry_run.
 func (c changes) total() (n int64) {
 	for _, node := range c.Nodes {
 		n += node.Inserted + node.Updated + node.Deleted
@@ -119,7 +120,8 @@ func (s *session) headline(t task) string {
 	return line + "  " + s.paint(t.TaskID, text.Faint)
 }
 
-// paint adds colors to text, if colors are wanted.
+// paint returns value with codes for the colors. If colors are off (s.color is false), it
+// returns value unchanged.
 func (s *session) paint(value string, colors ...text.Color) string {
 	if !s.color {
 		return value
@@ -212,7 +214,8 @@ func (s *session) newTable(header ...any) table.Writer {
 	return rows
 }
 
-// numbers aligns columns, counted from 1, to the right.
+// numbers returns the configuration that aligns the given columns, counted from 1, to the
+// right.
 func numbers(columns ...int) []table.ColumnConfig {
 	configs := make([]table.ColumnConfig, len(columns))
 	for i, number := range columns {

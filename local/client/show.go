@@ -153,8 +153,9 @@ func shownColumns(document *rowpairs.Document, chunk []rowpairs.Difference, all 
 	return columns
 }
 
-// cells returns the line of the node d.Pair[side]: its name and the values of its row.
-// Values that differ from those of the other node are highlighted.
+// cells returns the line of the node d.Pair[side] in the table: the node's name, and the
+// values of the node's row in columns. Values that differ from those of the other node
+// are highlighted.
 func (s *session) cells(document *rowpairs.Document, d rowpairs.Difference, side int, columns []int) table.Row {
 	line := table.Row{safe(d.Pair[side])}
 	own, other := d.Rows[side], d.Rows[1-side]

@@ -79,7 +79,8 @@ func checkObjects(dir, root string) error {
 	return nil
 }
 
-// refused adds to an error of package private that the data directory cannot be used.
+// refused returns err, an error of package private, with "the data directory cannot be
+// used" before its message. It returns nil for nil.
 func refused(err error) error {
 	if err == nil {
 		return nil
@@ -109,8 +110,8 @@ func checkAttributes(dir string, attrs attributes) error {
 	return nil
 }
 
-// Exists reports whether the directory has an archive, and whether it exists at all. It
-// changes nothing.
+// Exists reports whether dir contains an archive, and whether the directory dir exists.
+// It changes nothing.
 func Exists(dir string) (archive, directory bool, err error) {
 	if directory, err = exists(dir); err != nil || !directory {
 		return false, false, err

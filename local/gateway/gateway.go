@@ -23,8 +23,8 @@ const (
 )
 
 // running is true while the process has a gateway. A second gateway must not be started,
-// because it would change the working directory of the process. This directory must be
-// that of the first gateway's objects.
+// because it would change the working directory of the process, which must remain the
+// directory of the first gateway's objects.
 var running atomic.Bool //nolint:gochecknoglobals // a process has only one working directory
 
 // Options are the options of Start.
