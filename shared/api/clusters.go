@@ -74,8 +74,9 @@ type NodeCheck struct {
 	Node    string `json:"node"`
 	DBName  string `json:"dbname"`
 	Address string `json:"address"` // host, port and database
-	// Usable reports that tasks can read from the node. Otherwise Error has the reason, as a
-	// task would report it, and Remedy what to do, unless Error says it.
+	// Usable reports that tasks can read from the node. Otherwise Error has the reason,
+	// as a task would report it. Remedy states what to do. It is empty if Error states
+	// that.
 	Usable bool   `json:"usable"`
 	Error  string `json:"error,omitempty"`
 	Remedy string `json:"remedy,omitempty"`
@@ -96,7 +97,7 @@ type NodeServer struct {
 	InRecovery           bool     `json:"in_recovery"` // a standby
 	TrackCommitTimestamp bool     `json:"track_commit_timestamp"`
 	ClockDifference      Seconds  `json:"clock_difference"` // the node's clock minus that of the service
-	ClockError           Seconds  `json:"clock_error"`      // the difference is exact up to this
+	ClockError           Seconds  `json:"clock_error"`      // the largest possible error of ClockDifference
 }
 
 // DecodeClusterCheck decodes and validates the parameters of the check of clusters.

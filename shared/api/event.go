@@ -24,8 +24,9 @@ func EventTypes() []string {
 // IsEventType reports whether text is a type of events.
 func IsEventType(text string) bool { return slices.Contains(EventTypes(), text) }
 
-// Event reports how a task ended, to a program that did not ask. It contains no values of
-// rows and no text that may quote one: neither keys nor the message of an error.
+// Event reports how a task ended. ACE sends it to a receiver, which need not request it.
+// It contains no values of rows and no text that may quote one: neither keys nor the
+// message of an error.
 type Event struct {
 	ID   string    `json:"id"` // the same whenever the event is sent again
 	Type string    `json:"type"`
@@ -74,8 +75,8 @@ type EventNode struct {
 	Outcome      string `json:"outcome,omitempty"`
 }
 
-// EventError says where to look for the reason of a failure. The message is left out,
-// because it may quote a value of a row: the status of the task has it.
+// EventError describes the error of a task without its message, because the message may
+// quote a value of a row. The status of the task (EventLinks.Status) has the message.
 type EventError struct {
 	Code     string `json:"code"`               // such as "unavailable", a code of package fault
 	Node     string `json:"node,omitempty"`     // name of the node that reported the error

@@ -25,7 +25,7 @@ type Imported struct {
 	ExpiresAt Time   `json:"expires_at,omitzero"`  // when UploadURL expires
 }
 
-// uploadPattern matches the output of crypto/rand.Text.
+// uploadPattern matches the id of an upload, which crypto/rand.Text generates.
 var uploadPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
 // DecodeImport decodes and validates the parameters of an import.

@@ -24,8 +24,9 @@ const (
 	RouteBefore      Route = "/ace/before-images/{task_id}"
 	RouteSchedules   Route = "/ace/schedules"
 	RouteClusters    Route = "/ace/clusters"
-	// RouteClusterCheck is not a parameter of RouteClusters, because it connects to nodes:
-	// it may take seconds, needs passwords and has another answer.
+	// RouteClusterCheck is a route of its own, and not a parameter of RouteClusters,
+	// because a check connects to nodes: it may take seconds, needs passwords and has
+	// another answer.
 	RouteClusterCheck Route = "/ace/cluster-check"
 	RouteTables       Route = "/ace/tables"
 	RouteHealth       Route = "/healthz"
@@ -78,7 +79,8 @@ func (r Route) Path(arg string) string {
 	return base + arg
 }
 
-// base returns the path up to the argument and reports whether there is one.
+// base returns the path up to the argument, and reports whether the route has an
+// argument.
 func (r Route) base() (string, bool) {
 	base, _, takesArg := strings.Cut(string(r), "{")
 	return base, takesArg

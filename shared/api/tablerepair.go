@@ -26,7 +26,7 @@ type TableRepairRequest struct {
 	FireTriggers   bool      `json:"fire_triggers"`            // triggers and foreign keys work as in any other session
 	AllowCascade   bool      `json:"allow_cascade"`            // with fire_triggers: a delete may cascade to other tables
 	AllowLag       bool      `json:"allow_lag"`                // repair even if replication from the source lags or is off
-	AllowConflict  bool      `json:"allow_conflict,omitempty"` // repair even if a subscription fails, or will stop at the inserted rows
+	AllowConflict  bool      `json:"allow_conflict,omitempty"` // repair even if a subscription fails already, or will stop at a row that the repair inserts
 }
 
 // DecodeTableRepair decodes and validates the parameters of table-repair. It returns all

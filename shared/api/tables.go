@@ -10,7 +10,7 @@ import (
 const allowedSchema = `a schema as SQL writes it, such as public or "My Schema"`
 
 // maxTableCursor is the maximum number of bytes of two names and a separator. A byte that
-// is not valid UTF-8 is written with five (see package rawtext).
+// is not valid UTF-8 is written as five bytes (see package rawtext).
 const maxTableCursor = 2*5*maxIdentifier + 1
 
 // TablesRequest asks for a page of the list of tables of a cluster's database, sorted by

@@ -110,7 +110,8 @@ type DiffRequest struct {
 	Download bool // the browser saves the file instead of showing it
 }
 
-// DecodeDiff decodes the task id in the path, the format and how the file is used.
+// DecodeDiff decodes the task id in the path, and validates the parameters format and
+// download.
 func DecodeDiff(p Params) (DiffRequest, error) {
 	id, err := ParseTaskID(p.Arg())
 	if err != nil {
@@ -181,7 +182,8 @@ func (r TasksRequest) problems() problems {
 	return found
 }
 
-// HealthRequest asks whether the service answers requests, or accepts tasks.
+// HealthRequest asks whether the service answers requests (RouteHealth), or whether it
+// accepts tasks (RouteReady).
 type HealthRequest struct{}
 
 // Health answers HealthRequest.
