@@ -61,8 +61,8 @@ type Options struct {
 	// Files opens the files of the host that a diff_file names by their absolute path. nil
 	// means that none are read.
 	Files service.Files
-	// Sender receives an event for each ended task whose event has one of the EventTypes
-	// (package api). nil means that no events are sent.
+	// Sender receives the event of each ended task, if the type of the event is one of
+	// EventTypes (see package api). nil means that no events are sent.
 	Sender     notify.Sender
 	EventTypes []string
 	// Observer is notified of the tasks that this process creates and ends. It may be nil.
@@ -82,7 +82,7 @@ type App struct {
 	diffs      *diffindex.Index
 	pools      *pg.Pools
 	catalogs   inventory.Connections // for lists of tables
-	probes     singleflight.Group    // of clusters, by name
+	probes     singleflight.Group    // the running probes of clusters, by the name of the cluster
 	worker     *worker.Worker
 	repair     tablerepair.Invoker // runs units of repairs in this process, because a unit is one transaction
 	renderings *diffarchive.Renderings

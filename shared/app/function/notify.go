@@ -9,7 +9,8 @@ import (
 )
 
 // deliverTime bounds the time in which a task runner sends the event of its task. It is
-// less than what workDeadline reserves.
+// less than longestReserve, the time that workDeadline reserves at the end of an
+// invocation.
 const deliverTime = 5 * time.Second
 
 // eventBus returns the sender to an event bus of EventBridge, or nil if name is empty.
