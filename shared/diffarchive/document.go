@@ -1,6 +1,6 @@
 // Package diffarchive reads diff documents that are stored in the archive, and stores
-// what is derived from them: renderings for people, and the sorted runs of keys that
-// diffkeys spools.
+// what is derived from them: renderings for people, and the sorted lists of keys (runs)
+// that package diffkeys stores while it sorts.
 //
 // A rerun or a repair reads its document once, as a stream. Verify proves that the
 // document is the one that was recorded. Each rendering (csv, html) is made once and

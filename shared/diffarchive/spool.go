@@ -10,7 +10,7 @@ import (
 	"ace/shared/part"
 )
 
-// phaseRuns is the phase in the keys of parts that hold spooled runs.
+// phaseRuns is the phase in the archive keys of the parts that contain runs.
 const phaseRuns = "runs"
 
 // NewSpool returns a spool that stores each run of keys (see diffkeys.Spool) as a part of
