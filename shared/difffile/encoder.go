@@ -11,8 +11,8 @@ type Encoded []byte
 
 // Encoder encodes rows in the form of a document. A comparison encodes each row once,
 // when it reads the row. After that it only copies the encoded row, since encoding and
-// decoding are most of the cost of a document with many rows. It is safe for concurrent
-// use.
+// decoding are most of the cost of a document with many rows. An Encoder is safe for
+// concurrent use.
 type Encoder struct{ columns []column }
 
 // column is a column of an Encoder.

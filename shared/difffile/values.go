@@ -29,7 +29,8 @@ func (v *values) reset(n int) {
 	clear(v.spans)
 }
 
-// set decodes a value. raw must be valid JSON.
+// set decodes raw, the JSON of the row's value i, which has the kind k. raw must be valid
+// JSON.
 func (v *values) set(i int, k kind, raw []byte) error {
 	body, escaped, err := textOf(k, raw)
 	if err != nil || body == nil {
@@ -51,7 +52,7 @@ func (v *values) set(i int, k kind, raw []byte) error {
 	return err
 }
 
-// setText sets a value to a text.
+// setText sets the row's value i to a text.
 func (v *values) setText(i int, text []byte) {
 	if len(text) > largeText {
 		large := string(text)
