@@ -22,7 +22,7 @@ type Entry struct {
 	Verdict        string    `json:"verdict"`     // match or differ
 	TotalRows      int64     `json:"total_rows"`
 	MismatchedRows int64     `json:"mismatched_rows"`
-	DiffFile       string    `json:"diff_file"` // the document's name in the task's result
+	DiffFile       string    `json:"diff_file"` // the value of diff_file in the task's result
 	Key            string    `json:"key"`       // key of the JSON document, even if DiffFile is a rendering
 	Size           int64     `json:"size"`      // size of the JSON document in bytes
 }

@@ -42,8 +42,9 @@ func (x *Index) Add(ctx context.Context, rec task.Record) error {
 	})
 }
 
-// Remove removes the document of a task from the list. It must be called before the
-// document itself is deleted.
+// Remove removes the document of a task from the list. The caller must call it before it
+// deletes the document, so that the list never contains a document that cannot be
+// fetched.
 func (x *Index) Remove(ctx context.Context, rec task.Record) error {
 	entry, ok := entryOf(rec)
 	if !ok {

@@ -11,9 +11,9 @@ import (
 // cluster has tables of this name in several databases.
 const latestScan = 100
 
-// Latest returns the entry of the document of a table that finished last. It returns
-// false if there is none among the last 100 documents of the tables with this name.
-// Unlike List, it does not check that the document still exists.
+// Latest returns the entry of a table's newest document. It returns false if none of the
+// newest 100 documents of the cluster's tables with this name is of this database. Unlike
+// List, it does not check that the document still exists.
 func (x *Index) Latest(ctx context.Context, cluster, database, table string) (Entry, bool, error) {
 	prefix := archive.DiffIndexPrefix(cluster, table)
 	for after, read := "", 0; read < latestScan; read++ {
