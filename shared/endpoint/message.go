@@ -20,7 +20,7 @@ type Request struct {
 	Path     string // percent-decoded, without the name of an API's stage
 	RawQuery string // not decoded
 	Header   Header
-	Body     []byte // at most one byte more than Mux.BodyLimit is needed; the Mux refuses a body with that byte
+	Body     []byte // the transport may omit all bytes after the first Mux.BodyLimit+1, because the Mux refuses such a body anyway
 	// Stream replaces Body if Mux.Streams reports true and the transport can stream. The
 	// errors of Stream.Read are faults.
 	Stream io.Reader

@@ -92,10 +92,11 @@ func (s *watched) Seek(offset int64, whence int) (int64, error) {
 	return to, err
 }
 
-// fileWriter replaces the plain text errors of http.ServeContent with JSON ones.
+// fileWriter replaces the errors that http.ServeContent writes as plain text with errors
+// in JSON.
 type fileWriter struct {
 	http.ResponseWriter
-	refusal func() *endpoint.Response // returns the response to an error of reading the file, or nil if there was none
+	refusal func() *endpoint.Response // returns the response to the error with which a read of the file failed, or nil if no read failed
 	failed  bool
 }
 

@@ -147,9 +147,10 @@ func prefetch(header http.Header) bool {
 	return false
 }
 
-// knowsToken reports whether no token is required, or values, the Authorization fields of
-// the request, contain the required one. It compares hashes, so its duration reveals
-// neither the content nor the length of the token.
+// knowsToken reports whether a request has the required token. values are the
+// Authorization fields of the request. If no token is required, knowsToken returns true.
+// It compares hashes, so its duration reveals neither the content nor the length of the
+// token.
 func (g guard) knowsToken(values []string) bool {
 	if g.token == nil {
 		return true
