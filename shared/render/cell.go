@@ -113,7 +113,8 @@ func (p pieces) tidy() pieces {
 }
 
 // firstOf returns the first n characters of a text, and the number of omitted characters.
-// It does not cut within a grapheme cluster, unless the cluster alone is longer.
+// It does not cut within a grapheme cluster, unless a single cluster is longer than n
+// characters.
 func firstOf(text string, n int) (shown string, omitted int) {
 	at := 0
 	for range n {
@@ -135,7 +136,8 @@ func firstOf(text string, n int) (shown string, omitted int) {
 }
 
 // lastOf returns the last n characters of a text, and the number of omitted characters.
-// It does not cut within a grapheme cluster, unless the cluster alone is longer.
+// It does not cut within a grapheme cluster, unless a single cluster is longer than n
+// characters.
 func lastOf(text string, n int) (omitted int, shown string) {
 	at := len(text)
 	for range n {

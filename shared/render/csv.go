@@ -23,8 +23,8 @@ import (
 //
 // Values are PostgreSQL's text. As in the CSV of COPY, an empty field without quotes is
 // NULL and an empty field with quotes is the empty string. A value or name is prefixed
-// with an apostrophe if it begins with one, or if a spreadsheet could read it as a
-// formula (see mayBeFormula). A reader that removes one leading apostrophe from each
+// with an apostrophe if it begins with an apostrophe, or if a spreadsheet could read it
+// as a formula (see mayBeFormula). A reader that removes one leading apostrophe from each
 // field has exactly the values of the document.
 func CSV(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	doc, err := rowpairs.Open(ctx, open)

@@ -54,8 +54,9 @@ func eachRun(text string, run func(string), sign func(rune)) {
 	run(text[done:])
 }
 
-// appendText appends a JSON string in which markup and hidden characters are escaped. An
-// HTML parser finds no markup in it, and an editor shows all of its characters.
+// appendText appends a JSON string in which markup and hidden characters are escaped. So
+// an HTML parser finds no markup in the string, and an editor shows every character of
+// it.
 func appendText(out []byte, text string) []byte {
 	out = append(out, '"')
 	done := 0
