@@ -10,7 +10,7 @@ import (
 	"ace/shared/inventory"
 )
 
-// clustersAtOnce bounds the clusters whose nodes are connected to at once.
+// clustersAtOnce bounds the number of clusters that one request checks concurrently.
 const clustersAtOnce = 16
 
 // ListClusters returns the cluster definitions without their secrets.

@@ -51,7 +51,8 @@ func (s *Service) importDocument(ctx context.Context, body io.Reader) (task.Docu
 	return task.Document{Key: key, Size: received.Size, SHA256: received.SHA256}, nil
 }
 
-// receive stores a document under a temporary key while it parses it.
+// receive stores a document under a temporary key. While it writes, it checks that the
+// document is a diff document.
 func (s *Service) receive(ctx context.Context, key string, body io.Reader) (task.Document, error) {
 	w, err := s.Store.Create(ctx, key, typeJSON)
 	if err != nil {

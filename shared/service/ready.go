@@ -14,7 +14,7 @@ import (
 const (
 	// readyTimeout bounds the wait for the store.
 	readyTimeout = 2 * time.Second
-	// readyFor is how long an answer of the store is used.
+	// readyFor is how long the result of a check is also the answer to later requests.
 	readyFor = time.Second
 	// readyKey is a key that has no object.
 	readyKey = archive.TasksPrefix + "readyz"

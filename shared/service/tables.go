@@ -11,7 +11,8 @@ import (
 	"ace/shared/table"
 )
 
-// comparisonsAtOnce bounds the tables whose last comparison is looked up at once.
+// comparisonsAtOnce bounds the number of tables whose last comparisons are looked up
+// concurrently.
 const comparisonsAtOnce = 32
 
 // ListTables returns a page of the tables of a database, as the catalogs of the nodes
@@ -61,8 +62,8 @@ func listedTable(t inventory.Table) api.ListedTable {
 	}
 }
 
-// lastComparison returns the comparison of a table that finished last and has a document.
-// It returns nil if there is none.
+// lastComparison returns the comparison that finished last among those comparisons of a
+// table whose documents are archived. It returns nil if there is none.
 func (s *Service) lastComparison(ctx context.Context, cluster, database, name string) (*api.LastComparison, error) {
 	entry, found, err := s.Diffs.Latest(ctx, cluster, database, name)
 	if !found || err != nil {
