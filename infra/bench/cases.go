@@ -3,8 +3,8 @@ package main
 import "strings"
 
 // benchCase describes one case of the benchmark, which is one line of the report. Drift
-// is SQL that is run on the second node before the case, to make rows differ. Its effects
-// stay for the following cases.
+// is SQL that is run on the second node before the case, to make rows differ. The effects
+// of Drift remain for the following cases.
 type benchCase struct {
 	Name    string
 	Table   string

@@ -178,8 +178,8 @@ func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Ser
 	return r.conclude(times, service)
 }
 
-// limit restarts the nodes, reads the table once and measures the digest scan, which runs
-// on all nodes of the case at once.
+// limit restarts the nodes, reads the table once and then measures the digest scan, which
+// runs on all nodes of the case at once. It returns the median time in seconds.
 func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
 	if _, err := b.nodes.All(ctx, "-c", "CHECKPOINT"); err != nil {
 		return 0, err

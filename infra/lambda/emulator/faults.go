@@ -10,7 +10,8 @@ type Faults struct {
 	Timeout  float64 // the process hangs until the time limit kills it
 	Twice    float64 // the payload is delivered to two execution environments at once
 	Throttle float64 // the invocation is refused
-	// Latency is the time from every invocation to its delivery to the function.
+	// Latency is the delay between a client's request and the delivery of the payload to
+	// the function. It applies to every invocation.
 	Latency time.Duration
 	// Within is the longest time from the start of an invocation to its crash or hang.
 	Within time.Duration

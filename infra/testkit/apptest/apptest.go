@@ -53,7 +53,8 @@ type Options struct {
 	Lease    time.Duration                             // how long a lease is valid; 0: the default of package app
 	Log      *slog.Logger                              // nil: logs to the test's output
 
-	// The waits for a node that sends nothing; 0: the defaults of package app.
+	// AnswerMargin and RepairAnswerTimeout bound the waits for a node that sends nothing
+	// (see app.Options). 0 means the defaults of package app.
 	AnswerMargin, RepairAnswerTimeout time.Duration
 }
 

@@ -13,8 +13,8 @@ import (
 // account is the user that the servers run as.
 type account struct{ uid, gid int }
 
-// serverAccount returns the current user. For root, which PostgreSQL refuses, it returns
-// the user `postgres` or `nobody`.
+// serverAccount returns the current user. If that is root, it returns the user `postgres`
+// or `nobody` instead, because PostgreSQL refuses to run as root.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: os.Geteuid(), gid: os.Getegid()}, nil

@@ -87,7 +87,7 @@ func binDirs() []string {
 const npmLayout = ".cache/pg*/node_modules/*/native/bin"
 
 // root is the module's root. It is determined at the start of the process, because the
-// embedded object store later changes the working directory.
+// gateway later changes the working directory.
 var root = moduleRoot() //nolint:gochecknoglobals // see above
 
 // Root returns the module's root, or "" if the process was started outside of it.

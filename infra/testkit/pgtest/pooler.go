@@ -86,8 +86,8 @@ func (p *Pooler) serve() {
 	}
 }
 
-// greet answers the startup message of a client. It returns an error for a cancel
-// request, which the caller ignores.
+// greet answers the startup message of a client. It returns an error if the client sends
+// a cancel request instead. The caller then closes the connection.
 func greet(client net.Conn) error {
 	var size [4]byte
 	if _, err := io.ReadFull(client, size[:]); err != nil {
@@ -118,8 +118,8 @@ func greet(client net.Conn) error {
 	return err
 }
 
-// pool runs the transactions of a client. A session is closed if its client disconnects
-// within a transaction.
+// pool runs the transactions of a client. If the client disconnects within a transaction,
+// pool closes the session, so that the server rolls the transaction back.
 func (p *Pooler) pool(client net.Conn) {
 	in := bufio.NewReader(client)
 	for node := -1; ; {
