@@ -165,8 +165,8 @@ func readConfig(cmd *cli.Command) (c config.Config, origins map[string]config.Or
 	return c, origins, err
 }
 
-// onCommandLine reports whether the command line has a flag, as --name, --name=value or
-// with one hyphen.
+// onCommandLine reports whether the command line has the flag called name, as --name or
+// --name=value, or with a single hyphen.
 func onCommandLine(name string) bool {
 	return slices.ContainsFunc(os.Args[1:], func(arg string) bool {
 		arg, _, _ = strings.Cut(arg, "=")

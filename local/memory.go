@@ -12,8 +12,8 @@ import (
 // all tasks, in bytes. Above the limit the garbage collector runs more often, which costs
 // time, but nothing fails.
 const (
-	// memoryPerTask is the most memory that a task needs, unless it has rows of many
-	// megabytes.
+	// memoryPerTask is the most memory that a task needs, unless its table has rows of
+	// many megabytes.
 	memoryPerTask = 32 << 20
 	// leastMemory is the memory that the service and its store need.
 	leastMemory = 64 << 20
@@ -54,7 +54,7 @@ func adaptMemory(ctx context.Context, limit int64) {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	current := limit
 	var cycles uint64
-	var since time.Time // when a check saw the last collection
+	var since time.Time // the time of the check that first noticed the last collection
 	for {
 		select {
 		case <-ctx.Done():

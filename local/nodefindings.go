@@ -120,7 +120,7 @@ func reportTables(f *findings, role string, tables []table.Usability) {
 	}
 }
 
-// grants returns the statements that let a role read the tables.
+// grants returns the SQL statements that grant a role the privileges to read the tables.
 func grants(role string, tables []table.Usability) string {
 	if len(tables) <= maxNames {
 		var statements []string

@@ -82,10 +82,10 @@ func serve(ctx context.Context, c config.Config) error {
 	return s.run(ctx, server, listener, c.Pprof)
 }
 
-// prepare makes the configuration independent of its surroundings: it removes the
-// variables of libpq from the environment, and makes the paths absolute. It must be
-// called before openService, because the gateway changes the working directory. It
-// returns the paths of the service files.
+// prepare makes the service independent of libpq's variables and of the working
+// directory: it removes these variables from the environment, and makes the paths of the
+// configuration absolute. It must be called before openService, because the gateway
+// changes the working directory. It returns the paths of the service files.
 func prepare(ctx context.Context, c *config.Config, log *slog.Logger) (files []config.ServiceFile, err error) {
 	if err := warnOfSettings(ctx, log, *c); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ const (
 	maxAnswer = 64 << 20
 	// answerTimeout bounds the wait from a request to the header of its answer.
 	answerTimeout = 2 * time.Minute
-	// busyRetry bounds the sum of the waits between two tries of a request that the
+	// busyRetry bounds the sum of all waits before the retries of a request that the
 	// server answers with 503 (busy).
 	busyRetry = 2 * time.Minute
 )

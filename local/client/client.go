@@ -104,7 +104,7 @@ func isTerminal(stream any) bool {
 
 // connect sets s.server. If --server is not set and no process listens at the default
 // address, connect starts the service within this process. The caller must call
-// closeService at the end, which ends such a service.
+// closeService at the end. It ends the service that connect has started, if any.
 func (s *session) connect(ctx context.Context) (closeService func(), err error) {
 	token, err := readToken(s.cmd.String(flagTokenFile))
 	if err != nil {

@@ -15,8 +15,8 @@ const (
 	ExitCancelled = 3 // the task was cancelled, the user did not confirm it, or the command did not wait for its end
 )
 
-// ExitError ends the program with an exit status. Its message is empty if the command has
-// printed everything there is to say.
+// ExitError ends the program with an exit status. Its message is empty if the output of
+// the command already shows the reason.
 type ExitError struct {
 	Status  int
 	Message string

@@ -262,7 +262,8 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// importFile uploads the document in a file on this machine.
+// importFile uploads the document in a file on this machine, and returns its diff_file
+// and the table that it is about.
 func (s *session) importFile(ctx context.Context, name string) (described, error) {
 	file, err := os.Open(name)
 	if err != nil {

@@ -26,7 +26,8 @@ type diffResult struct {
 	} `json:"summary"`
 }
 
-// changes is the result of a repair or undo.
+// changes is the result of a repair or undo, with only the members that the commands
+// print.
 type changes struct {
 	DryRun   bool                    `json:"dry_run"`
 	Nodes    map[string]api.NodeUndo `json:"nodes"`

@@ -23,9 +23,9 @@ const (
 )
 
 // wait shows the progress of a task until the task has ended, and returns its last
-// status. After a signal it asks the user, if there is a terminal, whether to cancel the
-// task. The error is an ExitError if the command must end although the task has not
-// ended.
+// status. After SIGINT it asks the user, if there is a terminal, whether to cancel the
+// task. If the user does not want that, and after SIGTERM, the command must end although
+// the task has not ended: the error is an ExitError.
 func (s *session) wait(ctx context.Context, id string) (task, error) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

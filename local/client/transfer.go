@@ -37,7 +37,7 @@ func (s *Server) upload(ctx context.Context, document io.Reader) (api.Imported, 
 }
 
 // download writes a file of the archive to out. It returns an error if the server sent
-// the SHA-256 of the file and the written bytes have another one.
+// the SHA-256 of the file and the SHA-256 of the written bytes is another one.
 func (s *Server) download(ctx context.Context, address string, out io.Writer) error {
 	response, err := s.send(ctx, http.MethodGet, address, "", nil)
 	if err != nil {

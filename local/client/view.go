@@ -26,8 +26,8 @@ type view interface {
 	close() // may be called more than once
 }
 
-// newView returns a bar if Stderr is a terminal. Otherwise it returns lines, or with
-// --json a view that shows nothing.
+// newView returns a bar if Stderr is a terminal. Otherwise it returns a view that prints
+// lines, or with --json a view that shows nothing.
 func (s *session) newView() view {
 	switch {
 	case s.cmd.Bool(flagJSON) && !s.tty:
@@ -108,7 +108,8 @@ func (b *bar) close() {
 	b.progress.Wait()
 }
 
-// phaseOf returns what a task does now, or "" if that is not known.
+// phaseOf returns the phase of a task that has not ended, such as "queued", or "" if it
+// is not known.
 func phaseOf(t task) string {
 	switch {
 	case t.Status == api.StatusQueued:

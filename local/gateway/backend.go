@@ -16,7 +16,7 @@ import (
 )
 
 // halfReplaced matches the name of the temporary file that the backend creates next to an
-// object while it replaces the object. After a crash at that time the file is left.
+// object while it replaces the object. A crash during the replacement leaves this file.
 var halfReplaced = regexp.MustCompile(`^\..*\.sgwtmp\.[0-9]+$`)
 
 // copyBuffer is the size of a request's copy buffer, in bytes. The default of the backend
