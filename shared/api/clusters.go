@@ -43,7 +43,8 @@ func DecodeClusters(p Params) (ClustersRequest, error) {
 	return req, r.finish(optionalCluster(req.ClusterName))
 }
 
-// optionalCluster returns the problem of a cluster_name that may be absent.
+// optionalCluster returns the problem of name, the value of an optional parameter
+// cluster_name. It returns nil if name is empty or valid.
 func optionalCluster(name string) problems {
 	var found problems
 	if name != "" {

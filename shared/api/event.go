@@ -47,13 +47,14 @@ type EventData struct {
 	StartedAt   Time   `json:"started_at,omitzero"`
 	FinishedAt  Time   `json:"finished_at,omitzero"`
 
-	// Of a comparison that completed.
+	// The following fields are only in the event of a comparison that completed.
 	Verdict        string `json:"verdict,omitempty"`
 	TotalRows      *int64 `json:"total_rows,omitempty"`
 	MismatchedRows *int64 `json:"mismatched_rows,omitempty"`
 	UnsettledRows  *int64 `json:"unsettled_rows,omitempty"` // rows that were still changing when they were last read
 
-	// Of a repair or undo that began on at least one node.
+	// The following fields are only in the event of a repair or undo that began on at
+	// least one node.
 	DryRun        bool                 `json:"dry_run,omitempty"`
 	SourceOfTruth string               `json:"source_of_truth,omitempty"`
 	Undoes        string               `json:"undoes,omitempty"` // of an undo: id of the repair

@@ -52,8 +52,7 @@ type ListedTable struct {
 	LastComparison *LastComparison `json:"last_comparison,omitempty"`
 }
 
-// LastComparison is the comparison of the table that finished last and whose document is
-// in the archive.
+// LastComparison is the newest comparison of the table whose document is in the archive.
 type LastComparison struct {
 	TaskID         string `json:"task_id"`
 	TaskType       string `json:"task_type"` // a table-rerun compared only the rows of a document
@@ -61,8 +60,8 @@ type LastComparison struct {
 	Verdict        string `json:"verdict"`
 	TotalRows      int64  `json:"total_rows"`
 	MismatchedRows int64  `json:"mismatched_rows"`
-	// These are parameters of the comparison. If one is present, the verdict is about a part
-	// of the table, or about some nodes.
+	// TableFilter, Nodes and IgnoreColumns are parameters of the comparison. If one of
+	// them is present, the verdict is only about some of the rows, nodes or columns.
 	TableFilter   string   `json:"table_filter,omitempty"`
 	Nodes         []string `json:"nodes,omitempty"`
 	IgnoreColumns []string `json:"ignore_columns,omitempty"`
