@@ -11,7 +11,8 @@ import (
 	"ace/shared/table"
 )
 
-// catalogStatement is the time limit of a statement of package inventory.
+// catalogStatement is the time limit of each statement that package inventory runs on a
+// node.
 const catalogStatement = 5 * time.Second
 
 // NodeCheck is the result of a connection to one database of a node.

@@ -9,7 +9,8 @@ const (
 	// longestReserve is the time at the end of an invocation that is reserved for storing
 	// the invocation's outcome.
 	longestReserve = 10 * time.Second
-	// An invocation with a short time limit reserves only 1/reserveShare of that limit.
+	// reserveShare bounds the reserve of an invocation with a short time limit: it is at
+	// most 1/reserveShare of that limit.
 	reserveShare = 10
 	// withoutLimit is the time limit that is assumed for an invocation whose context has
 	// no deadline.
