@@ -90,7 +90,8 @@ func (d *Document) Head() (difffile.Summary, []string, error) {
 }
 
 // Verify reads the rest of the document and compares its SHA-256 with the recorded one.
-// It returns Invalid if they differ. Then the caller must not use anything that it read.
+// It returns Invalid if they differ. In that case the caller must not use anything that
+// it has read from the document.
 func (d *Document) Verify() error {
 	if _, err := io.Copy(io.Discard, d.body); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the diff document %s cannot be read", d.recorded.Key)

@@ -43,8 +43,8 @@ func ContentType(format string) string {
 
 // Ensure returns the rendering of a document as csv or html. If the archive has none,
 // Ensure makes it, which takes seconds for a document of many rows. It returns NotFound
-// if the document no longer exists, and Invalid if it is not the recorded one. It never
-// changes the document. It never stores an incomplete rendering.
+// if the document no longer exists, and Invalid if its SHA-256 is not the recorded one.
+// It never changes the document. It never stores an incomplete rendering.
 func (r *Renderings) Ensure(ctx context.Context, recorded task.Document, format string) (archive.Info, error) {
 	key := archive.RenderingKey(recorded.Key, format)
 	info, err := r.store.Stat(ctx, key)

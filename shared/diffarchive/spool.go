@@ -15,8 +15,8 @@ const phaseRuns = "runs"
 
 // NewSpool returns a spool that stores each run of keys (see diffkeys.Spool) as a part of
 // a task. The runs are removed together with the other parts of the task. Each spool has
-// a random name, so that an attempt never reads the runs of an earlier attempt. The order
-// and the text of the same keys may have changed since the earlier attempt.
+// a random name, so that an attempt never reads the runs of an earlier attempt: the order
+// and the text of the same keys may have changed since then.
 func NewSpool(store archive.Store, taskID string) diffkeys.Spool {
 	return spool{store: store, taskID: taskID, name: rand.Text()}
 }

@@ -55,16 +55,16 @@ func CheckNodes(documented []string, cluster string, active []string) error {
 	return nil
 }
 
-// ServerOf returns the description of a server in a document.
+// ServerOf returns server in the form in which a document describes it.
 func ServerOf(server table.Identity) difffile.Server {
 	return difffile.Server{
 		SystemIdentifier: server.System, Timeline: server.Timeline, DatabaseOID: server.Database, Standby: server.Recovery,
 	}
 }
 
-// CheckServer returns an error unless a node is the database from which a document was
-// made. The error is a Conflict and names both databases. A field that the document does
-// not have is not compared.
+// CheckServer returns an error if the database that d describes is not the one from which
+// the rows of the same node in a document were read. The error is a Conflict and names
+// both databases. A field that the document does not have is not compared.
 func CheckServer(summary difffile.Summary, d *table.Description) error {
 	then, ok := summary.Servers[d.Node]
 	was := table.Identity{System: then.SystemIdentifier, Database: then.DatabaseOID}
