@@ -83,7 +83,7 @@ func valueLen(raw []byte) int {
 	if n := measure(raw, 0); n > 0 {
 		return n
 	}
-	return len(raw) // a number that ends with raw
+	return len(raw) // the value is a number that extends to the end of raw
 }
 
 // noDuplicates returns an error if a name appears twice in an object, at any depth. raw

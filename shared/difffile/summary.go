@@ -46,7 +46,7 @@ type Summary struct {
 	ResolvedRows        int64              `json:"resolved_rows"`   // keys that differed when first read, but not when read again
 	UnsettledRows       int64              `json:"unsettled_rows"`  // mismatched keys whose rows were still changing when last read
 	Pairs               Pairs              `json:"pairs"`
-	Outliers            map[string]Outlier `json:"outliers,omitempty"`     // node -> how often its rows are the exception; with three or more nodes
+	Outliers            map[string]Outlier `json:"outliers,omitempty"`     // node -> how often its rows are the exception; only if there are three or more nodes
 	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // "diffs" does not have all rows; the counts are complete
 	Warnings            []string           `json:"warnings"`
 	ServerVersions      map[string]string  `json:"server_versions"`   // node -> version
@@ -60,7 +60,7 @@ type Outlier struct {
 	Minority int64 `json:"minority"` // keys for which more nodes have another version than have this node's version
 }
 
-// Server names the database of a node. Empty fields are unknown.
+// Server identifies the database of a node. Empty fields are unknown.
 type Server struct {
 	SystemIdentifier string `json:"system_identifier,omitempty"`
 	Timeline         string `json:"timeline,omitempty"`

@@ -244,7 +244,8 @@ func measureElement(b []byte, named bool, depth int) int {
 	return at + n
 }
 
-// afterSpace skips white space: it returns the first position from at on that has none.
+// afterSpace skips white space: it returns the position of the first byte at or after the
+// position at that is not white space, or len(b) if there is none.
 func afterSpace(b []byte, at int) int {
 	for at < len(b) && isSpace(b[at]) {
 		at++

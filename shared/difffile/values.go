@@ -1,7 +1,7 @@
 package difffile
 
 // largeText is the maximum length of a text that shares an allocation with others. A
-// longer text has its own.
+// longer text has an allocation of its own.
 const largeText = 4 << 10
 
 // values collects the values of one row. Its memory is reused for the next row. All texts
