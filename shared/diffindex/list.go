@@ -32,10 +32,11 @@ type Filter struct {
 	After       string    // the cursor that the previous page returned
 }
 
-// List returns a page of documents, the one that finished last first, and the cursor of
-// the next page. The cursor is empty on the last page. A page may have fewer entries than
-// the limit, or none, even if it is not the last: if documents were deleted without their
-// entries, or if few of the entries that were read have the verdict.
+// List returns a page of documents, sorted by the time at which they finished (newest
+// first), and the cursor of the next page. The cursor is empty on the last page. A page
+// may have fewer entries than the limit, or none, even if it is not the last: if
+// documents were deleted without their entries, or if few of the entries that were read
+// have the verdict.
 func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 	if err := f.check(); err != nil {
 		return nil, "", err

@@ -55,8 +55,8 @@ func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, erro
 	return Rebuilt{Listed: int(listed.Load()), Removed: removed}, err
 }
 
-// restore adds the entry of a task if the task's document exists, and reports whether it
-// exists.
+// restore adds the entry of a task if the task's document exists, and reports whether the
+// document exists.
 func (x *Index) restore(ctx context.Context, rec task.Record) (bool, error) {
 	entry, ok := entryOf(rec)
 	if !ok {
