@@ -132,7 +132,7 @@ func (c *chunks) searchText(versions []difffile.Row) safeText {
 }
 
 // intern returns the index of a list of numbers in lists. If lists does not contain the
-// list, intern appends it. known has the index of each list, under the text of the list.
+// list, intern appends it. known maps the text of each list to its index in lists.
 func intern(lists *[][]int, known map[string]int, list []int) int {
 	name := fmt.Sprint(list)
 	n, found := known[name]

@@ -40,8 +40,9 @@ func needsQuotes(text string) bool {
 	return text == "" || strings.ContainsAny(text, ",;\t\r\n\"") || strings.TrimSpace(text) != text
 }
 
-// formulaStarts are the characters with which a formula can begin, in every width, and
-// the characters that some spreadsheets remove before a formula.
+// formulaStarts are the characters with which a formula can begin, in every width (such
+// as = and the full-width ＝), and the characters that some spreadsheets remove before a
+// formula.
 const formulaStarts = "=+-@＝＋－＠﹦﹢﹣﹫−\t\r\n"
 
 // mayBeFormula reports whether a spreadsheet could read a value as a formula. It ignores

@@ -12,8 +12,8 @@ type edit struct{ fromA, toA, fromB, toB int }
 
 // diff returns the shortest list of edits that converts a to b (the greedy algorithm of
 // E. Myers, 1986). It returns false if more than maxEdits insertions and deletions are
-// needed. The bound is the reason for an implementation of our own: the time depends on
-// nothing else, and equal inputs always have equal results.
+// needed. This package has an implementation of its own because of this bound: the time
+// is bounded for any input, and equal inputs always have equal results.
 func diff(a, b []string) ([]edit, bool) {
 	start := 0
 	for start < len(a) && start < len(b) && a[start] == b[start] {

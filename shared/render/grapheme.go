@@ -6,8 +6,8 @@ import (
 )
 
 // common returns the length in bytes of the common prefix of two texts, and of the common
-// suffix of what follows the prefix. Neither of them ends within a grapheme cluster,
-// which a reader sees as one character.
+// suffix of what follows the prefix. Neither of them cuts a grapheme cluster, which a
+// reader sees as one character.
 func common(a, b string) (prefix, suffix int) {
 	for prefix < len(a) && prefix < len(b) && a[prefix] == b[prefix] {
 		prefix++

@@ -63,7 +63,7 @@ type pairView struct {
 	Nodes     [2]nodeView
 	Different int64
 	OnlyOn    [2]int64
-	Columns   []columnView // the columns that differ most often first
+	Columns   []columnView // sorted by Rows, the largest number first
 }
 
 // columnView is the number of rows of a pair that differ in one column.
@@ -304,7 +304,8 @@ func sentence(parts []string) string {
 	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
 }
 
-// enumerate returns a list of names as in a sentence, for example "a, b and c".
+// enumerate returns a list of names as in a sentence, for example "a, b and c", with each
+// name in an HTML element of the given kind.
 func enumerate(names []string, element string) template.HTML {
 	parts := make([]string, len(names))
 	for i, name := range names {

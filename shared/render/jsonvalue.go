@@ -173,7 +173,7 @@ func (c *jsonComparison) objects(v, w jsonValue) {
 	for i, m := range w.members {
 		inB[m.key] = i
 	}
-	matched := make([]int, len(w.members)) // for each member of w, that of v, counted from 1
+	matched := make([]int, len(w.members)) // for each member of w, the number (from 1) of the member of v with the same key; 0: there is none
 
 	placeB := w.from + 1
 	for i, m := range v.members {
