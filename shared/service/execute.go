@@ -90,7 +90,8 @@ func (w *waitReporter) waiting(reason error) {
 }
 
 // loadCluster reads the definition of a cluster. It retries a failed read as long as the
-// task's patience allows, because the definition may be in a bucket.
+// task's patience allows, because the definition may be in a bucket that cannot be
+// reached for a while.
 func (e *Executor) loadCluster(ctx context.Context, x execution, name string) (definition cluster.Cluster, err error) {
 	err = x.patience.Do(ctx, "reading the cluster definition", func() (err error) {
 		definition, err = e.Clusters.Load(ctx, name)

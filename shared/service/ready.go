@@ -20,7 +20,8 @@ const (
 	readyKey = archive.TasksPrefix + "readyz"
 )
 
-// readiness caches whether the store answers, so that frequent probes do not load it.
+// readiness caches whether the store answers, so that frequent probes do not each send a
+// request to the store.
 type readiness struct {
 	mu      sync.Mutex
 	checked time.Time
@@ -40,8 +41,9 @@ func (s *Service) Ready(ctx context.Context, _ api.HealthRequest) (api.Health, e
 	return api.Health{Status: "ok"}, nil
 }
 
-// check reads an object that does not exist, unless the store was checked just before.
-// Concurrent calls wait for one check.
+// check returns an error unless the store answers a request for an object that does not
+// exist. If the store was checked less than readyFor ago, it returns the result of that
+// check. Concurrent calls wait for one check.
 func (r *readiness) check(ctx context.Context, store archive.Store) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
