@@ -183,7 +183,8 @@ func reportCollations(f *findings, stale []table.StaleCollation) {
 	}
 }
 
-// reportSubscriptions warns of subscriptions that do not receive changes.
+// reportSubscriptions reports whether each subscription runs. It warns of subscriptions
+// that do not receive changes, and of those that have failed before.
 func reportSubscriptions(f *findings, subscriptions []table.Subscription) {
 	for _, s := range subscriptions {
 		const readLog = "the reason is in the server's log"

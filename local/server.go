@@ -91,8 +91,9 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 	}, nil
 }
 
-// run serves requests and runs tasks until the context ends. Then it waits until requests
-// and tasks have ended.
+// run serves requests and runs tasks until the context ends. Then it waits for the
+// running requests, for at most drainTime, and until the running tasks have ended or have
+// released their leases.
 func (s *service) run(ctx context.Context, server *http.Server, listener net.Listener, pprof config.Listen) error {
 	var background sync.WaitGroup
 	defer background.Wait()

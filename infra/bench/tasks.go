@@ -22,9 +22,9 @@ type outcome struct {
 	}
 }
 
-// once compares the table. If c.Follow is set, it then runs the task c.Follow on the
-// document of the comparison. It returns the duration in seconds and the outcome of the
-// last task.
+// once compares the table. If c.Follow is set, it then runs c.Heal, and the task c.Follow
+// on the document of the comparison. It returns the duration in seconds and the outcome
+// of the last task.
 func (b *bench) once(ctx context.Context, c benchCase, s *testbed.Service) (float64, outcome, error) {
 	args := "cluster_name=bench&quiet=true&table_name=public." + c.Table
 	path := "/ace/table-diff?confirm_delay=0&" + args

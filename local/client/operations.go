@@ -126,8 +126,9 @@ func (s *session) args(least, most int, usage string) ([]string, error) {
 }
 
 // startConfirmed starts a task that changes rows. Unless --yes is set, it first makes a
-// dry run, prints the result and asks the user whether to start the task. If the user
-// cannot be asked, it returns an error after the dry run.
+// dry run, prints the result and asks the user whether to start the task. If the dry run
+// fails or changes no row, nothing else is started. If the user cannot be asked (there is
+// no terminal, or --json is set), it returns an error after the dry run.
 func (s *session) startConfirmed(ctx context.Context, route api.Route, params url.Values, question string) error {
 	if s.cmd.Bool(flagYes) || params.Get("dry_run") == "true" {
 		return s.start(ctx, route, params)

@@ -50,8 +50,8 @@ func (s safeText) MarshalJSON() ([]byte, error) { return appendText(nil, string(
 // chunks writes differences as data of the page. A chunk has two elements: an index and
 // the rows. The rows have, for each difference, a list of the versions of the row that
 // the nodes have. A version is a list of cells in the order of the page's columns. A cell
-// is null for NULL. It is the number of an earlier version if that version has the same
-// value. Otherwise it is the JSON of pieces.
+// is the number of an earlier version if that version has the same value. Otherwise it is
+// null for NULL, and the JSON of pieces for every other value.
 type chunks struct {
 	out      io.Writer
 	order    []int // indexes of the document's columns, in the order of the page

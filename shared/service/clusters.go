@@ -60,7 +60,8 @@ type loadedCluster struct {
 	problem    string
 }
 
-// loadClusters loads the definition of a cluster, or all definitions if name is "".
+// loadClusters loads the definition of a cluster, or all definitions if name is "". A
+// definition that cannot be used is not an error: its problem is in the result.
 func (s *Service) loadClusters(ctx context.Context, name string) ([]loadedCluster, error) {
 	names := []string{name}
 	if name == "" {

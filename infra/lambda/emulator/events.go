@@ -4,8 +4,9 @@ import "time"
 
 const (
 	eventAttempts = 3 // the first attempt and two retries, as on AWS
-	// busyDelay is the wait before the retry of an event that was refused because of the
-	// concurrency limit. On AWS it begins with a second and grows to 5 minutes.
+	// busyDelay is the wait before the retry of an event that was refused with 429, for
+	// example because of the concurrency limit. On AWS it begins with a second and grows
+	// to 5 minutes.
 	busyDelay = 50 * time.Millisecond
 )
 
