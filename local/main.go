@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	_ "time/tzdata" // the time zones of schedules, for hosts that have no files of them
+	_ "time/tzdata" // contains the time zones that schedules may name, for hosts without time zone files
 
 	"github.com/urfave/cli/v3"
 

@@ -156,8 +156,8 @@ func firstNames(tables []table.Usability) string {
 	return withRest(names, len(tables))
 }
 
-// withRest joins names with commas and appends the number of names that are missing, such
-// as "a, b and 5 more". all is the number of names including the missing ones.
+// withRest joins names with commas. all is the number of all names, of which names has
+// only the first. withRest appends the number of the others, such as "a, b and 5 more".
 func withRest(names []string, all int) string {
 	text := strings.Join(names, ", ")
 	if rest := all - len(names); rest > 0 {

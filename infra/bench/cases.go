@@ -24,8 +24,8 @@ type benchCase struct {
 	Copy string
 	// Incremental means that the case measures incremental comparisons. Each is followed
 	// by a full comparison, and the time of the full comparisons is the limit. Change is
-	// SQL that is run on every node before each incremental comparison. %d in it is the
-	// number of incremental comparisons that ran before.
+	// SQL that is run on every node before each incremental comparison. %d in Change is
+	// replaced by the number of incremental comparisons that ran before.
 	Incremental bool
 	Change      string
 }

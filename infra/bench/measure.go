@@ -41,7 +41,7 @@ type result struct {
 	First    float64            `json:"first_s"`
 	Median   float64            `json:"median_s"`
 	Ratio    float64            `json:"ratio"`
-	RowsPerS float64            `json:"rows_per_s"` // rows that are compared on one node per second
+	RowsPerS float64            `json:"rows_per_s"` // rows that are compared per second, counted on one node
 	PeakMB   float64            `json:"peak_memory_mb"`
 	Strategy string             `json:"strategy"`
 	Timings  map[string]float64 `json:"timings_s"` // of the last run

@@ -77,7 +77,8 @@ func (o options) command() string {
 	return text
 }
 
-// print writes an outcome as lines of the table, one for each of its figures.
+// print writes an outcome as rows of a Markdown table, one row for each of the outcome's
+// figures.
 func (o outcome) print(to io.Writer) {
 	verdict := "passed"
 	if !o.passed {

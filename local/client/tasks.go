@@ -152,8 +152,8 @@ func (s *session) list(ctx context.Context, route api.Route, operation string, i
 	return false, decode(raw, string(route), into)
 }
 
-// more prints how to read the next page of a list. An empty next means that there is
-// none.
+// more prints how to read the next page of a list. If next is empty, there is no next
+// page, and more prints nothing.
 func (s *session) more(next string) {
 	if next != "" {
 		writeLine(s.Stderr, "There are more: --after %s", url.QueryEscape(next))

@@ -25,7 +25,7 @@ type server struct {
 	address string
 	cancel  context.CancelFunc
 	done    chan struct{}
-	err     error // the error with which the server ended; read it only after done
+	err     error // the error with which the server ended; read it only after done is closed
 }
 
 // serve starts versitygw and waits until it listens. versitygw cannot select a port

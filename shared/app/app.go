@@ -58,8 +58,8 @@ type Options struct {
 	// connection is free. For a scheduled task it is scheduledPatience times as long.
 	Patience  time.Duration
 	MaxImport int64 // maximum size of an imported document in bytes; 0 means 1 GiB
-	// Files opens the files of the host that a diff_file names by their absolute path. nil
-	// means that none are read.
+	// Files opens the files of the host that a diff_file names by their absolute path.
+	// nil means that no file is read.
 	Files service.Files
 	// Sender receives the event of each ended task, if the type of the event is one of
 	// EventTypes (see package api). nil means that no events are sent.

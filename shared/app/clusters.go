@@ -9,9 +9,10 @@ import (
 	"ace/shared/config"
 )
 
-// Clusters returns the source of the cluster definitions at c.Clusters. If that is a
-// bucket, Clusters connects to it, and closeBucket closes the connections. Otherwise
-// closeBucket does nothing. serviceFiles are the service files of c.
+// Clusters returns the source of the cluster definitions at c.Clusters. If c.Clusters
+// names a bucket, Clusters connects to the bucket, and closeBucket closes the
+// connections. Otherwise closeBucket does nothing. serviceFiles are the service files of
+// c.
 func Clusters(ctx context.Context, c config.Config, serviceFiles []config.ServiceFile) (source cluster.Source, closeBucket func(), err error) {
 	options := cluster.Options{Path: c.Clusters, CertificateDir: c.CertificateDir()}
 	options.PasswordFile, options.PasswordFileNamed = c.PasswordFile()

@@ -15,7 +15,8 @@ import (
 	"ace/shared/task"
 )
 
-// maxRendered bounds the number of concurrent renderings. Each needs up to 60 MB.
+// maxRendered bounds the number of concurrent renderings. Each needs up to 60 MB of
+// memory.
 const maxRendered = 2
 
 // Renderings stores renderings of documents in the archive, each next to its document. It
@@ -59,7 +60,8 @@ func (r *Renderings) Ensure(ctx context.Context, recorded task.Document, format 
 		return archive.Info{}, context.Cause(ctx)
 	}
 
-	// Another request or process may have made the rendering during the wait.
+	// Another request or process may have made the rendering while this call waited for a
+	// slot.
 	if info, err = r.store.Stat(ctx, key); !errors.Is(err, archive.ErrNotFound) {
 		return info, err
 	}

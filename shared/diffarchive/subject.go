@@ -14,7 +14,7 @@ import (
 // Subject is the table that a request is about.
 type Subject struct {
 	Cluster  string
-	Database string // set to the default if the request names none
+	Database string // the cluster's default database if the request names none
 	Schema   string
 	Table    string
 }

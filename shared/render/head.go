@@ -146,9 +146,10 @@ const colors = 8
 func colorOf(node int) string { return "node-" + strconv.Itoa(node%colors) }
 
 // aloneCounts returns, for each node, the number of rows in which it stands alone. The
-// summary of a document of an earlier version does not have these counts. With three
-// nodes, they follow from the counts of the pairs, because a node stands alone in the
-// rows in which the other two are equal. Otherwise the result is nil.
+// summary of a document of an earlier version does not have these counts. If such a
+// document has three nodes, aloneCounts computes them from the counts of the pairs,
+// because a node stands alone in each mismatched row that is equal on the other two
+// nodes. For any other such document the result is nil.
 func aloneCounts(s difffile.Summary) []int64 {
 	if s.Outliers != nil {
 		counts := make([]int64, len(s.Nodes))

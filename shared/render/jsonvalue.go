@@ -12,7 +12,8 @@ const (
 	maxJSONLine = 60
 )
 
-// jsonValue is a part of a JSON text. Only objects and arrays have members.
+// jsonValue is a value within a JSON text, with the span of its bytes. Only objects and
+// arrays have members.
 type jsonValue struct {
 	span
 	kind    byte // first character: {, [ or ", or the first character of a number, true, false or null

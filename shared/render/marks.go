@@ -251,8 +251,7 @@ func joinEdits(edits []edit, wordsA []string) []edit {
 	return joint
 }
 
-// offsets returns the offset of each piece of a text. One more element has the length of
-// the text.
+// offsets returns the offset of each piece of a text, followed by the length of the text.
 func offsets(pieces []string) []int {
 	at := make([]int, len(pieces)+1)
 	for i, piece := range pieces {

@@ -51,7 +51,8 @@ func (r *readiness) check(ctx context.Context, store archive.Store) error {
 		return r.err
 	}
 
-	// The result is used for other requests too, so the end of this one must not affect it.
+	// The result is used for other requests too, so the end of this request must not
+	// affect the check.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 	defer cancel()
 	_, err := store.Stat(bounded, readyKey)

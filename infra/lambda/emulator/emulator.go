@@ -96,7 +96,7 @@ func (e *Emulator) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = e.server.Shutdown(ctx) // waiting clients already have their answers
+	_ = e.server.Shutdown(ctx) // the functions were killed, so all waiting clients have received an answer
 	e.work.Wait()
 }
 

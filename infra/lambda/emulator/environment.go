@@ -98,9 +98,10 @@ func (e *environment) run(payload []byte, limit time.Duration, fault plannedFaul
 	}
 }
 
-// settle waits for the end of an answered invocation, which is when the process asks for
-// the next one, and freezes the process. o is the outcome of the invocation. If the fault
-// loses the answer, settle kills the process and returns a failure instead of o.
+// settle waits for the end of an answered invocation, and then freezes the process. An
+// invocation ends when the process asks for the next one. o is the outcome of the
+// invocation. If the fault loses the answer, settle kills the process and returns a
+// failure instead of o.
 func (e *environment) settle(o outcome, d delivery, fault plannedFault) outcome {
 	if fault.loseAnswer {
 		e.process.kill()
@@ -152,7 +153,7 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", d.id)
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(d.deadline.UnixMilli(), 10))
 		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:emulated")
-		_, _ = w.Write(d.payload) // the end of a process that died is detected elsewhere
+		_, _ = w.Write(d.payload) // an error means that the process has died, which run detects
 	case <-r.Context().Done():
 	}
 }

@@ -27,7 +27,7 @@ const (
 	PutIfMatch  Op = "PutIfMatch"
 	Create      Op = "Create"
 	Commit      Op = "Commit"
-	List        Op = "List" // its key is the prefix that is listed
+	List        Op = "List" // the key of a call is the prefix that is listed
 	Delete      Op = "Delete"
 	Presign     Op = "Presign"
 	Any         Op = "" // in On and Count: every operation

@@ -99,7 +99,7 @@ func (s *spec) installations() ([]pgserver.Installation, error) {
 	return found, nil
 }
 
-// of returns the values for this node and those for all nodes.
+// of returns the values for this node and those for AllNodes.
 func of[T any](values []onNode[T], node int) []T {
 	var found []T
 	for _, v := range values {

@@ -32,7 +32,8 @@ type slot struct {
 
 func newPool() *pool { return &pool{slots: map[slotKey]*slot{}} }
 
-// server returns the index-th server of the installation.
+// server returns the index-th server of the installation, and starts the server if this
+// is the first call for it.
 func (p *pool) server(in pgserver.Installation, index int) (*pgserver.Server, error) {
 	s := p.slot(slotKey{major: in.Major, index: index})
 	s.once.Do(func() { s.server, s.err = startServer(in, nil, nil) })

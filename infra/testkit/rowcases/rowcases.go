@@ -88,7 +88,8 @@ func short(v string) string {
 	return v
 }
 
-// create returns a CREATE statement that may be run repeatedly.
+// create returns SQL that runs "CREATE what" and may be run repeatedly, because it does
+// nothing if the object exists.
 func create(what string) string {
 	return "DO $setup$ BEGIN CREATE " + what + "; EXCEPTION WHEN duplicate_object OR duplicate_table THEN NULL; END $setup$"
 }

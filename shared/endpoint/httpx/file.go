@@ -25,7 +25,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 		write(w, mux.Fail(r.Context(), req, err))
 		return
 	}
-	defer func() { _ = content.Close() }() // only read, so an error has no effect
+	defer func() { _ = content.Close() }() // the file was only read, so an error of Close has no effect
 	for name, value := range resp.Header {
 		w.Header().Set(name, value)
 	}
