@@ -10,7 +10,7 @@ import (
 )
 
 // openWebhook returns the sender to the configured webhook, or nil if none is configured.
-// The caller must call the returned function at the end, which closes the sender.
+// The caller must call the returned function at the end. It closes the sender.
 func openWebhook(c config.Config) (notify.Sender, func(), error) {
 	if c.WebhookURL.Address() == "" {
 		return nil, func() {}, nil

@@ -37,9 +37,9 @@ func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	return median(times), nil
 }
 
-// limitQuery returns the statement whose time limit measures. It computes the service's
-// own row digest of every row. It reads the table in physical order or, for a rerun,
-// looks up each key.
+// limitQuery returns the statement whose duration is measured by the function limit. The
+// statement computes the service's own row digest of every row. It reads the table in
+// physical order or, for a rerun, looks up each key.
 func (b *bench) limitQuery(ctx context.Context, c benchCase) (string, error) {
 	digest, err := b.digest(ctx, c.Table)
 	if err != nil || c.Follow != rerun {

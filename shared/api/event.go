@@ -25,8 +25,8 @@ func EventTypes() []string {
 func IsEventType(text string) bool { return slices.Contains(EventTypes(), text) }
 
 // Event reports how a task ended. ACE sends it to a receiver, which need not request it.
-// It contains no values of rows and no text that may quote one: neither keys nor the
-// message of an error.
+// An event contains no values of rows and no text that may quote one: neither keys nor
+// the message of an error.
 type Event struct {
 	ID   string    `json:"id"` // the same whenever the event is sent again
 	Type string    `json:"type"`

@@ -57,7 +57,7 @@ type Summary struct {
 // missing row counts like any other version of a row.
 type Outlier struct {
 	Alone    int64 `json:"alone"`    // keys for which all other nodes agree on another version
-	Minority int64 `json:"minority"` // keys for which more nodes have another version than have this node's version
+	Minority int64 `json:"minority"` // keys for which another version of the row is on more nodes than this node's version
 }
 
 // Server identifies the database of a node. Empty fields are unknown.

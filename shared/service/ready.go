@@ -41,9 +41,9 @@ func (s *Service) Ready(ctx context.Context, _ api.HealthRequest) (api.Health, e
 	return api.Health{Status: "ok"}, nil
 }
 
-// check returns an error unless the store answers a request for an object that does not
-// exist. If the store was checked less than readyFor ago, it returns the result of that
-// check. Concurrent calls wait for one check.
+// check returns nil if the store answers. It requests an object that does not exist. If
+// the store was checked less than readyFor ago, it returns the result of that check.
+// Concurrent calls wait for one check.
 func (r *readiness) check(ctx context.Context, store archive.Store) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
