@@ -41,10 +41,16 @@ cp README.md CHANGELOG.md LICENSE infra/roles.sql testdata/clusters/demo.json in
 cp docs/*.md docs/*.png "$common/docs"
 cp -r infra/release/files infra/release/scripts "$common"
 gzip -n <"$common/ace.1" >"$common/ace.1.gz"
-gzip -n <CHANGELOG.md >"$common/changelog.gz"
+gzip -n >"$common/changelog.gz" <<END # Debian's own format; CHANGELOG.md is in the package too
+ace-postgresql ($(echo "${VERSION#v}" | sed 's/-/~/')) unstable; urgency=medium
+
+  * See /usr/share/doc/ace-postgresql/CHANGELOG.md.
+
+ -- $MAINTAINER  $(date -Rud "@$SOURCE_DATE_EPOCH")
+END
 
 go build -modfile=tools/release.mod -o "$work/nfpm" github.com/goreleaser/nfpm/v2/cmd/nfpm
-go build -o "$work/inventory" ./infra/release/inventory
+go build -o "$work/components" ./infra/release/components
 rm -f "$out"/ace-* "$out/SHA256SUMS"
 for ARCH in ${ARCHES:-amd64 arm64}; do
 	export ARCH
@@ -52,7 +58,7 @@ for ARCH in ${ARCHES:-amd64 arm64}; do
 	dir=$work/$name
 	cp -r "$common" "$dir"
 	build "$ARCH" "$dir/ace"
-	"$work/inventory" "$dir/ace" "$VERSION" "$out/$name.cdx.json" "$dir/THIRD_PARTY_LICENSES"
+	"$work/components" "$dir/ace" "$VERSION" "$out/$name.cdx.json" "$dir/THIRD_PARTY_LICENSES"
 	gzip -nk "$dir/THIRD_PARTY_LICENSES"
 
 	chmod -R u=rwX,go=rX "$dir"

@@ -168,7 +168,7 @@ var debSections = map[string]string{
 	"others":  `.*permission denied` + "\nstatus 2\n",
 	"again":   "0\n1\ndiffer\n",
 	"remove":  `.*Removing ace-postgresql.*`,
-	"purge":   `.*the archive in /var/lib/ace and the user ace remain.*`,
+	"purge":   `.*the archive in /var/lib/ace, your files in /etc/ace and the user ace remain.*`,
 	"left": "/etc/ace/clusters/demo\\.json\n/var/lib/ace/archive/\\S*diffs/\\S+\\.json\n" +
 		strings.Repeat(`ls: cannot access [^\n]*`+"\n", 3),
 }

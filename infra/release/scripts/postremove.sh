@@ -10,8 +10,12 @@ remove | purge | 0)
 esac
 case "${1-}" in
 purge | 0)
+	for dir in /etc/ace/clusters /etc/ace; do
+		if [ -d $dir ]; then rmdir --ignore-fail-on-non-empty $dir; fi
+	done
 	if [ -d /var/lib/ace ]; then
-		echo "ace: the archive in /var/lib/ace and the user ace remain; to delete them: rm -r /var/lib/ace && userdel ace"
+		echo "ace: the archive in /var/lib/ace, your files in /etc/ace and the user ace remain;" \
+			"to delete them: rm -r /var/lib/ace /etc/ace && userdel ace"
 	fi
 	;;
 esac

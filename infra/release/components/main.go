@@ -1,4 +1,4 @@
-// Command inventory lists what a built program consists of. `inventory BINARY VERSION
+// Command components lists what a built program consists of. `components BINARY VERSION
 // SBOM LICENSES` reads the build information of the program and writes a software bill
 // of materials (CycloneDX) and the licenses of everything that is linked. The same
 // program produces the same bytes.
@@ -13,11 +13,11 @@ import (
 
 func main() {
 	if len(os.Args) != 5 {
-		fmt.Fprintln(os.Stderr, "usage: inventory BINARY VERSION SBOM LICENSES")
+		fmt.Fprintln(os.Stderr, "usage: components BINARY VERSION SBOM LICENSES")
 		os.Exit(2)
 	}
 	if err := write(os.Args[1], os.Args[2], os.Args[3], os.Args[4]); err != nil {
-		fmt.Fprintln(os.Stderr, "inventory:", err)
+		fmt.Fprintln(os.Stderr, "components:", err)
 		os.Exit(1)
 	}
 }
