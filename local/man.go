@@ -22,7 +22,7 @@ func manual(program *cli.Command) manpage.Page {
 		Version: version(),
 		About: "ACE compares a PostgreSQL table between the nodes of a cluster while the table is in use, and finds every row " +
 			"that differs. It archives each result as a document, and repairs the rows on request. " +
-			"A command uses a running service, or runs the service itself until the command ends.",
+			"A command uses a running service, or runs the service itself until the command ends. ace COMMAND --help describes one command.",
 		Shared: []manpage.Flags{
 			{Title: "Flags of commands that use the API", Flags: client.CommonFlags()},
 			{Title: "Configuration", Flags: configFlags()},

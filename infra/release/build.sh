@@ -40,8 +40,8 @@ for shell in bash zsh fish; do ace completion $shell >"$common/completions/ace.$
 cp README.md CHANGELOG.md LICENSE infra/roles.sql testdata/clusters/demo.json infra/systemd/* "$common"
 cp docs/*.md docs/*.png "$common/docs"
 cp -r infra/release/files infra/release/scripts "$common"
-gzip -n <"$common/ace.1" >"$common/ace.1.gz"
-gzip -n >"$common/changelog.gz" <<END # Debian's own format; CHANGELOG.md is in the package too
+gzip -9n <"$common/ace.1" >"$common/ace.1.gz"
+gzip -9n >"$common/changelog.gz" <<END # Debian's own format; CHANGELOG.md is in the package too
 ace-postgresql ($(echo "${VERSION#v}" | sed 's/-/~/')) unstable; urgency=medium
 
   * See /usr/share/doc/ace-postgresql/CHANGELOG.md.

@@ -105,11 +105,12 @@ func heading(out *bytes.Buffer, title string) {
 	fmt.Fprintf(out, ".SH %s\n", quote(strings.ToUpper(title)))
 }
 
-// writeFlags writes an entry for each flag.
+// writeFlags writes an entry for each flag but --help, which the program adds to every
+// command when it runs.
 func writeFlags(out *bytes.Buffer, flags []cli.Flag) {
 	for _, flag := range flags {
 		described, ok := flag.(cli.DocGenerationFlag)
-		if !ok {
+		if !ok || slices.Contains(flag.Names(), "help") {
 			continue
 		}
 		fmt.Fprintf(out, ".TP\n%s\n%s", spelling(flag, described), text(explanation(described)))
