@@ -141,6 +141,10 @@ func TestServe_NotifiesOfTasksThatDifferFailAndRepairAlsoAfterKillNine(t *testin
 		t.Errorf("the event is %+v", got)
 	}
 
+	eventually(t, startTimeout, "the deliveries are counted", func() bool {
+		return strings.Contains(string(s.get(t, "/metrics", "").Body), "\nace_notifications_delivered_total 4\n")
+	})
+
 	// A receiver that hangs delays neither a task nor the end of the service.
 	hook.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	last := s.submit(t, c, "public.t")
@@ -156,10 +160,20 @@ func TestServe_NotifiesOfTasksThatDifferFailAndRepairAlsoAfterKillNine(t *testin
 	third := h.serve(t, env)
 	hook.wait(t, last)
 	eventually(t, taskTimeout, "the outbox is empty", func() bool { return !exists(t, h.object(archive.NotificationKey(last))) })
-	third.kill()
+	if code, _ := third.terminate(t, 20*time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
 
+	// A command that runs the service itself notifies before it ends.
+	hook.answers(nil)
+	if code, text := run(t, h.dir, env, "table-diff", c.Name, "public.t"); code != 1 {
+		t.Errorf("exit code %d: %s", code, text)
+	}
 	hook.mu.Lock()
 	defer hook.mu.Unlock()
+	if len(hook.attempts) != 1 || hook.attempts[0].Type != api.EventDiffers {
+		t.Errorf("the command notified of %+v", hook.attempts)
+	}
 	if len(hook.accepted[match]) > 0 {
 		t.Errorf("a match is an event: %+v", hook.accepted[match])
 	}

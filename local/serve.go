@@ -237,6 +237,9 @@ func newService(c config.Config, store *bucket, clusters cluster.Source, sender 
 		s.metrics.WatchQueue(s.queue, c.MaxQueue)
 		s.metrics.WatchNodes(s.app.Traffic)
 	}
+	if notifier := s.app.Notifier(); s.metrics != nil && notifier != nil {
+		s.metrics.WatchNotifications(notifier.Stats)
+	}
 	return s
 }
 

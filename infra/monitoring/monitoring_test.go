@@ -12,6 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"ace/shared/metrics"
+	"ace/shared/notify"
 )
 
 // idle is a queue without tasks.
@@ -24,6 +25,7 @@ func families() map[string]metrics.Family {
 	m := metrics.New()
 	m.WatchQueue(idle{}, 1)
 	m.WatchNodes(func() (received, sent int64) { return 0, 0 })
+	m.WatchNotifications(func() notify.Stats { return notify.Stats{} })
 	byName := map[string]metrics.Family{}
 	for _, f := range m.Families() {
 		byName[f.Name] = f
@@ -148,6 +150,7 @@ func TestDocs_ListEveryMetric(t *testing.T) {
 		m := metrics.New()
 		m.WatchQueue(idle{}, 1)
 		m.WatchNodes(func() (received, sent int64) { return 0, 0 })
+		m.WatchNotifications(func() notify.Stats { return notify.Stats{} })
 		for _, f := range m.Families() {
 			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", f.Name, f.Kind, strings.Join(f.Labels, ", "), f.Help)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"ace/shared/fault"
 	"ace/shared/measure"
+	"ace/shared/notify"
 	"ace/shared/task"
 )
 
@@ -130,6 +131,19 @@ func (m *Metrics) WatchNodes(traffic func() (received, sent int64)) {
 		_, sent := traffic()
 		return float64(sent)
 	})
+}
+
+// WatchNotifications adds the metrics of the events that are sent to a webhook. It must be
+// called once, before the metrics are served.
+func (m *Metrics) WatchNotifications(stats func() notify.Stats) {
+	m.families.counted("ace_notifications_delivered_total", "Events that the webhook accepted.",
+		func() float64 { return float64(stats().Delivered) })
+	m.families.counted("ace_notification_failures_total", "Attempts to send an event that the webhook did not accept. Each event is sent again for three days.",
+		func() float64 { return float64(stats().FailedAttempts) })
+	m.families.counted("ace_notifications_given_up_total", "Events that the webhook did not accept within three days.",
+		func() float64 { return float64(stats().GivenUp) })
+	m.families.gauge("ace_notifications_waiting", "Events that the webhook has not accepted yet; at most 1000 are counted.",
+		func() float64 { return float64(stats().Waiting) })
 }
 
 // TaskCreated implements task.Observer.
