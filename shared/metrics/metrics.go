@@ -133,8 +133,8 @@ func (m *Metrics) WatchNodes(traffic func() (received, sent int64)) {
 	})
 }
 
-// WatchNotifications adds the metrics of the events that are sent to a webhook. It must be
-// called once, before the metrics are served.
+// WatchNotifications adds the metrics of the events that are sent to a webhook. It must
+// be called once, before the metrics are served.
 func (m *Metrics) WatchNotifications(stats func() notify.Stats) {
 	m.families.counted("ace_notifications_delivered_total", "Events that the webhook accepted.",
 		func() float64 { return float64(stats().Delivered) })

@@ -105,19 +105,22 @@ func (n *Notifier) Add(ctx context.Context, rec task.Record) error {
 func (n *Notifier) Deliver(ctx context.Context, taskID string) { _ = n.attempt(ctx, taskID) }
 
 // Flush sends each event that has been in the outbox for at least age, once. It stops at
-// the first failure that other events would share.
+// the first failure that other events would share. A later call continues.
 func (n *Notifier) Flush(ctx context.Context, age time.Duration) error {
 	ids, err := n.list(ctx, age)
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		shared := fault.Retryable(n.attempt(ctx, id))
-		if shared || ctx.Err() != nil {
-			break // logged; a later call continues
+	n.sendEach(ctx, ids)
+	return nil
+}
+
+func (n *Notifier) sendEach(ctx context.Context, taskIDs []string) {
+	for _, id := range taskIDs {
+		if err := n.attempt(ctx, id); fault.Retryable(err) || ctx.Err() != nil {
+			return
 		}
 	}
-	return nil
 }
 
 // list returns the tasks whose events have been in the outbox for at least age, at most
