@@ -9,52 +9,89 @@ import (
 
 // Tables calls fn for every table that has a document in the list, with the ids of the
 // tasks of its newest documents, newest first and at most limit, until fn returns false.
-// It requests one page of a listing per table, however many documents the table has.
-// Names that are too long for a key are shortened there, so Tables does not return the
-// names: the record of each task has them. A task or its document may have been deleted.
+// The number of entries that it lists per table is bounded, however many documents the
+// table has. Names that are too long for a key are shortened there, so Tables does not
+// return the names: the record of each task has them. A task or its document may have
+// been deleted.
 func (x *Index) Tables(ctx context.Context, limit int, fn func(taskIDs []string) bool) error {
-	for after := ""; ; {
-		directory, ids, err := x.nextTable(ctx, after, limit)
-		if err != nil || directory == "" {
+	s := &tableScan{limit: limit, fn: fn}
+	for !s.done {
+		s.done = true // unless the listing is stopped
+		err := x.store.List(ctx, archive.DiffIndexRoot, archive.DiffIndexRoot+s.after, func(info archive.Info) bool {
+			return s.add(strings.TrimPrefix(info.Key, archive.DiffIndexRoot))
+		})
+		if err != nil {
 			return err
 		}
-
-		cluster, table, _ := strings.Cut(directory, "/")
-		switch {
-		case cluster == archive.AllSegment: // the lists of all clusters repeat those of each cluster
-			after = cluster + afterSlash
-			continue
-		case table != archive.AllSegment && len(ids) > 0 && !fn(ids):
-			return nil
-		}
-		after = directory + afterSlash
 	}
+	s.flush()
+	return nil
 }
 
-// afterSlash sorts after "/". So a directory's name with afterSlash sorts after all keys
-// in the directory, and before those of every directory that follows.
-const afterSlash = "0"
+const (
+	// skippedEntries is the number of further entries of a table after which a new listing
+	// begins behind the table. Until then it is cheaper to continue with the listing.
+	skippedEntries = 128
+	// afterSlash sorts after "/". So a directory's name with afterSlash sorts after all
+	// keys in the directory, and before those of every directory that follows.
+	afterSlash = "0"
+)
 
-// nextTable returns the first directory <cluster>/<table> whose entries follow after, and
-// the task ids of its first entries. The directory is "" if there is none.
-func (x *Index) nextTable(ctx context.Context, after string, limit int) (directory string, ids []string, err error) {
-	err = x.store.List(ctx, archive.DiffIndexRoot, archive.DiffIndexRoot+after, func(info archive.Info) bool {
-		parts := strings.SplitN(strings.TrimPrefix(info.Key, archive.DiffIndexRoot), "/", 3)
-		if len(parts) < 3 {
-			return true
-		}
-		at := parts[0] + "/" + parts[1]
-		if directory == "" {
-			directory = at
-		}
-		if at != directory {
-			return false
-		}
+// tableScan is the state of one call of Tables.
+type tableScan struct {
+	limit int
+	fn    func([]string) bool
+
+	directory string // <cluster>/<table> of the last entry
+	ids       []string
+	skipped   int
+	after     string // where the next listing begins
+	done      bool   // there is no next listing
+	refused   bool   // fn has returned false
+}
+
+// add adds the next key, without the prefix of the list, and reports whether the listing
+// continues. If not, done reports whether another one follows.
+func (s *tableScan) add(key string) bool {
+	parts := strings.SplitN(key, "/", 3)
+	if len(parts) < 3 {
+		return true
+	}
+
+	if directory := parts[0] + "/" + parts[1]; directory != s.directory {
+		s.flush()
+		s.directory, s.skipped = directory, 0
+	}
+	switch {
+	case s.refused:
+		return false
+	case parts[0] == archive.AllSegment: // repeats the lists of each cluster
+		return s.restart(parts[0])
+	case parts[1] == archive.AllSegment: // repeats the lists of each table
+		return s.restart(s.directory)
+	case len(s.ids) < s.limit:
 		if cursorPattern.MatchString(parts[2]) {
 			_, id, _ := strings.Cut(parts[2], "-")
-			ids = append(ids, id)
+			s.ids = append(s.ids, id)
 		}
-		return len(ids) < limit
-	})
-	return directory, ids, err
+		return true
+	case s.skipped < skippedEntries:
+		s.skipped++
+		return true
+	}
+	return s.restart(s.directory)
+}
+
+// restart makes the next listing begin after a directory.
+func (s *tableScan) restart(directory string) (more bool) {
+	s.after, s.done = directory+afterSlash, false
+	return false
+}
+
+// flush passes the ids of the last table to fn.
+func (s *tableScan) flush() {
+	if len(s.ids) > 0 && !s.refused {
+		s.refused = !s.fn(s.ids)
+	}
+	s.ids = nil
 }

@@ -5,7 +5,9 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,9 +88,46 @@ func TestFunctions_GiveTheSameDocumentAsTheLocalServiceHoweverManyWork(t *testin
 		if most := d.emulator.MostAtOnce(worker); most > parallel || (parallel > 1 && most < 2) {
 			t.Errorf("%d workers at once, want up to %d", most, parallel)
 		}
+		wantMetrics(t, d.output, id, mismatched, rows)
 		d.emulator.Close()
 	}
 	soak.Report(t, "%d rows by 1, 4 and 16 workers as locally", rows)
+}
+
+// wantMetrics waits for the lines that CloudWatch makes metrics of. The task runner writes
+// the last one after the task has ended.
+func wantMetrics(t *testing.T, output *lines, id string, mismatched int64, rows int) {
+	t.Helper()
+	var differing, compared []float64
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		differing, compared = metricsOf(output.String(), id)
+		if slices.Equal(differing, []float64{float64(mismatched)}) && len(compared) == 1 && compared[0] >= float64(rows) {
+			return
+		}
+	}
+	t.Errorf("the metrics are %v differing rows, %v rows compared; want %d, at least %d", differing, compared, mismatched, rows)
+}
+
+// metricsOf returns the values of two metrics that functions have written: the differing
+// rows of a task, and the rows that the runs have compared.
+func metricsOf(output, id string) (differing, compared []float64) {
+	for line := range strings.Lines(output) {
+		var metrics struct {
+			TaskID        string `json:"task_id"`
+			DifferingRows *float64
+			RowsCompared  *float64
+		}
+		if !strings.Contains(line, `"_aws":`) || json.Unmarshal([]byte(line), &metrics) != nil {
+			continue
+		}
+		if metrics.TaskID == id && metrics.DifferingRows != nil {
+			differing = append(differing, *metrics.DifferingRows)
+		}
+		if metrics.RowsCompared != nil {
+			compared = append(compared, *metrics.RowsCompared)
+		}
+	}
+	return differing, compared
 }
 
 func TestBlockWorker_KeepsItsConnectionsBetweenInvocations(t *testing.T) {

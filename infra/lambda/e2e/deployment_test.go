@@ -87,6 +87,7 @@ type deployment struct {
 	template *template.Template
 	emulator *emulator.Emulator
 	lambda   *lambda.Client
+	output   *lines
 	store    *s3.Store
 	client
 }
@@ -104,7 +105,8 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 		"ACE_LOG_LEVEL":           "info",
 		"ACE_LOG_FORMAT":          "text",
 		"ACE_FUNCTION_TASKRUNNER": runner, "ACE_FUNCTION_BLOCKWORKER": worker,
-		"ACE_MAX_INVOCATIONS": "4", "ACE_UNIT_TIMEOUT": "30s", "ACE_STATEMENT_TIMEOUT": "20s",
+		"ACE_METRICS_NAMESPACE": "ace-stack",
+		"ACE_MAX_INVOCATIONS":   "4", "ACE_UNIT_TIMEOUT": "30s", "ACE_STATEMENT_TIMEOUT": "20s",
 	}
 	if o.events != "" {
 		values["ACE_EVENT_BUS"] = eventBus
@@ -112,7 +114,8 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 	for name, value := range o.env {
 		values[name] = value
 	}
-	options := emulator.Options{RetryDelay: 200 * time.Millisecond, Seed: o.seed, Output: &lines{t: t}, Secrets: map[string]string{
+	output := &lines{t: t}
+	options := emulator.Options{RetryDelay: 200 * time.Millisecond, Seed: o.seed, Output: output, Secrets: map[string]string{
 		passwordSecret: fmt.Sprintf(`{"username": %q, "password": %q}`, s.cluster.User, s.cluster.Password),
 	}}
 	for _, f := range loaded.Functions {
@@ -140,7 +143,7 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	d := &deployment{site: s, template: loaded, emulator: e, lambda: awsClient(e)}
+	d := &deployment{site: s, template: loaded, emulator: e, lambda: awsClient(e), output: output}
 	d.client = client{name: "functions", cluster: s.cluster.Name, do: endpointtest.Gateway(t, "functions", func(path string, event []byte) ([]byte, error) {
 		return d.invoke(t.Context(), loaded.Select(path), event)
 	}).Do}
@@ -189,15 +192,24 @@ func (s *site) credentials(t *testing.T, f template.Function, prefix string) map
 	}
 }
 
-// lines passes on what functions print, until the test has ended.
+// lines keeps what functions print, and passes it on until the test has ended.
 type lines struct {
-	mu sync.Mutex
-	t  *testing.T
+	mu   sync.Mutex
+	t    *testing.T
+	text strings.Builder
+}
+
+// String returns what was printed.
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.text.Write(p)
 	if l.t.Context().Err() != nil {
 		return len(p), nil
 	}
