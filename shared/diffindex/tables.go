@@ -30,7 +30,7 @@ func (x *Index) Tables(ctx context.Context, limit int, fn func(taskIDs []string)
 
 const (
 	// skippedEntries is the number of further entries of a table after which a new listing
-	// begins behind the table. Until then it is cheaper to continue with the listing.
+	// begins after the table. Until then it is cheaper to continue with the listing.
 	skippedEntries = 128
 	// afterSlash sorts after "/". So a directory's name with afterSlash sorts after all
 	// keys in the directory, and before those of every directory that follows.

@@ -94,8 +94,8 @@ func TestFunctions_GiveTheSameDocumentAsTheLocalServiceHoweverManyWork(t *testin
 	soak.Report(t, "%d rows by 1, 4 and 16 workers as locally", rows)
 }
 
-// wantMetrics waits for the lines that CloudWatch makes metrics of. The task runner writes
-// the last one after the task has ended.
+// wantMetrics waits for the lines that CloudWatch makes metrics of. The task runner
+// writes the last one after the task has ended.
 func wantMetrics(t *testing.T, output *lines, id string, mismatched int64, rows int) {
 	t.Helper()
 	var differing, compared []float64
