@@ -8,6 +8,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/fault"
 	"ace/shared/task"
 )
 
@@ -25,6 +26,28 @@ type Entry struct {
 	DiffFile       string    `json:"diff_file"` // the value of diff_file in the task's result
 	Key            string    `json:"key"`       // key of the JSON document, even if DiffFile is a rendering
 	Size           int64     `json:"size"`      // size of the JSON document in bytes
+	// Restrictions is nil in entries of earlier versions.
+	Restrictions *Restrictions `json:"restrictions,omitempty"`
+}
+
+// Restrictions are the parameters of a comparison because of which its verdict is not
+// about the whole table on all nodes.
+type Restrictions struct {
+	TableFilter   string   `json:"table_filter,omitempty"`
+	Nodes         []string `json:"nodes,omitempty"`
+	IgnoreColumns []string `json:"ignore_columns,omitempty"`
+}
+
+// RestrictionsOf returns the restrictions of a task.
+func RestrictionsOf(rec task.Record) (Restrictions, error) {
+	var found Restrictions
+	if len(rec.Parameters) == 0 {
+		return found, nil
+	}
+	if err := json.Unmarshal(rec.Parameters, &found); err != nil {
+		return found, fault.Wrap(err, fault.Internal, "the parameters of task %s are damaged", rec.TaskID)
+	}
+	return found, nil
 }
 
 // entryOf returns the entry of a task. It returns false if the task has no document to
@@ -39,11 +62,15 @@ func entryOf(rec task.Record) (Entry, bool) {
 	result := api.DiffResult{DiffFile: rec.Document.Key}
 	_ = json.Unmarshal(rec.Result, &result)
 
-	return Entry{
+	entry := Entry{
 		TaskID: rec.TaskID, Type: rec.Type, ClusterName: rec.ClusterName, DBName: rec.DBName, TableName: rec.TableName,
 		FinishedAt: *rec.FinishedAt, Verdict: result.Verdict, TotalRows: result.TotalRows, MismatchedRows: result.MismatchedRows,
 		DiffFile: result.DiffFile, Key: rec.Document.Key, Size: rec.Document.Size,
-	}, true
+	}
+	if restrictions, err := RestrictionsOf(rec); err == nil {
+		entry.Restrictions = &restrictions
+	}
+	return entry, true
 }
 
 // name returns the text with which each of the entry's keys ends. By this text, newer

@@ -18,12 +18,14 @@ const (
 	atOnce = 16
 )
 
-// Index is the list of the documents in one store. It has no state and is safe for
-// concurrent use.
-type Index struct{ store archive.Store }
+// Index is the list of the documents in one store. It is safe for concurrent use.
+type Index struct {
+	store  archive.Store
+	latest latestCache
+}
 
 // New returns the index of the documents in store.
-func New(store archive.Store) *Index { return &Index{store} }
+func New(store archive.Store) *Index { return &Index{store: store} }
 
 // Add adds the document of a completed task to the list. A task without a document is
 // skipped. Adding a document twice has no additional effect.
@@ -36,6 +38,7 @@ func (x *Index) Add(ctx context.Context, rec task.Record) error {
 	if err != nil {
 		return err
 	}
+	defer x.latest.forget(entry)
 	return x.each(ctx, entry.keys(), func(ctx context.Context, key string) error {
 		_, err := x.store.Put(ctx, key, contentType, body)
 		return err
@@ -50,6 +53,7 @@ func (x *Index) Remove(ctx context.Context, rec task.Record) error {
 	if !ok {
 		return nil
 	}
+	defer x.latest.forget(entry)
 	return x.each(ctx, entry.keys(), x.store.Delete)
 }
 

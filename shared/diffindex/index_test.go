@@ -68,6 +68,7 @@ func TestList_DescribesADocumentByItsTasksResult(t *testing.T) {
 			TaskID: "td_20240315_000001", Type: task.TableDiff, ClusterName: "demo", DBName: "app", TableName: "public.users",
 			FinishedAt: noon, Verdict: "differ", TotalRows: 10, MismatchedRows: 3,
 			DiffFile: "diffs/2024-03-15/td_20240315_000001.json", Key: "diffs/2024-03-15/td_20240315_000001.json", Size: 2,
+			Restrictions: &diffindex.Restrictions{},
 		}
 		if diff := gocmp.Diff(want, entries[0]); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)

@@ -2,9 +2,9 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 
 	"ace/shared/api"
+	"ace/shared/diffindex"
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/inventory"
@@ -69,21 +69,20 @@ func (s *Service) lastComparison(ctx context.Context, cluster, database, name st
 	if !found || err != nil {
 		return nil, err
 	}
-	rec, err := s.Tasks.Get(ctx, entry.TaskID)
-	if fault.CodeOf(err) == fault.NotFound { // the retention has just deleted the task
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-
-	var restrictions struct {
-		TableFilter   string   `json:"table_filter"`
-		Nodes         []string `json:"nodes"`
-		IgnoreColumns []string `json:"ignore_columns"`
-	}
-	if err := json.Unmarshal(rec.Parameters, &restrictions); err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "the parameters of task %s are damaged", rec.TaskID)
+	restrictions := entry.Restrictions
+	if restrictions == nil { // an entry of an earlier version
+		rec, err := s.Tasks.Get(ctx, entry.TaskID)
+		if fault.CodeOf(err) == fault.NotFound { // the retention has just deleted the task
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		found, err := diffindex.RestrictionsOf(rec)
+		if err != nil {
+			return nil, err
+		}
+		restrictions = &found
 	}
 	return &api.LastComparison{
 		TaskID: entry.TaskID, TaskType: string(entry.Type), FinishedAt: api.At(entry.FinishedAt), Verdict: entry.Verdict,
