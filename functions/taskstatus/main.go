@@ -1,5 +1,5 @@
-// Command taskstatus is the function of the routes /ace/task-status, /ace/task-cancel and
-// /ace/tasks, and of every path that belongs to no route.
+// Command taskstatus is the function of the routes /ace/task-status, /ace/task-cancel,
+// /ace/tasks and /ace/openapi.json, and of every path that belongs to no route.
 package main
 
 import "ace/shared/app/function"

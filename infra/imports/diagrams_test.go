@@ -191,13 +191,13 @@ func layerProblems(d diagram, g graph) []string {
 }
 
 // members returns the packages of a layer. A name is relative to shared/, unless it is
-// that of a program. A name that ends in /* means all packages below.
+// that of a program or docs. A name that ends in /* means all packages below.
 func members(text string, g graph) []string {
 	var found []string
 	for name := range strings.SplitSeq(strings.ReplaceAll(title.ReplaceAllString(text, ""), "<br/>", " "), ",") {
 		name = strings.TrimSpace(name)
 		at := path.Join(module, "shared", name)
-		if below(name, "local") || below(name, "functions") {
+		if below(name, "local") || below(name, "functions") || name == "docs" {
 			at = path.Join(module, name)
 		}
 		if all, ok := strings.CutSuffix(at, "/*"); ok {

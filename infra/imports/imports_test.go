@@ -23,7 +23,7 @@ const (
 // testSupport are the packages that exist for tests, the demo and the benchmark.
 func testSupport() []string {
 	return []string{
-		"testing", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/chromedp", "github.com/wasilibs/go-pgquery",
+		"testing", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/chromedp", "github.com/wasilibs/go-pgquery", "github.com/pb33f",
 		"ace/shared/archive/storetest", "ace/infra",
 	}
 }

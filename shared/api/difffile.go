@@ -31,9 +31,12 @@ const (
 // documentKey is the pattern of the key of a document or of one of its renderings.
 const documentKey = `(diffs/\d{4}-\d\d-\d\d/(td|tr)_\d{8}_\d{6}(_[0-9a-z]{6})?|imports/[0-9a-f]{64})\.(json|csv|html)`
 
+// addressForm is the pattern of the address of a document, without the scheme.
+const addressForm = `[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+/)?` + documentKey
+
 var (
 	keyPattern     = regexp.MustCompile(`^` + documentKey + `$`)
-	addressPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+/)?` + documentKey + `$`)
+	addressPattern = regexp.MustCompile(`^` + addressForm + `$`)
 )
 
 // ParseDiffFile parses a task id, a key, an s3:// address or an absolute path. The error

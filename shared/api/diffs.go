@@ -22,7 +22,7 @@ type DiffsRequest struct {
 // DiffList is a page of the list of documents. Next is empty on the last page.
 type DiffList struct {
 	Diffs []ArchivedDiff `json:"diffs"`
-	Next  string         `json:"next,omitempty"`
+	Next  string         `json:"next,omitempty"` // the parameter after of the next page
 }
 
 // ArchivedDiff is one document in the archive.
@@ -36,8 +36,8 @@ type ArchivedDiff struct {
 	Verdict        string `json:"verdict"`
 	TotalRows      int64  `json:"total_rows"`
 	MismatchedRows int64  `json:"mismatched_rows"`
-	DiffFile       string `json:"diff_file"`
-	Size           int64  `json:"size"` // bytes of the JSON document
+	DiffFile       string `json:"diff_file"` // the key of the document in the archive
+	Size           int64  `json:"size"`      // bytes of the JSON document
 }
 
 // DecodeDiffs decodes and validates the parameters of the list of documents.

@@ -10,23 +10,27 @@ import (
 // imports the document.
 const UploadNew = "new"
 
+const allowedUpload = "new, or the upload of the answer to that"
+
 // ImportRequest asks to import a diff document: the body of the request, or an earlier
 // upload.
 type ImportRequest struct {
 	Upload string // "", UploadNew, or Imported.Upload of the response to UploadNew
 }
 
-// Imported answers ImportRequest. After an import it has only DiffFile. The answer to
-// UploadNew has all other fields.
+// Imported answers an import, and then has only DiffFile. The answer to upload=new has
+// all other members.
 type Imported struct {
-	DiffFile  string `json:"diff_file,omitempty"` // imports/<sha256>.json
-	Upload    string `json:"upload,omitempty"`
+	DiffFile  string `json:"diff_file,omitempty"`  // imports/<sha256>.json
+	Upload    string `json:"upload,omitempty"`     // the parameter upload of the request that imports the document
 	UploadURL string `json:"upload_url,omitempty"` // where the client sends the document with PUT; secret
 	ExpiresAt Time   `json:"expires_at,omitzero"`  // when UploadURL expires
 }
 
-// uploadPattern matches the id of an upload, which crypto/rand.Text generates.
-var uploadPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+// uploadForm is the pattern of the id of an upload, which crypto/rand.Text generates.
+const uploadForm = `[A-Z2-7]{26}`
+
+var uploadPattern = regexp.MustCompile(`^` + uploadForm + `$`)
 
 // DecodeImport decodes and validates the parameters of an import.
 func DecodeImport(p Params) (ImportRequest, error) {
@@ -37,7 +41,7 @@ func DecodeImport(p Params) (ImportRequest, error) {
 
 func parseUpload(text string) (string, error) {
 	if text != UploadNew && !uploadPattern.MatchString(text) {
-		return "", errors.New("it must be new, or the upload of the answer to that")
+		return "", errors.New("it must be " + allowedUpload)
 	}
 	return text, nil
 }

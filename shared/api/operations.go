@@ -8,36 +8,16 @@ import (
 // and which parameters it accepts. Tests compare it with the Decode functions and with
 // docs/API.md.
 type Operation struct {
-	Name    string // the last part of the path, such as table-diff
+	Name    string // the path without /ace/ and without the argument, such as table-diff
 	Route   Route
 	Purpose string // a phrase without a full stop, such as "lists tasks, newest first"
+	Arg     *Param // the argument in the path; nil if there is none
 	Params  []Param
+	Upload  bool // the body is a document, and the parameters are in the query string
 }
 
-// Param describes a parameter of an operation.
-type Param struct {
-	Name     string
-	Kind     Kind
-	Required bool
-	Default  string // the value that is used if the parameter is absent; "" if there is none
-	Purpose  string // a phrase without a full stop
-	Allowed  string // the values that are allowed, as in errors; "" if the purpose states them
-}
-
-// Kind is the type of a parameter's value.
-type Kind string
-
-// The kinds.
-const (
-	KindText    Kind = "string"
-	KindFlag    Kind = "boolean"
-	KindInteger Kind = "integer"
-	KindNumber  Kind = "number"
-)
-
-// Operations returns the operations that start a task, list something or check clusters,
-// in the order of the API reference (docs/API.md). The parameters are in the order in
-// which errors list them.
+// Operations returns the operations of all routes, in the order of the API reference
+// (docs/API.md). The parameters are in the order in which errors list them.
 func Operations() []Operation {
 	return []Operation{
 		{
@@ -57,6 +37,12 @@ func Operations() []Operation {
 			Params: tableUndoParams(),
 		},
 		{
+			Name: "task-status", Route: RouteTaskStatus, Purpose: "reports on a task", Arg: taskArg(),
+		},
+		{
+			Name: "task-cancel", Route: RouteTaskCancel, Purpose: "cancels a task and returns its status", Arg: taskArg(),
+		},
+		{
 			Name: "tasks", Route: RouteTasks, Purpose: "lists tasks, newest first",
 			Params: tasksParams(),
 		},
@@ -64,6 +50,17 @@ func Operations() []Operation {
 			Name: "diffs", Route: RouteDiffs, Purpose: "lists archived documents, newest first",
 			Params: diffsParams(),
 		},
+		{
+			Name: "diffs", Route: RouteDiffs, Purpose: "imports a document", Upload: true,
+			Params: importParams(),
+		},
+		{
+			Name: "diffs", Route: RouteDiff, Purpose: "downloads the document of a comparison",
+			Arg: taskArg(), Params: diffParams(),
+		},
+		{Name: "reports", Route: RouteReport, Purpose: "downloads the report of a repair: what it changed", Arg: taskArg()},
+		{Name: "before-images", Route: RouteBefore, Purpose: "downloads the rows as they were before a repair or an undo", Arg: taskArg()},
+		{Name: "schedules", Route: RouteSchedules, Purpose: "lists the scheduled comparisons (not in the Lambda functions)"},
 		{
 			Name: "clusters", Route: RouteClusters, Purpose: "lists cluster definitions, without connecting to a node",
 			Params: []Param{onlyCluster()},
@@ -76,23 +73,49 @@ func Operations() []Operation {
 			Name: "tables", Route: RouteTables, Purpose: "lists tables, their keys and their last comparisons",
 			Params: tablesParams(),
 		},
+		{Name: "healthz", Route: RouteHealth, Purpose: "reports that the service answers"},
+		{Name: "readyz", Route: RouteReady, Purpose: "reports whether the service accepts tasks"},
+		{Name: "openapi.json", Route: RouteOpenAPI, Purpose: "returns the OpenAPI description of this API"},
 	}
 }
 
+// The examples that several parameters share.
+const (
+	exampleCluster  = "demo"
+	exampleTable    = "public.users"
+	exampleDiffID   = "td_20240315_123456"
+	exampleRepairID = "tr_20240315_123456"
+)
+
+func taskArg() *Param {
+	return &Param{
+		Name: "task_id", Kind: KindText, Required: true, Purpose: "the id of the task", Example: exampleDiffID,
+		Values: Values{Pattern: "^" + taskIDForm + "$"},
+	}
+}
+
+func nameValues() Values { return Values{Pattern: "^" + nameForm + "$"} }
+
 func clusterParam() Param {
-	return Param{Name: "cluster_name", Kind: KindText, Required: true, Purpose: "a cluster definition", Allowed: AllowedName}
+	return Param{Name: "cluster_name", Kind: KindText, Required: true, Purpose: "a cluster definition", Allowed: AllowedName, Example: exampleCluster, Values: nameValues()}
 }
 
 func tableParam() Param {
-	return Param{Name: "table_name", Kind: KindText, Required: true, Purpose: `schema.table, quoted as in SQL: "My Schema"."a.b"`}
+	return Param{
+		Name: "table_name", Kind: KindText, Required: true, Purpose: `schema.table, quoted as in SQL: "My Schema"."a.b"`,
+		Example: exampleTable, Values: Values{Pattern: patternTable},
+	}
 }
 
 func diffFileParam() Param {
-	return Param{Name: "diff_file", Kind: KindText, Required: true, Purpose: "the document", Allowed: "a task id, or the diff_file of a task's result or an import"}
+	return Param{
+		Name: "diff_file", Kind: KindText, Required: true, Purpose: "the document", Allowed: "a task id, or the diff_file of a task's result or an import",
+		Example: exampleDiffID, Values: Values{Pattern: patternDiffFile, MaxBytes: maxPath},
+	}
 }
 
 func dbnameParam() Param {
-	return Param{Name: "dbname", Kind: KindText, Purpose: "a database of the definition; the first one by default"}
+	return Param{Name: "dbname", Kind: KindText, Purpose: "a database of the definition; the first one by default", Example: "shop"}
 }
 
 func flagParam(name, purpose string) Param {
@@ -104,13 +127,14 @@ func quietParam() Param {
 }
 
 func outputParam(byDefault string) Param {
-	return Param{Name: "output", Kind: KindText, Default: byDefault, Purpose: "the format that diff_file names", Allowed: joinOr(formats())}
+	return Param{Name: "output", Kind: KindText, Default: byDefault, Purpose: "the format that diff_file names", Allowed: joinOr(formats()), Values: valuesOf(formats()...)}
 }
 
 func cpuRatioParam(byDefault float64) Param {
 	return Param{
 		Name: "max_cpu_ratio", Kind: KindNumber, Default: strconv.FormatFloat(byDefault, 'g', -1, 64),
 		Purpose: "the share of the service's CPUs to use", Allowed: allowedRatio,
+		Values: Values{Above: "0", To: "1"},
 	}
 }
 
@@ -118,6 +142,7 @@ func maxDiffRowsParam(byDefault int64) Param {
 	return Param{
 		Name: "max_diff_rows", Kind: KindInteger, Default: strconv.FormatInt(byDefault, 10),
 		Purpose: "the number of rows that the document lists per pair of nodes; further rows are only counted", Allowed: maxDiffRowsRange().String(),
+		Values: maxDiffRowsRange().values(),
 	}
 }
 
@@ -125,6 +150,7 @@ func confirmDelayParam(byDefault Duration) Param {
 	return Param{
 		Name: "confirm_delay", Kind: KindText, Default: byDefault.String(),
 		Purpose: "how long after its first reading a differing row is read again", Allowed: allowedDelay,
+		Values: Values{Pattern: patternDelay},
 	}
 }
 
@@ -132,6 +158,7 @@ func checksumParam(byDefault string) Param {
 	return Param{
 		Name: "checksum", Kind: KindText, Default: byDefault,
 		Purpose: "how rows are digested; sha256 is slower, for auditors", Allowed: joinOr([]string{ChecksumAuto, ChecksumSHA256}),
+		Values: valuesOf(ChecksumAuto, ChecksumSHA256),
 	}
 }
 
@@ -139,15 +166,27 @@ func tableDiffParams() []Param {
 	req := NewTableDiffRequest()
 	return []Param{
 		clusterParam(), tableParam(), dbnameParam(),
-		{Name: "block_rows", Kind: KindInteger, Default: strconv.Itoa(req.BlockRows), Purpose: "rows per block", Allowed: allowedCount},
+		{Name: "block_rows", Kind: KindInteger, Default: strconv.Itoa(req.BlockRows), Purpose: "rows per block", Allowed: allowedCount, Values: count()},
 		cpuRatioParam(req.MaxCPURatio), outputParam(req.Output),
-		{Name: "nodes", Kind: KindText, Default: allNodes, Purpose: "the nodes to compare", Allowed: allowedNodes},
-		{Name: "batch_size", Kind: KindInteger, Default: strconv.Itoa(req.BatchSize), Purpose: "blocks per unit of work", Allowed: allowedCount},
-		{Name: "table_filter", Kind: KindText, Purpose: "one boolean SQL expression; only rows for which it is true are compared"},
+		{
+			Name: "nodes", Kind: KindList, Default: allNodes, Purpose: "the nodes to compare", Allowed: allowedNodes,
+			Example: "n1,n3", Values: Values{MinItems: 2, All: true},
+		},
+		{Name: "batch_size", Kind: KindInteger, Default: strconv.Itoa(req.BatchSize), Purpose: "blocks per unit of work", Allowed: allowedCount, Values: count()},
+		{
+			Name: "table_filter", Kind: KindText, Purpose: "one boolean SQL expression; only rows for which it is true are compared",
+			Example: "created_at > '2024-01-01'", Values: Values{MaxBytes: maxTableFilter},
+		},
 		quietParam(), maxDiffRowsParam(req.MaxDiffRows),
-		{Name: "ignore_columns", Kind: KindText, Purpose: "columns that are not compared", Allowed: allowedColumns},
+		{
+			Name: "ignore_columns", Kind: KindText, Purpose: "columns that are not compared", Allowed: allowedColumns,
+			Example: "updated_at,last_login", Values: Values{Pattern: patternColumns},
+		},
 		confirmDelayParam(req.ConfirmDelay), checksumParam(req.Checksum),
-		{Name: "baseline", Kind: KindText, Default: baselineNone, Purpose: "compare only what may have changed since this comparison", Allowed: allowedBaseline},
+		{
+			Name: "baseline", Kind: KindText, Default: baselineNone, Purpose: "compare only what may have changed since this comparison",
+			Allowed: allowedBaseline, Values: Values{Pattern: patternBaseline},
+		},
 	}
 }
 
@@ -157,7 +196,7 @@ func tableRerunParams() []Param {
 		clusterParam(), diffFileParam(), tableParam(), dbnameParam(), quietParam(),
 		{
 			Name: "behavior", Kind: KindText, Default: req.Behavior, Purpose: "how the rows are read; the result is the same",
-			Allowed: joinOr([]string{BehaviorMultiprocessing, BehaviorHostDB}),
+			Allowed: joinOr([]string{BehaviorMultiprocessing, BehaviorHostDB}), Values: valuesOf(BehaviorMultiprocessing, BehaviorHostDB),
 		},
 		cpuRatioParam(req.MaxCPURatio), outputParam(req.Output), maxDiffRowsParam(req.MaxDiffRows),
 		confirmDelayParam(req.ConfirmDelay), checksumParam(req.Checksum),
@@ -167,14 +206,17 @@ func tableRerunParams() []Param {
 func tableRepairParams() []Param {
 	return []Param{
 		clusterParam(), diffFileParam(),
-		{Name: "source_of_truth", Kind: KindText, Required: true, Purpose: "the node whose rows are right"},
+		{Name: "source_of_truth", Kind: KindText, Required: true, Purpose: "the node whose rows are right", Example: "n1"},
 		tableParam(), dbnameParam(),
 		flagParam("dry_run", "change nothing; report what would be changed"),
 		quietParam(),
 		flagParam("generate_report", "store a report with each row before and after"),
 		flagParam("upsert_only", "delete no rows"),
 		flagParam("insert_only", "neither update nor delete rows"),
-		{Name: "nodes", Kind: KindText, Default: allNodes, Purpose: "the nodes to repair", Allowed: allowedTargets},
+		{
+			Name: "nodes", Kind: KindList, Default: allNodes, Purpose: "the nodes to repair", Allowed: allowedTargets,
+			Example: "n2", Values: Values{MinItems: 1, All: true},
+		},
 		flagParam("fire_triggers", "let triggers and foreign keys work as in any other session"),
 		flagParam("allow_cascade", "with fire_triggers, let a deletion cascade to other tables"),
 		flagParam("allow_lag", "repair even if replication from the source lags or is off"),
@@ -184,7 +226,7 @@ func tableRepairParams() []Param {
 
 func tableUndoParams() []Param {
 	return []Param{
-		{Name: "task_id", Kind: KindText, Required: true, Purpose: "the repair to undo", Allowed: allowedRepairID},
+		{Name: "task_id", Kind: KindText, Required: true, Purpose: "the repair to undo", Allowed: allowedRepairID, Example: exampleRepairID, Values: Values{Pattern: "^" + repairIDForm + "$"}},
 		flagParam("dry_run", "change nothing; report what would be restored"),
 		quietParam(),
 		flagParam("fire_triggers", "let triggers and foreign keys work as in any other session"),
@@ -194,24 +236,34 @@ func tableUndoParams() []Param {
 }
 
 func listParams() (limit, after Param) {
-	return Param{Name: "limit", Kind: KindInteger, Default: strconv.Itoa(defaultLimit), Purpose: "the length of a page", Allowed: limitRange().String()},
-		Param{Name: "after", Kind: KindText, Purpose: "the page to continue after", Allowed: allowedAfter}
+	limit = Param{
+		Name: "limit", Kind: KindInteger, Default: strconv.Itoa(defaultLimit), Purpose: "the length of a page", Allowed: limitRange().String(),
+		Values: limitRange().values(),
+	}
+	after = Param{
+		Name: "after", Kind: KindText, Purpose: "the page to continue after", Allowed: allowedAfter,
+		Example: "8203984432879-td_20240315_123456", Values: Values{Pattern: "^" + afterForm + "$"},
+	}
+	return limit, after
 }
 
 func onlyCluster() Param {
-	return Param{Name: "cluster_name", Kind: KindText, Purpose: "only those of this cluster", Allowed: AllowedName}
+	return Param{
+		Name: "cluster_name", Kind: KindText, Purpose: "only those of this cluster", Allowed: AllowedName,
+		Example: exampleCluster, Values: nameValues(),
+	}
 }
 
 func onlyTable() Param {
-	return Param{Name: "table_name", Kind: KindText, Purpose: "only those of this table"}
+	return Param{Name: "table_name", Kind: KindText, Purpose: "only those of this table", Example: exampleTable, Values: Values{Pattern: patternTable}}
 }
 
 func tasksParams() []Param {
 	limit, after := listParams()
 	return []Param{
 		onlyCluster(), onlyTable(),
-		{Name: "task_type", Kind: KindText, Purpose: "only those of this type", Allowed: joinOr(taskTypes())},
-		{Name: "status", Kind: KindText, Purpose: "only those in this state", Allowed: joinOr(statuses())},
+		{Name: "task_type", Kind: KindText, Purpose: "only those of this type", Allowed: joinOr(taskTypes()), Example: TypeTableDiff, Values: valuesOf(taskTypes()...)},
+		{Name: "status", Kind: KindText, Purpose: "only those in this state", Allowed: joinOr(statuses()), Example: StatusFailed, Values: valuesOf(statuses()...)},
 		limit, after,
 	}
 }
@@ -220,18 +272,46 @@ func diffsParams() []Param {
 	limit, after := listParams()
 	return []Param{
 		onlyCluster(), onlyTable(),
-		{Name: "verdict", Kind: KindText, Purpose: "only those with this verdict", Allowed: joinOr(verdicts())},
-		{Name: "since", Kind: KindText, Purpose: "only those finished at this time or later", Allowed: allowedMoment},
-		{Name: "until", Kind: KindText, Purpose: "only those finished before this time", Allowed: allowedMoment},
+		{Name: "verdict", Kind: KindText, Purpose: "only those with this verdict", Allowed: joinOr(verdicts()), Example: VerdictDiffer, Values: valuesOf(verdicts()...)},
+		{
+			Name: "since", Kind: KindText, Purpose: "only those finished at this time or later", Allowed: allowedMoment,
+			Example: "2024-03-01", Values: Values{Pattern: patternMoment},
+		},
+		{
+			Name: "until", Kind: KindText, Purpose: "only those finished before this time", Allowed: allowedMoment,
+			Example: "2024-04-01", Values: Values{Pattern: patternMoment},
+		},
 		limit, after,
 	}
 }
 
 func tablesParams() []Param {
 	limit, after := listParams()
+	after.Example = TableCursor(TableName{"public", "users"})
+	after.Values = Values{Pattern: patternCursor}
 	return []Param{
 		clusterParam(), dbnameParam(),
-		{Name: "schema", Kind: KindText, Purpose: "only tables of this schema", Allowed: allowedSchema},
+		{
+			Name: "schema", Kind: KindText, Purpose: "only tables of this schema", Allowed: allowedSchema,
+			Example: "public", Values: Values{Pattern: patternSchema},
+		},
 		limit, after,
+	}
+}
+
+func importParams() []Param {
+	return []Param{{
+		Name: "upload", Kind: KindText, Allowed: allowedUpload, Example: UploadNew, Values: Values{Pattern: "^(" + UploadNew + "|" + uploadForm + ")$"},
+		Purpose: "upload the document to the bucket first: new returns a link, and the upload of its answer imports the document",
+	}}
+}
+
+func diffParams() []Param {
+	return []Param{
+		{
+			Name: "format", Kind: KindText, Default: FormatJSON, Purpose: "the format of the download",
+			Allowed: joinOr(formats()), Values: valuesOf(formats()...),
+		},
+		flagParam("download", "let a browser save the page instead of showing it"),
 	}
 }

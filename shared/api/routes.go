@@ -29,6 +29,7 @@ const (
 	// another answer.
 	RouteClusterCheck Route = "/ace/cluster-check"
 	RouteTables       Route = "/ace/tables"
+	RouteOpenAPI      Route = "/ace/openapi.json"
 	RouteHealth       Route = "/healthz"
 	RouteReady        Route = "/readyz"
 )
@@ -38,7 +39,7 @@ func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
 		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
-		RouteClusters, RouteClusterCheck, RouteTables, RouteHealth, RouteReady,
+		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady,
 	}
 }
 
@@ -47,7 +48,7 @@ func Routes() []Route {
 func (r Route) IsReadOnly() bool {
 	switch r {
 	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
-		RouteClusters, RouteClusterCheck, RouteTables, RouteHealth, RouteReady:
+		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady:
 		return true
 	}
 	return false

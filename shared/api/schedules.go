@@ -16,7 +16,7 @@ func DecodeSchedules(p Params) (SchedulesRequest, error) {
 	return SchedulesRequest{}, newReader(p).finish(nil)
 }
 
-// ScheduleList answers SchedulesRequest: the jobs in the order of their file.
+// ScheduleList has the scheduled jobs in the order of their file.
 type ScheduleList struct {
 	Schedules []Schedule `json:"schedules"`
 }
@@ -43,9 +43,8 @@ type ScheduledRun struct {
 	Error   string          `json:"error,omitempty"`   // the reason why no table was found
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table
 	// NotCompared are the tables that could not be compared, because they have no key.
-	// SkippedTables are the tables that skip_tables excludes.
 	NotCompared   []NotCompared `json:"not_compared,omitempty"`
-	SkippedTables []string      `json:"skipped_tables,omitempty"`
+	SkippedTables []string      `json:"skipped_tables,omitempty"` // the tables that skip_tables excludes
 }
 
 // NotCompared is a table that a run could not compare.

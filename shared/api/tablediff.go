@@ -156,7 +156,7 @@ func parseBaseline(text string) (string, error) {
 }
 
 func baselineProblem(text string) string {
-	if text == "" || text == BaselineLast || IsTaskID(text) && strings.HasPrefix(text, "td_") {
+	if text == "" || text == BaselineLast || diffIDPattern.MatchString(text) {
 		return ""
 	}
 	return notAllowed("baseline", text, allowedBaseline)

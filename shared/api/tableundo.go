@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"strings"
 )
 
 const allowedRepairID = "the id of a table-repair, such as tr_20240315_123456"
@@ -51,7 +50,7 @@ func (r TableUndoRequest) problems() problems {
 // an undo of an earlier version, whose ids begin with tr_ too. Only the task's record has
 // the type.
 func parseRepairID(text string) (string, error) {
-	if !taskIDPattern.MatchString(text) || !strings.HasPrefix(text, "tr_") {
+	if !repairIDPattern.MatchString(text) {
 		return "", errors.New(allowedRepairID)
 	}
 	return text, nil

@@ -52,14 +52,14 @@ type TaskStatus struct {
 	Status     string          `json:"status"`
 	StartedAt  Time            `json:"started_at,omitzero"`
 	FinishedAt Time            `json:"finished_at,omitzero"`
-	TimeTaken  *Seconds        `json:"time_taken,omitempty"`
-	Result     json.RawMessage `json:"result,omitempty"` // DiffResult, RepairResult or UndoResult
+	TimeTaken  *Seconds        `json:"time_taken,omitempty"` // seconds, from StartedAt to FinishedAt
+	Result     json.RawMessage `json:"result,omitempty"`     // DiffResult, RepairResult or UndoResult
 
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request as stored
-	Error       string          `json:"error,omitempty"`      // only if Status is FAILED
+	Error       string          `json:"error,omitempty"`      // only if Status is FAILED or CANCELLED
 	Progress    *Progress       `json:"progress,omitempty"`   // only if Status is RUNNING
 }
 
@@ -68,7 +68,7 @@ type DiffResult struct {
 	DiffFile       string          `json:"diff_file"`       // key, in the archive, of the document or of its rendering in the requested format
 	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes
 	MismatchedRows int64           `json:"mismatched_rows"` // distinct keys that differ between at least two nodes
-	Summary        json.RawMessage `json:"summary"`
+	Summary        json.RawMessage `json:"summary"`         // the summary of the document
 	Verdict        string          `json:"verdict"`
 	// OutputError is the reason that diff_file names the JSON document although another
 	// format was requested.
@@ -77,7 +77,7 @@ type DiffResult struct {
 
 // Progress is the progress of a running task.
 type Progress struct {
-	Phase             string   `json:"phase"`
+	Phase             string   `json:"phase"` // what the task is doing, such as compare
 	BlocksTotal       int64    `json:"blocks_total"`
 	BlocksDone        int64    `json:"blocks_done"`
 	RowsCompared      int64    `json:"rows_compared"`
@@ -138,7 +138,7 @@ type TasksRequest struct {
 // TaskList is a page of the list of tasks. Next is empty on the last page.
 type TaskList struct {
 	Tasks []TaskStatus `json:"tasks"`
-	Next  string       `json:"next,omitempty"`
+	Next  string       `json:"next,omitempty"` // the parameter after of the next page
 }
 
 const (
@@ -148,7 +148,9 @@ const (
 
 func limitRange() wholeRange { return wholeRange{1, 1_000} }
 
-var afterPattern = regexp.MustCompile(`^[A-Za-z0-9._~%/-]{1,512}$`)
+const afterForm = `[A-Za-z0-9._~%/-]{1,512}`
+
+var afterPattern = regexp.MustCompile(`^` + afterForm + `$`)
 
 // DecodeTasks decodes and validates the parameters of the list of tasks.
 func DecodeTasks(p Params) (TasksRequest, error) {
@@ -186,7 +188,7 @@ func (r TasksRequest) problems() problems {
 // accepts tasks (RouteReady).
 type HealthRequest struct{}
 
-// Health answers HealthRequest.
+// Health answers the probes.
 type Health struct {
 	Status string `json:"status"` // "ok"
 }

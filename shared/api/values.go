@@ -16,9 +16,21 @@ const (
 	AllowedName = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
 )
 
+// The forms of names and task ids, as regular expressions. taskIDForm is the form of any
+// task id, diffIDForm of a table-diff's and repairIDForm of a repair's.
+const (
+	nameForm     = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
+	idForm       = `_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?`
+	taskIDForm   = `t[dru]` + idForm
+	diffIDForm   = `td` + idForm
+	repairIDForm = `tr` + idForm
+)
+
 var (
-	namePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	taskIDPattern = regexp.MustCompile(`^t[dru]_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?$`)
+	namePattern     = regexp.MustCompile(`^` + nameForm + `$`)
+	taskIDPattern   = regexp.MustCompile(`^` + taskIDForm + `$`)
+	diffIDPattern   = regexp.MustCompile(`^` + diffIDForm + `$`)
+	repairIDPattern = regexp.MustCompile(`^` + repairIDForm + `$`)
 )
 
 // IsName reports whether text is a valid name of a cluster, a node or a scheduled job. A
@@ -98,6 +110,10 @@ type wholeRange struct{ from, to int64 }
 
 func (w wholeRange) String() string {
 	return fmt.Sprintf("a whole number from %d to %d", w.from, w.to)
+}
+
+func (w wholeRange) values() Values {
+	return Values{From: strconv.FormatInt(w.from, 10), To: strconv.FormatInt(w.to, 10)}
 }
 
 // problem returns a message about a value outside the range, or "" if the value is

@@ -8,11 +8,13 @@ package app
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
+	"ace/docs"
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/cluster"
@@ -193,6 +195,12 @@ func (a *App) service(starter service.Starter) *service.Service {
 	}
 }
 
+// describeAPI returns the OpenAPI description of the API. It uses neither a node nor the
+// store.
+func describeAPI(context.Context, api.OpenAPIRequest) (json.RawMessage, error) {
+	return json.RawMessage(docs.OpenAPI()), nil
+}
+
 // Endpoints returns the endpoints of the service, which are the same for every transport.
 // starter starts the tasks that the requests create.
 func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
@@ -212,6 +220,7 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, s.ListClusters),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, s.CheckClusters),
 		endpoint.JSON(api.RouteTables, api.DecodeTables, s.ListTables),
+		endpoint.JSON(api.RouteOpenAPI, api.DecodeOpenAPI, describeAPI),
 		endpoint.JSON(api.RouteHealth, api.DecodeHealth, s.Health),
 		endpoint.JSON(api.RouteReady, api.DecodeHealth, s.Ready),
 	}

@@ -162,7 +162,7 @@ func TestContract_OnlyReadOnlyRoutesAcceptHEAD(t *testing.T) {
 		status, allow := 405, "GET, POST"
 		switch route {
 		case api.RouteTaskStatus, api.RouteTasks, api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteSchedules,
-			api.RouteClusters, api.RouteClusterCheck, api.RouteTables, api.RouteHealth, api.RouteReady:
+			api.RouteClusters, api.RouteClusterCheck, api.RouteTables, api.RouteOpenAPI, api.RouteHealth, api.RouteReady:
 			status, allow = 200, ""
 		}
 		for _, transport := range endpointtest.Both(t, mux) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
 
@@ -37,9 +38,7 @@ func encode(answer any) ([]byte, error) {
 }
 
 func errorBody(err error) []byte {
-	body, encodeErr := encode(struct {
-		Error string `json:"error"`
-	}{fault.PublicMessage(err)})
+	body, encodeErr := encode(api.Failure{Error: fault.PublicMessage(err)})
 	if encodeErr != nil { // impossible: a string can always be encoded
 		return nil
 	}

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"io"
+	"reflect"
 
 	"ace/shared/api"
 )
@@ -17,6 +18,9 @@ type Endpoint struct {
 	// parameters of the query string.
 	Receive func(ctx context.Context, params api.Params, body io.Reader) (any, error)
 	MaxBody int64
+	// Answer and Received are the types of the values that Serve and Receive return. The
+	// description of the API is generated from them.
+	Answer, Received reflect.Type
 }
 
 // JSON returns an endpoint that decodes and validates the parameters with decode and
@@ -33,7 +37,7 @@ func JSON[Req, Resp any](
 		}
 		return useCase(ctx, req)
 	}
-	return Endpoint{Route: route, Serve: serve}
+	return Endpoint{Route: route, Serve: serve, Answer: reflect.TypeFor[Resp]()}
 }
 
 // Receiving returns e with a function for POST: decode decodes the parameters of the
@@ -45,6 +49,7 @@ func Receiving[Req, Resp any](
 	useCase func(context.Context, Req, io.Reader) (Resp, error),
 ) Endpoint {
 	e.MaxBody = maxBody
+	e.Received = reflect.TypeFor[Resp]()
 	e.Receive = func(ctx context.Context, params api.Params, body io.Reader) (any, error) {
 		req, err := decode(params)
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 	"ace/shared/task"
 )
 
-// beforeFormat is the version of a document of before-images.
-const beforeFormat = "ace-before-images/1"
+// BeforeFormat is the version of a document of before-images.
+const BeforeFormat = "ace-before-images/1"
 
 // BeforeImages provides the before-images of each repair as one document. It is safe for
 // concurrent use.
@@ -123,10 +123,10 @@ type beforeDocument struct {
 	jsonWriter
 }
 
-// beforeHead holds the JSON members that precede the nodes in the document. beforeNode
+// BeforeHead holds the JSON members that precede the nodes in the document. BeforeNode
 // holds the members of a node that precede its rows.
 type (
-	beforeHead struct {
+	BeforeHead struct {
 		Format      string   `json:"format"`
 		TaskID      string   `json:"task_id"`
 		ClusterName string   `json:"cluster_name"`
@@ -135,7 +135,7 @@ type (
 		Table       string   `json:"table"`
 		PrimaryKey  []string `json:"primary_key"`
 	}
-	beforeNode struct {
+	BeforeNode struct {
 		Node      string            `json:"node"`
 		Outcome   string            `json:"outcome"`
 		WrittenAt time.Time         `json:"written_at"`
@@ -145,8 +145,8 @@ type (
 
 func (d *beforeDocument) write(ctx context.Context, images []image) error {
 	m := images[0].Manifest
-	err := d.begin(beforeHead{
-		Format: beforeFormat, TaskID: m.TaskID, ClusterName: m.ClusterName, DBName: m.DBName, Schema: m.Schema, Table: m.Table, PrimaryKey: m.Key,
+	err := d.begin(BeforeHead{
+		Format: BeforeFormat, TaskID: m.TaskID, ClusterName: m.ClusterName, DBName: m.DBName, Schema: m.Schema, Table: m.Table, PrimaryKey: m.Key,
 	})
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (d *beforeDocument) write(ctx context.Context, images []image) error {
 func (d *beforeDocument) node(ctx context.Context, i image) error {
 	encoder := newRowEncoder(i.Columns)
 	d.print("\n")
-	if err := d.begin(beforeNode{Node: i.Node, Outcome: i.outcome.Outcome, WrittenAt: i.WrittenAt, Columns: encoder.columns}); err != nil {
+	if err := d.begin(BeforeNode{Node: i.Node, Outcome: i.outcome.Outcome, WrittenAt: i.WrittenAt, Columns: encoder.columns}); err != nil {
 		return err
 	}
 

@@ -17,8 +17,8 @@ import (
 	"ace/shared/task"
 )
 
-// reportHead holds the JSON members of a report that precede the nodes.
-type reportHead struct {
+// ReportHead holds the JSON members of a report that precede the nodes.
+type ReportHead struct {
 	Operation string          `json:"operation"`
 	TaskID    string          `json:"task_id"`
 	TimeStamp time.Time       `json:"time_stamp"`
@@ -28,8 +28,8 @@ type reportHead struct {
 	Warnings  []string        `json:"warnings"`
 }
 
-// reportNode holds the JSON members of a node that precede its rows.
-type reportNode struct {
+// ReportNode holds the JSON members of a node that precede its rows.
+type ReportNode struct {
 	Outcome   string `json:"outcome,omitempty"`
 	Error     string `json:"error,omitempty"`
 	Inserted  int64  `json:"inserted"`
@@ -134,7 +134,7 @@ type reportDocument struct {
 }
 
 func (d *reportDocument) write(ctx context.Context, result Result) error {
-	err := d.begin(reportHead{
+	err := d.begin(ReportHead{
 		Operation: "table-repair", TaskID: d.plan.TaskID, TimeStamp: d.req.StartedAt.UTC().Truncate(time.Millisecond),
 		RunTime: api.Seconds(time.Since(d.req.StartedAt).Seconds()), DryRun: d.plan.DryRun, Arguments: d.req.Arguments,
 		Warnings: append([]string{}, result.Warnings...),
@@ -187,9 +187,9 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 	return nil
 }
 
-func newReportNode(n NodeResult) reportNode {
+func newReportNode(n NodeResult) ReportNode {
 	t := n.Totals
-	about := reportNode{Outcome: n.Outcome, Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped, Unrepairable: t.Unrepairable()}
+	about := ReportNode{Outcome: n.Outcome, Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped, Unrepairable: t.Unrepairable()}
 	if n.Error != nil {
 		about.Error = n.Error.Message
 	}

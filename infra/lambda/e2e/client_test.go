@@ -42,7 +42,7 @@ func (s *site) open(t *testing.T, prefix string) *s3.Store {
 func (s *site) locally(t *testing.T) *client {
 	t.Helper()
 	service := apptest.New(t, s.cluster, apptest.Options{Store: s.open(t, "local")})
-	return &client{name: "the local service", cluster: s.cluster.Name, do: endpointtest.Both(t, service.Mux)[0].Do}
+	return &client{name: "the local service", cluster: s.cluster.Name, do: endpointtest.Both(t, service.Mux.Mux)[0].Do}
 }
 
 // get sends a GET and decodes the answer; any status but 200 fails the test.

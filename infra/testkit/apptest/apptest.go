@@ -4,6 +4,7 @@
 package apptest
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"iter"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/apicheck"
 	"ace/infra/testkit/embedded"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
@@ -64,7 +66,7 @@ type Service struct {
 	Clusters string // directory of the cluster definitions
 	Store    archive.Store
 	App      *app.App
-	Mux      *endpoint.Mux
+	Mux      *Mux
 	Queue    *invoke.Queue
 
 	ends ends
@@ -109,15 +111,30 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	})
 	s := &Service{Cluster: c, Clusters: dir, Store: o.Store, App: a}
 	s.Queue = invoke.NewQueue(2, 1000, s.ends.announced(run.Run))
-	var err error
-	if s.Mux, err = endpoint.New(endpoint.Options{Logger: log}, a.Endpoints(s.Queue)...); err != nil {
+	mux, err := endpoint.New(endpoint.Options{Logger: log}, a.Endpoints(s.Queue)...)
+	if err != nil {
 		t.Fatal(err)
 	}
+	s.Mux = &Mux{mux, t}
 	t.Cleanup(func() {
 		s.Queue.Close()
 		a.Close()
 	})
 	return s
+}
+
+// Mux is the mux of a Service. It compares every answer with the description of the API.
+type Mux struct {
+	*endpoint.Mux
+	t testing.TB
+}
+
+// Handle answers a request.
+func (m *Mux) Handle(ctx context.Context, req endpoint.Request) endpoint.Response {
+	m.t.Helper()
+	resp := m.Mux.Handle(ctx, req)
+	apicheck.Answer(m.t, req, resp)
+	return resp
 }
 
 // Get sends a GET and decodes the answer to into. Any status but 200 fails the test.
@@ -230,6 +247,9 @@ func (s *Service) Download(t testing.TB, taskID, format string) []byte {
 	raw, err := io.ReadAll(body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if format == api.FormatJSON {
+		apicheck.Document(t, "/ace/diffs/"+taskID, raw)
 	}
 	return raw
 }

@@ -1,0 +1,109 @@
+package openapi
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"ace/shared/api"
+)
+
+// deliberate is the name of the header parameter X-ACE-Request in the components.
+const deliberate = "Deliberate"
+
+// failure is an answer to a request that is refused or fails.
+type failure struct {
+	status, name, description string
+}
+
+var (
+	invalid      = failure{"400", "Invalid", "A parameter is missing, invalid, unknown or repeated. All mistakes are reported at once."}
+	unauthorized = failure{"401", "Unauthorized", "The token is missing or wrong."}
+	forbidden    = failure{"403", "Forbidden", "The request comes from a foreign web page, uses a host name that is not allowed, or lacks X-ACE-Request."}
+	notFound     = failure{"404", "NotFound", "There is no such cluster, task or document."}
+	conflict     = failure{"409", "Conflict", "The state does not allow it, such as cancelling a task that has ended."}
+	tooLarge     = failure{"413", "TooLarge", "The body is too large."}
+	noRange      = failure{"416", "NoRange", "The document has no such range."}
+	internal     = failure{"500", "Internal", "A defect of ACE, damage of the archive, or cluster definitions that cannot be read."}
+	unavailable  = failure{"503", "Unavailable", "The queue is full, or the store cannot be used."}
+)
+
+func failures() []failure {
+	return []failure{invalid, unauthorized, forbidden, notFound, conflict, tooLarge, noRange, internal, unavailable}
+}
+
+// failuresOf returns the failures of an operation.
+func failuresOf(o api.Operation) []failure {
+	list := []failure{invalid, forbidden, internal, unavailable}
+	if !o.Route.IsProbe() {
+		list = append(list, unauthorized)
+	}
+	if tag := tagOf(o); o.Arg != nil || tag == tagTables || tag == tagClusters || o.Upload {
+		list = append(list, notFound)
+	}
+	switch o.Route {
+	case api.RouteTableRepair, api.RouteTableUndo, api.RouteTaskCancel:
+		list = append(list, conflict)
+	case api.RouteSchedules: // the functions do not have it
+		list = append(list, notFound)
+	}
+	if _, isFile := files()[o.Route]; isFile {
+		list = append(list, noRange)
+	}
+	return list
+}
+
+// addResponses adds references to failures, in the order of their status.
+func addResponses(o *Operation, list ...failure) {
+	for _, f := range list {
+		o.Responses.set(f.status, &Response{Ref: "#/components/responses/" + f.name})
+	}
+	slices.SortStableFunc(o.Responses, func(a, b Member[*Response]) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// addFileResponses adds the answers of a download other than the whole file.
+func addFileResponses(o *Operation) {
+	part := &Response{Description: "A range of the document, as the request's Range asks."}
+	for _, media := range (*o.Responses.get("200")).Content {
+		part.Content.set(media.Name, &Media{Schema: &Schema{Type: "string"}})
+	}
+	o.Responses.set("206", part)
+
+	redirect := &Response{Description: "Lambda functions only: the document is at Location, for five minutes."}
+	redirect.Headers.set("Location", &Header{Schema: &Schema{Type: "string", Format: "uri"}})
+	o.Responses.set("302", redirect)
+
+	o.Responses.set("304", &Response{Description: "The document is the one that If-None-Match names."})
+}
+
+// failureResponses returns the components that addResponses refers to.
+func failureResponses(s *schemas) Object[*Response] {
+	var list Object[*Response]
+	for _, f := range failures() {
+		response := &Response{Description: f.description}
+		switch f {
+		case unavailable:
+			response.Headers.set("Retry-After", &Header{Ref: "#/components/headers/RetryAfter"})
+		case unauthorized:
+			response.Headers.set("WWW-Authenticate", &Header{Ref: "#/components/headers/Authenticate"})
+		}
+		response.Content.set("application/json", &Media{Schema: s.of(reflect.TypeFor[api.Failure]())})
+		list.set(f.name, response)
+	}
+	return list
+}
+
+func headers() Object[*Header] {
+	return Object[*Header]{
+		{"RetryAfter", &Header{Description: "The seconds to wait before another try.", Schema: &Schema{Type: "integer"}}},
+		{"Authenticate", &Header{Description: "The scheme that is expected.", Schema: &Schema{Type: "string"}}},
+	}
+}
+
+func sharedParameters() Object[*Parameter] {
+	return Object[*Parameter]{{deliberate, &Parameter{
+		Name: "X-ACE-Request", In: "header",
+		Description: "Proves that no web page sent the request. Needed without a token from a browser, or to a host name other than localhost.",
+		Schema:      &Schema{Type: "string", Const: "1"},
+	}}}
+}

@@ -1,0 +1,121 @@
+package openapi
+
+import (
+	"cmp"
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/difffile"
+)
+
+// schemas makes the schemas of Go types from their json tags. A struct becomes a
+// component, and other schemas refer to it.
+type schemas struct {
+	comments   comments
+	known      map[string]*Schema // members and types that reflection does not describe, see known
+	components Object[*Schema]
+	seen       map[reflect.Type]string
+}
+
+func newSchemas(c comments) *schemas {
+	return &schemas{comments: c, known: known(), seen: map[reflect.Type]string{}}
+}
+
+// of returns the schema of a type.
+func (s *schemas) of(t reflect.Type) *Schema {
+	if schema := s.special(t); schema != nil {
+		return schema
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return &Schema{Type: "boolean"}
+	case reflect.String:
+		return &Schema{Type: "string"}
+	case reflect.Float64:
+		return &Schema{Type: "number"}
+	case reflect.Int, reflect.Int64:
+		return &Schema{Type: "integer", Format: "int64"}
+	case reflect.Slice:
+		return &Schema{Type: "array", Items: s.of(t.Elem())}
+	case reflect.Map:
+		return &Schema{Type: "object", Additional: s.of(t.Elem())}
+	case reflect.Pointer:
+		return s.of(t.Elem())
+	case reflect.Struct:
+		return s.component(t)
+	}
+	return &Schema{} // any value
+}
+
+// special returns the schema of a type whose JSON is not that of its Go type, or nil.
+func (s *schemas) special(t reflect.Type) *Schema {
+	switch t {
+	case reflect.TypeFor[api.Time](), reflect.TypeFor[difffile.Time](), reflect.TypeFor[time.Time]():
+		return &Schema{Type: "string", Format: "date-time"}
+	case reflect.TypeFor[difffile.Pairs]():
+		return &Schema{Type: "object", Additional: s.of(reflect.TypeFor[difffile.PairSummary]())}
+	case reflect.TypeFor[value]():
+		return &Schema{Type: []string{"string", "integer", "boolean", "null"}}
+	case reflect.TypeFor[json.RawMessage]():
+		return &Schema{}
+	}
+	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		return &Schema{Type: "string"}
+	}
+	return nil
+}
+
+// component adds the schema of a struct to the components, unless it is there, and
+// returns a reference to it.
+func (s *schemas) component(t reflect.Type) *Schema {
+	name, ok := s.seen[t]
+	if !ok {
+		name = t.Name()
+		s.seen[t] = name
+		schema := &Schema{Type: "object", Description: s.comments[typeName(t)]}
+		s.components.set(name, schema)
+		s.addFields(schema, t)
+	}
+	return ref("schemas", name)
+}
+
+func typeName(t reflect.Type) string { return t.PkgPath() + "." + t.Name() }
+
+// addFields adds the fields of a struct and of the structs that are embedded in it.
+func (s *schemas) addFields(schema *Schema, t reflect.Type) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		if field.Anonymous {
+			s.addFields(schema, field.Type)
+			continue
+		}
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "-" || name == "" {
+			continue
+		}
+		schema.Properties.set(name, s.field(t, field, name))
+		if !strings.Contains(options, "omit") {
+			schema.Required = append(schema.Required, name)
+		}
+	}
+}
+
+// field returns the schema of a field, with its comment.
+func (s *schemas) field(t reflect.Type, field reflect.StructField, name string) *Schema {
+	schema := s.of(field.Type)
+	if replaced := s.known[t.Name()+"."+name]; replaced != nil {
+		clone := *replaced
+		schema = &clone
+	}
+	if field.Type.Kind() == reflect.Pointer && !strings.Contains(field.Tag.Get("json"), ",omit") {
+		schema.Type = []any{schema.Type, "null"}
+	}
+	schema.Description = cmp.Or(s.comments[typeName(t)+"."+field.Name], schema.Description)
+	return schema
+}
+
+func ref(kind, name string) *Schema { return &Schema{Ref: "#/components/" + kind + "/" + name} }
