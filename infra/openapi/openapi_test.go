@@ -22,7 +22,7 @@ func TestDescription_IsThatOfTheCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile(golden, described, 0o644); err != nil { //nolint:gosec // a file of the repository
+		if err := os.WriteFile(golden, described, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

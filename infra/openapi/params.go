@@ -88,7 +88,7 @@ func bodySchema(o api.Operation) *Schema {
 
 // bodyOf returns the body of a POST with parameters, as JSON or as a form.
 func bodyOf(o api.Operation) *Body {
-	parameters := ref("schemas", camel(o.Name, true)+"Parameters")
+	parameters := ref(camel(o.Name, true) + "Parameters")
 	form := &Media{Schema: parameters}
 	body := &Body{}
 	for _, p := range o.Params {

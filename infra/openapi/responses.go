@@ -11,25 +11,39 @@ import (
 // deliberate is the name of the header parameter X-ACE-Request in the components.
 const deliberate = "Deliberate"
 
-// failure is an answer to a request that is refused or fails.
-type failure struct {
-	status, name, description string
-}
+// failure is an answer to a request that is refused or fails: its name in the components.
+type failure string
 
-var (
-	invalid      = failure{"400", "Invalid", "A parameter is missing, invalid, unknown or repeated. All mistakes are reported at once."}
-	unauthorized = failure{"401", "Unauthorized", "The token is missing or wrong."}
-	forbidden    = failure{"403", "Forbidden", "The request comes from a foreign web page, uses a host name that is not allowed, or lacks X-ACE-Request."}
-	notFound     = failure{"404", "NotFound", "There is no such cluster, task or document."}
-	conflict     = failure{"409", "Conflict", "The state does not allow it, such as cancelling a task that has ended."}
-	tooLarge     = failure{"413", "TooLarge", "The body is too large."}
-	noRange      = failure{"416", "NoRange", "The document has no such range."}
-	internal     = failure{"500", "Internal", "A defect of ACE, damage of the archive, or cluster definitions that cannot be read."}
-	unavailable  = failure{"503", "Unavailable", "The queue is full, or the store cannot be used."}
+const (
+	invalid      failure = "Invalid"
+	unauthorized failure = "Unauthorized"
+	forbidden    failure = "Forbidden"
+	notFound     failure = "NotFound"
+	conflict     failure = "Conflict"
+	tooLarge     failure = "TooLarge"
+	noRange      failure = "NoRange"
+	internal     failure = "Internal"
+	unavailable  failure = "Unavailable"
 )
 
-func failures() []failure {
-	return []failure{invalid, unauthorized, forbidden, notFound, conflict, tooLarge, noRange, internal, unavailable}
+// meaning is the status of a failure, and when it occurs.
+type meaning struct {
+	failure             failure
+	status, description string
+}
+
+func meanings() []meaning {
+	return []meaning{
+		{invalid, "400", "A parameter is missing, invalid, unknown or repeated. All mistakes are reported at once."},
+		{unauthorized, "401", "The token is missing or wrong."},
+		{forbidden, "403", "The request comes from a foreign web page, uses a host name that is not allowed, or lacks X-ACE-Request."},
+		{notFound, "404", "There is no such cluster, task or document."},
+		{conflict, "409", "The state does not allow it, such as cancelling a task that has ended."},
+		{tooLarge, "413", "The body is too large."},
+		{noRange, "416", "The document has no such range."},
+		{internal, "500", "A defect of ACE, damage of the archive, or cluster definitions that cannot be read."},
+		{unavailable, "503", "The queue is full, or the store cannot be used."},
+	}
 }
 
 // failuresOf returns the failures of an operation.
@@ -55,8 +69,10 @@ func failuresOf(o api.Operation) []failure {
 
 // addResponses adds references to failures, in the order of their status.
 func addResponses(o *Operation, list ...failure) {
-	for _, f := range list {
-		o.Responses.set(f.status, &Response{Ref: "#/components/responses/" + f.name})
+	for _, m := range meanings() {
+		if slices.Contains(list, m.failure) {
+			o.Responses.set(m.status, &Response{Ref: "#/components/responses/" + string(m.failure)})
+		}
 	}
 	slices.SortStableFunc(o.Responses, func(a, b Member[*Response]) int { return strings.Compare(a.Name, b.Name) })
 }
@@ -79,16 +95,16 @@ func addFileResponses(o *Operation) {
 // failureResponses returns the components that addResponses refers to.
 func failureResponses(s *schemas) Object[*Response] {
 	var list Object[*Response]
-	for _, f := range failures() {
-		response := &Response{Description: f.description}
-		switch f {
+	for _, m := range meanings() {
+		response := &Response{Description: m.description}
+		switch m.failure {
 		case unavailable:
 			response.Headers.set("Retry-After", &Header{Ref: "#/components/headers/RetryAfter"})
 		case unauthorized:
 			response.Headers.set("WWW-Authenticate", &Header{Ref: "#/components/headers/Authenticate"})
 		}
 		response.Content.set("application/json", &Media{Schema: s.of(reflect.TypeFor[api.Failure]())})
-		list.set(f.name, response)
+		list.set(string(m.failure), response)
 	}
 	return list
 }

@@ -80,7 +80,7 @@ func (s *schemas) component(t reflect.Type) *Schema {
 		s.components.set(name, schema)
 		s.addFields(schema, t)
 	}
-	return ref("schemas", name)
+	return ref(name)
 }
 
 func typeName(t reflect.Type) string { return t.PkgPath() + "." + t.Name() }
@@ -118,4 +118,4 @@ func (s *schemas) field(t reflect.Type, field reflect.StructField, name string) 
 	return schema
 }
 
-func ref(kind, name string) *Schema { return &Schema{Ref: "#/components/" + kind + "/" + name} }
+func ref(name string) *Schema { return &Schema{Ref: "#/components/schemas/" + name} }

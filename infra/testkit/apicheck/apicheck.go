@@ -104,6 +104,9 @@ type described struct {
 // name is the name of the description for the compiler.
 const name = "openapi.json"
 
+// description returns the description, which is read once.
+//
+//nolint:gochecknoglobals // one for all tests of a process
 var description = sync.OnceValues(func() (*described, error) {
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(docs.OpenAPI()))
 	if err != nil {
