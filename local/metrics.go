@@ -40,15 +40,21 @@ func routeOf(path string) string {
 	return ""
 }
 
-// restoreEvery is the time after which a failed restoration of the metrics is repeated.
-const restoreEvery = time.Minute
+const (
+	// restoreEvery is the time after which a failed restoration of the metrics is repeated.
+	restoreEvery = time.Minute
+	// refreshEvery is the time after which the comparisons of other processes are looked
+	// for.
+	refreshEvery = time.Minute
+)
 
 // restoreMetrics restores the metrics of the tables from the archive. It retries until it
-// succeeds or the context ends.
+// succeeds. Then it adds the comparisons of other processes, until the context ends.
 func (s *service) restoreMetrics(ctx context.Context) {
 	if s.metrics == nil {
 		return
 	}
+	begun := time.Now()
 	policy := retry.Policy{
 		Backoff: retry.Backoff{First: restoreEvery, Max: restoreEvery},
 		Notify: func(err error, wait time.Duration) {
@@ -58,4 +64,26 @@ func (s *service) restoreMetrics(ctx context.Context) {
 	_ = policy.Do(ctx, func() error { // fails only if the context has ended
 		return s.metrics.Restore(ctx, s.app.Diffs(), s.app.Tasks())
 	})
+	s.refreshMetrics(ctx, begun)
+}
+
+// refreshMetrics adds the comparisons that ended after since and those that end later,
+// until the context ends.
+func (s *service) refreshMetrics(ctx context.Context, since time.Time) {
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+
+		begun := time.Now()
+		if err := s.metrics.Refresh(ctx, s.app.Diffs(), s.app.Tasks(), since); err != nil {
+			s.log.DebugContext(ctx, "metrics of tables not refreshed; that is tried again", "error", err)
+			continue
+		}
+		since = begun
+	}
 }

@@ -237,3 +237,36 @@ func TestRestore_EndsAtTheLimitAndWithAnError(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// recent is a list of recent documents in memory.
+type recent struct {
+	ids   []string
+	since time.Time
+}
+
+func (r *recent) Since(_ context.Context, since time.Time, limit int) ([]string, error) {
+	r.since = since
+	return r.ids[:min(len(r.ids), limit)], nil
+}
+
+func TestRefresh_AddsTheComparisonsOfOtherProcesses(t *testing.T) {
+	tables := measure.NewTables(10)
+	all := newRecords(diff("td_1", 0, 4, ""), rerun("tr_2", "td_1", 5, 0))
+	list := &recent{ids: []string{"tr_2", "deleted", "td_1"}}
+	for range 2 { // comparisons are read again
+		if err := tables.Refresh(t.Context(), list, all, noon); err != nil {
+			t.Fatal(err)
+		}
+		if d := gocmp.Diff([]shown{{measure.Full, 0, "match", 0, 0}}, states(tables)); d != "" {
+			t.Errorf("-want +got\n%s", d)
+		}
+	}
+	if !list.since.Before(noon.Add(-time.Minute)) {
+		t.Errorf("documents since %s are listed; the clocks of processes may differ", list.since)
+	}
+
+	all.err = fault.New(fault.Unavailable, "the store is unreachable")
+	if err := tables.Refresh(t.Context(), list, all, noon); !errors.Is(err, all.err) {
+		t.Errorf("the error is %v", err)
+	}
+}

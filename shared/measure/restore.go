@@ -52,27 +52,17 @@ func (t *Tables) Restore(ctx context.Context, index Index, records Records) erro
 }
 
 // readLatest returns the comparisons with these task ids, up to the first full one of
-// each database that they compare. Records that cannot be decoded are skipped.
+// each database that they compare.
 func readLatest(ctx context.Context, records Records, ids []string) ([]Comparison, error) {
 	var latest []Comparison
 	isComplete := map[string]bool{} // by database: a full comparison was read
 	for batch := range slices.Chunk(ids, readAtOnce) {
-		read, err := fanout.Map(ctx, readAtOnce, batch, func(ctx context.Context, id string) (task.Record, error) {
-			rec, err := records.Get(ctx, id)
-			if code := fault.CodeOf(err); code == fault.NotFound || code == fault.Internal {
-				return task.Record{}, nil // deleted, or damaged
-			}
-			return rec, err
-		})
+		read, err := readComparisons(ctx, records, batch)
 		if err != nil {
 			return nil, err
 		}
-		for _, rec := range read {
-			c, ok := ComparisonOf(rec)
-			if !ok {
-				continue
-			}
-			latest = append(latest, c)
+		latest = append(latest, read...)
+		for _, c := range read {
 			isComplete[c.DBName] = isComplete[c.DBName] || c.Scope == Full
 		}
 		if len(isComplete) > 0 && !slices.Contains(slices.Collect(maps.Values(isComplete)), false) {
@@ -80,4 +70,27 @@ func readLatest(ctx context.Context, records Records, ids []string) ([]Compariso
 		}
 	}
 	return latest, nil
+}
+
+// readComparisons returns the comparisons with these task ids. It skips other tasks, and
+// records that are deleted or damaged.
+func readComparisons(ctx context.Context, records Records, ids []string) ([]Comparison, error) {
+	read, err := fanout.Map(ctx, readAtOnce, ids, func(ctx context.Context, id string) (task.Record, error) {
+		rec, err := records.Get(ctx, id)
+		if code := fault.CodeOf(err); code == fault.NotFound || code == fault.Internal {
+			return task.Record{}, nil
+		}
+		return rec, err
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	var comparisons []Comparison
+	for _, rec := range read {
+		if c, ok := ComparisonOf(rec); ok {
+			comparisons = append(comparisons, c)
+		}
+	}
+	return comparisons, nil
 }

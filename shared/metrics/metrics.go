@@ -9,6 +9,7 @@ package metrics
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -176,6 +177,12 @@ func (m *Metrics) Restore(ctx context.Context, index measure.Index, records meas
 	}
 	m.restored.Store(true)
 	return nil
+}
+
+// Refresh adds the comparisons in the archive that ended after since, because other
+// processes may use the same archive.
+func (m *Metrics) Refresh(ctx context.Context, recent measure.Recent, records measure.Records, since time.Time) error {
+	return m.tables.Refresh(ctx, recent, records, since)
 }
 
 // number returns 1 for true and 0 for false.

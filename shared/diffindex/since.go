@@ -1,0 +1,28 @@
+package diffindex
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// Since returns the ids of the tasks of the documents that finished at a time or later,
+// newest first and at most limit: 1 to 1000. It reads only the names of entries, so a
+// task or its document may have been deleted.
+func (x *Index) Since(ctx context.Context, since time.Time, limit int) ([]string, error) {
+	f := Filter{Since: since, Limit: limit}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	names, err := x.names(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+
+	ids := make([]string, 0, len(names))
+	for _, name := range names[:min(len(names), limit)] {
+		_, id, _ := strings.Cut(name, "-")
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
