@@ -124,9 +124,14 @@ func (o Options) documentCommands() []*cli.Command {
 				"Example: ace open td_20240315_123456",
 		}, open),
 		o.command(&cli.Command{
-			Name: "report", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download the report of a repair",
-			Description: "The repair must have been started with --generate-report.\nExample: ace report tr_20240315_123500",
-			Flags:       []cli.Flag{file()},
+			Name: "report", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download the report of a repair, or its changes as a script for psql",
+			Description: "The repair must have been started with --generate-report; for a script, with --dry-run and --generate-sql.\n" +
+				"Example: ace report tr_20240315_123500 --format sql --node n2",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "format", Value: "json", Usage: "json or sql"},
+				&cli.StringFlag{Name: "node", Usage: "the node of the script, if several nodes have one"},
+				file(),
+			},
 		}, report),
 		o.command(&cli.Command{
 			Name: "before-images", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download the rows as they were before a repair",

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"cmp"
 	"context"
+	"net/url"
 	"os"
 
 	"github.com/dustin/go-humanize"
@@ -14,24 +16,42 @@ const flagFile = "output-file"
 
 // get runs `ace get ID`: it downloads a document or a rendering of it.
 func get(ctx context.Context, s *session) error {
-	return s.fetch(ctx, api.RouteDiff, s.cmd.String("format"), "")
+	return s.fetch(ctx, api.RouteDiff, formatOf(s.cmd.String("format")), "")
 }
 
-// report runs `ace report ID`: it downloads the report of a repair.
+// report runs `ace report ID`: it downloads the report of a repair, or the script of a
+// dry run.
 func report(ctx context.Context, s *session) error {
-	return s.fetch(ctx, api.RouteReport, "", ".report")
+	params, suffix := formatOf(s.cmd.String("format")), ".report"
+	if params.Get("format") == api.FormatSQL {
+		suffix = ""
+	}
+	if node := s.cmd.String("node"); node != "" {
+		params.Set("node", node)
+		suffix = "." + node
+	}
+	return s.fetch(ctx, api.RouteReport, params, suffix)
+}
+
+// formatOf returns the parameters that request a format. JSON needs none.
+func formatOf(format string) url.Values {
+	params := url.Values{}
+	if format != api.FormatJSON {
+		params.Set("format", format)
+	}
+	return params
 }
 
 // beforeImages runs `ace before-images ID`: it downloads the rows as they were before a
 // repair or undo.
 func beforeImages(ctx context.Context, s *session) error {
-	return s.fetch(ctx, api.RouteBefore, "", ".before-images")
+	return s.fetch(ctx, api.RouteBefore, url.Values{}, ".before-images")
 }
 
-// fetch downloads a file of a task: to the path in --output-file, to Stdout if that path
+// fetch downloads a file of a task, which params select: to the path in --output-file, to Stdout if that path
 // is "-", or else to a file in the current directory whose name is the task's id, suffix
 // and the format.
-func (s *session) fetch(ctx context.Context, route api.Route, format, suffix string) error {
+func (s *session) fetch(ctx context.Context, route api.Route, params url.Values, suffix string) error {
 	args, err := s.args(1, 1, "TASK, the id of a task")
 	if err != nil {
 		return err
@@ -41,16 +61,13 @@ func (s *session) fetch(ctx context.Context, route api.Route, format, suffix str
 		return fault.New(fault.Invalid, "%q is no task id; task ids look like td_20240315_123456", id)
 	}
 
-	address := fileAddress(route, id, format)
+	address := fileAddress(route, id, params)
 	path := s.cmd.String(flagFile)
 	if path == "-" {
 		return s.server.download(ctx, address, s.Stdout)
 	}
 	if path == "" {
-		if format == "" {
-			format = api.FormatJSON
-		}
-		path = id + suffix + "." + format
+		path = id + suffix + "." + cmp.Or(params.Get("format"), api.FormatJSON)
 		if err := overwritable(s.path(path)); err != nil {
 			return err
 		}

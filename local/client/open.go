@@ -42,7 +42,7 @@ func open(ctx context.Context, s *session) error {
 // ends with this command, needs a token or listens on a Unix socket. In these cases, page
 // downloads the page to a file and returns the address of the file.
 func (s *session) page(ctx context.Context, id string) (string, error) {
-	address := fileAddress(api.RouteDiff, id, api.FormatHTML)
+	address := fileAddress(api.RouteDiff, id, formatOf(api.FormatHTML))
 	if !s.local && s.server.browsable {
 		response, err := s.server.send(ctx, "GET", address, "", nil) // so that an error is reported here
 		if err != nil {

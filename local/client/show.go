@@ -35,7 +35,7 @@ func show(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	address := fileAddress(api.RouteDiff, args[0], api.FormatJSON)
+	address := fileAddress(api.RouteDiff, args[0], nil)
 	if s.cmd.Bool(flagJSON) {
 		return s.server.download(ctx, address, s.Stdout)
 	}

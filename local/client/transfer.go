@@ -131,10 +131,10 @@ func checkDigest(tag string, digest []byte) error {
 }
 
 // fileAddress returns the path and query of a file of a task.
-func fileAddress(route api.Route, id, format string) string {
+func fileAddress(route api.Route, id string, params url.Values) string {
 	address := route.Path(url.PathEscape(id))
-	if format != "" && format != api.FormatJSON {
-		address += "?format=" + url.QueryEscape(format)
+	if len(params) > 0 {
+		address += "?" + params.Encode()
 	}
 	return address
 }

@@ -211,6 +211,7 @@ func tableRepairParams() []Param {
 		flagParam("dry_run", "change nothing; report what would be changed"),
 		quietParam(),
 		flagParam("generate_report", "store a report with each row before and after"),
+		flagParam("generate_sql", "with dry_run, store for each node a script for psql that makes the changes"),
 		flagParam("upsert_only", "delete no rows"),
 		flagParam("insert_only", "neither update nor delete rows"),
 		{
@@ -229,6 +230,7 @@ func tableUndoParams() []Param {
 		{Name: "task_id", Kind: KindText, Required: true, Purpose: "the repair to undo", Allowed: allowedRepairID, Example: exampleRepairID, Values: Values{Pattern: "^" + repairIDForm + "$"}},
 		flagParam("dry_run", "change nothing; report what would be restored"),
 		quietParam(),
+		flagParam("generate_sql", "with dry_run, store for each node a script for psql that makes the changes"),
 		flagParam("fire_triggers", "let triggers and foreign keys work as in any other session"),
 		flagParam("allow_cascade", "with fire_triggers, let a deletion cascade to other tables"),
 		flagParam("allow_lag", "accepted without effect, because an undo does not wait for replication"),

@@ -20,6 +20,7 @@ type TableRepairRequest struct {
 	DryRun         bool      `json:"dry_run"`
 	Quiet          bool      `json:"quiet"`
 	GenerateReport bool      `json:"generate_report"`
+	GenerateSQL    bool      `json:"generate_sql,omitempty"`   // with dry_run: write a script for psql that makes the changes
 	UpsertOnly     bool      `json:"upsert_only"`              // delete no rows
 	InsertOnly     bool      `json:"insert_only"`              // neither update nor delete rows
 	Nodes          []string  `json:"nodes,omitempty"`          // nodes to repair; nil means all nodes of the document except the source
@@ -42,6 +43,7 @@ func DecodeTableRepair(p Params) (TableRepairRequest, error) {
 		DryRun:         r.flag("dry_run"),
 		Quiet:          r.flag("quiet"),
 		GenerateReport: r.flag("generate_report"),
+		GenerateSQL:    r.flag("generate_sql"),
 		UpsertOnly:     r.flag("upsert_only"),
 		InsertOnly:     r.flag("insert_only"),
 		Nodes:          parse(r, "nodes", nil, allowedTargets, parseNodes),
@@ -68,7 +70,17 @@ func (r TableRepairRequest) problems() problems {
 		found.add("insert_only", "insert_only and upsert_only are both true; set only one of them")
 	}
 	found.add("nodes", targetsProblem(r.Nodes, r.SourceOfTruth))
+	found.add("generate_sql", scriptProblem(r.GenerateSQL, r.DryRun))
 	return found
+}
+
+// scriptProblem returns the problem of generate_sql: the changes of a script must not have
+// been made already.
+func scriptProblem(script, dryRun bool) string {
+	if script && !dryRun {
+		return "generate_sql needs dry_run=true: without it, the changes are made"
+	}
+	return ""
 }
 
 func targetsProblem(names []string, source string) string {
@@ -107,6 +119,9 @@ type NodeRepair struct {
 	Skipped   int64  `json:"skipped"`           // not changed although they differ, for example because of upsert_only
 	Outcome   string `json:"outcome,omitempty"` // empty in a dry run
 	Error     string `json:"error,omitempty"`   // the reason why this node was not repaired
+	// SQLFile is the key, in the archive, of the script that makes the changes of the dry
+	// run.
+	SQLFile string `json:"sql_file,omitempty"`
 	// MissingPrivileges are the SQL statements that grant what the role lacks for the
 	// repair. After a dry run, they grant what the role lacks for the same repair without
 	// dry_run.

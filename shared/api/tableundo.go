@@ -13,9 +13,10 @@ type TableUndoRequest struct {
 	TaskID       string `json:"task_id"` // id of the repair to undo
 	DryRun       bool   `json:"dry_run"`
 	Quiet        bool   `json:"quiet"`
-	FireTriggers bool   `json:"fire_triggers"` // triggers and foreign keys work as in any other session
-	AllowCascade bool   `json:"allow_cascade"` // with fire_triggers: a delete may cascade to other tables
-	AllowLag     bool   `json:"allow_lag"`     // has no effect, because an undo does not wait for replication
+	GenerateSQL  bool   `json:"generate_sql,omitempty"` // with dry_run: write a script for psql that makes the changes
+	FireTriggers bool   `json:"fire_triggers"`          // triggers and foreign keys work as in any other session
+	AllowCascade bool   `json:"allow_cascade"`          // with fire_triggers: a delete may cascade to other tables
+	AllowLag     bool   `json:"allow_lag"`              // has no effect, because an undo does not wait for replication
 }
 
 // DecodeTableUndo decodes and validates the parameters of table-undo. It returns all
@@ -26,6 +27,7 @@ func DecodeTableUndo(p Params) (TableUndoRequest, error) {
 		TaskID:       parse(r, "task_id", "", allowedRepairID, parseRepairID),
 		DryRun:       r.flag("dry_run"),
 		Quiet:        r.flag("quiet"),
+		GenerateSQL:  r.flag("generate_sql"),
 		FireTriggers: r.flag("fire_triggers"),
 		AllowCascade: r.flag("allow_cascade"),
 		AllowLag:     r.flag("allow_lag"),
@@ -43,6 +45,7 @@ func (r TableUndoRequest) problems() problems {
 	} else if _, err := parseRepairID(r.TaskID); err != nil {
 		found.add("task_id", notAllowed("task_id", r.TaskID, allowedRepairID))
 	}
+	found.add("generate_sql", scriptProblem(r.GenerateSQL, r.DryRun))
 	return found
 }
 

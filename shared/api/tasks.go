@@ -103,6 +103,32 @@ func DecodeTask(p Params) (TaskRequest, error) {
 	return TaskRequest{id}, newReader(p).finish(nil)
 }
 
+// FormatSQL is the format of the script that makes the changes of a dry run.
+const FormatSQL = "sql"
+
+// ReportRequest asks for the report of a repair, or for the script of one node.
+type ReportRequest struct {
+	TaskID string
+	Format string
+	Node   string // for which node; "" means the only one with a script
+}
+
+// DecodeReport decodes the task id in the path, the format and the node.
+func DecodeReport(p Params) (ReportRequest, error) {
+	id, err := ParseTaskID(p.Arg())
+	if err != nil {
+		return ReportRequest{}, err
+	}
+	r := newReader(p)
+	req := ReportRequest{TaskID: id, Format: r.text("format", FormatJSON), Node: r.text("node", "")}
+	var found problems
+	found.add("format", oneOf("format", req.Format, FormatJSON, FormatSQL))
+	if req.Node != "" && req.Format == FormatJSON {
+		found.add("node", "node is "+quote(req.Node)+"; it must not be set unless format is sql, because a report is about all nodes")
+	}
+	return req, r.finish(found)
+}
+
 // DiffRequest asks for the diff document of a task.
 type DiffRequest struct {
 	TaskID   string

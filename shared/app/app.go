@@ -215,7 +215,7 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),
 		endpoint.Receiving(endpoint.JSON(api.RouteDiffs, api.DecodeDiffs, s.ListDiffs), a.options.maxImport(), api.DecodeImport, s.Import),
 		endpoint.Download(api.RouteDiff, api.DecodeDiff, s.Diff),
-		endpoint.Download(api.RouteReport, api.DecodeTask, s.Report),
+		endpoint.Download(api.RouteReport, api.DecodeReport, s.Report),
 		endpoint.Download(api.RouteBefore, api.DecodeTask, s.RowsBefore),
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, s.ListClusters),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, s.CheckClusters),

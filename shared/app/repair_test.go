@@ -92,19 +92,28 @@ func content(t *testing.T, c *pgtest.Cluster, node int, name string) [][]string 
 	return c.QueryStrings(t, node, `SELECT whole_row::text FROM `+name+` whole_row ORDER BY whole_row::text COLLATE "C"`)
 }
 
-// repairTwice repairs a table with the document of a comparison: first a dry run, then
-// the repair, then the same repair again.
+// repairTwice repairs a table with the document of a comparison: first a dry run, whose
+// scripts are tried, then the repair, then the same repair again.
 func repairTwice(t *testing.T, s *apptest.Service, table, source string) repaired {
 	t.Helper()
 	d := s.Diff(t, table)
 	before := content(t, s.Cluster, 1, table)
-	dry := repair(t, s, d.TaskID, source, dryRun)
+	dry := repair(t, s, d.TaskID, source, scripted)
+	tried := map[int]string{}
+	for node, n := range s.Cluster.Nodes {
+		if dry.Nodes[n.Name].SQLFile != "" {
+			tried[node] = tryScript(t, s.Cluster, node, script(t, s, dry.TaskID, n.Name), table)
+		}
+	}
 	if diff := cmp.Diff(before, content(t, s.Cluster, 1, table)); diff != "" {
 		t.Errorf("the dry run changed something:\n%s", diff)
 	}
 	real := repair(t, s, d.TaskID, source, nil)
 	if real.Status != api.StatusCompleted || dry.Status != api.StatusCompleted {
 		t.Fatalf("dry run %s %s, repair %s %s", dry.Status, dry.Error, real.Status, real.Error)
+	}
+	for node, digest := range tried {
+		checkScript(t, s.Cluster, node, digest, table)
 	}
 	again := repair(t, s, d.TaskID, source, nil)
 	for node, n := range real.Nodes {

@@ -20,7 +20,8 @@ import (
 // saved downloads a file and checks that its ETag is its SHA-256.
 func saved(t *testing.T, s *apptest.Service, path string) (name, body string) {
 	t.Helper()
-	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path})
+	path, query, _ := strings.Cut(path, "?")
+	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path, RawQuery: query})
 	if response.Status != 200 || response.File == nil {
 		t.Fatalf("%s: status %d: %s", path, response.Status, response.Body)
 	}
@@ -30,7 +31,7 @@ func saved(t *testing.T, s *apptest.Service, path string) (name, body string) {
 	}
 	defer content.Close()
 	raw, err := io.ReadAll(content)
-	if err != nil || !json.Valid(raw) {
+	if err != nil || strings.HasSuffix(response.File.Name, ".json") && !json.Valid(raw) {
 		t.Errorf("%s: %v in %s", path, err, raw)
 	}
 	if sum := sha256.Sum256(raw); response.File.ETag != hex.EncodeToString(sum[:]) || response.File.Size != int64(len(raw)) {

@@ -187,6 +187,11 @@ func ReportsOfTaskPrefix(taskID string, submitted time.Time) string {
 	return fmt.Sprintf("reports/%s/%s.", submitted.UTC().Format(time.DateOnly), taskID)
 }
 
+// ScriptKey returns the key of the script that makes the changes of a dry run on a node.
+func ScriptKey(taskID string, submitted time.Time, node string) string {
+	return ReportsOfTaskPrefix(taskID, submitted) + segment(node) + ".sql"
+}
+
 // BeforeImagesKey returns the key of the document with all before-images of a repair or
 // undo. The document is created when it is first requested.
 func BeforeImagesKey(taskID string, submitted time.Time) string {

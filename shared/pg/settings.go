@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"ace/shared/table"
 )
 
 // idleMargin is added to the statement timeout. The sum is the time for which the server
@@ -32,23 +34,11 @@ type setting struct{ name, value string }
 // role may change these settings, and they end with the transaction, so they do not stay
 // in a pooler's session. A test requires a decision on every parameter that a session can
 // set: it is pinned here or in guarded, or the test lists it as harmless with the reason.
-var pinned = []setting{ //nolint:gochecknoglobals // a constant list
-	{"TimeZone", "UTC"},
-	{"DateStyle", "ISO"},
-	{"IntervalStyle", "postgres"},
-	{"extra_float_digits", "1"},
-	{"bytea_output", "hex"},
-	{"xmlbinary", "base64"},
-	{"xmloption", "content"}, // how text is converted to xml
-	{"lc_monetary", "C"},
-	{"quote_all_identifiers", "off"}, // the text of regclass, regtype, ...
-	{"array_nulls", "on"},            // NULL can be an element of an array
-	{"gin_fuzzy_search_limit", "0"},  // otherwise a filter may return a random part of its rows
-	{"constraint_exclusion", "off"},  // rows are read even if a constraint excludes them
-	{"exit_on_error", "off"},         // a refused row does not end the session
-	{"standard_conforming_strings", "on"},
-	{"transform_null_equals", "off"},
-	{"row_security", "off"}, // an error is better than silently hidden rows
+var pinned = append(textSettings(), []setting{ //nolint:gochecknoglobals // a constant list
+	{"gin_fuzzy_search_limit", "0"}, // otherwise a filter may return a random part of its rows
+	{"constraint_exclusion", "off"}, // rows are read even if a constraint excludes them
+	{"exit_on_error", "off"},        // a refused row does not end the session
+	{"row_security", "off"},         // an error is better than silently hidden rows
 	{"plan_cache_mode", "auto"},
 	{"enable_seqscan", "on"},
 	{"enable_indexscan", "on"},
@@ -64,6 +54,13 @@ var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"tcp_keepalives_idle", "30"}, // where tcp_user_timeout is not set, a lost client is noticed within a minute
 	{"tcp_keepalives_interval", "10"},
 	{"tcp_keepalives_count", "3"},
+}...)
+
+func textSettings() (list []setting) {
+	for _, s := range table.TextSettings() {
+		list = append(list, setting{s.Name, s.Value})
+	}
+	return list
 }
 
 // guarded has settings that are changed only if they have another value: not every server

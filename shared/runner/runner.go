@@ -28,6 +28,7 @@ type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document
 	Report   *task.Document
+	Scripts  map[string]task.Document // by node
 }
 
 // Handler does the work of one type of task. It must return soon after its context has
@@ -148,7 +149,7 @@ func (r *Runner) settle(
 	storing, cancel := outlasting(ctx)
 	defer cancel()
 
-	end := task.Outcome{Status: task.Completed, Result: outcome.Result, Document: outcome.Document, Report: outcome.Report}
+	end := task.Outcome{Status: task.Completed, Result: outcome.Result, Document: outcome.Document, Report: outcome.Report, Scripts: outcome.Scripts}
 	cancelled := fault.CodeOf(lost) == fault.Cancelled
 	switch {
 	case errors.Is(lost, task.ErrLeaseLost):

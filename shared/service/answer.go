@@ -37,7 +37,7 @@ func repairAnswer(req api.TableRepairRequest, result tablerepair.Result) api.Rep
 		answer.ReportFile = result.Report.Key
 	}
 	for _, n := range result.Nodes {
-		answer.Nodes[n.Node] = nodeRepair(n)
+		answer.Nodes[n.Node] = nodeRepair(n, result)
 	}
 	return answer
 }
@@ -52,7 +52,7 @@ func undoAnswer(req api.TableUndoRequest, result tablerepair.Result) api.UndoRes
 	}
 
 	for _, n := range result.Nodes {
-		node := api.NodeUndo{NodeRepair: nodeRepair(n)}
+		node := api.NodeUndo{NodeRepair: nodeRepair(n, result)}
 		for _, key := range n.Totals.Left {
 			node.SkippedKeys = append(node.SkippedKeys, shortKey(key))
 		}
@@ -61,7 +61,7 @@ func undoAnswer(req api.TableUndoRequest, result tablerepair.Result) api.UndoRes
 	return answer
 }
 
-func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
+func nodeRepair(n tablerepair.NodeResult, result tablerepair.Result) api.NodeRepair {
 	t := n.Totals
 	node := api.NodeRepair{
 		Inserted:  t.Inserted,
@@ -70,6 +70,7 @@ func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 		Unchanged: t.Unchanged,
 		Skipped:   t.Skipped,
 		Outcome:   n.Outcome,
+		SQLFile:   result.Scripts[n.Node].Key,
 
 		Unrepairable: t.Unrepairable(),
 	}

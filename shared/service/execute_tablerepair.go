@@ -25,7 +25,7 @@ func (e *Executor) tableRepair(ctx context.Context, x execution) (runner.Outcome
 	result, err := e.repair(ctx, x, req.Quiet, tablerepair.Request{
 		ClusterName: req.ClusterName, Schema: req.Table.Schema, Table: req.Table.Name,
 		Input: *x.rec.Input, Source: req.SourceOfTruth, Targets: req.Nodes,
-		DryRun: req.DryRun, Report: req.GenerateReport, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
+		DryRun: req.DryRun, Report: req.GenerateReport, Scripts: req.GenerateSQL, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
 		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
 		AllowConflict: req.AllowConflict,
 	})
@@ -55,7 +55,7 @@ func (e *Executor) tableUndo(ctx context.Context, x execution) (runner.Outcome, 
 
 	result, err := e.repair(ctx, x, req.Quiet, tablerepair.Request{
 		ClusterName: repair.ClusterName, Schema: name.Schema, Table: name.Name, Undoes: req.TaskID,
-		DryRun: req.DryRun, FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
+		DryRun: req.DryRun, Scripts: req.GenerateSQL, FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
 	})
 	return repairOutcome(undoAnswer(req, result), result, err)
 }
@@ -102,5 +102,5 @@ func repairOutcome(answer any, result tablerepair.Result, failed error) (runner.
 	if failed != nil {
 		err = failed
 	}
-	return runner.Outcome{Result: raw, Report: result.Report}, err
+	return runner.Outcome{Result: raw, Report: result.Report, Scripts: result.Scripts}, err
 }

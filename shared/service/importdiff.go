@@ -18,6 +18,9 @@ import (
 // typeJSON is the content type of a document.
 const typeJSON = "application/json"
 
+// typeSQL is the media type of a script for psql.
+const typeSQL = "application/sql"
+
 // Import stores a diff document that this program or pgEdge ACE wrote. The document's key
 // contains its SHA-256, so a second import of the same document stores nothing new. The
 // error is Invalid if the body is not a diff document. Import first stores the document

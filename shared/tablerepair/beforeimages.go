@@ -1,6 +1,7 @@
 package tablerepair
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -55,8 +56,8 @@ func (b *BeforeImages) create(ctx context.Context, rec task.Record) (*task.Docum
 		return nil, fault.New(fault.NotFound, "task %s has not changed any row: there are no before-images", rec.TaskID)
 	}
 	key := archive.BeforeImagesKey(rec.TaskID, rec.SubmittedAt)
-	made, err := writeDocument(ctx, b.store, key, func(out jsonWriter) error {
-		return (&beforeDocument{store: b.store, jsonWriter: out}).write(ctx, images)
+	made, err := writeObject(ctx, b.store, key, "application/json", func(out *bufio.Writer) error {
+		return (&beforeDocument{store: b.store, jsonWriter: jsonWriter{out}}).write(ctx, images)
 	})
 	// The document exists already: another process is creating it too, or has stopped before
 	// it stored the document's record.

@@ -55,7 +55,8 @@ func (c *Coordinator) WaitForAbandoned(d time.Duration) *Coordinator {
 type Result struct {
 	Nodes    []NodeResult
 	Warnings []string
-	Report   *task.Document // nil if there is none
+	Report   *task.Document           // nil if there is none
+	Scripts  map[string]task.Document // by node
 }
 
 // NodeResult is how the repair of one node ended. Outcome is empty in a dry run.
@@ -99,6 +100,15 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 		defer cancel()
 		writing := r.req.Patience.Do(reporting, "writing the report", func() (err error) {
 			result.Report, err = r.writeReport(reporting, result)
+			return err
+		})
+		err = cmp.Or(err, writing)
+	}
+
+	// Durable: the scripts. Only a dry run has them.
+	if r.plan.Scripts && ctx.Err() == nil {
+		writing := r.req.Patience.Do(ctx, "writing the scripts", func() (err error) {
+			result.Scripts, err = r.writeScripts(ctx, result)
 			return err
 		})
 		err = cmp.Or(err, writing)

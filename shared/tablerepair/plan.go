@@ -39,6 +39,7 @@ type Plan struct {
 	FireTriggers bool `json:"fire_triggers,omitempty"`
 	AllowCascade bool `json:"allow_cascade,omitempty"`
 	Report       bool `json:"generate_report,omitempty"`
+	Scripts      bool `json:"generate_sql,omitempty"`
 
 	Key      []string `json:"key"`
 	Targets  []Target `json:"targets"`

@@ -43,6 +43,7 @@ type Request struct {
 	Patience patience.Budget
 
 	DryRun, Report         bool
+	Scripts                bool // with DryRun: write scripts that make the changes
 	UpsertOnly, InsertOnly bool
 	FireTriggers           bool
 	AllowCascade, AllowLag bool
@@ -76,7 +77,7 @@ func makePlan(ctx context.Context, store archive.Store, opener Opener, req Reque
 		ClusterName: req.ClusterName, DBName: req.Database, Schema: req.Schema, Table: req.Table,
 		Source: req.Source, Document: Document{Key: req.Input.Key, SHA256: req.Input.SHA256}, Undoes: req.Undoes,
 		DryRun: req.DryRun, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
-		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, Report: req.Report,
+		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, Report: req.Report, Scripts: req.Scripts,
 	}}
 	if err := table.CheckWritable(req.Schema, req.Table); err != nil {
 		return nil, err

@@ -59,8 +59,8 @@ func (r *run) writeReport(ctx context.Context, result Result) (*task.Document, e
 		if !errors.Is(err, archive.ErrNotFound) {
 			return nil, err
 		}
-		report, err := writeDocument(ctx, r.store, key, func(out jsonWriter) error {
-			return (&reportDocument{run: r, jsonWriter: out}).write(ctx, result)
+		report, err := writeObject(ctx, r.store, key, "application/json", func(out *bufio.Writer) error {
+			return (&reportDocument{run: r, jsonWriter: jsonWriter{out}}).write(ctx, result)
 		})
 		if !errors.Is(err, archive.ErrPrecondition) {
 			return report, err
@@ -68,17 +68,17 @@ func (r *run) writeReport(ctx context.Context, result Result) (*task.Document, e
 	}
 }
 
-// writeDocument creates the object key, calls write to fill it, and returns the stored
-// document. The error is archive.ErrPrecondition if the object already exists.
-func writeDocument(ctx context.Context, store archive.Store, key string, write func(jsonWriter) error) (*task.Document, error) {
-	w, err := store.Create(ctx, key, "application/json")
+// writeObject creates the object key, calls write to fill it, and returns the key, size
+// and SHA-256 of the object. The error is archive.ErrPrecondition if it already exists.
+func writeObject(ctx context.Context, store archive.Store, key, contentType string, write func(*bufio.Writer) error) (*task.Document, error) {
+	w, err := store.Create(ctx, key, contentType)
 	if err != nil {
 		return nil, err
 	}
 	defer w.Abort()
 	digest := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(w, digest), 64<<10)
-	if err := write(jsonWriter{out}); err != nil {
+	if err := write(out); err != nil {
 		return nil, err
 	}
 	if err := out.Flush(); err != nil {

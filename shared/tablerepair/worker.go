@@ -212,7 +212,7 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	}
 
 	var r *recorder
-	if j.plan.Report {
+	if j.plan.Report || j.plan.Scripts {
 		r = &recorder{store: j.store, header: part.Header{TaskID: j.plan.TaskID, PlanHash: j.plan.Hash()}, totals: &j.totals,
 			name: func(n int) (string, string) {
 				key := j.unit.decisionKey(n)

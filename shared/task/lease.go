@@ -61,6 +61,7 @@ type Outcome struct {
 	Result   json.RawMessage
 	Document *Document
 	Report   *Document
+	Scripts  map[string]Document
 	Error    error // why the task did not complete; the record gets its code and public message
 }
 
@@ -85,6 +86,7 @@ func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
 		rec.Result = o.Result
 		rec.Document = o.Document
 		rec.Report = o.Report
+		rec.Scripts = o.Scripts
 		rec.Lease = nil
 		rec.FinishedAt = l.registry.finishedAt(rec)
 		if o.Error != nil {

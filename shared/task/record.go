@@ -32,8 +32,10 @@ type Record struct {
 	Result    json.RawMessage `json:"result,omitempty"`
 	Document  *Document       `json:"document,omitempty"`
 	Report    *Document       `json:"report,omitempty"` // only of a repair
-	Error     string          `json:"error,omitempty"`
-	ErrorCode string          `json:"error_code,omitempty"`
+	// Scripts are the scripts that make the changes of a dry run, by node.
+	Scripts   map[string]Document `json:"scripts,omitempty"`
+	Error     string              `json:"error,omitempty"`
+	ErrorCode string              `json:"error_code,omitempty"`
 
 	// Submission is a random text, new for each submission. If the response to a write is
 	// lost, it shows whether the stored task was written by this submission.

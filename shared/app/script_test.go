@@ -1,0 +1,172 @@
+//go:build !unit
+
+package app_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgserver"
+	"ace/infra/testkit/pgtest"
+	"ace/shared/api"
+	"ace/shared/table"
+)
+
+// scripted makes a dry run store scripts for psql.
+func scripted(r *api.TableRepairRequest) { r.DryRun, r.GenerateSQL = true, true }
+
+// script downloads the script of a dry run for a node.
+func script(t *testing.T, s *apptest.Service, id, node string) string {
+	t.Helper()
+	name, text := saved(t, s, "/ace/reports/"+id+"?format=sql&node="+node)
+	if name != id+"."+node+".sql" {
+		t.Errorf("the script of node %s is called %s", node, name)
+	}
+	return text
+}
+
+// psql runs a script on a node and returns what psql prints.
+func psql(t *testing.T, c *pgtest.Cluster, node int, script string) (stdout string, failed error) {
+	t.Helper()
+	program, err := pgserver.FindPsql(pgserver.Installations())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "script.sql")
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "-X", "-A", "-t", "-d", c.DSN(node), "-f", file)
+	cmd.Env = append(os.Environ(), "PGOPTIONS=-c standard_conforming_strings=off -c DateStyle=German")
+	var out, notes bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &notes
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("psql: %w: %s", err, notes.String())
+	}
+	return out.String(), nil
+}
+
+// digestOf returns a statement that prints a digest of a table's rows.
+func digestOf(name string) string {
+	return `SELECT pg_catalog.md5(pg_catalog.string_agg(whole_row::text, E'\n' ORDER BY whole_row::text COLLATE "C")) FROM ` + name + ` whole_row;` + "\n"
+}
+
+// tryScript runs a script but rolls its transaction back. It returns the digest that the
+// table had before.
+func tryScript(t *testing.T, c *pgtest.Cluster, node int, script, name string) string {
+	t.Helper()
+	begin, _, found := strings.Cut(script, "COMMIT;\n")
+	if !found {
+		t.Fatalf("the script has no COMMIT:\n%s", script)
+	}
+	digest, err := psql(t, c, node, begin+`SET LOCAL search_path = public;`+"\n"+digestOf(name)+"ROLLBACK;\n")
+	if err != nil {
+		t.Errorf("%v\n%s", err, script)
+	}
+	return digest
+}
+
+// checkScript checks that a script makes the same changes as the task that ran in the
+// meantime. tried is the digest of the table with the changes of the script.
+func checkScript(t *testing.T, c *pgtest.Cluster, node int, tried, name string) {
+	t.Helper()
+	var settings strings.Builder
+	for _, s := range table.TextSettings() {
+		fmt.Fprintf(&settings, "SET %s = '%s';\n", s.Name, s.Value)
+	}
+	got, err := psql(t, c, node, "\\set QUIET on\n"+settings.String()+"SET search_path = public;\n"+digestOf(name))
+	if err != nil {
+		t.Error(err)
+	}
+	if got != tried {
+		t.Errorf("the script makes other changes than the task: digest %q, want %q", tried, got)
+	}
+}
+
+func TestScript_MakesTheChangesOfADryRun(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a'), (2, $$it's \ $ace$ :v "x"$$), (3, NULL)`)
+	c.Exec(t, 1, `INSERT INTO t VALUES (2, 'b'), (3, ''), (4, 'd')`)
+	c.Exec(t, 2, `INSERT INTO t VALUES (1, 'a')`)
+	d := s.Diff(t, "public.t")
+	dry := repair(t, s, d.TaskID, "n1", scripted)
+
+	for i, node := range []string{"n2", "n3"} {
+		if dry.Nodes[node].SQLFile == "" {
+			t.Errorf("node %s has no sql_file: %+v", node, dry)
+		}
+		printed, err := psql(t, c, i+1, script(t, s, dry.TaskID, node))
+		if err != nil || !strings.HasPrefix(printed, node+": ") || !strings.HasSuffix(printed, " committed\n") {
+			t.Errorf("node %s: %v, %q", node, err, printed)
+		}
+	}
+	if got := s.Diff(t, "public.t"); got.Result.Verdict != api.VerdictMatch {
+		t.Errorf("%+v", got.Result)
+	}
+
+	// The rows are no longer as they were.
+	if _, err := psql(t, c, 1, script(t, s, dry.TaskID, "n2")); err == nil || !strings.Contains(err.Error(), `node n2: the row with the key ('1') exists already; nothing was changed`) {
+		t.Errorf("run again: %v\n%s", err, script(t, s, dry.TaskID, "n2"))
+	}
+}
+
+func TestScript_StopsWhenARowWasChanged(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text, w numeric); INSERT INTO t SELECT i, 'v', i FROM generate_series(1, 5) i`)
+	c.Exec(t, 0, `UPDATE t SET v = NULL WHERE id = 1; DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (6, 'six', 6)`)
+	d := s.Diff(t, "public.t")
+	text := script(t, s, repair(t, s, d.TaskID, "n1", scripted).TaskID, "n2")
+	before := content(t, c, 1, "t")
+	for _, tt := range []struct{ change, back, want string }{
+		{`UPDATE t SET w = 1.0 WHERE id = 1`, `UPDATE t SET w = 1 WHERE id = 1`, `the row with the key ('1') is no longer as it was in the dry run`},
+		{`UPDATE t SET v = '' WHERE id = 1`, `UPDATE t SET v = 'v' WHERE id = 1`, `the row with the key ('1') is no longer`},
+		{`UPDATE t SET v = NULL WHERE id = 2`, `UPDATE t SET v = 'v' WHERE id = 2`, `the row with the key ('2') is no longer`},
+		{`DELETE FROM t WHERE id = 2`, `INSERT INTO t VALUES (2, 'v', 2)`, `the row with the key ('2') is no longer`},
+		{`INSERT INTO t VALUES (6)`, `DELETE FROM t WHERE id = 6`, `the row with the key ('6') exists already`},
+	} {
+		c.Exec(t, 1, tt.change)
+		changed := content(t, c, 1, "t")
+		if _, err := psql(t, c, 1, text); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("after %s: %v, want %s", tt.change, err, tt.want)
+		}
+		if got := content(t, c, 1, "t"); fmt.Sprint(got) != fmt.Sprint(changed) {
+			t.Errorf("after %s the script changed something: %v", tt.change, got)
+		}
+		c.Exec(t, 1, tt.back)
+	}
+	if _, err := psql(t, c, 0, text); err == nil || !strings.Contains(err.Error(), "this is not the table public.t on node n2") {
+		t.Errorf("on the other node: %v", err)
+	}
+	if fmt.Sprint(before) != fmt.Sprint(content(t, c, 1, "t")) {
+		t.Error("the rows are not as they were")
+	}
+}
+
+func TestScript_OfAnUndoRestoresTheRows(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE, v text, g text GENERATED ALWAYS AS (v || '!') STORED)`)
+	c.Exec(t, 0, `INSERT INTO t SELECT i, i, 'v' FROM generate_series(1, 500) i`)
+	c.Exec(t, 1, `INSERT INTO t SELECT i, 1 + i % 600, 'w' FROM generate_series(101, 600) i`)
+	before := content(t, c, 1, "t")
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+	dry := undo(t, s, r.TaskID, func(r *api.TableUndoRequest) { r.DryRun, r.GenerateSQL = true, true })
+	if _, err := psql(t, c, 1, script(t, s, dry.TaskID, "n2")); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(content(t, c, 1, "t")) != fmt.Sprint(before) {
+		t.Error("the rows are not as they were before the repair")
+	}
+}

@@ -1,0 +1,259 @@
+package tablerepair
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+// writeScripts writes a script for psql for each target with changes. The script makes
+// the changes that the dry run has decided.
+func (r *run) writeScripts(ctx context.Context, result Result) (map[string]task.Document, error) {
+	r.progress.phase(phaseReport)
+	scripts := map[string]task.Document{}
+	for i, n := range result.Nodes {
+		if n.Error != nil || n.Totals.changes() == 0 {
+			continue
+		}
+		script, err := r.writeScript(ctx, &r.plan.Targets[i], n.Totals)
+		if err != nil {
+			return nil, err
+		}
+		scripts[n.Node] = *script
+	}
+	return scripts, nil
+}
+
+// writeScript writes the script for one target. If an earlier run of the task has already
+// written it, writeScript returns that script: all runs have the same decisions.
+func (r *run) writeScript(ctx context.Context, t *Target, totals Totals) (*task.Document, error) {
+	key := archive.ScriptKey(r.plan.TaskID, r.req.SubmittedAt, t.Node)
+	stored, err := writeObject(ctx, r.store, key, "application/sql", func(out *bufio.Writer) error {
+		s := script{plan: r.plan, target: t, totals: totals, out: out, each: func(pick picker, fn func(change) error) error {
+			return eachChange(ctx, r.store, totals.Parts, pick, func(c numberedChange) error { return fn(c.change) })
+		}}
+		return s.write()
+	})
+	if errors.Is(err, archive.ErrPrecondition) {
+		return describeObject(ctx, r.store, key)
+	}
+	return stored, err
+}
+
+const (
+	// blockStatements and blockBytes bound a DO block. psql sends each block as one
+	// statement, and the server parses it before it runs.
+	blockStatements = 200
+	blockBytes      = 256 << 10
+)
+
+// script writes the changes of one target as a script for psql. The script makes all
+// changes in one transaction:
+//
+//  1. It checks that it runs on the server, the database and the table for which the
+//     changes were decided.
+//  2. It locks each row and checks that the row is still as it was in the dry run. The
+//     rows to insert must be missing.
+//  3. It deletes, updates and inserts the rows, in the same order as a repair (apply).
+//
+// The first check that fails ends the script, and the transaction is rolled back.
+type script struct {
+	plan   *Plan
+	target *Target
+	totals Totals
+	each   func(pick picker, fn func(change) error) error // reads the changes that pick accepts
+	out    *bufio.Writer
+
+	block      strings.Builder // the statements of the next DO block
+	statements int             // number of statements in block
+	checked    int64           // number of changes with a statement from addCheck
+}
+
+func (s *script) write() error {
+	s.print(s.head())
+	s.add(s.serverChecks())
+	s.flush()
+
+	if err := s.each(all, s.addCheck); err != nil {
+		return err
+	}
+	s.flush()
+	if s.checked != s.totals.changes() {
+		return fault.New(fault.Internal, "node %q: the dry run counts %d changes, but stored %d", s.target.Node, s.totals.changes(), s.checked)
+	}
+
+	// Triggers, defaults and constraints need the search_path of the role.
+	s.printf("SELECT pg_catalog.set_config('search_path', %s, true) \\g /dev/null\n", literal(s.target.Write.Path))
+	for _, step := range []struct {
+		pick picker
+		add  func(change) error
+	}{
+		{except(opInsert), s.addDelete}, {only(opUpdate), s.addUpdate}, {except(opDelete), s.addInsert},
+	} {
+		if err := s.each(step.pick, step.add); err != nil {
+			return err
+		}
+	}
+	s.flush()
+
+	s.print("SET CONSTRAINTS ALL IMMEDIATE;\nCOMMIT;\n")
+	s.printf("\\echo '%s: %s committed'\n", s.target.Node, s.counts())
+	return nil
+}
+
+// addCheck adds the statement that locks the row and checks that it is as it was in the
+// dry run.
+func (s *script) addCheck(c change) error {
+	s.checked++
+	t := s.target.Write
+	if c.Op == opInsert {
+		s.add(fmt.Sprintf("PERFORM 1 FROM %s WHERE %s; IF FOUND THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;",
+			t.Relation, s.hasKey(c), s.message("the row with the key %s exists already", c)))
+		return nil
+	}
+
+	tests := []string{s.hasKey(c)}
+	for i, value := range c.Before {
+		tests = append(tests, hasText(t.Alias+"."+t.Names[i], value))
+	}
+	s.add(fmt.Sprintf("PERFORM 1 FROM %s WHERE %s FOR UPDATE; IF NOT FOUND THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;",
+		t.Relation, strings.Join(tests, " AND "), s.message("the row with the key %s is no longer as it was in the dry run", c)))
+	return nil
+}
+
+// addDelete adds the deletion of a row, also if the row is to be inserted again.
+func (s *script) addDelete(c change) error {
+	if c.Op == opDelete || s.isReplaced(c) {
+		s.addWrite(fmt.Sprintf("DELETE FROM %s WHERE %s", s.target.Write.Relation, s.hasKey(c)), c)
+	}
+	return nil
+}
+
+func (s *script) addUpdate(c change) error {
+	if s.isReplaced(c) {
+		return nil
+	}
+	t := s.target.Write
+	set := make([]string, len(c.Columns))
+	for i, at := range c.Columns {
+		set[i] = t.Names[at] + " = " + value(c.After[i], t.Types[at])
+	}
+	s.addWrite(fmt.Sprintf("UPDATE %s SET %s WHERE %s", t.Relation, strings.Join(set, ", "), s.hasKey(c)), c)
+	return nil
+}
+
+func (s *script) addInsert(c change) error {
+	if c.Op != opInsert && !s.isReplaced(c) {
+		return nil
+	}
+	t, row := s.target.Write, c.row()
+	var names, values []string
+	for _, at := range s.target.written(len(row)) {
+		names = append(names, t.Names[at])
+		values = append(values, value(row[at], t.Types[at]))
+	}
+	s.addWrite(fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)", t.Into, strings.Join(names, ", "), strings.Join(values, ", ")), c)
+	return nil
+}
+
+// addWrite adds a statement that must write exactly the row of c. A trigger may prevent
+// that.
+func (s *script) addWrite(statement string, c change) {
+	s.add(statement + "; IF NOT FOUND THEN RAISE EXCEPTION USING MESSAGE = " + s.message("the row with the key %s was not written", c) + "; END IF;")
+}
+
+// isReplaced reports whether an update is made by a deletion and an insertion. A repair
+// replaces a row only if the node refuses its update. A script cannot know that in
+// advance, so it replaces every row whose update sets a value that must be unique, or an
+// identity column. It replaces none if triggers fire.
+func (s *script) isReplaced(c change) bool {
+	return c.Op == opUpdate && !s.plan.FireTriggers && slices.ContainsFunc(c.Columns, func(at int) bool {
+		return s.target.Columns[at].Unique || s.target.Columns[at].Identity
+	})
+}
+
+// hasKey returns the condition that a row has the key of c. The literals are read by the
+// input functions of their types, never by a cast.
+func (s *script) hasKey(c change) string {
+	t := s.target.Write
+	tests := make([]string, len(c.Key))
+	for i, text := range c.Key {
+		tests[i] = t.Key[i] + " " + t.KeyEqual[i] + " " + value(&text, t.KeyType[i])
+	}
+	return strings.Join(tests, " AND ")
+}
+
+// message returns a literal with the message of an error about the row of c.
+func (s *script) message(format string, c change) string {
+	return literal(fmt.Sprintf("node %s: "+format+"; nothing was changed", s.target.Node, c.Key))
+}
+
+// add adds a statement of PL/pgSQL to the next DO block.
+func (s *script) add(statement string) {
+	if s.statements == blockStatements || s.statements > 0 && s.block.Len()+len(statement) > blockBytes {
+		s.flush()
+	}
+	s.block.WriteString(statement)
+	s.block.WriteByte('\n')
+	s.statements++
+}
+
+// flush writes the DO block.
+func (s *script) flush() {
+	if s.statements == 0 {
+		return
+	}
+	text := s.block.String()
+	tag := dollarTag(text)
+	s.printf("DO %s\nBEGIN\n%sEND\n%s;\n", tag, text, tag)
+	s.block.Reset()
+	s.statements = 0
+}
+
+// print writes text. The buffered writer remembers its first error, and writeObject
+// returns it.
+func (s *script) print(text string) { _, _ = io.WriteString(s.out, text) }
+
+func (s *script) printf(format string, args ...any) { s.print(fmt.Sprintf(format, args...)) }
+
+// hasText returns the condition that a value has the given text: the output of the type's
+// output function, which concat calls.
+func hasText(column string, text *string) string {
+	if text == nil {
+		return "pg_catalog.num_nulls(" + column + ") OPERATOR(pg_catalog.=) 1"
+	}
+	test := "pg_catalog.concat(" + column + ") COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) " + literal(*text)
+	if *text == "" { // concat returns the empty text for NULL too
+		test += " AND pg_catalog.num_nulls(" + column + ") OPERATOR(pg_catalog.=) 0"
+	}
+	return test
+}
+
+// value returns the value of a type with the given text.
+func value(text *string, typ string) string {
+	if text == nil {
+		return "NULL"
+	}
+	return literal(*text) + "::" + typ
+}
+
+// literal returns text as a literal of SQL, for a session in which
+// standard_conforming_strings is on.
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// dollarTag returns a tag for a dollar-quoted text that does not contain the tag.
+func dollarTag(text string) string {
+	tag := "$ace$"
+	for n := 1; strings.Contains(text, tag); n++ {
+		tag = fmt.Sprintf("$ace%d$", n)
+	}
+	return tag
+}
