@@ -48,9 +48,9 @@ func beforeImages(ctx context.Context, s *session) error {
 	return s.fetch(ctx, api.RouteBefore, url.Values{}, ".before-images")
 }
 
-// fetch downloads a file of a task, which params select: to the path in --output-file, to Stdout if that path
-// is "-", or else to a file in the current directory whose name is the task's id, suffix
-// and the format.
+// fetch downloads the file of a task that params select: to the path in --output-file, to
+// Stdout if that path is "-", or else to a file in the current directory whose name is
+// the task's id, suffix and the format.
 func (s *session) fetch(ctx context.Context, route api.Route, params url.Values, suffix string) error {
 	args, err := s.args(1, 1, "TASK, the id of a task")
 	if err != nil {

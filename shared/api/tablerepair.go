@@ -74,8 +74,8 @@ func (r TableRepairRequest) problems() problems {
 	return found
 }
 
-// scriptProblem returns the problem of generate_sql: the changes of a script must not have
-// been made already.
+// scriptProblem returns the problem with generate_sql, or "". A script must contain
+// changes that have not been made yet.
 func scriptProblem(script, dryRun bool) string {
 	if script && !dryRun {
 		return "generate_sql needs dry_run=true: without it, the changes are made"

@@ -13,7 +13,7 @@ const (
 func BadTableRepair() []Case {
 	const (
 		ready   = ofRepair + "&diff_file=" + document
-		allowed = "; the parameters are cluster_name, diff_file, source_of_truth, table_name, dbname, dry_run, quiet, generate_report, " +
+		allowed = "; the parameters are cluster_name, diff_file, source_of_truth, table_name, dbname, dry_run, quiet, generate_report, generate_sql, " +
 			"upsert_only, insert_only, nodes, fire_triggers, allow_cascade, allow_lag, allow_conflict"
 	)
 	get := func(name, rawQuery, message string) Case { return getFrom(tableRepair, name, rawQuery, message) }
@@ -34,6 +34,7 @@ func BadTableRepair() []Case {
 			`unknown parameter "dryrun" (did you mean dry_run?)`+allowed),
 		get("a dry run in capitals, which must not write", ready+"&DRY_RUN=true",
 			`unknown parameter "DRY_RUN" (did you mean dry_run?)`+allowed),
+		get("a script of changes that are made", ready+"&generate_sql=true", "generate_sql needs dry_run=true: without it, the changes are made"),
 		get("a dry run twice", ready+"&dry_run=true&dry_run=false", "dry_run is given 2 times; give it once"),
 		{Name: "a repair by HEAD", Method: "HEAD", Path: tableRepair, RawQuery: ready, Status: 405,
 			Error: `method "HEAD" is not supported; use GET, POST`},
@@ -44,7 +45,7 @@ func BadTableRepair() []Case {
 func BadTableUndo() []Case {
 	const (
 		ready     = "task_id=tr_20240315_123456"
-		allowed   = "; the parameters are task_id, dry_run, quiet, fire_triggers, allow_cascade, allow_lag"
+		allowed   = "; the parameters are task_id, dry_run, quiet, generate_sql, fire_triggers, allow_cascade, allow_lag"
 		allowedID = "; it must be the id of a table-repair, such as tr_20240315_123456"
 	)
 	get := func(name, rawQuery, message string) Case { return getFrom(tableUndo, name, rawQuery, message) }
@@ -55,6 +56,7 @@ func BadTableUndo() []Case {
 		get("an undo of a path", "task_id=tr_20240315_123456/..", `task_id is "tr_20240315_123456/.."`+allowedID),
 		get("an undo of two", ready+"&task_id=tr_20240315_123457", "task_id is given 2 times; give it once"),
 		get("an undo with a misspelt dry run", ready+"&dry-run=true", `unknown parameter "dry-run" (did you mean dry_run?)`+allowed),
+		get("a script of an undo that is done", ready+"&generate_sql=true", "generate_sql needs dry_run=true: without it, the changes are made"),
 		get("an undo of a table", ready+"&table_name=public.users", `unknown parameter "table_name"`+allowed),
 		{Name: "an undo by HEAD", Method: "HEAD", Path: tableUndo, RawQuery: ready, Status: 405,
 			Error: `method "HEAD" is not supported; use GET, POST`},
