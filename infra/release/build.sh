@@ -38,7 +38,8 @@ mkdir -p "$common/completions" "$common/docs"
 ace man >"$common/ace.1"
 for shell in bash zsh fish; do ace completion $shell >"$common/completions/ace.$shell"; done
 cp README.md CHANGELOG.md LICENSE infra/roles.sql testdata/clusters/demo.json infra/systemd/* "$common"
-cp docs/*.md docs/*.png "$common/docs"
+cp infra/monitoring/alerts.yml infra/monitoring/dashboard.json "$common"
+find docs -maxdepth 1 -type f -exec cp -t "$common/docs" {} +
 cp -r infra/release/files infra/release/scripts "$common"
 gzip -9n <"$common/ace.1" >"$common/ace.1.gz"
 gzip -9n >"$common/changelog.gz" <<END # Debian's own format; CHANGELOG.md is in the package too
@@ -68,6 +69,7 @@ for ARCH in ${ARCHES:-amd64 arm64}; do
 	done
 	rm -r "$dir"/*.gz "$dir/scripts"
 	touch -d "@$SOURCE_DATE_EPOCH" "$dir"
-	tar -C "$work" --format=ustar --sort=name --owner=0 --group=0 --numeric-owner -cf - "$name" | gzip -n >"$out/$name.tar.gz"
+	tar -C "$work" --format=ustar --sort=name --owner=0 --group=0 --numeric-owner -cf "$out/$name.tar" "$name"
+	gzip -n "$out/$name.tar"
 done
 cd "$out" && sha256sum ace-* >SHA256SUMS && cat SHA256SUMS
