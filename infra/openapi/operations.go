@@ -136,6 +136,9 @@ func (d *describer) success(route api.Route, answer reflect.Type) *Response {
 	default:
 		response.Content.set("application/json", &Media{Schema: d.schemas.of(answer)})
 	}
+	if route == api.RouteReport {
+		response.Content.set("application/sql", &Media{Schema: &Schema{Type: "string"}})
+	}
 	if route == api.RouteDiff {
 		response.Content.set("text/csv", &Media{Schema: &Schema{Type: "string"}})
 		response.Content.set("text/html", &Media{Schema: &Schema{Type: "string"}})

@@ -58,7 +58,7 @@ func Operations() []Operation {
 			Name: "diffs", Route: RouteDiff, Purpose: "downloads the document of a comparison",
 			Arg: taskArg(), Params: diffParams(),
 		},
-		{Name: "reports", Route: RouteReport, Purpose: "downloads the report of a repair: what it changed", Arg: taskArg()},
+		{Name: "reports", Route: RouteReport, Purpose: "downloads the report of a repair: what it changed", Arg: taskArg(), Params: reportParams()},
 		{Name: "before-images", Route: RouteBefore, Purpose: "downloads the rows as they were before a repair or an undo", Arg: taskArg()},
 		{Name: "schedules", Route: RouteSchedules, Purpose: "lists the scheduled comparisons (not in the Lambda functions)"},
 		{
@@ -315,5 +315,15 @@ func diffParams() []Param {
 			Allowed: joinOr(formats()), Values: valuesOf(formats()...),
 		},
 		flagParam("download", "let a browser save the page instead of showing it"),
+	}
+}
+
+func reportParams() []Param {
+	return []Param{
+		{
+			Name: "format", Kind: KindText, Default: FormatJSON, Purpose: "the report, or the script of a dry run with generate_sql",
+			Allowed: joinOr([]string{FormatJSON, FormatSQL}), Values: valuesOf(FormatJSON, FormatSQL),
+		},
+		{Name: "node", Kind: KindText, Purpose: "with format=sql: the node whose script to download", Example: "n2"},
 	}
 }
