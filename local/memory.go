@@ -22,9 +22,9 @@ const (
 const (
 	// checkMemory is the time between two checks of the memory in use.
 	checkMemory = 100 * time.Millisecond
-	// lowerAfter is the time without a garbage collection after which a raised limit is
-	// lowered again. If the values are still in use, the lower limit causes a collection,
-	// which raises the limit again.
+	// lowerAfter is the time without a garbage collection after which adaptMemory lowers a
+	// raised limit to its initial value. If the memory is still in use, the lower limit
+	// causes a collection, and then adaptMemory raises the limit again.
 	lowerAfter = 5 * time.Second
 )
 

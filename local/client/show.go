@@ -49,7 +49,7 @@ func show(ctx context.Context, s *session) error {
 		return fault.New(fault.Internal, "there is no place for a temporary file: %v", err)
 	}
 	defer file.Close()
-	defer func() { _ = os.Remove(file.Name()) }() // it is in the directory of temporary files
+	defer func() { _ = os.Remove(file.Name()) }() // an error is ignored: the system cleans the directory of temporary files
 	if err := s.server.download(ctx, address, file); err != nil {
 		return err
 	}

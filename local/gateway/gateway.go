@@ -155,7 +155,7 @@ func (g *Gateway) Bucket() string { return bucket }
 // Region returns the region for which requests are signed.
 func (g *Gateway) Region() string { return region }
 
-// S3 returns the options with which the archive opens the store.
+// S3 returns the options with which ACE opens the archive in this gateway.
 func (g *Gateway) S3() s3.Options {
 	return s3.Options{
 		Endpoint:  g.Endpoint(),

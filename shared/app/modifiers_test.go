@@ -104,3 +104,26 @@ func TestIdentity_ArraysAndDomainsWithOtherModifiersAreComparedByTextAndRepaired
 		t.Errorf("a value that would be rounded: %s %s", refused.Status, refused.Error)
 	}
 }
+
+// A cast to bit(8) pads a shorter value, and a cast to bit varying(4) truncates a longer
+// one. A repair must refuse such values, also below a domain.
+func TestIdentity_BitsThatDoNotFitAreNeitherPaddedNorTruncated(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 0, `CREATE DOMAIN bits AS bit(5); CREATE DOMAIN bitlike AS varbit(6); CREATE DOMAIN bitter AS numeric(5,2)`)
+	c.Exec(t, 1, `CREATE DOMAIN bits AS bit(8); CREATE DOMAIN bitlike AS varbit(4); CREATE DOMAIN bitter AS numeric(5,1)`)
+	c.Exec(t, 0, `CREATE TABLE b (id int PRIMARY KEY, v bit(5)); CREATE TABLE v (id int PRIMARY KEY, v varbit(6))`)
+	c.Exec(t, 1, `CREATE TABLE b (id int PRIMARY KEY, v bit(8)); CREATE TABLE v (id int PRIMARY KEY, v varbit(4))`)
+	c.ExecAll(t, `CREATE TABLE db (id int PRIMARY KEY, v bits); CREATE TABLE dv (id int PRIMARY KEY, v bitlike); CREATE TABLE dn (id int PRIMARY KEY, v bitter)`)
+	for table, value := range map[string]string{"b": "B'10110'", "v": "B'101101'", "db": "B'10110'", "dv": "B'101101'", "dn": "1.25"} {
+		c.Exec(t, 0, `INSERT INTO `+table+` VALUES (1, `+value+`)`)
+		r := repair(t, s, s.Diff(t, "public."+table).TaskID, "n1", nil)
+		if r.Status != api.StatusFailed || !strings.Contains(r.Error, "('1')") {
+			t.Errorf("%s: %s %s, %+v", table, r.Status, r.Error, r.Nodes["n2"])
+		}
+		if got := content(t, c, 1, table); len(got) != 0 {
+			t.Errorf("%s: n2 has %v", table, got)
+		}
+	}
+}

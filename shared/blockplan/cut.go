@@ -9,9 +9,9 @@ import (
 // key itself.
 type Sample struct {
 	Node int
-	// Group is the partition of the node from which the key was read. A list of samples has
-	// the samples of one group in physical order. A negative Group means that the physical
-	// order is unknown.
+	// Group is the index of the partition, on Node, from which the key was read. In a list,
+	// samples with the same Node and Group must be in physical order. A negative Group means
+	// that the physical order is unknown.
 	Group int
 	Rank  int // rank in key order among all samples of all nodes; equal keys have equal ranks
 }

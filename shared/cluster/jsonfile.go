@@ -93,8 +93,8 @@ func parseJSON(where, name string, data []byte) (Cluster, error) {
 }
 
 // addJSONDatabase adds the database db to the cluster. members is the JSON object from
-// which db was decoded. Besides the keys of db, members contains connection parameters of
-// libpq.
+// which db was decoded. Besides the members that db has as fields, members may contain
+// connection parameters of libpq.
 func (c *Cluster) addJSONDatabase(where string, db jsonLogin, members object) error {
 	owner := "database " + strconv.Quote(db.Database)
 	if err := c.checkMembers(where, owner, members, databaseLevel()); err != nil {

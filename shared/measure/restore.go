@@ -17,8 +17,10 @@ const (
 	readAtOnce = 4
 )
 
-// Index lists the tables that have documents.
+// Index lists the documents in the archive.
 type Index interface {
+	// Tables calls fn for each table that has documents, with the tasks of its newest
+	// documents, at most limit, the newest first.
 	Tables(ctx context.Context, limit int, fn func(taskIDs []string) bool) error
 }
 

@@ -43,7 +43,7 @@ type Writer struct {
 	header  Header
 	object  archive.Writer
 	buffer  *bufio.Writer
-	encoder *json.Encoder // writes directly into buffer, so that a huge row is not copied
+	encoder *json.Encoder // writes to buffer; unlike json.Marshal, it makes no extra copy of a huge row
 	digest  hash.Hash
 	rows    int64
 }

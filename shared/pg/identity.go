@@ -129,10 +129,10 @@ func (n *Node) verify(found table.Identity) error {
 }
 
 // checkServer returns the error to report for a transaction that could not begin because
-// of err. It reads the identity of the server, and returns a Conflict if this is not the
-// expected server. It returns err if this is the expected server or if the identity
-// cannot be read. The statements are sent in one message, because a transaction pooler
-// sends the statements of one message to the same session.
+// of err. It reads the identity of the server, and returns a Conflict if the server is
+// not the expected one. It returns err if the server is the expected one or if the
+// identity cannot be read. It sends ROLLBACK and the query for the identity in one
+// message, so that a transaction pooler runs both in the same session.
 func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if t.node.expected == nil || ctx.Err() != nil || fault.CodeOf(err) == fault.Conflict || t.conn.Conn().IsClosed() {
 		return err

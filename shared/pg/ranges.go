@@ -12,8 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// shape describes which of its two bounds a range has. All ranges of one shape are read
-// by one statement, because they need the same condition.
+// shape states which bounds a range has: the lower one, the upper one, both or none. All
+// ranges of one shape are read by one statement, because they need the same condition.
 type shape struct{ lo, hi bool }
 
 // batch has the ranges of one shape. origin has the index of each of these ranges in the

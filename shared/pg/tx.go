@@ -61,7 +61,7 @@ type Tx struct {
 	access   table.Access
 	plans    []setting      // planner settings that are added to the pinned ones or replace them
 	snapshot string         // name of the snapshot to import; empty: the transaction takes its own
-	commits  bool           // the transaction ends with COMMIT, not with ROLLBACK
+	commits  bool           // table.EndTransaction ends the transaction with COMMIT, not with ROLLBACK
 	stream   *stream        // the open stream of results, or nil
 	found    table.Identity // identity of the server, once the transaction has begun
 
@@ -330,8 +330,8 @@ type sent struct {
 	index   int // index among the statements of the same purpose
 }
 
-// stream reads the results of pipelined queries row by row. It is not used after its
-// context ends, so it may have the context as a field.
+// stream reads the results of pipelined queries row by row. All of its queries run under
+// the context of the call that opened it, so it has that context as a field.
 type stream struct {
 	tx       *Tx
 	ctx      context.Context //nolint:containedctx // distinguishes a cancelled query from a lost connection

@@ -41,7 +41,10 @@ func MethodOf(c Column) Method {
 // treatment describes how values of a type are digested.
 type treatment struct {
 	method Method
-	send   string // send function; used for Send, and also for Self if the nodes' encodings differ; empty if there is none
+	// send is the send function that the digest calls: always with the method Send; with the
+	// method Self only if the nodes have different server encodings. It is empty if the
+	// digest calls no send function.
+	send string
 }
 
 // treatmentOf returns how values of a column are digested. A domain is digested as its

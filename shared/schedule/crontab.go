@@ -107,8 +107,8 @@ func clockOf(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 }
 
-// isSecondOfTwo reports whether the clocks showed the same time once before t, because
-// they have been set back in between.
+// isSecondOfTwo reports whether the clocks show the time of t for the second time,
+// because they were set back shortly before t.
 func isSecondOfTwo(t time.Time) bool {
 	change, _ := t.ZoneBounds()
 	if change.IsZero() {

@@ -16,7 +16,7 @@ import (
 var zoneNames string
 
 // loadZone returns the time zone with an IANA name. If there is no such time zone, the
-// error suggests a similar name.
+// error suggests a similar name if one exists.
 func loadZone(name string) (*time.Location, error) {
 	if name == "" {
 		return nil, fmt.Errorf("the time zone is missing after CRON_TZ=")

@@ -92,8 +92,9 @@ func (r *run) ignore(problem error, found *replication) {
 type replication struct {
 	problem error // why the target cannot be repaired; nil if it can
 	// a snapshot of the source: the target has applied every change that this snapshot
-	// contains; empty if the target receives no changes by replication, or if it is unknown
-	// what it has applied
+	// contains, except changes of nodes that could not be reached (see warnings); empty if
+	// the target receives no changes by replication, or if it is unknown which changes the
+	// target has applied
 	applied string
 	// slots through which the source receives changes of the table; nil if the repair need
 	// not wait for them

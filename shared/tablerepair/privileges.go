@@ -240,8 +240,9 @@ func (p *planner) judgePrivileges(context.Context) error {
 	return nil
 }
 
-// isIdle reports whether the document has no rows for the target, so that nothing is read
-// or written there.
+// isIdle reports whether the repair neither reads nor writes the target, because the
+// document has no rows for it. It returns false for an undo, and for a target with a
+// problem.
 func (t *Target) isIdle(p *Plan) bool {
 	return p.Undoes == "" && t.Problem == nil && t.Keys.Count == 0
 }

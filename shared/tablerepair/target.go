@@ -152,8 +152,10 @@ func (t *targetBuilder) addColumn(name string) {
 	t.target.Write.Parse = append(t.target.Write.Parse, tableschema.ParseOf(c.Type))
 }
 
-// isBits reports whether a cast to the column's type would pad a value that is too short
-// with zeros.
+// isBits reports whether the column has the type bit or bit varying, but not a domain
+// over one of them. A cast to bit(n) would pad a shorter value with zeros, and a cast to
+// either type would truncate a longer one. So the value is not converted, and the
+// assignment to the column refuses it.
 func isBits(c table.Column) bool { return strings.HasPrefix(c.Declared, "bit") }
 
 // conversionType returns the name of the type to which a value of another type is cast,

@@ -29,8 +29,9 @@ type Unit struct {
 	Attempt  int    `json:"attempt"`
 	Lease    string `json:"lease"` // token of the runner that sends the unit
 	// Applied is a snapshot of the source, as pg_current_snapshot returns it. The target has
-	// applied every change that the snapshot contains. Applied is empty if the target
-	// receives no changes by replication, or if it is unknown what it has applied.
+	// applied every change that the snapshot contains, except changes of nodes that could
+	// not be reached. Applied is empty if the target receives no changes by replication, or
+	// if it is unknown which changes the target has applied.
 	Applied string `json:"applied,omitempty"`
 	// SourceFeeds are the replication slots through which the source receives changes from
 	// the target and other nodes. The list is empty if the attempt need not wait for them.

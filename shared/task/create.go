@@ -45,8 +45,9 @@ type openMarker struct {
 // exists, with one exception: if the store accepted the write of the record but could not
 // be read afterwards, the open marker stays and the task runs like any other.
 //
-// If an exclusive task already holds the lock of the table, Create returns that task if
-// its Exclusive is the same, otherwise a Conflict that names it.
+// If n.Exclusive is set, another task may already hold the lock of the table. If that
+// task was created with the same Exclusive, Create returns it. Otherwise the error is a
+// Conflict that names that task.
 func (r *Registry) Create(ctx context.Context, n New) (Record, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()

@@ -96,7 +96,7 @@ func (s *watched) Seek(offset int64, whence int) (int64, error) {
 // in JSON.
 type fileWriter struct {
 	http.ResponseWriter
-	refusal func() *endpoint.Response // returns the response to the error with which a read of the file failed, or nil if no read failed
+	refusal func() *endpoint.Response // returns the error response for a failed read of the file, or nil if no read failed
 	failed  bool
 }
 

@@ -154,8 +154,8 @@ func ascendsWithin(numbers []int, from, to int) bool {
 	return true
 }
 
-// Totals counts what a unit found. It is stored in the footer of the unit's part. Lists
-// have one entry for each node or pair of the plan, in the plan's order.
+// Totals counts what a unit found. It is stored in the footer of the unit's part. A list
+// that counts per node or per pair has its entries in the plan's order.
 type Totals struct {
 	// The unit covered the chunks from From to To-1, whose key range is Range. In a rerun,
 	// From and To are numbers of blocks of keys, and Range is empty.
@@ -174,7 +174,7 @@ type Totals struct {
 	// value have seen the nodes at the same moment.
 	Snapshot string `json:"snapshot,omitempty"`
 
-	Differing      int     `json:"differing"`                 // number of chunks with a candidate
+	Differing      int     `json:"differing"`                 // number of matched ranges with a candidate: chunks, pieces of a chunk that was split, or blocks
 	Candidates     int64   `json:"candidates"`                // number of keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // for each pair, the number of candidates whose digests differ
 	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun whose digests were not read
