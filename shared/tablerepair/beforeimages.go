@@ -124,9 +124,8 @@ type beforeDocument struct {
 	jsonWriter
 }
 
-// BeforeHead holds the JSON members that precede the nodes in the document. BeforeNode
-// holds the members of a node that precede its rows.
 type (
+	// BeforeHead holds the JSON members that precede the nodes in the document.
 	BeforeHead struct {
 		Format      string   `json:"format"`
 		TaskID      string   `json:"task_id"`
@@ -136,6 +135,7 @@ type (
 		Table       string   `json:"table"`
 		PrimaryKey  []string `json:"primary_key"`
 	}
+	// BeforeNode holds the members of a node that precede its rows.
 	BeforeNode struct {
 		Node      string            `json:"node"`
 		Outcome   string            `json:"outcome"`
