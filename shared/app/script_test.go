@@ -149,8 +149,22 @@ func TestScript_StopsWhenARowWasChanged(t *testing.T) {
 		t.Error("the rows are not as they were")
 	}
 
+	running, err := c.Connect(t, 1).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := running.Exec(t.Context(), `SELECT pg_advisory_xact_lock(hashtextextended(concat('ace-repair/', current_database(), '/', '"public"."t"'), 0))`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := psql(t, c, 1, text); err == nil || !strings.Contains(err.Error(), "node n2: a repair of the table is running; nothing was changed") {
+		t.Errorf("during a repair: %v", err)
+	}
+	if err := running.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
 	c.Exec(t, 1, `CREATE TABLE other (LIKE t INCLUDING ALL); INSERT INTO other SELECT * FROM t; DROP TABLE t; ALTER TABLE other RENAME TO t`)
-	if _, err := psql(t, c, 1, text); err == nil || !strings.Contains(err.Error(), "this is not the table public.t on node n2 for which the changes were decided; nothing was changed") {
+	if _, err := psql(t, c, 1, text); err == nil || !strings.Contains(err.Error(), "node n2: this is not the table public.t for which the changes were decided; nothing was changed") {
 		t.Errorf("another table: %v", err)
 	}
 }
@@ -170,5 +184,101 @@ func TestScript_OfAnUndoRestoresTheRows(t *testing.T) {
 	}
 	if fmt.Sprint(content(t, c, 1, "t")) != fmt.Sprint(before) {
 		t.Error("the rows are not as they were before the repair")
+	}
+}
+
+// Each change is made after the dry run. The script must stop, and the rows must be as
+// the change left them.
+func TestScript_StopsWhereARepairWould(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	for i, tt := range []struct{ name, columns, change, want string }{
+		{"a column was added", `u int UNIQUE, v int`, `ALTER TABLE NAME ADD w text DEFAULT 'precious'`, "the table was altered after the dry run"},
+		{"a column has another type", `v int`, `ALTER TABLE NAME ALTER v TYPE bigint`, "the table was altered after the dry run"},
+		{"a trigger changes the row", `v int`, `CREATE FUNCTION NAME_f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.v := 99; RETURN NEW; END';
+			CREATE TRIGGER other BEFORE INSERT OR UPDATE ON NAME FOR EACH ROW EXECUTE FUNCTION NAME_f(); ALTER TABLE NAME ENABLE ALWAYS TRIGGER other`,
+			"the row with the key ('1') differs from the decision after it was written"},
+		{"a trigger prevents it", `v int`, `CREATE FUNCTION NAME_f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+			CREATE TRIGGER other BEFORE UPDATE ON NAME FOR EACH ROW EXECUTE FUNCTION NAME_f(); ALTER TABLE NAME ENABLE ALWAYS TRIGGER other`,
+			"the row with the key ('1') was not written"},
+		{"a rule writes elsewhere", `v int`, `CREATE TABLE NAME_log (v int); INSERT INTO NAME_log VALUES (1);
+			CREATE RULE other AS ON UPDATE TO NAME DO INSTEAD UPDATE NAME_log SET v = 2; ALTER TABLE NAME ENABLE ALWAYS RULE other`,
+			"the row with the key ('1') differs from the decision"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			name := fmt.Sprintf("t%d", i)
+			c.ExecAll(t, `CREATE TABLE `+name+` (id int PRIMARY KEY, `+tt.columns+`); INSERT INTO `+name+` VALUES (1, 1)`)
+			c.Exec(t, 0, `UPDATE `+name+` SET `+strings.Fields(tt.columns)[0]+` = 2`)
+			text := script(t, s, repair(t, s, s.Diff(t, "public."+name).TaskID, "n1", scripted).TaskID, "n2")
+			c.Exec(t, 1, strings.ReplaceAll(tt.change, "NAME", name))
+			before := content(t, c, 1, name)
+			if _, err := psql(t, c, 1, text); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want %s", err, tt.want)
+			}
+			if after := content(t, c, 1, name); fmt.Sprint(after) != fmt.Sprint(before) {
+				t.Errorf("the script changed %v to %v", before, after)
+			}
+		})
+	}
+}
+
+// No script can check a deferrable constraint, whose trigger does not fire.
+func TestScript_IsNotWrittenForADeferrableConstraint(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, u int CONSTRAINT just_one UNIQUE DEFERRABLE)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 10)`)
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", scripted)
+	if warnings := strings.Join(r.Warnings, "\n"); r.Nodes["n2"].SQLFile != "" || !strings.Contains(warnings, `node n2: no script was written, because only a repair can check the deferrable constraint "just_one"`) {
+		t.Errorf("script %q, warnings %q", r.Nodes["n2"].SQLFile, warnings)
+	}
+}
+
+// U+FDD0 escapes bytes in stored texts. A label of PL/pgSQL has the name of the second
+// table, and a variable that of its column.
+func TestScript_KeepsBytesAndNamesOfEveryKind(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ encoding, value string }{{"UTF8", `U&'x\FDD0y'`}, {"SQL_ASCII", `E'caf\xe9'`}} {
+		c, s := encoded(t, tt.encoding, tt.encoding)
+		for _, name := range []string{"t", "inline_code_block"} {
+			c.ExecAll(t, `CREATE TABLE `+name+` (id text PRIMARY KEY, found text, n int, same bool, ace_row text)`)
+			c.Exec(t, 0, `INSERT INTO `+name+` (id, found) VALUES (`+tt.value+`, `+tt.value+`), ('u', 'v')`)
+			c.Exec(t, 1, `INSERT INTO `+name+` (id, found) VALUES ('u', `+tt.value+`), ('gone', `+tt.value+`)`)
+			dry := repair(t, s, s.Diff(t, "public."+name).TaskID, "n1", scripted)
+			if _, err := psql(t, c, 1, script(t, s, dry.TaskID, "n2")); err != nil {
+				t.Error(err)
+			}
+			if got := s.Diff(t, "public."+name); got.Result.Verdict != api.VerdictMatch {
+				t.Errorf("%s: %+v", name, got.Rows)
+			}
+		}
+	}
+}
+
+// With fire_triggers, a script needs no right to disable triggers.
+func TestScript_LeavesTheSessionAsItWas(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE log (v text)`, `CREATE ROLE writer LOGIN PASSWORD 'pgtest secret'`, `GRANT ALL ON t TO writer`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a')`)
+	d := s.Diff(t, "public.t")
+	fire := func(r *api.TableRepairRequest) { scripted(r); r.FireTriggers = true }
+	text := script(t, s, repair(t, s, d.TaskID, "n1", scripted).TaskID, "n2")
+	printed, err := psql(t, c, 1, text+`SELECT pg_replication_origin_session_is_setup(), current_setting('session_replication_role'), current_setting('search_path');`)
+	if err != nil || !strings.Contains(printed, `f|origin|"$user", public`) {
+		t.Errorf("%v, %s", err, printed)
+	}
+
+	c.Exec(t, 1, `DELETE FROM t`)
+	text = script(t, s, repair(t, s, d.TaskID, "n1", fire).TaskID, "n2")
+	origin, rest, _ := strings.Cut(text, "-- Subscriptions with origin")
+	_, rest, _ = strings.Cut(rest, "$ace$;\n") // the user deletes the statement, which the role may not run
+	writer := *c
+	writer.User = "writer"
+	if _, err := psql(t, &writer, 1, origin+rest); err != nil {
+		t.Error(err)
 	}
 }

@@ -107,9 +107,8 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 
 	// Durable: the scripts. Only a dry run has them.
 	if r.plan.Scripts && ctx.Err() == nil {
-		writing := r.req.Patience.Do(ctx, "writing the scripts", func() (err error) {
-			result.Scripts, err = r.writeScripts(ctx, result)
-			return err
+		writing := r.req.Patience.Do(ctx, "writing the scripts", func() error {
+			return r.writeScripts(ctx, &result)
 		})
 		err = cmp.Or(err, writing)
 	}

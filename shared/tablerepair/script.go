@@ -11,32 +11,48 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fault"
+	"ace/shared/rawtext"
 	"ace/shared/task"
 )
 
+// maxScriptChange is the maximum size of one change in a script. A server accepts no
+// statement of more than 1 GB.
+const maxScriptChange = 200 << 20
+
 // writeScripts writes a script for psql for each target with changes. The script makes
-// the changes that the dry run has decided.
-func (r *run) writeScripts(ctx context.Context, result Result) (map[string]task.Document, error) {
+// the changes that the dry run has decided. It adds a warning to the result for each
+// target whose changes no script can make safely.
+func (r *run) writeScripts(ctx context.Context, result *Result) error {
 	r.progress.phase(phaseReport)
-	scripts := map[string]task.Document{}
+	result.Scripts = map[string]task.Document{}
 	for i, n := range result.Nodes {
+		t := &r.plan.Targets[i]
 		if n.Error != nil || n.Totals.changes() == 0 {
 			continue
 		}
-		script, err := r.writeScript(ctx, &r.plan.Targets[i], n.Totals)
-		if err != nil {
-			return nil, err
+		if len(t.Deferrable) > 0 && !r.plan.FireTriggers {
+			result.Warnings = append(result.Warnings, fmt.Sprintf("node %s: no script was written, because only a repair can check the deferrable constraint %q", n.Node, t.Deferrable[0].Name))
+			continue
 		}
-		scripts[n.Node] = *script
+
+		script, err := r.writeScript(ctx, t, n.Totals)
+		if fault.CodeOf(err) == fault.TooLarge {
+			result.Warnings = append(result.Warnings, fault.PublicMessage(err))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		result.Scripts[n.Node] = *script
 	}
-	return scripts, nil
+	return nil
 }
 
 // writeScript writes the script for one target. If an earlier run of the task has already
 // written it, writeScript returns that script: all runs have the same decisions.
 func (r *run) writeScript(ctx context.Context, t *Target, totals Totals) (*task.Document, error) {
 	key := archive.ScriptKey(r.plan.TaskID, r.req.SubmittedAt, t.Node)
-	stored, err := writeObject(ctx, r.store, key, "application/sql", func(out *bufio.Writer) error {
+	document, err := writeObject(ctx, r.store, key, "application/sql", func(out *bufio.Writer) error {
 		s := script{plan: r.plan, target: t, totals: totals, out: out, each: func(pick picker, fn func(change) error) error {
 			return eachChange(ctx, r.store, totals.Parts, pick, func(c numberedChange) error { return fn(c.change) })
 		}}
@@ -45,7 +61,7 @@ func (r *run) writeScript(ctx context.Context, t *Target, totals Totals) (*task.
 	if errors.Is(err, archive.ErrPrecondition) {
 		return describeObject(ctx, r.store, key)
 	}
-	return stored, err
+	return document, err
 }
 
 const (
@@ -58,11 +74,15 @@ const (
 // script writes the changes of one target as a script for psql. The script makes all
 // changes in one transaction:
 //
-//  1. It checks that it runs on the server, the database and the table for which the
-//     changes were decided.
+//  1. It locks the table and checks that it runs on the server, the database and the
+//     table for which the changes were decided, and that no repair of the table is
+//     running.
 //  2. It locks each row and checks that the row is still as it was in the dry run. The
 //     rows to insert must be missing.
 //  3. It deletes, updates and inserts the rows, in the same order as a repair (apply).
+//     Each statement must write exactly one row.
+//  4. It reads each row back and checks that it is as decided, unless triggers may change
+//     it (verify).
 //
 // The first check that fails ends the script, and the transaction is rolled back.
 type script struct {
@@ -79,9 +99,6 @@ type script struct {
 
 func (s *script) write() error {
 	s.print(s.head())
-	s.add(s.serverChecks())
-	s.flush()
-
 	if err := s.each(all, s.addCheck); err != nil {
 		return err
 	}
@@ -91,7 +108,8 @@ func (s *script) write() error {
 	}
 
 	// Triggers, defaults and constraints need the search_path of the role.
-	s.printf("SELECT pg_catalog.set_config('search_path', %s, true) \\g /dev/null\n", literal(s.target.Write.Path))
+	s.add(set("search_path", s.target.Write.Path))
+	s.flush()
 	for _, step := range []struct {
 		pick picker
 		add  func(change) error
@@ -104,7 +122,17 @@ func (s *script) write() error {
 	}
 	s.flush()
 
-	s.print("SET CONSTRAINTS ALL IMMEDIATE;\nCOMMIT;\n")
+	s.print("SET CONSTRAINTS ALL IMMEDIATE;\n")
+
+	if !s.target.Fires {
+		s.add(set("search_path", s.target.Write.SearchPath))
+		s.flush()
+		if err := s.each(all, s.addVerification); err != nil {
+			return err
+		}
+		s.flush()
+	}
+	s.print("COMMIT;\n" + resetOrigin)
 	s.printf("\\echo '%s: %s committed'\n", s.target.Node, s.counts())
 	return nil
 }
@@ -113,20 +141,49 @@ func (s *script) write() error {
 // dry run.
 func (s *script) addCheck(c change) error {
 	s.checked++
-	t := s.target.Write
+	if c.size() > maxScriptChange {
+		return fault.New(fault.TooLarge, "node %s: no script was written, because the row with the key %s is too large for one", s.target.Node, c.Key)
+	}
 	if c.Op == opInsert {
-		s.add(fmt.Sprintf("PERFORM 1 FROM %s WHERE %s; IF FOUND THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;",
-			t.Relation, s.hasKey(c), s.message("the row with the key %s exists already", c)))
+		s.addMissing(c, s.message("the row with the key %s exists already", c))
 		return nil
 	}
 
-	tests := []string{s.hasKey(c)}
-	for i, value := range c.Before {
-		tests = append(tests, hasText(t.Alias+"."+t.Names[i], value))
+	var tests []string
+	for i, text := range c.Before {
+		tests = append(tests, s.columnHas(i, text))
 	}
-	s.add(fmt.Sprintf("PERFORM 1 FROM %s WHERE %s FOR UPDATE; IF NOT FOUND THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;",
-		t.Relation, strings.Join(tests, " AND "), s.message("the row with the key %s is no longer as it was in the dry run", c)))
+	s.addSame(c, tests, " FOR UPDATE", s.message("the row with the key %s is no longer as it was in the dry run", c))
 	return nil
+}
+
+// addVerification adds the statement that checks that the row is as decided.
+func (s *script) addVerification(c change) error {
+	failed := s.message("the row with the key %s differs from the decision after it was written", c)
+	row := c.row()
+	if row == nil {
+		s.addMissing(c, failed)
+		return nil
+	}
+	var tests []string
+	for _, at := range s.target.written(len(row)) {
+		tests = append(tests, s.columnHas(at, row[at]))
+	}
+	s.addSame(c, tests, "", failed)
+	return nil
+}
+
+// addMissing adds the check that there is no row with the key of c.
+func (s *script) addMissing(c change, failed string) {
+	s.add(fmt.Sprintf("PERFORM 1 FROM %s WHERE %s; IF FOUND THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;", s.target.Write.Relation, s.hasKey(c), failed))
+}
+
+// addSame adds the check that exactly one row has the key of c, and that it passes the
+// tests. lock is empty or the clause that locks the row.
+func (s *script) addSame(c change, tests []string, lock, failed string) {
+	s.add(fmt.Sprintf("SELECT pg_catalog.count(*), pg_catalog.bool_and(ace_row.same) INTO n, same FROM (SELECT %s AS same FROM %s WHERE %s%s) ace_row; "+
+		"IF n OPERATOR(pg_catalog.<>) 1 OR same IS NOT TRUE THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;",
+		strings.Join(append(tests, "true"), " AND "), s.target.Write.Relation, s.hasKey(c), lock, failed))
 }
 
 // addDelete adds the deletion of a row, also if the row is to be inserted again.
@@ -164,10 +221,10 @@ func (s *script) addInsert(c change) error {
 	return nil
 }
 
-// addWrite adds a statement that must write exactly the row of c. A trigger may prevent
-// that.
+// addWrite adds a statement that must write exactly one row, the row of c. A trigger may
+// prevent that.
 func (s *script) addWrite(statement string, c change) {
-	s.add(statement + "; IF NOT FOUND THEN RAISE EXCEPTION USING MESSAGE = " + s.message("the row with the key %s was not written", c) + "; END IF;")
+	s.add(statement + "; GET DIAGNOSTICS n = ROW_COUNT; IF n OPERATOR(pg_catalog.<>) 1 THEN RAISE EXCEPTION USING MESSAGE = " + s.message("the row with the key %s was not written, or another row was", c) + "; END IF;")
 }
 
 // isReplaced reports whether an update is made by a deletion and an insertion. A repair
@@ -211,9 +268,7 @@ func (s *script) flush() {
 	if s.statements == 0 {
 		return
 	}
-	text := s.block.String()
-	tag := dollarTag(text)
-	s.printf("DO %s\nBEGIN\n%sEND\n%s;\n", tag, text, tag)
+	s.print(block(s.block.String()))
 	s.block.Reset()
 	s.statements = 0
 }
@@ -224,13 +279,31 @@ func (s *script) print(text string) { _, _ = io.WriteString(s.out, text) }
 
 func (s *script) printf(format string, args ...any) { s.print(fmt.Sprintf(format, args...)) }
 
+// block returns a DO statement with the given statements of PL/pgSQL. In it, a name that
+// is a variable and a column means the column.
+func block(statements string) string {
+	tag := dollarTag(statements)
+	return "DO " + tag + "\n#variable_conflict use_column\nDECLARE n pg_catalog.int8; same pg_catalog.bool;\nBEGIN\n" + statements + "END\n" + tag + ";\n"
+}
+
+// set returns a statement of PL/pgSQL that sets a configuration parameter until the
+// transaction ends.
+func set(name, value string) string {
+	return "PERFORM pg_catalog.set_config(" + literal(name) + ", " + literal(value) + ", true);"
+}
+
+// columnHas returns the condition that the column with this index has the given text.
+func (s *script) columnHas(at int, text *string) string {
+	return hasText(s.target.Write.Alias+"."+s.target.Write.Names[at], text)
+}
+
 // hasText returns the condition that a value has the given text: the output of the type's
 // output function, which concat calls.
 func hasText(column string, text *string) string {
 	if text == nil {
 		return "pg_catalog.num_nulls(" + column + ") OPERATOR(pg_catalog.=) 1"
 	}
-	test := "pg_catalog.concat(" + column + ") COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) " + literal(*text)
+	test := "pg_catalog.concat(" + column + ") COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) " + stored(*text)
 	if *text == "" { // concat returns the empty text for NULL too
 		test += " AND pg_catalog.num_nulls(" + column + ") OPERATOR(pg_catalog.=) 0"
 	}
@@ -242,8 +315,12 @@ func value(text *string, typ string) string {
 	if text == nil {
 		return "NULL"
 	}
-	return literal(*text) + "::" + typ
+	return stored(*text) + "::" + typ
 }
+
+// stored returns a literal with a text from a part or a plan, in which bytes that are not
+// valid UTF-8 are escaped (package rawtext).
+func stored(text string) string { return literal(rawtext.Bytes(text)) }
 
 // literal returns text as a literal of SQL, for a session in which
 // standard_conforming_strings is on.

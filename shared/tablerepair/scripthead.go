@@ -9,8 +9,8 @@ import (
 	"ace/shared/table"
 )
 
-// head returns the beginning of the script: what it does, and the settings of its
-// transaction.
+// head returns the beginning of the script: what it does, the settings of its
+// transaction, and the checks of the server and the table.
 func (s *script) head() string {
 	var b strings.Builder
 	about := "the repair"
@@ -22,42 +22,64 @@ func (s *script) head() string {
 		fmt.Sprintf("cluster %s, node %s, database %s", s.plan.ClusterName, s.target.Node, s.plan.DBName),
 		fmt.Sprintf("table %s: %s", table.Name(s.plan.Schema, s.plan.Table), s.counts()),
 		"",
-		"Run it with psql -X -f, as a role that may repair the table, in that database of that node.",
-		"It makes all changes in one transaction. If a row is no longer as it was in the dry run, it",
-		"stops and changes nothing.",
+		"Run it with psql -X -f, as a role that may repair the table, in that database of that node. Do",
+		"not paste it. It makes all changes in one transaction. If a row is no longer as it was in the",
+		"dry run, it stops and changes nothing.",
 	} {
 		b.WriteString(strings.TrimRight("-- "+printable(line), " ") + "\n")
 	}
 
-	b.WriteString("\\set ON_ERROR_STOP on\n\\set AUTOCOMMIT on\n\\set QUIET on\nBEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n")
-	b.WriteString("SELECT pg_catalog.set_config('client_encoding', CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true) \\g /dev/null\n")
-	for _, setting := range table.TextSettings() {
+	b.WriteString("\\set ON_ERROR_STOP on\n\\set ON_ERROR_ROLLBACK off\n\\set AUTOCOMMIT on\n\\set QUIET on\nBEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n")
+	for _, setting := range table.TextSettings() { // standard_conforming_strings precedes the first other literal
 		fmt.Fprintf(&b, "SET LOCAL %s = %s;\n", setting.Name, literal(setting.Value))
 	}
-	b.WriteString("SET LOCAL row_security = off;\nSET LOCAL lock_timeout = '10s';\nSET LOCAL enable_seqscan = off;\n")
-	fmt.Fprintf(&b, "SET LOCAL session_replication_role = '%s';\n", s.role())
-	fmt.Fprintf(&b, "SELECT pg_catalog.set_config('search_path', %s, true) \\g /dev/null\n", literal(s.target.Write.SearchPath))
-	b.WriteString(keepLocal)
+	b.WriteString(block(s.settings()))
+	b.WriteString(setOrigin)
+	fmt.Fprintf(&b, "LOCK TABLE %s IN ROW EXCLUSIVE MODE;\n", s.target.Write.Relation)
+	b.WriteString(block(s.serverChecks() + set("search_path", s.target.Write.SearchPath) + "\n"))
 	return b.String()
 }
 
-// role returns the session_replication_role of the transaction: whether triggers and
-// foreign keys fire.
-func (s *script) role() string {
-	if s.plan.FireTriggers {
-		return "origin"
+// settings returns statements that set what a repair sets in its transaction.
+func (s *script) settings() string {
+	lines := []string{
+		"PERFORM pg_catalog.set_config('client_encoding', CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true);",
+		set("search_path", "pg_catalog, pg_temp"),
 	}
-	return "replica"
+	for _, setting := range []table.Setting{
+		{Name: "row_security", Value: "off"}, {Name: "lock_timeout", Value: "10s"}, {Name: "gin_fuzzy_search_limit", Value: "0"},
+		{Name: "constraint_exclusion", Value: "off"}, {Name: "exit_on_error", Value: "off"}, {Name: "jit", Value: "off"},
+		{Name: "enable_seqscan", Value: "off"}, {Name: "enable_indexscan", Value: "on"},
+	} {
+		lines = append(lines, set(setting.Name, setting.Value))
+	}
+	// Not every role may change these settings, so they are changed only if necessary.
+	for _, change := range []struct{ name, wrong, right string }{
+		{"synchronous_commit", "= 'off'", "local"}, {"zero_damaged_pages", "= 'on'", "off"}, {"ignore_checksum_failure", "= 'on'", "off"}, s.triggers(),
+	} {
+		lines = append(lines, fmt.Sprintf("IF pg_catalog.current_setting(%s) %s THEN %s END IF;", literal(change.name), change.wrong, set(change.name, change.right)))
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// triggers returns the setting that decides whether triggers and foreign keys fire, when
+// it is wrong, and the right value.
+func (s *script) triggers() struct{ name, wrong, right string } {
+	if s.plan.FireTriggers {
+		return struct{ name, wrong, right string }{"session_replication_role", "= 'replica'", "origin"}
+	}
+	return struct{ name, wrong, right string }{"session_replication_role", "<> 'replica'", "replica"}
 }
 
 func (s *script) counts() string {
 	return fmt.Sprintf("%d rows inserted, %d updated, %d deleted", s.totals.Inserted, s.totals.Updated, s.totals.Deleted)
 }
 
-// keepLocal is the part of the script that marks the changes with a replication origin,
-// as Tx.KeepLocal does. A session cannot have an origin that another session has, and
-// only some roles may set one. Then the script fails, and its user decides.
-const keepLocal = `
+const (
+	// setOrigin is the part of the script that marks the changes with a replication origin,
+	// as Tx.KeepLocal does. Only some roles may set one. If the role may not, the script
+	// fails, and its user decides.
+	setOrigin = `
 -- Subscriptions with origin = none do not replicate the changes of this transaction, because they
 -- have a replication origin. Delete this statement if all subscribers should get the changes.
 DO $ace$
@@ -70,37 +92,78 @@ IF EXISTS (SELECT FROM pg_catalog.pg_depend d
              AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'spock') THEN
   EXECUTE 'SELECT spock.repair_mode(true)';
 ELSIF pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical' THEN
-  IF pg_catalog.pg_replication_origin_oid('ace_repair_1') IS NULL THEN
-    PERFORM pg_catalog.pg_replication_origin_create('ace_repair_1');
-  END IF;
-  PERFORM pg_catalog.pg_replication_origin_session_setup('ace_repair_1');
+  FOR i IN 1..8 LOOP
+    BEGIN
+      IF pg_catalog.pg_replication_origin_oid('ace_repair_' || i) IS NULL THEN
+        PERFORM pg_catalog.pg_replication_origin_create('ace_repair_' || i);
+      END IF;
+      PERFORM pg_catalog.pg_replication_origin_session_setup('ace_repair_' || i);
+      EXIT;
+    EXCEPTION WHEN object_in_use OR unique_violation THEN -- another session uses or creates it
+      IF i OPERATOR(pg_catalog.=) 8 THEN RAISE; END IF;
+    END;
+  END LOOP;
 END IF;
 END
 $ace$;
 
 `
+	// resetOrigin is the part of the script that ends the marking for the rest of the
+	// session.
+	resetOrigin = `DO $ace$
+BEGIN
+IF pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical' THEN
+  IF NOT pg_catalog.has_function_privilege('pg_catalog.pg_replication_origin_session_is_setup()', 'EXECUTE')
+     OR NOT pg_catalog.has_function_privilege('pg_catalog.pg_replication_origin_session_reset()', 'EXECUTE') THEN
+    RAISE WARNING 'end this session: its further changes would have the replication origin of the repair';
+  ELSIF pg_catalog.pg_replication_origin_session_is_setup() THEN
+    PERFORM pg_catalog.pg_replication_origin_session_reset();
+  END IF;
+END IF;
+END
+$ace$;
+`
+)
 
-// serverChecks returns the statements that check that the script runs on the server, the
-// database and the table for which the changes were decided.
+// serverChecks returns statements that check that the script runs on the server, the
+// database and the table for which the changes were decided, and that no repair of the
+// table is running. They need the search_path pg_catalog.
 func (s *script) serverChecks() string {
 	var b strings.Builder
-	server, files := s.target.Server, s.target.Write.Files
-	fail := literal(fmt.Sprintf("this is not the table %s on node %s for which the changes were decided; nothing was changed", table.Name(s.plan.Schema, s.plan.Table), s.target.Node))
-	check := func(condition string) {
-		fmt.Fprintf(&b, "IF %s THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;\n", condition, fail)
+	server, files, into := s.target.Server, s.target.Write.Files, literal(s.target.Write.Into)
+	check := func(condition, failed string) {
+		fmt.Fprintf(&b, "IF %s THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;\n", condition, literal("node "+s.target.Node+": "+failed+"; nothing was changed"))
 	}
+
+	other := "this is not the table " + table.Name(s.plan.Schema, s.plan.Table) + " for which the changes were decided"
 	if server.Database != "" {
-		check(fmt.Sprintf("(SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) OPERATOR(pg_catalog.<>) %s::pg_catalog.oid", literal(server.Database)))
+		check("(SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) OPERATOR(pg_catalog.<>) "+literal(server.Database)+"::pg_catalog.oid", other)
 	}
 	if files.OID != "" {
-		check(fmt.Sprintf("coalesce(pg_catalog.to_regclass(%s)::pg_catalog.oid, 0) OPERATOR(pg_catalog.<>) %s::pg_catalog.oid", literal(s.target.Write.Into), literal(files.OID)))
+		check("coalesce(pg_catalog.to_regclass("+into+")::pg_catalog.oid, 0) OPERATOR(pg_catalog.<>) "+literal(files.OID)+"::pg_catalog.oid", other)
 	}
 	if server.System != "" {
 		b.WriteString("IF pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') THEN\n")
-		check(fmt.Sprintf("(SELECT system_identifier FROM pg_catalog.pg_control_system()) OPERATOR(pg_catalog.<>) %s::pg_catalog.int8", literal(server.System)))
-		b.WriteString("END IF;")
+		check("(SELECT system_identifier FROM pg_catalog.pg_control_system()) OPERATOR(pg_catalog.<>) "+literal(server.System)+"::pg_catalog.int8", other)
+		b.WriteString("END IF;\n")
 	}
-	return strings.TrimRight(b.String(), "\n")
+	check("NOT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat('ace-repair/', pg_catalog.current_database(), '/', "+into+"), 0))", "a repair of the table is running")
+	check(s.columnsDiffer(), "the table was altered after the dry run")
+	return b.String()
+}
+
+// columnsDiffer returns the condition that the table's columns are not as they were in
+// the dry run. It compares their names, declared types and whether they are generated.
+func (s *script) columnsDiffer() string {
+	var columns []string
+	for _, c := range s.target.Columns {
+		columns = append(columns, fmt.Sprintf("(%s, %s, %t)", stored(c.Name), stored(c.Type), !c.Written))
+	}
+	const now = "FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) %[1]s::pg_catalog.regclass::pg_catalog.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
+	return fmt.Sprintf("(SELECT pg_catalog.count(*) "+now+") OPERATOR(pg_catalog.<>) %[2]d OR (SELECT pg_catalog.count(*) "+now+
+		" AND EXISTS (SELECT FROM (VALUES %[3]s) c(name, type, generated) WHERE a.attname::pg_catalog.text OPERATOR(pg_catalog.=) c.name"+
+		" AND pg_catalog.format_type(a.atttypid, a.atttypmod) OPERATOR(pg_catalog.=) c.type AND (a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog.\"char\") OPERATOR(pg_catalog.=) c.generated)) OPERATOR(pg_catalog.<>) %[2]d",
+		literal(s.target.Write.Into), len(columns), strings.Join(columns, ", "))
 }
 
 // printable returns text as it can be in a comment: in one line, without characters that
