@@ -49,7 +49,7 @@ check: go-version ## check what must be clean before a commit: format, English, 
 
 .PHONY: format english modules generated
 format:
-	@unformatted=$$(gofmt -l functions infra local shared); \
+	@unformatted=$$(gofmt -l docs functions infra local shared); \
 	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; fi
 
 english: go-version

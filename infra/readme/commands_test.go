@@ -258,7 +258,7 @@ func startNodes(t *testing.T) *testbed.Nodes {
 func copyRepository(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"functions", "infra", "local", "shared", "testdata", "tools"} {
+	for _, name := range []string{"docs", "functions", "infra", "local", "shared", "testdata", "tools"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(root, name))); err != nil {
 			t.Fatal(err)
 		}
