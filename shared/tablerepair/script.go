@@ -132,7 +132,7 @@ func (s *script) write() error {
 		}
 		s.flush()
 	}
-	s.print("COMMIT;\n" + resetOrigin)
+	s.print(commit)
 	s.printf("\\echo '%s: %s committed'\n", s.target.Node, s.counts())
 	return nil
 }

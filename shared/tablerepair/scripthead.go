@@ -24,7 +24,7 @@ func (s *script) head() string {
 		"",
 		"Run it with psql -X -f, as a role that may repair the table, in that database of that node. Do",
 		"not paste it. It makes all changes in one transaction. If a row is no longer as it was in the",
-		"dry run, it stops and changes nothing.",
+		"dry run, it stops and changes nothing. End the session then.",
 	} {
 		b.WriteString(strings.TrimRight("-- "+printable(line), " ") + "\n")
 	}
@@ -35,7 +35,8 @@ func (s *script) head() string {
 	}
 	b.WriteString(block(s.settings()))
 	b.WriteString(setOrigin)
-	fmt.Fprintf(&b, "LOCK TABLE %s IN ROW EXCLUSIVE MODE;\n", s.target.Write.Relation)
+	// Reading the table locks it in ACCESS SHARE mode, so that it cannot be altered.
+	b.WriteString(block("PERFORM 1 FROM " + s.target.Write.Relation + " LIMIT 0;\n"))
 	b.WriteString(block(s.serverChecks() + set("search_path", s.target.Write.SearchPath) + "\n"))
 	return b.String()
 }
@@ -47,7 +48,7 @@ func (s *script) settings() string {
 		set("search_path", "pg_catalog, pg_temp"),
 	}
 	for _, setting := range []table.Setting{
-		{Name: "row_security", Value: "off"}, {Name: "lock_timeout", Value: "10s"}, {Name: "gin_fuzzy_search_limit", Value: "0"},
+		{Name: "row_security", Value: "off"}, {Name: "lock_timeout", Value: "10s"}, {Name: "statement_timeout", Value: "0"}, {Name: "gin_fuzzy_search_limit", Value: "0"},
 		{Name: "constraint_exclusion", Value: "off"}, {Name: "exit_on_error", Value: "off"}, {Name: "jit", Value: "off"},
 		{Name: "enable_seqscan", Value: "off"}, {Name: "enable_indexscan", Value: "on"},
 	} {
@@ -59,6 +60,7 @@ func (s *script) settings() string {
 	} {
 		lines = append(lines, fmt.Sprintf("IF pg_catalog.current_setting(%s) %s THEN %s END IF;", literal(change.name), change.wrong, set(change.name, change.right)))
 	}
+	lines = append(lines, "IF pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL THEN "+set("transaction_timeout", "0")+" END IF;") // PostgreSQL 17
 	return strings.Join(lines, "\n") + "\n"
 }
 
@@ -98,6 +100,7 @@ ELSIF pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical' T
         PERFORM pg_catalog.pg_replication_origin_create('ace_repair_' || i);
       END IF;
       PERFORM pg_catalog.pg_replication_origin_session_setup('ace_repair_' || i);
+      PERFORM pg_catalog.set_config('ace.origin', 'set', false);
       EXIT;
     EXCEPTION WHEN object_in_use OR unique_violation THEN -- another session uses or creates it
       IF i OPERATOR(pg_catalog.=) 8 THEN RAISE; END IF;
@@ -108,11 +111,12 @@ END
 $ace$;
 
 `
-	// resetOrigin is the part of the script that ends the marking for the rest of the
-	// session.
-	resetOrigin = `DO $ace$
+	// commit is the end of the script. It also ends the marking for the rest of the session.
+	// psql sends both statements in one message, so that a pooler runs them in one session.
+	commit = `COMMIT\; DO $ace$
 BEGIN
-IF pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical' THEN
+IF pg_catalog.current_setting('ace.origin', true) OPERATOR(pg_catalog.=) 'set' THEN
+  PERFORM pg_catalog.set_config('ace.origin', '', false);
   IF NOT pg_catalog.has_function_privilege('pg_catalog.pg_replication_origin_session_is_setup()', 'EXECUTE')
      OR NOT pg_catalog.has_function_privilege('pg_catalog.pg_replication_origin_session_reset()', 'EXECUTE') THEN
     RAISE WARNING 'end this session: its further changes would have the replication origin of the repair';
@@ -149,6 +153,13 @@ func (s *script) serverChecks() string {
 	}
 	check("NOT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat('ace-repair/', pg_catalog.current_database(), '/', "+into+"), 0))", "a repair of the table is running")
 	check(s.columnsDiffer(), "the table was altered after the dry run")
+	check("EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_class OPERATOR(pg_catalog.=) "+into+"::pg_catalog.regclass::pg_catalog.oid AND ev_type <> '1' AND ev_enabled <> 'D')",
+		"the table has a rule")
+	if !s.plan.FireTriggers {
+		check("EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE condeferrable AND contype IN ('p', 'u', 'x') AND (conrelid OPERATOR(pg_catalog.=) "+into+"::pg_catalog.regclass::pg_catalog.oid"+
+			" OR conrelid OPERATOR(pg_catalog.=) ANY (SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree("+into+"::pg_catalog.regclass))))",
+			"the table has a deferrable constraint, which only a repair can check")
+	}
 	return b.String()
 }
 
@@ -157,7 +168,7 @@ func (s *script) serverChecks() string {
 func (s *script) columnsDiffer() string {
 	var columns []string
 	for _, c := range s.target.Columns {
-		columns = append(columns, fmt.Sprintf("(%s, %s, %t)", stored(c.Name), stored(c.Type), !c.Written))
+		columns = append(columns, fmt.Sprintf("(%s, %s, %t)", literal(c.Name), literal(c.Type), !c.Written))
 	}
 	const now = "FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) %[1]s::pg_catalog.regclass::pg_catalog.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
 	return fmt.Sprintf("(SELECT pg_catalog.count(*) "+now+") OPERATOR(pg_catalog.<>) %[2]d OR (SELECT pg_catalog.count(*) "+now+
