@@ -166,8 +166,8 @@ func withRest(names []string, all int) string {
 	return text
 }
 
-// reportCollations warns of collations whose version has changed since indexes were
-// built.
+// reportCollations warns of collations whose version is no longer the one that the server
+// has recorded.
 func reportCollations(f *findings, stale []table.StaleCollation) {
 	for _, c := range stale {
 		name, rebuild, refresh := "collation "+c.Name, "REINDEX INDEX CONCURRENTLY for each of them", "ALTER COLLATION "+c.Name+" REFRESH VERSION"

@@ -88,7 +88,7 @@ func newBar(out io.Writer) *bar {
 }
 
 func (b *bar) show(t task) {
-	if t.Status == "" { // the server cannot be reached
+	if t.Status == "" { // the last request for the status failed
 		return
 	}
 	<-b.latest

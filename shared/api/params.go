@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/url"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"ace/shared/fault"
@@ -79,9 +80,15 @@ func parseForm(what, text string) (url.Values, error) {
 	return values, nil
 }
 
+// maxFormParams is the number of parameters above which url.ParseQuery fails.
+const maxFormParams = 10_000
+
 // formProblem describes the error of url.ParseQuery without repeating the text, which may
 // hold data.
 func formProblem(text string) string {
+	if strings.Count(text, "&") >= maxFormParams {
+		return fmt.Sprintf("it has more than %d parameters", maxFormParams)
+	}
 	if _, err := url.QueryUnescape(text); err != nil {
 		return "a % must be followed by two hexadecimal digits (write a % itself as %25)"
 	}

@@ -114,7 +114,8 @@ func namesOf(lists []nodeTables) []name {
 	return slices.Compact(names)
 }
 
-// merge returns a table as all nodes together have it.
+// merge combines what the nodes report about one table: the nodes that lack it, the
+// largest estimate of its rows, and the key by which a comparison would match rows.
 func merge(of name, lists []nodeTables) Table {
 	merged := Table{Schema: of.schema, Name: of.name}
 	var described []*table.Description

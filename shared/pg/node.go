@@ -179,7 +179,7 @@ type Node struct {
 	address string
 	pool    *pgxpool.Pool
 	timeout time.Duration // after which the server cancels a statement
-	wait    limits        // how long the client waits in a transaction
+	wait    limits        // how long the client waits for the server, for each statement of a transaction
 	// whileLocked is the time for which the server may send nothing in a transaction that
 	// may hold row locks.
 	whileLocked time.Duration

@@ -54,7 +54,7 @@ type Tx struct {
 	link     *link
 	wait     limits        // how long the client waits for one statement
 	idle     time.Duration // how long the server waits for the client
-	use      sync.Mutex    // guards the connection, the stream and lost, which the heartbeat uses too
+	use      sync.Mutex    // guards the fields conn, stream and lost; the heartbeat uses all three too
 	lost     error         // why the connection was lost while no statement ran, or nil
 	state    state
 	mode     string // the statement that begins the transaction

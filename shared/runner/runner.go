@@ -174,7 +174,8 @@ func (r *Runner) settle(
 		end.Error = err
 	}
 
-	// The task has ended once this write succeeds. A crash before it repeats the run.
+	// The task has ended once this write succeeds. After an earlier crash, the next runner
+	// repeats the run.
 	if err := r.finish(storing, lease, end); err != nil {
 		log.ErrorContext(ctx, "outcome not stored; the task will be run again", "error", err)
 		if errors.Is(err, task.ErrLeaseLost) {

@@ -29,7 +29,8 @@ type ForeignKey struct {
 	// column with the referring one: OPERATOR(pg_catalog.=).
 	Equal []string `json:"equal"`
 	Full  bool     `json:"full,omitempty"` // MATCH FULL
-	// Hidden means that the role may not read the columns of the other table.
+	// Hidden means that the role may not read all rows of the foreign key's columns in both
+	// tables, because of privileges or row security.
 	Hidden bool `json:"hidden,omitempty"`
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 // combineScans adds up the parts of all scan units. It returns, for each node and each
-// group (a chunk or a bucket), the sum of the group's rows. It also calls kept with each
-// row of these parts.
+// group (a chunk or a bucket), the sum of the group's rows. It also calls kept with every
+// PageSums that it reads, one for each unit and node.
 func combineScans(ctx context.Context, store archive.Store, nodes, groups int, units []plan.Unit, kept func(plan.Unit, plan.PageSums) error) ([][]table.Sum, error) {
 	sums := plan.NewSums(nodes, groups)
 	for _, u := range units {

@@ -280,8 +280,8 @@ func eachPlace(stream table.RowStream, fn func(at int)) error {
 func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 	a.totals.Warnings = append(a.totals.Warnings, a.after.sequenceWarnings(a.relation())...)
 
-	// Durable: any process can now determine whether this transaction was committed.
-	// Nothing was written to the node before.
+	// Durable: the manifest. Once it is stored, any process can determine whether this
+	// transaction was committed. It is stored before the first row is changed.
 	if err := a.storeManifest(ctx); err != nil {
 		return nil, err
 	}

@@ -48,7 +48,8 @@ type Plan struct {
 	hash string // SHA-256 of the stored bytes
 }
 
-// Document is the diff document that contains the keys.
+// Document identifies the diff document whose rows are repaired. Key is its key in the
+// archive.
 type Document struct {
 	Key    string `json:"key"`
 	SHA256 string `json:"sha256"`

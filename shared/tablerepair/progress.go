@@ -12,8 +12,9 @@ import (
 	"ace/shared/task"
 )
 
-// progress reports the progress of a repair. It counts parts of keys as blocks. A part
-// counts once for each time that it is processed on a target (see passes).
+// progress reports the progress of a repair. Its blocks are the parts in
+// which keys are stored. Each part counts as often as it is processed on a target (see
+// passes).
 type progress struct {
 	mu     sync.Mutex
 	state  task.Progress

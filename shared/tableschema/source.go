@@ -252,9 +252,8 @@ func operator(schema, name string) string {
 	return "OPERATOR(" + table.Quote(schema) + "." + name + ")"
 }
 
-// safePath is the search_path of statements that contain no text of a user. Only a
-// superuser can add an object to pg_catalog. pg_temp is listed last, because a path that
-// does not list pg_temp searches it first.
+// safePath is a search_path in which only a superuser can add objects. pg_temp is listed
+// last, because a path that does not list pg_temp searches it first.
 const safePath = "pg_catalog, pg_temp"
 
 // searchPath returns the search_path of the statements that read the table. Every name in

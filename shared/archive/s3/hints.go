@@ -17,7 +17,6 @@ import (
 
 // Codes of errors that minio-go does not define.
 const (
-	codeTimeTooSkewed      = "RequestTimeTooSkewed"
 	codeExpiredToken       = "ExpiredToken"
 	codeInvalidToken       = "InvalidToken"
 	codeInsufficient       = "InsufficientStorage"
@@ -27,7 +26,6 @@ const (
 	codeTemporaryRedirect  = "TemporaryRedirect"
 	codeSecondLevelDomain  = "SecondLevelDomainForbidden" // Alibaba
 	codeIllegalLocation    = "IllegalLocationConstraintException"
-	codeNotImplemented     = "NotImplemented"
 	codeBucketQuotaReached = "XMinioAdminBucketQuotaExceeded" // MinIO
 )
 
@@ -65,7 +63,7 @@ func (s *Store) codeHint(resp minio.ErrorResponse) string {
 	switch resp.Code {
 	case minio.NoSuchBucket:
 		return "the bucket does not exist"
-	case codeTimeTooSkewed:
+	case minio.RequestTimeTooSkewed:
 		return "the clocks of this host and of the store differ by more than the store accepts (15 minutes on AWS): correct this host's clock, such as by NTP"
 	case minio.AuthorizationHeaderMalformed, minio.InvalidRegion, codeIllegalLocation, codePermanentRedirect, codeTemporaryRedirect:
 		return s.regionHint(resp)
@@ -152,7 +150,7 @@ func hasNoReason(err error) bool {
 }
 
 func isNotImplemented(err error) bool {
-	return minio.ToErrorResponse(err).StatusCode == http.StatusNotImplemented || hasCode(err, codeNotImplemented)
+	return minio.ToErrorResponse(err).StatusCode == http.StatusNotImplemented || hasCode(err, minio.NotImplemented)
 }
 
 // unconditional returns the error of a store that rejects conditional writes.

@@ -24,13 +24,13 @@ import (
 // node. own is the spelling of the candidate, and other the spelling in that row.
 type keyVariant struct {
 	own, other table.Key
-	digest     []*int64 // per node, the digest of the row that a look-up of own finds
+	digest     []*int64 // for each node: the digest of the row that is found by looking up the key own; nil if there is none
 }
 
-// findVariants determines which other spellings of a portion's keys are candidates. It
-// reads the spellings in the snapshots in which the rows will be read. It looks up only
-// candidates that some node did not list. If every node has listed a key with the same
-// text, the key has no other spelling.
+// findVariants finds the candidates that are other spellings of the keys in portion, and
+// records their texts in c.candidateTexts. It looks up a key only if some node has not
+// listed the key in this spelling: a key that every node has listed in this spelling has
+// no other spelling. It uses the snapshots in which the rows will be read.
 func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	if !c.run.plan.HasKeyVariants() {
 		return nil
