@@ -70,20 +70,12 @@ func (s *service) restoreMetrics(ctx context.Context) {
 // refreshMetrics adds the comparisons that ended after since and those that end later,
 // until the context ends.
 func (s *service) refreshMetrics(ctx context.Context, since time.Time) {
-	ticker := time.NewTicker(refreshEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-
+	every(ctx, refreshEvery, func() {
 		begun := time.Now()
 		if err := s.metrics.Refresh(ctx, s.app.Diffs(), s.app.Tasks(), since); err != nil {
 			s.log.DebugContext(ctx, "metrics of tables not refreshed; that is tried again", "error", err)
-			continue
+			return
 		}
 		since = begun
-	}
+	})
 }

@@ -15,22 +15,16 @@ const retentionEvery = 24 * time.Hour
 func (s *service) retain(ctx context.Context, days int) {
 	sweeper := s.app.Retention()
 	sweeper.Keep = s.scheduler.Needed
-	ticker := time.NewTicker(retentionEvery)
-	defer ticker.Stop()
-	for {
+	sweep := func() {
 		removed, err := sweeper.Sweep(ctx, time.Duration(days)*24*time.Hour)
 		switch {
 		case ctx.Err() != nil:
-			return
 		case err != nil:
 			s.log.WarnContext(ctx, "old documents not removed: that is tried again", "error", err, "after", retentionEvery)
 		case removed.Tasks+removed.Imports > 0:
 			s.log.InfoContext(ctx, "old documents removed", "tasks", removed.Tasks, "imports", removed.Imports, "older_than_days", days)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
 	}
+	sweep()
+	every(ctx, retentionEvery, sweep)
 }

@@ -273,22 +273,29 @@ func (s *service) resume(ctx context.Context, ours bool) error {
 
 // sweep finds and resumes tasks that no process runs, until the context ends.
 func (s *service) sweep(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery)
+	every(ctx, sweepEvery, func() {
+		ids, err := s.app.Tasks().Open(ctx)
+		if err != nil {
+			s.log.WarnContext(ctx, "open tasks cannot be listed", "error", err)
+			return
+		}
+		for _, id := range ids {
+			s.queue.Resume(id, false)
+		}
+	})
+}
+
+// every calls fn at intervals, for the first time after one interval, until the context
+// ends.
+func every(ctx context.Context, interval time.Duration, fn func()) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-		}
-
-		ids, err := s.app.Tasks().Open(ctx)
-		if err != nil {
-			s.log.WarnContext(ctx, "open tasks cannot be listed", "error", err)
-			continue
-		}
-		for _, id := range ids {
-			s.queue.Resume(id, false)
+			fn()
 		}
 	}
 }

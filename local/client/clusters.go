@@ -179,11 +179,7 @@ func (s *session) aboutCluster(ctx context.Context, route api.Route, into any) (
 	if err != nil {
 		return false, err
 	}
-	if s.cmd.Bool(flagJSON) {
-		write(s.Stdout, string(raw))
-		return true, nil
-	}
-	return false, decode(raw, string(route), into)
+	return s.printJSON(route, raw, into)
 }
 
 func (s *session) getAboutCluster(ctx context.Context, route api.Route) ([]byte, error) {

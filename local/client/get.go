@@ -48,17 +48,25 @@ func beforeImages(ctx context.Context, s *session) error {
 	return s.fetch(ctx, api.RouteBefore, url.Values{}, ".before-images")
 }
 
+// taskID returns the only argument of the command, the id of a task whose file it reads.
+func (s *session) taskID() (string, error) {
+	args, err := s.args(1, 1, "TASK, the id of a task")
+	if err != nil {
+		return "", err
+	}
+	if !api.IsTaskID(args[0]) {
+		return "", fault.New(fault.Invalid, "%q is no task id; task ids look like td_20240315_123456", args[0])
+	}
+	return args[0], nil
+}
+
 // fetch downloads the file of a task that params select: to the path in --output-file, to
 // Stdout if that path is "-", or else to a file in the current directory whose name is
 // the task's id, suffix and the format.
 func (s *session) fetch(ctx context.Context, route api.Route, params url.Values, suffix string) error {
-	args, err := s.args(1, 1, "TASK, the id of a task")
+	id, err := s.taskID()
 	if err != nil {
 		return err
-	}
-	id := args[0]
-	if !api.IsTaskID(id) {
-		return fault.New(fault.Invalid, "%q is no task id; task ids look like td_20240315_123456", id)
 	}
 
 	address := fileAddress(route, id, params)

@@ -8,19 +8,14 @@ import (
 	"strings"
 
 	"ace/shared/api"
-	"ace/shared/fault"
 )
 
 // open runs `ace open ID`: it shows the HTML page of a document in a browser. If no
 // browser can be started, it prints the address. With --json it prints the address only.
 func open(ctx context.Context, s *session) error {
-	args, err := s.args(1, 1, "TASK, the id of a task")
+	id, err := s.taskID()
 	if err != nil {
 		return err
-	}
-	id := args[0]
-	if !api.IsTaskID(id) {
-		return fault.New(fault.Invalid, "%q is no task id; task ids look like td_20240315_123456", id)
 	}
 
 	address, err := s.page(ctx, id)

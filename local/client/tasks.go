@@ -145,6 +145,12 @@ func (s *session) list(ctx context.Context, route api.Route, operation string, i
 	if err != nil {
 		return false, err
 	}
+	return s.printJSON(route, raw, into)
+}
+
+// printJSON prints an answer and returns true with --json; otherwise it decodes the
+// answer to into.
+func (s *session) printJSON(route api.Route, raw []byte, into any) (done bool, err error) {
 	if s.cmd.Bool(flagJSON) {
 		write(s.Stdout, string(raw))
 		return true, nil

@@ -116,8 +116,8 @@ const durableCommits = "SELECT pg_catalog.set_config('synchronous_commit', 'loca
 func (r *RepairTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error) {
 	var got bool
 	queries := append(settings(writingPins), query{sql: durableCommits}, query{
-		sql:  "SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat($1::pg_catalog.text, pg_catalog.current_database(), '/', $2::pg_catalog.text), 0))",
-		args: textArgs("ace-repair/", quote(schema, name)),
+		sql:  "SELECT " + table.TryRepairLock("$1::pg_catalog.text"),
+		args: textArgs(quote(schema, name)),
 		row:  func(v [][]byte) error { got = isTrue(v[0]); return nil },
 	})
 	return got, r.tx.run(ctx, "acquiring the advisory lock of the repair", queries...)

@@ -200,12 +200,7 @@ SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
         FROM pg_catalog.unnest(ARRAY['pg_catalog.pg_replication_origin_oid(pg_catalog.text)', 'pg_catalog.pg_replication_origin_create(pg_catalog.text)',
                                      'pg_catalog.pg_replication_origin_session_setup(pg_catalog.text)']::pg_catalog.regprocedure[]) f),
        coalesce(pg_catalog.current_setting('max_active_replication_origins', true), pg_catalog.current_setting('max_replication_slots'))::int OPERATOR(pg_catalog.>) 0,
-       EXISTS (SELECT FROM pg_catalog.pg_depend d
-               JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
-               WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
-                 AND d.objid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure('spock.repair_mode(boolean)')::pg_catalog.oid
-                 AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
-                 AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'spock')`
+       ` + table.HasSpock
 
 // origins is the result of originsSQL. Its fields are the columns of the query, in the
 // same order.
@@ -232,11 +227,6 @@ func (o *origins) unmarked() string {
 	}
 	return ""
 }
-
-// originNames is the number of replication origins that ACE creates on a node. Only one
-// session at a time can use an origin. So this is also the maximum number of concurrent
-// repairs on the node whose changes have an origin.
-const originNames = 8
 
 // KeepLocal marks the changes of this transaction so that subscribers of this node do not
 // apply them. With Spock, it uses Spock's repair mode. Otherwise it sets a replication
@@ -267,8 +257,8 @@ func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 // the origin if it does not exist. If no origin can be used, reason explains why to the
 // user.
 func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
-	for i := range originNames {
-		name := textArgs(fmt.Sprintf("ace_repair_%d", i+1))
+	for i := range table.RepairOrigins {
+		name := textArgs(table.RepairOrigin + strconv.Itoa(i+1))
 		err = r.tx.run(ctx, "setting a replication origin",
 			query{sql: "SAVEPOINT ace_write"},
 			query{sql: "SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN pg_catalog.pg_replication_origin_create($1) END", args: name},
@@ -285,5 +275,5 @@ func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("all %d replication origins of repairs are in use, so subscribers get the repair like any other change", originNames), nil
+	return fmt.Sprintf("all %d replication origins of repairs are in use, so subscribers get the repair like any other change", table.RepairOrigins), nil
 }

@@ -34,7 +34,7 @@ func (s *script) head() string {
 		fmt.Fprintf(&b, "SET LOCAL %s = %s;\n", setting.Name, literal(setting.Value))
 	}
 	b.WriteString(block(s.settings()))
-	b.WriteString(setOrigin)
+	fmt.Fprintf(&b, setOrigin, table.RepairOrigins, table.RepairOrigin)
 	// Reading the table locks it in ACCESS SHARE mode, so that it cannot be altered.
 	b.WriteString(block("PERFORM 1 FROM " + s.target.Write.Relation + " LIMIT 0;\n"))
 	b.WriteString(block(s.serverChecks() + set("search_path", s.target.Write.SearchPath) + "\n"))
@@ -78,32 +78,28 @@ func (s *script) counts() string {
 }
 
 const (
-	// setOrigin is the part of the script that marks the changes with a replication origin,
-	// as Tx.KeepLocal does. Only some roles may set one. If the role may not, the script
+	// setOrigin is the format of the part of the script that marks the changes with a
+	// replication origin, as Tx.KeepLocal does. Its arguments are table.RepairOrigins and
+	// table.RepairOrigin. Only some roles may set one. If the role may not, the script
 	// fails, and its user decides.
 	setOrigin = `
 -- Subscriptions with origin = none do not replicate the changes of this transaction, because they
 -- have a replication origin. Delete this statement if all subscribers should get the changes.
 DO $ace$
 BEGIN
-IF EXISTS (SELECT FROM pg_catalog.pg_depend d
-           JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
-           WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
-             AND d.objid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure('spock.repair_mode(boolean)')::pg_catalog.oid
-             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
-             AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'spock') THEN
+IF ` + table.HasSpock + ` THEN
   EXECUTE 'SELECT spock.repair_mode(true)';
 ELSIF pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical' THEN
-  FOR i IN 1..8 LOOP
+  FOR n IN 1..%[1]d LOOP
     BEGIN
-      IF pg_catalog.pg_replication_origin_oid('ace_repair_' || i) IS NULL THEN
-        PERFORM pg_catalog.pg_replication_origin_create('ace_repair_' || i);
+      IF pg_catalog.pg_replication_origin_oid('%[2]s' || n) IS NULL THEN
+        PERFORM pg_catalog.pg_replication_origin_create('%[2]s' || n);
       END IF;
-      PERFORM pg_catalog.pg_replication_origin_session_setup('ace_repair_' || i);
+      PERFORM pg_catalog.pg_replication_origin_session_setup('%[2]s' || n);
       PERFORM pg_catalog.set_config('ace.origin', 'set', false);
       EXIT;
     EXCEPTION WHEN object_in_use OR unique_violation THEN -- another session uses or creates it
-      IF i OPERATOR(pg_catalog.=) 8 THEN RAISE; END IF;
+      IF n OPERATOR(pg_catalog.=) %[1]d THEN RAISE; END IF;
     END;
   END LOOP;
 END IF;
@@ -151,7 +147,7 @@ func (s *script) serverChecks() string {
 		check("(SELECT system_identifier FROM pg_catalog.pg_control_system()) OPERATOR(pg_catalog.<>) "+literal(server.System)+"::pg_catalog.int8", other)
 		b.WriteString("END IF;\n")
 	}
-	check("NOT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat('ace-repair/', pg_catalog.current_database(), '/', "+into+"), 0))", "a repair of the table is running")
+	check("NOT "+table.TryRepairLock(into), "a repair of the table is running")
 	check(s.columnsDiffer(), "the table was altered after the dry run")
 	check("EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_class OPERATOR(pg_catalog.=) "+into+"::pg_catalog.regclass::pg_catalog.oid AND ev_type <> '1' AND ev_enabled <> 'D')",
 		"the table has a rule")
