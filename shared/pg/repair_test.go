@@ -34,13 +34,19 @@ func writable(t testing.TB, c *pgtest.Cluster, sql string) (*Node, table.Target)
 	return n, targetOf(describeTable(t, n, "t"), "t")
 }
 
-func beginRepair(t testing.TB, n *Node, at table.Target) *RepairTx {
+func openRepair(t testing.TB, n *Node, at table.Target) *RepairTx {
 	t.Helper()
 	tx, err := n.BeginRepair(t.Context(), at.Access())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(tx.Close)
+	return tx
+}
+
+func beginRepair(t testing.TB, n *Node, at table.Target) *RepairTx {
+	t.Helper()
+	tx := openRepair(t, n, at)
 	if got, err := tx.TryAdvisoryLock(t.Context(), "public", "t"); err != nil || !got {
 		t.Fatalf("the fence: %v, error %v", got, err)
 	}
@@ -299,18 +305,12 @@ func TestKeepLocal_SetsAnOriginForTheRepairOnly(t *testing.T) {
 	c := pgtest.Own(t, pgtest.Nodes(1), pgtest.ServerSetting("wal_level", "logical"))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)
 	c.Exec(t, 0, `SELECT pg_create_logical_replication_slot('here', 'test_decoding')`)
-	for i, id := range []string{"1", "2"} { // the second one finds the first's origin in use
-		tx := beginRepair(t, n, at)
-		if i == 1 {
-			other, err := n.BeginRepair(t.Context(), at.Access())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer other.Close()
-			if reason, err := other.KeepLocal(t.Context()); err != nil || reason != "" {
-				t.Fatalf("reason %q, error %v", reason, err)
-			}
+	for _, id := range []string{"1", "2"} { // another repair is open, with an origin that it has created or found
+		other := openRepair(t, n, at)
+		if reason, err := other.KeepLocal(t.Context()); err != nil || reason != "" {
+			t.Fatalf("reason %q, error %v", reason, err)
 		}
+		tx := openRepair(t, n, at)
 		if reason, err := tx.KeepLocal(t.Context()); err != nil || reason != "" {
 			t.Fatalf("reason %q, error %v", reason, err)
 		}
@@ -318,6 +318,7 @@ func TestKeepLocal_SetsAnOriginForTheRepairOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		tx.Close()
+		other.Close()
 	}
 	c.Exec(t, 0, `INSERT INTO t VALUES (3)`)
 	got := c.QueryStrings(t, 0, `SELECT data FROM pg_logical_slot_get_changes('here', NULL, NULL, 'only-local', '1', 'include-xids', '0') WHERE data LIKE 'table%'`)
@@ -332,7 +333,7 @@ func TestKeepLocal_CallsSpockOnlyIfTheFunctionBelongsToTheExtension(t *testing.T
 		n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE called (enabled boolean); CREATE SCHEMA spock;
 			CREATE FUNCTION spock.repair_mode(enabled boolean) RETURNS void LANGUAGE sql AS 'INSERT INTO public.called VALUES (enabled)'`)
 		keepLocal := func() string {
-			tx := beginRepair(t, n, at)
+			tx := openRepair(t, n, at)
 			_, err := tx.KeepLocal(t.Context())
 			if err := errors.Join(err, tx.Commit(t.Context())); err != nil {
 				t.Fatal(err)
@@ -363,7 +364,7 @@ func TestKeepLocal_ReportsAServerWithoutFreeOrigins(t *testing.T) {
 	if _, err := other.Exec(t.Context(), `SELECT pg_replication_origin_session_setup('another')`); err != nil {
 		t.Fatal(err)
 	}
-	tx := beginRepair(t, n, at)
+	tx := openRepair(t, n, at)
 	if reason, err := tx.KeepLocal(t.Context()); err != nil || !strings.Contains(reason, "max_replication_slots") {
 		t.Fatalf("reason %q, error %v", reason, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ace/shared/fault"
 	"ace/shared/table"
 )
 
@@ -229,11 +230,20 @@ func (o *origins) unmarked() string {
 }
 
 // KeepLocal marks the changes of this transaction so that subscribers of this node do not
-// apply them. With Spock, it uses Spock's repair mode. Otherwise it sets a replication
-// origin ("ace_repair_1" and so on), whose changes subscriptions with origin = none skip.
-// reason explains to the user why the changes could not be marked. It is empty if they
-// are marked, or if nothing is replicated from this node.
+// apply them. It must be the first call. With Spock, it uses Spock's repair mode.
+// Otherwise it sets a replication origin ("ace_repair_1" and so on), whose changes
+// subscriptions with origin = none skip. reason explains to the user why the changes
+// could not be marked. It is empty if they are marked, or if nothing is replicated from
+// this node.
+//
+// An origin belongs to the session. KeepLocal sets it in a short transaction that it
+// commits: as long as a transaction that has created an origin is open, everyone who
+// creates an origin on this server waits for it, even CREATE SUBSCRIPTION.
 func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
+	if r.tx.state != stateUnbegun {
+		return "", fault.New(fault.Internal, "node %q: the origin of a repair is set before its first statement", r.tx.node.name)
+	}
+
 	var o origins
 	err = r.tx.run(ctx, "looking for replication", o.query())
 	reason = o.unmarked()
@@ -250,8 +260,13 @@ func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 		return "the connection goes through a pooler, through which no replication origin can be set, so subscribers get the repair like any other change", err
 	}
 
-	return r.setOrigin(ctx)
+	if reason, err = r.setOrigin(ctx); err != nil {
+		return "", err
+	}
+	return reason, r.tx.finish(ctx, doingOrigin, commit)
 }
+
+const doingOrigin = "setting a replication origin"
 
 // setOrigin sets the first of the repair origins that no other session uses. It creates
 // the origin if it does not exist. If no origin can be used, reason explains why to the
@@ -259,7 +274,8 @@ func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 	for i := range table.RepairOrigins {
 		name := textArgs(table.RepairOrigin + strconv.Itoa(i+1))
-		err = r.tx.run(ctx, "setting a replication origin",
+		err = r.tx.run(ctx, doingOrigin,
+			query{sql: "SET LOCAL synchronous_commit = local"}, // a new origin waits for no standby
 			query{sql: "SAVEPOINT ace_write"},
 			query{sql: "SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN pg_catalog.pg_replication_origin_create($1) END", args: name},
 			query{sql: "SELECT pg_catalog.pg_replication_origin_session_setup($1)", args: name},

@@ -168,7 +168,13 @@ func (t *Tx) rollback(ctx context.Context, doing string) error {
 	if t.state == stateFailed {
 		t.state = stateBegun // the server accepts this statement
 	}
-	if err := t.run(ctx, doing, query{sql: rollback}); err != nil {
+	return t.finish(ctx, doing, rollback)
+}
+
+// finish ends the transaction on the server with verb (COMMIT or ROLLBACK). It keeps the
+// connection, and the next call begins another transaction.
+func (t *Tx) finish(ctx context.Context, doing, verb string) error {
+	if err := t.run(ctx, doing, query{sql: verb}); err != nil {
 		return err
 	}
 	t.state = stateUnbegun

@@ -90,10 +90,18 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 	return a.totals, nil
 }
 
-// prepare acquires the repair lock on the target. Then it checks that the task still has
-// the lease of this unit and that no attempt had this number before, locks the table,
-// marks the changes as local (Tx.KeepLocal), and enables or disables the triggers.
+// prepare marks the changes as local (Tx.KeepLocal) and acquires the repair lock on the
+// target. Then it checks that the task still has the lease of this unit and that no
+// attempt had this number before, locks the table, and enables or disables the triggers.
 func (a *attempt) prepare(ctx context.Context) error {
+	reason, err := a.tx.KeepLocal(ctx)
+	if err != nil {
+		return err
+	}
+	if a.unmarked = reason != ""; a.unmarked {
+		a.totals.Warnings = append(a.totals.Warnings, "node "+a.target.Node+": "+reason)
+	}
+
 	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
 		return err
 	}
@@ -111,14 +119,6 @@ func (a *attempt) prepare(ctx context.Context) error {
 	// hide rows.
 	if err := a.tx.Hold(ctx, a.target.Write.Source); err != nil {
 		return err
-	}
-
-	reason, err := a.tx.KeepLocal(ctx)
-	if err != nil {
-		return err
-	}
-	if a.unmarked = reason != ""; a.unmarked {
-		a.totals.Warnings = append(a.totals.Warnings, "node "+a.target.Node+": "+reason)
 	}
 
 	return a.setTriggers(ctx)

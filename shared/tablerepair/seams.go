@@ -90,7 +90,7 @@ type Tx interface {
 	Hold(ctx context.Context, s table.Source) error
 	// KeepLocal marks the transaction's changes so that subscribers that skip changes with a
 	// replication origin do not apply them. If the changes cannot be marked, KeepLocal
-	// returns the reason.
+	// returns the reason. It must be the first call.
 	KeepLocal(ctx context.Context) (reason string, err error)
 	// DisableTriggers disables triggers and foreign keys, except those that are enabled
 	// for replicas.
