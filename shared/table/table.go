@@ -448,9 +448,10 @@ func (a Access) Unguarded() Access {
 }
 
 // Name returns schema.table for messages, quoted only where SQL requires it.
-func Name(schema, name string) string { return display(schema) + "." + display(name) }
+func Name(schema, name string) string { return Display(schema) + "." + Display(name) }
 
-func display(identifier string) string {
+// Display returns an identifier for messages, quoted only where SQL requires it.
+func Display(identifier string) string {
 	plain := identifier != "" && (identifier[0] == '_' || identifier[0] >= 'a' && identifier[0] <= 'z')
 	for i := 0; i < len(identifier) && plain; i++ {
 		c := identifier[i]

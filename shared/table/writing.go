@@ -86,7 +86,7 @@ func CheckWritable(schema, name string) error {
 		return nil
 	}
 	return fault.New(fault.Invalid, "table_name is %.200s, a table of the server's own schema %.100s: a repair or undo never writes to such tables, which can only be compared; use DDL on the node to change what they describe",
-		Name(schema, name), display(schema))
+		Name(schema, name), Display(schema))
 }
 
 // Trigger is a trigger that a user created on the table or on one of its partitions.

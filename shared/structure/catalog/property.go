@@ -1,0 +1,89 @@
+package catalog
+
+// Property is the name of a property of an object, as messages show it.
+type Property string
+
+// Properties of several kinds of objects.
+const (
+	Owner      Property = "owner"
+	Grants     Property = "grants" // JSON: privileges by role; the role "" is PUBLIC
+	Comment    Property = "comment"
+	Definition Property = "definition"
+	Options    Property = "options"
+	Enabled    Property = "enabled"
+	Version    Property = "version"
+	InSchema   Property = "schema"
+	Used       Property = "used" // "true" if an object of the schemas depends on it; not compared
+	ObjectName Property = "name" // the name of a primary key
+)
+
+// Properties of tables and of what looks like a table.
+const (
+	Persistence     Property = "persistence"
+	PartitionKey    Property = "partition key"
+	Parents         Property = "parents" // JSON: names of the partitioned table or of the tables inherited from
+	Bounds          Property = "partition bounds"
+	RowSecurity     Property = "row security"
+	ReplicaIdentity Property = "replica identity"
+	ReplicaIndex    Property = "replica index" // the name of the index of the replica identity; not compared
+	AccessMethod    Property = "access method"
+	Tablespace      Property = "tablespace"
+	OfType          Property = "type"
+	Server          Property = "server"
+	Populated       Property = "populated"
+)
+
+// Properties of columns, domains and collations.
+const (
+	Type          Property = "type"
+	NotNull       Property = "not null"
+	Default       Property = "default"
+	Identity      Property = "identity"
+	Generated     Property = "generated"
+	CollationName Property = "collation" // JSON: the qualified name
+	Storage       Property = "storage"
+	Compression   Property = "compression"
+	Target        Property = "statistics target"
+	Inherited     Property = "inherited" // "true" if only the parents define it; not compared
+	Position      Property = "position"  // not compared
+	Provider      Property = "provider"
+	Locale        Property = "locale"
+	Deterministic Property = "deterministic"
+	Recorded      Property = "recorded version"
+	Actual        Property = "actual version"
+	Encoding      Property = "encoding"
+)
+
+// Properties of constraints, indexes, triggers and policies.
+const (
+	Deferrable Property = "deferrable"
+	Validated  Property = "validated"
+	Enforced   Property = "enforced"
+	Unique     Property = "unique"
+	Valid      Property = "valid"
+	Clustered  Property = "clustered"
+	Command    Property = "command"
+	Permissive Property = "permissive"
+	Roles      Property = "roles"
+	Using      Property = "using"
+	WithCheck  Property = "with check"
+)
+
+// Properties of types, functions, sequences and publications.
+const (
+	Labels    Property = "labels"
+	Members   Property = "attributes" // JSON: name and type of each attribute
+	Language  Property = "language"
+	Procedure Property = "procedure" // "true" for a procedure; not compared
+	Start     Property = "start"
+	Increment Property = "increment"
+	Minimum   Property = "minimum"
+	Maximum   Property = "maximum"
+	Cache     Property = "cache"
+	Cycle     Property = "cycle"
+	OwnedBy   Property = "owned by" // JSON: schema, table and column
+	Internal  Property = "internal" // "true" for the sequence of an identity column; not compared
+	AllTables Property = "all tables"
+	Filter    Property = "row filter"
+	Columns   Property = "columns"
+)

@@ -1,0 +1,129 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/rawtext"
+)
+
+// Querier runs statements in one read-only transaction with one snapshot, in which
+// search_path is pinned to pg_catalog. All statements have the same parameters, as texts.
+// row is called for each result row with the index of the statement; the values are valid
+// only during the call.
+type Querier interface {
+	Query(ctx context.Context, doing string, statements []string, args [][]byte, row func(statement int, values [][]byte) error) error
+}
+
+// Read returns the structure of the schemas, or of all schemas of users if the list is
+// empty. The objects are in the order of their identities. A schema that does not exist
+// is not an error: it has no objects.
+func Read(ctx context.Context, node Querier, schemas []string) (Catalog, error) {
+	names, err := schemaNames(schemas)
+	if err != nil {
+		return Catalog{}, err
+	}
+
+	var c Catalog
+	if c.Version, err = readVersion(ctx, node); err != nil {
+		return Catalog{}, err
+	}
+
+	sql := statements()
+	for i := range sql {
+		sql[i] = forVersion(sql[i], c.Version)
+	}
+	err = node.Query(ctx, "reading the structure", sql, [][]byte{names}, func(_ int, values [][]byte) error {
+		o, err := readObject(values)
+		c.Objects = append(c.Objects, o)
+		return err
+	})
+	if err != nil {
+		return Catalog{}, err
+	}
+	slices.SortFunc(c.Objects, func(a, b Object) int { return a.ID.Compare(b.ID) })
+
+	c.Sequences, err = readSequences(ctx, node, names)
+	return c, err
+}
+
+// schemaNames returns the parameter of the statements.
+func schemaNames(schemas []string) ([]byte, error) {
+	if schemas == nil {
+		schemas = []string{}
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(schemas); err != nil {
+		return nil, fmt.Errorf("schemas: %w", err)
+	}
+	return []byte(rawtext.Bytes(strings.TrimSpace(b.String()))), nil
+}
+
+func readVersion(ctx context.Context, node Querier) (int, error) {
+	var version int
+	err := node.Query(ctx, "reading the structure", []string{"SELECT current_setting('server_version_num')"}, nil, func(_ int, v [][]byte) (err error) {
+		version, err = strconv.Atoi(string(v[0]))
+		return err
+	})
+	if err == nil && version < 140000 {
+		err = fault.New(fault.Invalid, "the server runs PostgreSQL %d: version 14 or newer is required", version/10000)
+	}
+	return version, err
+}
+
+// forVersion replaces what a server version lacks.
+func forVersion(sql string, version int) string {
+	actual := "pg_database_collation_actual_version(db.oid)"
+	if version < 150000 {
+		actual = "NULL"
+	}
+	return strings.ReplaceAll(sql, "$DATABASE_VERSION", actual)
+}
+
+// readObject reads a result row of the statements. A property that is NULL is absent.
+func readObject(values [][]byte) (Object, error) {
+	o := Object{
+		ID: ID{
+			Kind: Kind(values[0]), Schema: rawtext.Text(values[1]), Relation: rawtext.Text(values[2]), Name: rawtext.Text(values[3]),
+		},
+		Properties: map[Property]string{},
+	}
+
+	var properties map[Property]json.RawMessage
+	if err := json.Unmarshal([]byte(rawtext.Text(values[4])), &properties); err != nil {
+		return o, fmt.Errorf("properties of %s %s: %w", o.Kind, o.ID, err)
+	}
+	for name, raw := range properties {
+		text, present, err := readProperty(raw)
+		if err != nil {
+			return o, fmt.Errorf("property %q of %s %s: %w", name, o.Kind, o.ID, err)
+		}
+		if present {
+			o.Properties[name] = text
+		}
+	}
+	return o, nil
+}
+
+// readProperty returns the text of a string, and other JSON values in a compact form.
+func readProperty(raw json.RawMessage) (text string, present bool, err error) {
+	switch {
+	case bytes.Equal(raw, []byte("null")):
+		return "", false, nil
+	case raw[0] == '"':
+		err = json.Unmarshal(raw, &text)
+		return text, true, err
+	}
+
+	var b bytes.Buffer
+	err = json.Compact(&b, raw)
+	return b.String(), true, err
+}

@@ -1,0 +1,144 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ace/shared/rawtext"
+	"ace/shared/table"
+)
+
+// SequenceState is the state of a sequence, and of the columns that it serves. It is not
+// part of a snapshot: sequences are not transactional.
+type SequenceState struct {
+	Schema, Name string
+	LastValue    *int64 // nil if it could not be read
+	IsCalled     bool   // whether LastValue was returned already; otherwise it is the next value
+	Unknown      string // why LastValue could not be read
+	Columns      []ServedColumn
+}
+
+// ServedColumn is a column that a sequence serves.
+type ServedColumn struct {
+	Schema, Table, Name string
+	Furthest            *int64 // the largest value, or the smallest for a descending sequence; nil if none or unknown
+	Unknown             string // why the values could not be read
+}
+
+// maxProbes is the number of sequences that one statement reads.
+const maxProbes = 200
+
+// readSequences returns the states of the sequences. The values of the columns are those
+// of the transaction's snapshot, which is older than the values of the sequences. So a
+// sequence that is always ahead of its column is also read as being ahead.
+func readSequences(ctx context.Context, node Querier, schemas []byte) ([]SequenceState, error) {
+	var r sequenceReader
+	err := node.Query(ctx, "reading sequences", []string{scope + expand(probesSQL)}, [][]byte{schemas}, func(_ int, v [][]byte) error {
+		r.addProbe(v)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	statements := r.statements()
+	if len(statements) == 0 {
+		return r.states, nil
+	}
+	err = node.Query(ctx, "reading the values of sequences", statements, nil, func(_ int, v [][]byte) error { return r.addValue(v) })
+	return r.states, err
+}
+
+// sequenceReader is the state of one call of readSequences.
+type sequenceReader struct {
+	states     []SequenceState
+	descending []bool // of the sequences
+}
+
+func (r *sequenceReader) addProbe(v [][]byte) {
+	schema, name := rawtext.Text(v[0]), rawtext.Text(v[1])
+	last := len(r.states) - 1
+	if last < 0 || r.states[last].Schema != schema || r.states[last].Name != name {
+		r.states = append(r.states, SequenceState{Schema: schema, Name: name, Unknown: string(v[6])})
+		r.descending = append(r.descending, string(v[5]) != "t")
+		last++
+	}
+
+	if v[4] != nil {
+		r.states[last].Columns = append(r.states[last].Columns, ServedColumn{
+			Schema: rawtext.Text(v[2]), Table: rawtext.Text(v[3]), Name: rawtext.Text(v[4]), Unknown: string(v[7]),
+		})
+	}
+}
+
+// statements returns the statements that read all values which the role may read. Each
+// result row has the index of the sequence, the index of the column or -1, a value and
+// whether it was returned already.
+func (r *sequenceReader) statements() []string {
+	var selects []string
+	for i, s := range r.states {
+		for j, column := range s.Columns {
+			if column.Unknown == "" {
+				selects = append(selects, fmt.Sprintf("SELECT %d, %d, (SELECT %s(%s)::bigint FROM %s), false", i, j,
+					r.furthest(i), quote(column.Name), quote(column.Schema, column.Table)))
+			}
+		}
+	}
+	for i, s := range r.states {
+		if s.Unknown == "" {
+			selects = append(selects, fmt.Sprintf("SELECT %d, -1, last_value, is_called FROM %s", i, quote(s.Schema, s.Name)))
+		}
+	}
+
+	var statements []string
+	for len(selects) > 0 {
+		n := min(maxProbes, len(selects))
+		statements = append(statements, strings.Join(selects[:n], "\nUNION ALL "))
+		selects = selects[n:]
+	}
+	return statements
+}
+
+func (r *sequenceReader) furthest(sequence int) string {
+	if r.descending[sequence] {
+		return "min"
+	}
+	return "max"
+}
+
+func (r *sequenceReader) addValue(v [][]byte) error {
+	i, err := strconv.Atoi(string(v[0]))
+	if err != nil {
+		return err
+	}
+	j, err := strconv.Atoi(string(v[1]))
+	if err != nil {
+		return err
+	}
+	if v[2] == nil {
+		return nil
+	}
+	value, err := strconv.ParseInt(string(v[2]), 10, 64)
+	if err != nil {
+		return err
+	}
+
+	if j < 0 {
+		r.states[i].LastValue = &value
+		r.states[i].IsCalled = string(v[3]) == "t"
+		return nil
+	}
+	r.states[i].Columns[j].Furthest = &value
+	return nil
+}
+
+// quote returns a qualified name in quotes, as bytes that the node stores.
+func quote(parts ...string) string {
+	quoted := make([]string, len(parts))
+	for i, part := range parts {
+		quoted[i] = table.Quote(rawtext.Bytes(part))
+	}
+	return strings.Join(quoted, ".")
+}

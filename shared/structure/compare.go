@@ -1,0 +1,191 @@
+package structure
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"ace/shared/finding"
+	"ace/shared/structure/catalog"
+)
+
+// Compare returns the differences between the catalogs of the nodes, the worst first.
+// Fewer than two catalogs have no differences, but may have sequences that are behind.
+func Compare(catalogs map[string]catalog.Catalog, options Options) []finding.Finding {
+	c := newComparison(catalogs, options)
+	c.pairRenamed()
+	for _, id := range c.ids() {
+		if !c.done[id] {
+			c.compareObject(id)
+		}
+	}
+	c.compareSequenceValues()
+	c.checkCollationVersions()
+
+	finding.Sort(c.findings)
+	return c.findings
+}
+
+// comparison is the state of one call of Compare.
+type comparison struct {
+	nodes    []string // in the order of the options
+	catalogs map[string]catalog.Catalog
+	objects  map[catalog.ID]map[string]catalog.Object // by the name of the node
+	children map[relation][]catalog.ID                // what belongs to each relation
+	rules    map[catalog.Kind]kindRule
+	done     map[catalog.ID]bool // objects that need no further comparison
+	options  Options
+	findings []finding.Finding
+}
+
+// relation is a table, or another object that has objects of its own.
+type relation struct{ schema, name string }
+
+func newComparison(catalogs map[string]catalog.Catalog, options Options) *comparison {
+	c := &comparison{
+		nodes: order(slices.Sorted(maps.Keys(catalogs)), options.Nodes), catalogs: catalogs, rules: kindRules(), options: options,
+		objects: map[catalog.ID]map[string]catalog.Object{}, children: map[relation][]catalog.ID{}, done: map[catalog.ID]bool{},
+	}
+	for _, node := range c.nodes {
+		for _, o := range catalogs[node].Objects {
+			if c.objects[o.ID] == nil {
+				c.objects[o.ID] = map[string]catalog.Object{}
+				at := relation{o.Schema, o.Relation}
+				c.children[at] = append(c.children[at], o.ID)
+			}
+			c.objects[o.ID][node] = o
+		}
+	}
+	return c
+}
+
+// order returns the names with those in first at the start, in their order.
+func order(names, first []string) []string {
+	rank := func(name string) int {
+		if i := slices.Index(first, name); i >= 0 {
+			return i
+		}
+		return len(first)
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
+	return names
+}
+
+// ids returns the identities of all objects, sorted.
+func (c *comparison) ids() []catalog.ID {
+	return slices.SortedFunc(maps.Keys(c.objects), catalog.ID.Compare)
+}
+
+// compareObject adds the findings about one object.
+func (c *comparison) compareObject(id catalog.ID) {
+	var present, absent []string
+	for _, node := range c.nodes {
+		switch _, has := c.objects[id][node]; {
+		case has:
+			present = append(present, node)
+		case c.hasParent(id, node):
+			absent = append(absent, node)
+		}
+	}
+
+	if len(absent) > 0 && !c.followsParent(id, "") {
+		c.addMissing(id, present, absent)
+	}
+	for _, property := range slices.Sorted(maps.Keys(c.properties(id.Kind))) {
+		if groups := c.group(id, property, present); len(groups) > 1 && !c.followsParent(id, property) {
+			c.addDifference(id, property, groups)
+		}
+	}
+}
+
+// properties returns the rules of the properties of a kind.
+func (c *comparison) properties(kind catalog.Kind) properties {
+	all := maps.Clone(c.rules[kind].properties)
+	if all == nil {
+		all = properties{}
+	}
+	for _, property := range []catalog.Property{catalog.Owner, catalog.Grants, catalog.Comment} {
+		all[property], _ = commonRule(property)
+	}
+	return all
+}
+
+// hasParent reports whether a node has the object to which id belongs. If the parent is
+// missing, that is the finding.
+func (c *comparison) hasParent(id catalog.ID, node string) bool {
+	if id.Kind == catalog.PublicationTable && !c.has(catalog.ID{Kind: catalog.Publication, Name: id.Name}, node) {
+		return false
+	}
+	if owner, owned := c.ownerOf(id); owned {
+		return c.has(owner, node)
+	}
+	if id.Relation == "" {
+		return true
+	}
+	return slices.ContainsFunc(relationKinds(), func(kind catalog.Kind) bool {
+		return c.has(catalog.ID{Kind: kind, Schema: id.Schema, Name: id.Relation}, node)
+	})
+}
+
+func relationKinds() []catalog.Kind {
+	return []catalog.Kind{catalog.Table, catalog.ForeignTable, catalog.View, catalog.MaterializedView, catalog.Domain}
+}
+
+// ownerOf returns the column that owns a sequence.
+func (c *comparison) ownerOf(id catalog.ID) (catalog.ID, bool) {
+	if id.Kind != catalog.Sequence {
+		return catalog.ID{}, false
+	}
+	for _, o := range c.objects[id] {
+		if owner := o.List(catalog.OwnedBy); len(owner) == 3 {
+			return catalog.ID{Kind: catalog.Column, Schema: owner[0], Relation: owner[1], Name: owner[2]}, true
+		}
+	}
+	return catalog.ID{}, false
+}
+
+func (c *comparison) has(id catalog.ID, node string) bool {
+	_, has := c.objects[id][node]
+	return has
+}
+
+// followsParent reports whether a finding about an inherited column repeats one about the
+// column of the parent. An empty property means that the column is missing.
+func (c *comparison) followsParent(id catalog.ID, property catalog.Property) bool {
+	if id.Kind != catalog.Column {
+		return false
+	}
+	for _, node := range c.nodes {
+		for _, parent := range c.objects[catalog.ID{Kind: catalog.Table, Schema: id.Schema, Name: id.Relation}][node].Names(catalog.Parents) {
+			of := catalog.ID{Kind: catalog.Column, Schema: parent[0], Relation: parent[1], Name: id.Name}
+			if c.differs(of, property) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// differs reports whether the nodes that have the parent of the object differ.
+func (c *comparison) differs(id catalog.ID, property catalog.Property) bool {
+	var present []string
+	for _, node := range c.nodes {
+		switch {
+		case c.has(id, node):
+			present = append(present, node)
+		case property == "" && len(c.objects[id]) > 0 && c.hasParent(id, node):
+			return true
+		}
+	}
+	return property != "" && len(c.group(id, property, present)) > 1
+}
+
+// add adds a finding, unless its kind is ignored.
+func (c *comparison) add(f finding.Finding) {
+	if !c.options.ignores(f.Kind) {
+		c.findings = append(c.findings, f)
+	}
+}
+
+// list joins the names of nodes for a message.
+func list(names []string) string { return strings.Join(names, ", ") }

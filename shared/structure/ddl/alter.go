@@ -1,0 +1,318 @@
+package ddl
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ace/shared/structure/catalog"
+)
+
+// Alter returns the statements that change one property of an object to that of want. It
+// returns nothing if no statement is safe.
+func Alter(have catalog.Object, want Definition, property catalog.Property) []string {
+	switch property {
+	case catalog.Owner:
+		if s := owner(have, want.Get(property)); s != "" {
+			return []string{s}
+		}
+		return nil
+	case catalog.Grants:
+		return grants(have, have.Get(property), want.Get(property))
+	case catalog.Comment:
+		return []string{comment(withComment(have, want.Get(property)))}
+	}
+
+	switch have.Kind {
+	case catalog.Column:
+		return alterColumnProperty(have, want, property)
+	case catalog.Table:
+		return alterRelation(have, want.Object, property)
+	case catalog.Sequence:
+		return alterSequence(have, want.Object, property)
+	case catalog.PrimaryKey, catalog.UniqueKey, catalog.Check, catalog.Exclusion, catalog.ForeignKey, catalog.DomainConstraint:
+		return alterConstraint(have, want.Object, property)
+	case catalog.Index:
+		return alterIndex(have, want.Object, property)
+	case catalog.Trigger, catalog.Rule, catalog.EventTrigger:
+		return alterFiring(have, want, property)
+	case catalog.Policy:
+		return alterPolicy(have, want, property)
+	case catalog.Statistics:
+		return append([]string{"DROP " + target(have)}, create(want)...)
+	default:
+		return alterTypeOrCode(have, want, property)
+	}
+}
+
+func withComment(o catalog.Object, text string) catalog.Object {
+	o.Properties = mapWithout(o.Properties, catalog.Comment)
+	o.Properties[catalog.Comment] = text
+	return o
+}
+
+// comment returns the statement that sets the comment of an object.
+func comment(o catalog.Object) string {
+	text := "NULL"
+	if o.Get(catalog.Comment) != "" {
+		text = literal(o.Get(catalog.Comment))
+	}
+	return "COMMENT ON " + target(o) + " IS " + text
+}
+
+func alterColumnProperty(have catalog.Object, want Definition, property catalog.Property) []string {
+	value := want.Get(property)
+	switch property {
+	case catalog.Type:
+		if have.Get(catalog.Generated) != "" || !widensType(have.Get(property), value) {
+			return nil
+		}
+		return []string{alterColumn(have) + " TYPE " + value + collate(want.Object)}
+	case catalog.NotNull:
+		return alterNotNull(have, value)
+	case catalog.Default:
+		if value == "" {
+			return []string{alterColumn(have) + " DROP DEFAULT"}
+		}
+		return []string{alterColumn(have) + " SET DEFAULT " + value}
+	case catalog.Identity:
+		return alterIdentity(have, want)
+	case catalog.Storage:
+		return []string{alterColumn(have) + " SET STORAGE " + value}
+	case catalog.Compression:
+		if value == "" {
+			value = "DEFAULT"
+		}
+		return []string{alterColumn(have) + " SET COMPRESSION " + value}
+	case catalog.Target:
+		return []string{alterColumn(have) + " SET STATISTICS " + value}
+	case catalog.Options:
+		return alterOptions(alterColumn(have), have.List(property), want.List(property))
+	}
+	return nil
+}
+
+func alterNotNull(have catalog.Object, value string) []string {
+	switch {
+	case value == "false":
+		return []string{alterColumn(have) + " DROP NOT NULL"}
+	case value == "true" && have.Get(catalog.NotNull) == "false":
+		return []string{alterColumn(have) + " SET NOT NULL"}
+	}
+	return nil
+}
+
+func alterIdentity(have catalog.Object, want Definition) []string {
+	value := want.Get(catalog.Identity)
+	switch {
+	case value == "":
+		return []string{alterColumn(have) + " DROP IDENTITY"}
+	case have.Get(catalog.Identity) == "":
+		return []string{alterColumn(have) + " ADD" + identityClause(want.Object, want.identitySequence(want.Object))}
+	}
+	return []string{alterColumn(have) + " SET GENERATED " + value}
+}
+
+// alterOptions returns the statement that sets and resets storage parameters.
+func alterOptions(alter string, have, want []string) []string {
+	var set, reset []string
+	for _, option := range want {
+		if !slices.Contains(have, option) {
+			set = append(set, parameter(option))
+		}
+	}
+	for _, option := range have {
+		key, _, _ := strings.Cut(option, "=")
+		if !slices.ContainsFunc(want, func(w string) bool { return strings.HasPrefix(w, key+"=") }) {
+			reset = append(reset, key)
+		}
+	}
+
+	var statements []string
+	if len(set) > 0 {
+		statements = append(statements, alter+" SET ("+strings.Join(set, ", ")+")")
+	}
+	if len(reset) > 0 {
+		statements = append(statements, alter+" RESET ("+strings.Join(reset, ", ")+")")
+	}
+	return statements
+}
+
+func alterRelation(have, want catalog.Object, property catalog.Property) []string {
+	alter, value := "ALTER TABLE "+name(have.Schema, have.Name), want.Get(property)
+	if value == have.Get(property) {
+		return nil
+	}
+	switch property {
+	case catalog.RowSecurity:
+		return rowSecurity(alter, have.Get(property), value)
+	case catalog.ReplicaIdentity:
+		if index := want.Get(catalog.ReplicaIndex); index != "" {
+			return []string{alter + " REPLICA IDENTITY USING INDEX " + name(index)}
+		}
+		return []string{alter + " REPLICA IDENTITY " + strings.ToUpper(value)}
+	case catalog.Persistence:
+		if value == "permanent" {
+			return []string{alter + " SET LOGGED"}
+		}
+	case catalog.Options:
+		return alterOptions(alter, have.List(property), want.List(property))
+	case catalog.Parents:
+		return alterParents(alter, have, want)
+	}
+	return nil
+}
+
+func rowSecurity(alter, have, want string) []string {
+	enabled := func(state string) bool { return state == "enabled" || state == "forced" }
+	forced := func(state string) bool { return state == "forced" || state == "disabled, but forced" }
+	var statements []string
+	if enabled(have) != enabled(want) {
+		statements = append(statements, alter+map[bool]string{true: " ENABLE", false: " DISABLE"}[enabled(want)]+" ROW LEVEL SECURITY")
+	}
+	if forced(have) != forced(want) {
+		statements = append(statements, alter+map[bool]string{true: " FORCE", false: " NO FORCE"}[forced(want)]+" ROW LEVEL SECURITY")
+	}
+	return statements
+}
+
+// alterParents attaches a partition that is detached, and nothing else.
+func alterParents(alter string, have, want catalog.Object) []string {
+	parents := want.Names(catalog.Parents)
+	if have.Get(catalog.Bounds) != "" || want.Get(catalog.Bounds) == "" || len(have.Names(catalog.Parents)) > 0 || len(parents) != 1 {
+		return nil
+	}
+	return []string{"ALTER TABLE " + name(parents[0]...) + " ATTACH PARTITION " + strings.TrimPrefix(alter, "ALTER TABLE ") + " " + want.Get(catalog.Bounds)}
+}
+
+func alterSequence(have, want catalog.Object, property catalog.Property) []string {
+	alter, value := "ALTER SEQUENCE "+name(have.Schema, have.Name), want.Get(property)
+	switch property {
+	case catalog.Type:
+		return []string{alter + " AS " + value}
+	case catalog.Start:
+		return []string{alter + " START WITH " + value}
+	case catalog.Increment:
+		return []string{alter + " INCREMENT BY " + value}
+	case catalog.Minimum:
+		return []string{alter + " MINVALUE " + value}
+	case catalog.Maximum:
+		return []string{alter + " MAXVALUE " + value}
+	case catalog.Cache:
+		return []string{alter + " CACHE " + value}
+	case catalog.Cycle:
+		return []string{alter + map[string]string{"true": " CYCLE", "false": " NO CYCLE"}[value]}
+	case catalog.OwnedBy:
+		if have.Get(catalog.Internal) == "false" && want.Get(catalog.Internal) == "false" {
+			return []string{ownedBy(have, want.List(property))}
+		}
+	case catalog.Persistence:
+		return []string{alter + map[string]string{"permanent": " SET LOGGED", "unlogged": " SET UNLOGGED"}[value]}
+	}
+	return nil
+}
+
+func alterConstraint(have, want catalog.Object, property catalog.Property) []string {
+	drop := alterTable(have) + " DROP CONSTRAINT " + name(have.Name)
+	switch {
+	case property == catalog.Validated && want.Get(property) == "true":
+		return []string{alterTable(have) + " VALIDATE CONSTRAINT " + name(have.Name)}
+	case property == catalog.ObjectName:
+		return Rename(have, want.Get(property))
+	case have.Kind == catalog.ForeignKey && property == catalog.Deferrable:
+		words := map[string]string{"false": "NOT DEFERRABLE", "true": "DEFERRABLE INITIALLY IMMEDIATE", "initially deferred": "DEFERRABLE INITIALLY DEFERRED"}
+		return []string{alterTable(have) + " ALTER CONSTRAINT " + name(have.Name) + " " + words[want.Get(property)]}
+	case have.Kind == catalog.PrimaryKey || have.Kind == catalog.UniqueKey || property == catalog.Validated:
+		return nil // other constraints and the replica identity may depend on a key
+	}
+	return []string{drop, alterTable(want) + " ADD " + constraint(want)}
+}
+
+func alterIndex(have, want catalog.Object, property catalog.Property) []string {
+	switch property {
+	case catalog.Valid:
+		if want.Get(property) == "true" {
+			return []string{"REINDEX INDEX " + name(have.Schema, have.Name)}
+		}
+	case catalog.Definition, catalog.Unique:
+		if have.Get(catalog.Unique) == "false" { // a unique index may be the replica identity
+			return append([]string{"DROP INDEX " + name(have.Schema, have.Name)}, createIndex(want)...)
+		}
+	case catalog.Clustered:
+		if want.Get(property) == "true" {
+			return []string{alterTable(have) + " CLUSTER ON " + name(have.Name)}
+		}
+		return []string{alterTable(have) + " SET WITHOUT CLUSTER"}
+	}
+	return nil
+}
+
+func alterFiring(have catalog.Object, want Definition, property catalog.Property) []string {
+	switch {
+	case property == catalog.Enabled:
+		return []string{enable(have, want.Get(property))}
+	case have.Kind == catalog.EventTrigger:
+		return nil
+	}
+	return append([]string{"DROP " + target(have)}, Create(Definition{Object: want.Object})...)
+}
+
+func alterPolicy(have catalog.Object, want Definition, property catalog.Property) []string {
+	for _, fixed := range []catalog.Property{catalog.Command, catalog.Permissive} {
+		if property == fixed || have.Get(fixed) != want.Get(fixed) {
+			return append([]string{"DROP " + target(have)}, Create(Definition{Object: want.Object})...)
+		}
+	}
+	if property != catalog.Roles && want.Get(property) == "" {
+		return append([]string{"DROP " + target(have)}, Create(Definition{Object: want.Object})...)
+	}
+	return []string{"ALTER " + target(have) + policyClauses(want.Object)}
+}
+
+func alterTypeOrCode(have catalog.Object, want Definition, property catalog.Property) []string {
+	value := want.Get(property)
+	switch {
+	case have.Kind == catalog.Enum:
+		return addLabels(have, have.List(property), want.List(property))
+	case have.Kind == catalog.Domain:
+		return alterDomain(have, property, value)
+	case have.Kind == catalog.Extension && property == catalog.Version:
+		return []string{fmt.Sprintf("ALTER EXTENSION %s UPDATE TO %s", name(have.Name), literal(value))}
+	case have.Kind == catalog.Extension && property == catalog.InSchema:
+		return []string{fmt.Sprintf("ALTER EXTENSION %s SET SCHEMA %s", name(have.Name), name(value))}
+	case have.Kind == catalog.Function:
+		return create(want)
+	case have.Kind == catalog.View || have.Kind == catalog.MaterializedView:
+		return alterView(have, want, property)
+	}
+	return nil
+}
+
+func alterDomain(have catalog.Object, property catalog.Property, value string) []string {
+	alter := "ALTER " + target(have)
+	switch {
+	case property == catalog.NotNull && value == "true":
+		return []string{alter + " SET NOT NULL"}
+	case property == catalog.NotNull:
+		return []string{alter + " DROP NOT NULL"}
+	case property == catalog.Default && value == "":
+		return []string{alter + " DROP DEFAULT"}
+	case property == catalog.Default:
+		return []string{alter + " SET DEFAULT " + value}
+	}
+	return nil
+}
+
+// alterView does not change the query of a materialized view: dropping it would drop its
+// indexes and its rows.
+func alterView(have catalog.Object, want Definition, property catalog.Property) []string {
+	switch {
+	case property == catalog.Options:
+		return alterOptions("ALTER "+target(have), have.List(property), want.List(property))
+	case property == catalog.Definition && have.Kind == catalog.View:
+		return []string{fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS %s", name(want.Schema, want.Name), with(want.List(catalog.Options)), query(want.Object))}
+	case property == catalog.Populated && want.Get(property) == "true":
+		return []string{"REFRESH MATERIALIZED VIEW " + name(have.Schema, have.Name)}
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package ddl
+
+import (
+	"fmt"
+	"strings"
+
+	"ace/shared/structure/catalog"
+	"ace/shared/table"
+)
+
+// Definition is an object with the objects that are created together with it: the columns
+// of a table, its constraints and indexes, and the sequences that its columns own.
+type Definition struct {
+	catalog.Object
+	Parts                 []catalog.Object
+	WithOwner, WithGrants bool // whether Create also sets the owner and the privileges
+}
+
+// parts returns the parts of a kind.
+func (d Definition) parts(kinds ...catalog.Kind) []catalog.Object {
+	var found []catalog.Object
+	for _, kind := range kinds {
+		for _, part := range d.Parts {
+			if part.Kind == kind {
+				found = append(found, part)
+			}
+		}
+	}
+	return found
+}
+
+// Script joins statements, one per line.
+func Script(statements []string) string {
+	return strings.Join(statements, ";\n") + ";"
+}
+
+// name returns a qualified name in quotes.
+func name(parts ...string) string {
+	var quoted []string
+	for _, part := range parts {
+		if part != "" {
+			quoted = append(quoted, table.Quote(part))
+		}
+	}
+	return strings.Join(quoted, ".")
+}
+
+// literal returns a string constant that does not depend on standard_conforming_strings.
+func literal(text string) string {
+	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	if strings.Contains(text, `\`) {
+		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
+}
+
+// role returns a role as GRANT names it; the empty name is PUBLIC.
+func role(name string) string {
+	if name == "" {
+		return "PUBLIC"
+	}
+	return table.Quote(name)
+}
+
+// typeOf returns the words with which SQL names a kind, such as MATERIALIZED VIEW.
+func typeOf(o catalog.Object) string {
+	switch o.Kind {
+	case catalog.Enum, catalog.Composite, catalog.Range:
+		return "TYPE"
+	case catalog.Function:
+		if o.Get(catalog.Procedure) == "true" {
+			return "PROCEDURE"
+		}
+	case catalog.PrimaryKey, catalog.UniqueKey, catalog.Check, catalog.Exclusion, catalog.ForeignKey, catalog.DomainConstraint:
+		return "CONSTRAINT"
+	}
+	return strings.ToUpper(string(o.Kind))
+}
+
+// target returns the object as statements such as COMMENT ON name it.
+func target(o catalog.Object) string {
+	switch o.Kind {
+	case catalog.Function, catalog.Aggregate:
+		plain, arguments, _ := strings.Cut(o.Name, "(")
+		return typeOf(o) + " " + name(o.Schema, plain) + "(" + arguments
+	case catalog.Column:
+		return "COLUMN " + name(o.Schema, o.Relation, o.Name)
+	case catalog.Index:
+		return "INDEX " + name(o.Schema, o.Name)
+	case catalog.PrimaryKey:
+		return "CONSTRAINT " + name(o.Get(catalog.ObjectName)) + " ON " + name(o.Schema, o.Relation)
+	case catalog.UniqueKey, catalog.Check, catalog.Exclusion, catalog.ForeignKey, catalog.Trigger, catalog.Rule, catalog.Policy:
+		return typeOf(o) + " " + name(o.Name) + " ON " + name(o.Schema, o.Relation)
+	case catalog.DomainConstraint:
+		return "CONSTRAINT " + name(o.Name) + " ON DOMAIN " + name(o.Schema, o.Relation)
+	case catalog.Schema:
+		return "SCHEMA " + name(o.Schema)
+	}
+	return typeOf(o) + " " + name(o.Schema, o.Name)
+}
+
+// alterTable begins a statement that changes the relation of an object.
+func alterTable(o catalog.Object) string {
+	if o.Kind == catalog.DomainConstraint {
+		return "ALTER DOMAIN " + name(o.Schema, o.Relation)
+	}
+	return "ALTER TABLE " + name(o.Schema, o.Relation)
+}
+
+// Rename returns the statements that rename a constraint or an index.
+func Rename(o catalog.Object, to string) []string {
+	if o.Kind == catalog.Index {
+		return []string{fmt.Sprintf("ALTER INDEX %s RENAME TO %s", name(o.Schema, o.Name), name(to))}
+	}
+	from := o.Name
+	if o.Kind == catalog.PrimaryKey {
+		from = o.Get(catalog.ObjectName)
+	}
+	return []string{fmt.Sprintf("%s RENAME CONSTRAINT %s TO %s", alterTable(o), name(from), name(to))}
+}
+
+// SetValue returns the statements after which a sequence continues after a value.
+func SetValue(id catalog.ID, value int64) []string {
+	return []string{fmt.Sprintf("SELECT pg_catalog.setval(%s, %d, true)", literal(name(id.Schema, id.Name)), value)}
+}

@@ -1,0 +1,97 @@
+package ddl
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ace/shared/structure/catalog"
+)
+
+// Widens reports whether an object whose property has the value from can get the value to
+// and accepts everything that it accepted before.
+func Widens(kind catalog.Kind, property catalog.Property, from, to string) bool {
+	switch {
+	case kind == catalog.Column && property == catalog.Type:
+		return widensType(from, to)
+	case kind == catalog.Enum && property == catalog.Labels:
+		var a, b []string
+		return json.Unmarshal([]byte(from), &a) == nil && json.Unmarshal([]byte(to), &b) == nil && contains(b, a)
+	case property == catalog.Validated || property == catalog.Valid || property == catalog.Populated:
+		return to == "true"
+	case kind == catalog.Table && property == catalog.Persistence:
+		return to == "permanent"
+	}
+	return false
+}
+
+// modified is a type with a modifier in parentheses, such as numeric(12,2).
+var modified = regexp.MustCompile(`^(character varying|character|numeric|bit varying)\((\d+)(?:,(-?\d+))?\)$`)
+
+// widensType reports whether every value of a type is a value of the other, so that ALTER
+// TABLE converts it without a change.
+func widensType(from, to string) bool {
+	integers := []string{"smallint", "integer", "bigint"}
+	if a, b := slices.Index(integers, from), slices.Index(integers, to); a >= 0 && b >= 0 {
+		return a < b
+	}
+	if from == "real" && to == "double precision" {
+		return true
+	}
+
+	a, b := modified.FindStringSubmatch(from), modified.FindStringSubmatch(to)
+	switch {
+	case a == nil:
+		return from == "character varying" && to == "text"
+	case to == "text":
+		return a[1] == "character varying"
+	case b == nil:
+		return a[1] == to && to != "character"
+	case a[1] != b[1] || a[1] == "character":
+		return false
+	}
+	return number(b[2])-number(b[3]) >= number(a[2])-number(a[3]) && number(b[3]) >= number(a[3])
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil { // no scale
+		return 0
+	}
+	return n
+}
+
+// contains reports whether all labels of part are in whole, in the same order.
+func contains(whole, part []string) bool {
+	for _, label := range whole {
+		if len(part) > 0 && part[0] == label {
+			part = part[1:]
+		}
+	}
+	return len(part) == 0
+}
+
+// addLabels returns the statements that add the labels that an enum lacks. It returns
+// nothing if the enum has labels that are not wanted, or another order.
+func addLabels(o catalog.Object, have, want []string) []string {
+	if !contains(want, have) {
+		return nil
+	}
+	var statements []string
+	for i, label := range want {
+		if slices.Contains(have, label) {
+			continue
+		}
+		place := ""
+		switch {
+		case i > 0:
+			place = " AFTER " + literal(want[i-1])
+		case len(have) > 0:
+			place = " BEFORE " + literal(have[0])
+		}
+		statements = append(statements, "ALTER "+target(o)+" ADD VALUE "+strings.TrimSpace(literal(label))+place)
+	}
+	return statements
+}

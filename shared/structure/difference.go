@@ -1,0 +1,235 @@
+package structure
+
+import (
+	"encoding/json"
+	"slices"
+
+	"ace/shared/finding"
+	"ace/shared/structure/catalog"
+	"ace/shared/structure/ddl"
+)
+
+// group is the nodes that have the same value of a property.
+type group struct {
+	value string
+	nodes []string
+}
+
+// group returns the values of a property with the nodes that have each, in the order of
+// the nodes. Nodes without the property are left out: their versions do not have it.
+func (c *comparison) group(id catalog.ID, property catalog.Property, nodes []string) []group {
+	var groups []group
+	for _, node := range nodes {
+		value, has := c.objects[id][node].Properties[property]
+		if !has {
+			continue
+		}
+
+		i := slices.IndexFunc(groups, func(g group) bool {
+			return c.same(id.Kind, property, occurrence{g.nodes[0], g.value}, occurrence{node, value})
+		})
+		if i < 0 {
+			groups = append(groups, group{value: value})
+			i = len(groups) - 1
+		}
+		groups[i].nodes = append(groups[i].nodes, node)
+	}
+	return groups
+}
+
+// occurrence is the value of a property on a node.
+type occurrence struct{ node, value string }
+
+// same reports whether two values mean the same, although the versions of the servers may
+// write them differently.
+func (c *comparison) same(kind catalog.Kind, property catalog.Property, a, b occurrence) bool {
+	if a.value == b.value {
+		return true
+	}
+	va, vb := c.catalogs[a.node].Version, c.catalogs[b.node].Version
+	if va > vb {
+		a, b, va, vb = b, a, vb, va
+	}
+	switch {
+	case property == catalog.Grants && va < versionMaintain && vb >= versionMaintain:
+		return withoutMaintain(a.value) == withoutMaintain(b.value)
+	case property == catalog.Definition && (kind == catalog.View || kind == catalog.MaterializedView) && va < versionShortViews && vb >= versionShortViews:
+		return sameView(a.value, b.value)
+	}
+	return false
+}
+
+const (
+	versionShortViews = 160000 // the first version that omits needless qualifiers in views
+	versionMaintain   = 170000 // the first version with the privilege MAINTAIN
+)
+
+// withoutMaintain removes a privilege that older versions do not have.
+func withoutMaintain(grants string) string {
+	var byRole map[string][]string
+	if json.Unmarshal([]byte(grants), &byRole) != nil {
+		return grants
+	}
+	for role, privileges := range byRole {
+		byRole[role] = slices.DeleteFunc(privileges, func(p string) bool { return p == "MAINTAIN" || p == "MAINTAIN*" })
+		if len(byRole[role]) == 0 {
+			delete(byRole, role)
+		}
+	}
+	text, err := json.Marshal(byRole)
+	if err != nil {
+		return grants
+	}
+	return string(text)
+}
+
+// addMissing adds the finding that nodes lack an object.
+func (c *comparison) addMissing(id catalog.ID, present, absent []string) {
+	o := c.objects[id][present[0]]
+	what := c.missingRule(o)
+	f := finding.Finding{
+		Kind: string(id.Kind), Object: id.String(), Rank: what.rank, Nodes: map[string]string{}, Fix: map[string]string{},
+		Detail: "missing on " + list(absent) + ": " + what.reason,
+	}
+	for _, node := range present {
+		f.Nodes[node] = summary(c.objects[id][node])
+	}
+	for _, node := range absent {
+		f.Nodes[node] = "missing"
+		addFix(&f, node, ddl.Create(c.definitionOf(o, present[0])))
+	}
+	c.add(f)
+}
+
+// missingRule returns the consequence of a missing object.
+func (c *comparison) missingRule(o catalog.Object) rule {
+	switch {
+	case o.Kind == catalog.Index && o.Get(catalog.Unique) == "true":
+		return blocks(refusesRows)
+	case o.Kind == catalog.Extension && o.Get(catalog.Used) == "true":
+		return blocks("columns with its types cannot exist there")
+	case o.Kind == catalog.Function && o.Get(catalog.Used) == "true":
+		return drifts("objects of the schemas use it; " + writesOther)
+	}
+	return c.rules[o.Kind].missing
+}
+
+// addDifference adds the finding that a property differs.
+func (c *comparison) addDifference(id catalog.ID, property catalog.Property, groups []group) {
+	what := c.differenceRule(id, property, groups)
+	f := finding.Finding{
+		Kind: kindOf(id.Kind, property), Object: id.String(), Rank: what.rank, Nodes: map[string]string{}, Fix: map[string]string{},
+		Detail: string(property) + " differs: " + what.reason,
+	}
+	if f.Kind != string(id.Kind) {
+		f.Detail = string(property) + " of the " + string(id.Kind) + " differs: " + what.reason
+	}
+
+	wanted := preferred(id.Kind, property, groups)
+	for i, g := range groups {
+		for _, node := range g.nodes {
+			f.Nodes[node] = display(property, g.value)
+			if i != wanted {
+				want := groups[wanted].nodes[0]
+				addFix(&f, node, ddl.Alter(c.objects[id][node], c.definitionOf(c.objects[id][want], want), property))
+			}
+		}
+	}
+	c.add(f)
+}
+
+// differenceRule returns the consequence of a property that differs.
+func (c *comparison) differenceRule(id catalog.ID, property catalog.Property, groups []group) rule {
+	has := func(value string) bool {
+		return slices.ContainsFunc(groups, func(g group) bool { return g.value == value })
+	}
+	switch {
+	case id.Kind == catalog.Column && property == catalog.Generated && has(""):
+		return blocks("a generated column cannot be written, so replication or a repair fails")
+	case id.Kind == catalog.Column && property == catalog.NotNull && !has("false"):
+		return drifts("rows that were written earlier may violate it")
+	case id.Kind == catalog.Enum && property == catalog.Labels && samePermutation(groups):
+		return drifts("the labels are ordered differently")
+	case id.Kind == catalog.Extension && property == catalog.Version && c.majorsDiffer():
+		return differs("the nodes run different versions of PostgreSQL, each with its own versions of extensions")
+	case id.Kind == catalog.Function && property == catalog.Definition && c.isUsed(id):
+		return drifts("objects of the schemas use it; " + writesOther)
+	}
+	return c.properties(id.Kind)[property]
+}
+
+func (c *comparison) majorsDiffer() bool {
+	majors := map[int]bool{}
+	for _, found := range c.catalogs {
+		majors[found.Version/10000] = true
+	}
+	return len(majors) > 1
+}
+
+func (c *comparison) isUsed(id catalog.ID) bool {
+	for _, o := range c.objects[id] {
+		if o.Get(catalog.Used) == "true" {
+			return true
+		}
+	}
+	return false
+}
+
+// samePermutation reports whether all values are the same list in another order.
+func samePermutation(groups []group) bool {
+	var lists [][]string
+	for _, g := range groups {
+		var labels []string
+		if json.Unmarshal([]byte(g.value), &labels) != nil {
+			return false
+		}
+		slices.Sort(labels)
+		lists = append(lists, labels)
+	}
+	return !slices.ContainsFunc(lists, func(l []string) bool { return !slices.Equal(l, lists[0]) })
+}
+
+// preferred returns the index of the value that the other nodes should get: one that
+// loses nothing if there is one, otherwise the most frequent one.
+func preferred(kind catalog.Kind, property catalog.Property, groups []group) int {
+	for i, g := range groups {
+		accepts := func(other group) bool {
+			return other.value == g.value || ddl.Widens(kind, property, other.value, g.value)
+		}
+		if !slices.ContainsFunc(groups, func(other group) bool { return !accepts(other) }) {
+			return i
+		}
+	}
+
+	best := 0
+	for i, g := range groups {
+		if len(g.nodes) > len(groups[best].nodes) {
+			best = i
+		}
+	}
+	return best
+}
+
+// addFix adds the statements that mend a finding on a node, if there are any.
+func addFix(f *finding.Finding, node string, statements []string) {
+	if len(statements) == 0 {
+		return
+	}
+	f.Fix[node] = ddl.Script(statements)
+}
+
+// definitionOf returns an object of a node with what belongs to it.
+func (c *comparison) definitionOf(o catalog.Object, node string) ddl.Definition {
+	d := ddl.Definition{Object: o, WithOwner: !c.options.ignores(kindOwner), WithGrants: !c.options.ignores(kindGrants)}
+	for _, id := range c.children[relation{o.Schema, o.Name}] {
+		if part, has := c.objects[id][node]; has && o.Relation == "" && id.Relation != "" && id.Kind != catalog.PublicationTable {
+			d.Parts = append(d.Parts, part)
+		}
+	}
+	for _, id := range c.children[relation{o.Schema, ""}] {
+		if owner, owned := c.ownerOf(id); owned && c.has(id, node) && (owner == o.ID || owner.Schema == o.Schema && owner.Relation == o.Name && o.Relation == "") {
+			d.Parts = append(d.Parts, c.objects[id][node])
+		}
+	}
+	return d
+}

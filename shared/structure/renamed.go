@@ -1,0 +1,91 @@
+package structure
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"ace/shared/finding"
+	"ace/shared/structure/catalog"
+	"ace/shared/structure/ddl"
+)
+
+// signature is what identifies a constraint or an index without its name.
+type signature struct {
+	kind             catalog.Kind
+	schema, relation string
+	properties       string
+}
+
+// pairRenamed finds constraints and indexes that all nodes have, but under different
+// names. Names that the server chose depend on the order of statements. Each of them is
+// one finding, and is done.
+func (c *comparison) pairRenamed() {
+	bySignature := map[signature]map[string][]catalog.ID{} // by the name of the node
+	for id, nodes := range c.objects {
+		if !mayBeRenamed(id.Kind) || len(nodes) == len(c.nodes) {
+			continue
+		}
+		for node, o := range nodes {
+			s := signatureOf(o)
+			if bySignature[s] == nil {
+				bySignature[s] = map[string][]catalog.ID{}
+			}
+			bySignature[s][node] = append(bySignature[s][node], id)
+		}
+	}
+
+	for _, names := range bySignature {
+		if len(names) == len(c.nodes) {
+			c.pair(names)
+		}
+	}
+}
+
+func mayBeRenamed(kind catalog.Kind) bool {
+	switch kind {
+	case catalog.UniqueKey, catalog.Check, catalog.Exclusion, catalog.ForeignKey, catalog.Index, catalog.DomainConstraint:
+		return true
+	}
+	return false
+}
+
+func signatureOf(o catalog.Object) signature {
+	var b strings.Builder
+	for _, property := range slices.Sorted(maps.Keys(o.Properties)) {
+		if property != catalog.ObjectName && property != catalog.Comment {
+			b.WriteString(string(property) + "\x00" + o.Properties[property] + "\x00")
+		}
+	}
+	return signature{o.Kind, o.Schema, o.Relation, b.String()}
+}
+
+// pair adds a finding for each object of which every node has one. The nodes may have
+// several objects with the same signature.
+func (c *comparison) pair(byNode map[string][]catalog.ID) {
+	count := 0
+	for i, node := range c.nodes {
+		slices.SortFunc(byNode[node], func(a, b catalog.ID) int { return cmp.Compare(a.Name, b.Name) })
+		if n := len(byNode[node]); i == 0 || n < count {
+			count = n
+		}
+	}
+
+	for i := range count {
+		wanted := byNode[c.nodes[0]][i]
+		f := finding.Finding{
+			Kind: string(wanted.Kind), Object: wanted.String(), Rank: finding.Differs, Nodes: map[string]string{}, Fix: map[string]string{},
+			Detail: "name differs: the nodes have the same definition under different names; rows are not affected",
+		}
+		for _, node := range c.nodes {
+			id := byNode[node][i]
+			c.done[id] = true
+			f.Nodes[node] = id.Name
+			if id != wanted {
+				addFix(&f, node, ddl.Rename(c.objects[id][node], wanted.Name))
+			}
+		}
+		c.add(f)
+	}
+}
