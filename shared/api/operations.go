@@ -162,6 +162,13 @@ func checksumParam(byDefault string) Param {
 	}
 }
 
+func redactParam(purpose string) Param {
+	return Param{
+		Name: "redact", Kind: KindText, Purpose: purpose, Allowed: allowedColumns,
+		Example: "ssn,email", Values: Values{Pattern: patternColumns},
+	}
+}
+
 func tableDiffParams() []Param {
 	req := NewTableDiffRequest()
 	return []Param{
@@ -187,6 +194,7 @@ func tableDiffParams() []Param {
 			Name: "baseline", Kind: KindText, Default: baselineNone, Purpose: "compare only what may have changed since this comparison",
 			Allowed: allowedBaseline, Values: Values{Pattern: patternBaseline},
 		},
+		redactParam("columns whose values the document shows only as keyed hashes"),
 	}
 }
 
@@ -200,6 +208,7 @@ func tableRerunParams() []Param {
 		},
 		cpuRatioParam(req.MaxCPURatio), outputParam(req.Output), maxDiffRowsParam(req.MaxDiffRows),
 		confirmDelayParam(req.ConfirmDelay), checksumParam(req.Checksum),
+		redactParam("columns whose values the document shows only as keyed hashes, in addition to those of diff_file"),
 	}
 }
 

@@ -57,6 +57,9 @@ type TableDiffRequest struct {
 	// BaselineLast. Only blocks that may have changed since the earlier comparison are
 	// digested. "" means that everything is compared.
 	Baseline string `json:"baseline,omitempty"`
+	// Redact are columns whose values the document has only as keyed hashes. The names are
+	// as in the system catalog.
+	Redact []string `json:"redact,omitempty"`
 }
 
 // NewTableDiffRequest returns a request with all defaults. The caller must set the
@@ -92,6 +95,7 @@ func DecodeTableDiff(p Params) (TableDiffRequest, error) {
 	req.ConfirmDelay = parse(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
 	req.Checksum = r.text("checksum", req.Checksum)
 	req.Baseline = parse(r, "baseline", "", allowedBaseline, parseBaseline)
+	req.Redact = parseWith(r, "redact", parseIdentifiers)
 	return req, r.finish(req.problems())
 }
 
@@ -109,10 +113,11 @@ func (r TableDiffRequest) problems() problems {
 	found.add("batch_size", countProblem("batch_size", r.BatchSize))
 	found.add("table_filter", filterProblem(r.TableFilter))
 	found.add("max_diff_rows", maxDiffRowsRange().problem("max_diff_rows", r.MaxDiffRows))
-	found.add("ignore_columns", columnsProblem(r.IgnoreColumns))
+	found.add("ignore_columns", columnsProblem("ignore_columns", r.IgnoreColumns))
 	found.add("confirm_delay", delayProblem(r.ConfirmDelay))
 	found.add("checksum", checksumProblem(r.Checksum))
 	found.add("baseline", baselineProblem(r.Baseline))
+	found.add("redact", columnsProblem("redact", r.Redact))
 	return found
 }
 
@@ -204,12 +209,12 @@ func nodesProblem(names []string) string {
 	return ""
 }
 
-func columnsProblem(names []string) string {
+func columnsProblem(param string, names []string) string {
 	if name, twice := repeated(names); twice {
-		return fmt.Sprintf("ignore_columns names %s twice; it must be %s", quote(name), allowedColumns)
+		return fmt.Sprintf("%s names %s twice; it must be %s", param, quote(name), allowedColumns)
 	}
 	if len(names) > maxColumns {
-		return fmt.Sprintf("ignore_columns names %d columns; the maximum is %d", len(names), maxColumns)
+		return fmt.Sprintf("%s names %d columns; the maximum is %d", param, len(names), maxColumns)
 	}
 	return ""
 }

@@ -28,6 +28,9 @@ type TableRerunRequest struct {
 	MaxDiffRows  int64     `json:"max_diff_rows"` // maximum number of rows listed per pair of nodes; the counts include all rows
 	ConfirmDelay Duration  `json:"confirm_delay"` // 0 means that differing rows are not read again
 	Checksum     string    `json:"checksum"`
+	// Redact are columns whose values the document has only as keyed hashes, in addition to
+	// those of DiffFile.
+	Redact []string `json:"redact,omitempty"`
 }
 
 // NewTableRerunRequest returns a request with all defaults. The caller must set the
@@ -58,6 +61,7 @@ func DecodeTableRerun(p Params) (TableRerunRequest, error) {
 	req.MaxDiffRows = parse(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
 	req.ConfirmDelay = parse(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
 	req.Checksum = r.text("checksum", req.Checksum)
+	req.Redact = parseWith(r, "redact", parseIdentifiers)
 	return req, r.finish(req.problems())
 }
 
@@ -75,6 +79,7 @@ func (r TableRerunRequest) problems() problems {
 	found.add("max_diff_rows", maxDiffRowsRange().problem("max_diff_rows", r.MaxDiffRows))
 	found.add("confirm_delay", delayProblem(r.ConfirmDelay))
 	found.add("checksum", checksumProblem(r.Checksum))
+	found.add("redact", columnsProblem("redact", r.Redact))
 	return found
 }
 

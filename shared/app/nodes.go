@@ -73,6 +73,9 @@ func (c comparedNode) Expecting(server table.Identity) plan.Node {
 	return comparedNode{c.Node.Expecting(server)}
 }
 
+// Discreet returns a copy of the node whose errors quote no values.
+func (c comparedNode) Discreet() plan.Node { return comparedNode{c.Node.Discreet()} }
+
 // Begin begins a transaction.
 func (c comparedNode) Begin(ctx context.Context, access table.Access) (plan.Tx, error) {
 	return c.Node.Begin(ctx, access)

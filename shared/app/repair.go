@@ -53,6 +53,9 @@ func (n repairNode) Expecting(server table.Identity) tablerepair.Node {
 	return repairNode{n.Node.Expecting(server)}
 }
 
+// Discreet returns a copy of the node whose errors quote no values.
+func (n repairNode) Discreet() tablerepair.Node { return repairNode{n.Node.Discreet()} }
+
 // Begin begins a transaction that reads.
 func (n repairNode) Begin(ctx context.Context, access table.Access) (tablerepair.Source, error) {
 	tx, err := n.Node.Begin(ctx, access)

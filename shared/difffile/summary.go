@@ -27,6 +27,7 @@ type Summary struct {
 	Behavior            string             `json:"behavior,omitempty"` // how a rerun looked up the keys
 	TableFilter         string             `json:"table_filter"`
 	IgnoreColumns       []string           `json:"ignore_columns"`
+	Redact              []string           `json:"redact,omitempty"` // columns whose values are replaced by keyed hashes; also in reruns, and in the reports of repairs
 	BlockRows           int64              `json:"block_rows"`
 	Blocks              int64              `json:"blocks"`
 	MismatchedBlocks    int64              `json:"mismatched_blocks"`
@@ -73,6 +74,9 @@ type Server struct {
 type Column struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
+	// Redacted means that the document has, for each value of the column, a keyed hash of
+	// the value as a string, whatever the type is. NULL is null.
+	Redacted bool `json:"redacted,omitempty"`
 }
 
 // Pair is two nodes in the cluster's order.
@@ -180,7 +184,7 @@ func (s *Summary) check() error {
 // checkNames returns an error if a name is longer than MaxName. Errors and lists show
 // these names, so their length must be bounded.
 func (s *Summary) checkNames() error {
-	names := slices.Concat([]string{s.TaskID, s.ClusterName, s.DBName, s.Schema, s.Table, s.RerunOf, s.Baseline}, s.PrimaryKey, s.Nodes)
+	names := slices.Concat([]string{s.TaskID, s.ClusterName, s.DBName, s.Schema, s.Table, s.RerunOf, s.Baseline}, s.PrimaryKey, s.Nodes, s.Redact)
 	for _, c := range s.Columns {
 		names = append(names, c.Name, c.Type)
 	}
@@ -212,6 +216,11 @@ func (s *Summary) checkColumns() error {
 	for _, name := range s.PrimaryKey {
 		if !names[name] {
 			return fmt.Errorf("primary_key has %q, which is not one of the columns", name)
+		}
+	}
+	for _, c := range s.Columns {
+		if c.Redacted && (!slices.Contains(s.Redact, c.Name) || slices.Contains(s.PrimaryKey, c.Name)) {
+			return fmt.Errorf("the column %q is redacted, but redact does not name it or it is part of the key", c.Name)
 		}
 	}
 	if len(s.PrimaryKey) == 0 {

@@ -20,9 +20,12 @@ const (
 	untyped      // any JSON value, in a document of another tool, which has no types
 )
 
-// kindOf returns the kind of a column. The kind depends only on the type, never on the
-// values.
+// kindOf returns the kind of a column. The kind depends only on the type and on whether
+// the column is redacted, never on the values.
 func kindOf(c Column) kind {
+	if c.Redacted {
+		return text
+	}
 	switch c.Type {
 	case "boolean":
 		return boolean

@@ -78,6 +78,11 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 		return fault.Wrap(err, fault.Unavailable, "node %q (%s): the connection was lost while %s", n.name, n.address, doing)
 	}
 
+	if n.discreet && mayQuoteValue(pgErr) {
+		pgErr = withoutValues(pgErr)
+		err = pgErr
+	}
+
 	text := describe(pgErr)
 	if hint, permanent := n.remedy(pgErr); hint != "" {
 		text += ". Hint: " + hint

@@ -189,6 +189,7 @@ type Node struct {
 	// expected is the server with which a task began. nil means that any server is
 	// accepted.
 	expected *table.Identity
+	discreet bool // see Discreet
 }
 
 // WhileLocked returns a copy of the node for transactions during which a repair may hold

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"ace/shared/difffile"
 )
 
 // shown returns the JSON of the pieces of two values.
@@ -50,12 +52,12 @@ func TestMark_MarksWordsOfTextsAndWholeGraphemeClusters(t *testing.T) {
 
 func TestMark_MarksNumbersDatesAndBooleansAsAWhole(t *testing.T) {
 	for _, typeName := range []string{"numeric(12,2)", "bigint", "double precision", "date", "timestamp(3) with time zone", "boolean", "interval"} {
-		if a, b := shown(markerOf(typeName), "11.50", "12.50"); a != `[["11.50"]]` || b != `[["12.50"]]` {
+		if a, b := shown(markerOf(difffile.Column{Type: typeName}), "11.50", "12.50"); a != `[["11.50"]]` || b != `[["12.50"]]` {
 			t.Errorf("%s: got %s and %s", typeName, a, b)
 		}
 	}
 	for _, typeName := range []string{"text", "character varying(20)", "integer[]", "json", "shop.money"} {
-		if m := markerOf(typeName); m != byWord {
+		if m := markerOf(difffile.Column{Type: typeName}); m != byWord {
 			t.Errorf("%s has the marker %d", typeName, m)
 		}
 	}

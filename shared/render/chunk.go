@@ -67,7 +67,7 @@ type chunks struct {
 func newChunks(out io.Writer, doc *rowpairs.Document, order []int) *chunks {
 	c := &chunks{out: out, order: order, key: len(doc.Key()), sets: map[string]int{}, patterns: map[string]int{}}
 	for _, at := range order {
-		c.markers = append(c.markers, markerOf(doc.Summary().Columns[at].Type))
+		c.markers = append(c.markers, markerOf(doc.Summary().Columns[at]))
 	}
 	return c
 }

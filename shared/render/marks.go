@@ -3,6 +3,8 @@ package render
 import (
 	"slices"
 	"strings"
+
+	"ace/shared/difffile"
 )
 
 // span is a range of bytes of a value that the other value does not have. An empty span
@@ -18,9 +20,13 @@ const (
 	byKey                 // jsonb
 )
 
-// markerOf returns the marker for the values of a type. typeName is the name of the type,
-// as format_type returns it.
-func markerOf(typeName string) marker {
+// markerOf returns the marker for the values of a column. Of two hashes of redacted
+// values, only the whole is meaningful.
+func markerOf(column difffile.Column) marker {
+	if column.Redacted {
+		return byValue
+	}
+	typeName := column.Type
 	name, _, _ := strings.Cut(typeName, "(")
 	name, _, _ = strings.Cut(strings.TrimSpace(name), " ")
 	switch {

@@ -33,7 +33,7 @@ func (e *Executor) tableDiff(ctx context.Context, x execution) (runner.Outcome, 
 	return e.compare(ctx, x, comparison{
 		Request: tablediff.Request{
 			ClusterName: req.ClusterName, Database: database, Table: req.Table, Nodes: nodes,
-			Filter: req.TableFilter, IgnoreColumns: req.IgnoreColumns, Baseline: req.Baseline,
+			Filter: req.TableFilter, IgnoreColumns: req.IgnoreColumns, Redact: req.Redact, Baseline: req.Baseline,
 			BlockRows: req.BlockRows, BatchSize: req.BatchSize, Workers: e.workers(req.MaxCPURatio),
 			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum,
 		},
@@ -62,7 +62,7 @@ func (e *Executor) tableRerun(ctx context.Context, x execution) (runner.Outcome,
 		Request: tablediff.Request{
 			ClusterName: req.ClusterName, Database: x.rec.DBName, Table: req.Table, Nodes: definition.NodeNames(),
 			BlockRows: defaults.BlockRows, BatchSize: defaults.BatchSize, Workers: e.workers(req.MaxCPURatio),
-			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum,
+			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum, Redact: req.Redact,
 			Rerun: &tablediff.Rerun{Document: *x.rec.Input, Behavior: req.Behavior},
 		},
 		output: req.Output, quiet: req.Quiet,

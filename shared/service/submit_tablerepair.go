@@ -11,6 +11,7 @@ import (
 	"ace/shared/diffarchive"
 	"ace/shared/fault"
 	"ace/shared/table"
+	"ace/shared/tablerepair"
 	"ace/shared/task"
 )
 
@@ -41,6 +42,10 @@ func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequ
 	}
 
 	if err := checkNodes(definition, summary.Nodes, req); err != nil {
+		return api.Submitted{}, err
+	}
+
+	if err := tablerepair.CheckScripts(req.GenerateSQL, summary.Redact); err != nil {
 		return api.Submitted{}, err
 	}
 

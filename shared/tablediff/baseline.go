@@ -76,7 +76,7 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	}
 
 	raw, err := json.Marshal([]any{
-		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, p.Columns, p.Key, p.Filter, p.Selections, p.Ignored, p.Checksum, p.Strategy, blockRows, readings,
+		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, plainColumns(p), p.Key, p.Filter, p.Selections, p.Ignored, p.Checksum, p.Strategy, blockRows, readings,
 	})
 	if err != nil {
 		return "", fault.Wrap(err, fault.Internal, "cannot encode the settings of a baseline")

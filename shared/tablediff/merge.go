@@ -125,7 +125,7 @@ func (r *run) summary() difffile.Summary {
 	p, now := r.plan, time.Now()
 	s := difffile.Summary{
 		TaskID: p.TaskID, ClusterName: p.ClusterName, DBName: p.DBName, Schema: p.Schema, Table: p.Table,
-		PrimaryKey: p.Key, Columns: p.Columns, Nodes: p.Nodes, TableFilter: p.Filter, IgnoreColumns: append([]string{}, p.Ignored...),
+		PrimaryKey: p.Key, Columns: p.Columns, Nodes: p.Nodes, TableFilter: p.Filter, IgnoreColumns: append([]string{}, p.Ignored...), Redact: p.Redaction.Columns,
 		BlockRows: p.BlockRows, Blocks: int64(p.Layout.Blocks()), Strategy: p.Strategy, Snapshots: r.snapshots(),
 		Workers: p.Workers, Timings: maps.Clone(r.timings), Warnings: append([]string{}, p.Warnings...),
 		StartedAt: difffile.Time{Time: r.request.StartedAt}, FinishedAt: difffile.Time{Time: now},

@@ -14,6 +14,7 @@ import (
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/patience"
+	"ace/shared/redact"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
@@ -57,6 +58,9 @@ type Request struct {
 	// its plan has the filter and the ignored columns of the document.
 	Filter        string
 	IgnoreColumns []string
+	// Redact are the columns whose values are redacted. In a rerun, the redacted columns of
+	// the document are redacted too.
+	Redact []string
 
 	BlockRows int
 	BatchSize int // number of blocks per unit of work
@@ -102,7 +106,8 @@ func makePlan(ctx context.Context, opener plan.Opener, req Request, now time.Tim
 		return nil, err
 	}
 
-	p := &planner{request: req, nodes: nodes, plan: newPlan(req, now)}
+	p := &planner{request: req, plan: newPlan(req, now)}
+	p.nodes = plan.ForRedaction(nodes, p.plan.Redaction)
 	for _, step := range []func(context.Context) error{p.readFacts, p.describe, p.checkFilter, p.divide} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -119,7 +124,7 @@ func newPlan(req Request, now time.Time) *plan.Plan {
 		ClusterName: req.ClusterName, DBName: req.Database, Schema: req.Table.Schema, Table: req.Table.Name,
 		Nodes: req.Nodes, Workers: req.Workers, MaxDiffRows: req.MaxDiffRows,
 		ConfirmDelay: req.ConfirmDelay, Filter: req.Filter, Ignored: req.IgnoreColumns,
-		Seeds: drawSeeds(), Warnings: slices.Clone(req.sizeWarnings),
+		Seeds: drawSeeds(), Warnings: slices.Clone(req.sizeWarnings), Redaction: redact.New(req.Redact),
 	}
 }
 
@@ -162,6 +167,9 @@ func (p *planner) describe(ctx context.Context) error {
 
 	p.plan.Columns = p.common.Columns
 	p.plan.Key = p.common.Key
+	if err := p.redactColumns(); err != nil {
+		return err
+	}
 	p.plan.ByText = p.common.Unordered || slices.Contains(p.common.ByText, true)
 	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
 	if p.common.Unordered && p.plan.Strategy != plan.Keys {

@@ -52,9 +52,11 @@ func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, req
 		p.plan.Layout.BlocksPerBatch = blocksPerUnit(summary.MismatchedRows, p.plan.Workers)
 	}
 
-	if p.nodes, err = opener.Open(ctx, req.ClusterName, req.Database, p.plan.Nodes); err != nil {
+	nodes, err := opener.Open(ctx, req.ClusterName, req.Database, p.plan.Nodes)
+	if err != nil {
 		return nil, err
 	}
+	p.nodes = plan.ForRedaction(nodes, p.plan.Redaction)
 
 	p.key = summary.PrimaryKey
 	if err := p.describe(ctx); err != nil {
@@ -105,6 +107,7 @@ func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffi
 
 	p.plan.Filter = summary.TableFilter
 	p.plan.Ignored = summary.IgnoreColumns
+	p.inheritRedaction(summary)
 	if summary.DiffRowLimitReached {
 		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s does not contain all rows that differed; the others were not compared again", p.request.Rerun.Document.Key))
 	}

@@ -134,6 +134,9 @@ type (
 		Schema      string   `json:"schema"`
 		Table       string   `json:"table"`
 		PrimaryKey  []string `json:"primary_key"`
+		// ContainsRedacted are the columns that are redacted in documents and reports. Here
+		// they have their values, because an undo writes them.
+		ContainsRedacted []string `json:"contains_redacted,omitempty"`
 	}
 	// BeforeNode holds the members of a node that precede its rows.
 	BeforeNode struct {
@@ -148,6 +151,7 @@ func (d *beforeDocument) write(ctx context.Context, images []image) error {
 	m := images[0].Manifest
 	err := d.begin(BeforeHead{
 		Format: BeforeFormat, TaskID: m.TaskID, ClusterName: m.ClusterName, DBName: m.DBName, Schema: m.Schema, Table: m.Table, PrimaryKey: m.Key,
+		ContainsRedacted: m.redacted(),
 	})
 	if err != nil {
 		return err

@@ -250,8 +250,12 @@ func (c *consequences) sequenceWarnings(relation string) (list []string) {
 		if s.Last != nil {
 			state = fmt.Sprintf("it has returned values up to %d", *s.Last)
 		}
-		list = append(list, fmt.Sprintf("node %s: sequence %s of column %q does not follow the repair: %s, and %s up to %d; insertions that use it may fail until you run: %s",
-			c.target.Node, s.Name, s.Column, state, c.tense("values were written", "values would be written"), c.furthest[i], s.Remedy(relation)))
+		written := fmt.Sprintf("%s up to %d", c.tense("values were written", "values would be written"), c.furthest[i])
+		if at := c.target.place(s.Column); at >= 0 && c.target.Columns[at].Redacted {
+			written = c.tense("further values were written", "further values would be written")
+		}
+		list = append(list, fmt.Sprintf("node %s: sequence %s of column %q does not follow the repair: %s, and %s; insertions that use it may fail until you run: %s",
+			c.target.Node, s.Name, s.Column, state, written, s.Remedy(relation)))
 	}
 	return list
 }

@@ -21,6 +21,8 @@ func (n hookedNode) Expecting(server table.Identity) tablerepair.Node {
 	return hookedNode{n.Node.Expecting(server), n.b}
 }
 
+func (n hookedNode) Discreet() tablerepair.Node { return hookedNode{n.Node.Discreet(), n.b} }
+
 func (n hookedNode) Begin(ctx context.Context, access table.Access) (tablerepair.Source, error) {
 	if n.b.begin != nil {
 		return nil, n.b.begin

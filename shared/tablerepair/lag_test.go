@@ -200,6 +200,8 @@ func (n fed) Subscriptions(context.Context, string, string) ([]table.Subscriptio
 
 func (n fed) Expecting(table.Identity) Node { return n }
 
+func (n fed) Discreet() Node { return n }
+
 // opener opens nodes by name.
 type opener map[string]fed
 

@@ -9,6 +9,7 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fault"
+	"ace/shared/redact"
 	"ace/shared/table"
 )
 
@@ -44,6 +45,9 @@ type Plan struct {
 	Key      []string `json:"key"`
 	Targets  []Target `json:"targets"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Redaction is which columns are redacted in the report: those of the document or, in an
+	// undo, those of the repair. Its key exists only here.
+	Redaction redact.Redaction `json:"redaction,omitzero"`
 
 	hash string // SHA-256 of the stored bytes
 }
@@ -157,6 +161,8 @@ type Column struct {
 	Padded bool `json:"padded,omitempty"`
 	// NotNull is set if the column is NOT NULL and can be written.
 	NotNull bool `json:"not_null,omitempty"`
+	// Redacted is set if reports have a keyed hash of the column's values.
+	Redacted bool `json:"redacted,omitempty"`
 }
 
 // Problem is an error as a plan or a result stores it.

@@ -142,6 +142,9 @@ func (p *planner) readHead(ctx context.Context) error {
 	}
 	p.summary = summary
 	p.ignored = summary.IgnoreColumns
+	if err := p.plan.redact(summary.Redact); err != nil {
+		return err
+	}
 	p.plan.Key = summary.PrimaryKey
 	if summary.DiffRowLimitReached {
 		p.plan.Warnings = append(p.plan.Warnings, p.req.Input.Key+" does not contain all rows that differed: the others are not repaired")

@@ -10,6 +10,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/redact"
 	"ace/shared/table"
 )
 
@@ -26,6 +27,7 @@ type recorder struct {
 	n      int
 	line   []byte // buffer for the change that is being written
 	totals *Totals
+	hasher *redact.Hasher // of a dry run, whose changes are only reported; nil if nothing is redacted
 }
 
 // add stores a change.
@@ -41,7 +43,7 @@ func (r *recorder) add(ctx context.Context, c change) (err error) {
 		}
 		r.n++
 	}
-	r.line = c.appendLine(r.line[:0])
+	r.line = c.redact(r.hasher).appendLine(r.line[:0])
 	return r.out.Line(r.line)
 }
 

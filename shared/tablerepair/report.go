@@ -26,6 +26,9 @@ type ReportHead struct {
 	DryRun    bool            `json:"dry_run"`
 	Arguments json.RawMessage `json:"arguments"`
 	Warnings  []string        `json:"warnings"`
+	// Redact are the columns whose values are keyed hashes, which are equal before and
+	// after a change exactly if the values are.
+	Redact []string `json:"redact,omitempty"`
 }
 
 // ReportNode holds the JSON members of a node that precede its rows.
@@ -137,7 +140,7 @@ func (d *reportDocument) write(ctx context.Context, result Result) error {
 	err := d.begin(ReportHead{
 		Operation: "table-repair", TaskID: d.plan.TaskID, TimeStamp: d.req.StartedAt.UTC().Truncate(time.Millisecond),
 		RunTime: api.Seconds(time.Since(d.req.StartedAt).Seconds()), DryRun: d.plan.DryRun, Arguments: d.req.Arguments,
-		Warnings: append([]string{}, result.Warnings...),
+		Warnings: append([]string{}, result.Warnings...), Redact: d.plan.Redaction.Columns,
 	})
 	if err != nil {
 		return err
@@ -212,19 +215,27 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick
 	defer left.close()
 
 	e := newRowEncoder(t.Columns)
+	hasher := d.plan.rowHasher(t)
+	if d.plan.DryRun { // the changes of a dry run are stored redacted
+		hasher = nil
+	}
+	for i, c := range t.Columns {
+		e.columns[i].Redacted = c.Redacted
+	}
+
 	separator := "\n"
 	return eachChange(ctx, d.store, n.Totals.Parts, pick, func(c numberedChange) error {
 		row, err := left.row(c)
 		if err != nil || left.isUndone(c) || row == nil && c.Op == opInsert {
 			return err
 		}
-		before, err := e.encode(c.Before)
+		before, err := e.encode(hasher.Row(c.Key, c.Before))
 		if err != nil {
 			return err
 		}
 		d.print(separator, `{"before":`, before)
 		separator = ",\n"
-		after, err := e.encode(row)
+		after, err := e.encode(hasher.Row(c.Key, row))
 		d.print(`,"after":`, after, "}")
 		return err
 	})

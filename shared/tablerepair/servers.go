@@ -48,6 +48,9 @@ func (p *planner) checkServers(context.Context) error {
 // which the plan has no server are not bound: nodes that are neither source nor target,
 // and all nodes if an earlier version made the plan.
 func (p *Plan) bind(node Node) Node {
+	if p.Redaction.Active() {
+		node = node.Discreet()
+	}
 	if node.Name() == p.Source {
 		return node.Expecting(p.Server)
 	}

@@ -133,6 +133,7 @@ func (t *targetBuilder) addColumn(name string) {
 	column := Column{
 		Name: name, Type: c.Declared, Written: !c.Generated, NotNull: c.NotNull && !c.Generated,
 		Key: slices.Contains(t.plan.Key, name), Ignored: slices.Contains(t.ignored, name),
+		Redacted: t.plan.Redaction.Has(name),
 		Identity: slices.Contains(t.writing.Identity, name), Unique: slices.Contains(t.writing.Unique, name),
 	}
 	if s, both := t.source.Column(name); both && s.Type.SQL != c.Type.SQL {

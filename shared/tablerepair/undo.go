@@ -93,6 +93,9 @@ func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []strin
 func (p *planner) describeUndo(ctx context.Context, node Node, m *Manifest) (target Target, warnings []string, err error) {
 	t := &targetBuilder{plan: p.plan}
 	p.plan.Key = m.Key
+	if err := p.plan.redact(m.redacted()); err != nil {
+		return target, nil, err
+	}
 	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
 		return target, nil, t.withWriting(ctx, node, err)
 	}

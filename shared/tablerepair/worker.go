@@ -214,6 +214,7 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	var r *recorder
 	if j.plan.Report || j.plan.Scripts {
 		r = &recorder{store: j.store, header: part.Header{TaskID: j.plan.TaskID, PlanHash: j.plan.Hash()}, totals: &j.totals,
+			hasher: j.plan.rowHasher(j.target),
 			name: func(n int) (string, string) {
 				key := j.unit.decisionKey(n)
 				return key, key

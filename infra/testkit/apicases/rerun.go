@@ -9,7 +9,7 @@ func BadTableRerun() []Case {
 	const (
 		ready   = valid + "&diff_file=" + document
 		allowed = "; the parameters are cluster_name, diff_file, table_name, dbname, quiet, behavior, max_cpu_ratio, output, " +
-			"max_diff_rows, confirm_delay, checksum"
+			"max_diff_rows, confirm_delay, checksum, redact"
 	)
 	get := func(name, rawQuery, message string) Case { return getFrom(tableRerun, name, rawQuery, message) }
 	return slices.Concat(diffFiles(tableRerun, valid), []Case{

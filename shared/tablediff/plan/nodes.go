@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 
+	"ace/shared/redact"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
@@ -19,6 +20,9 @@ type Node interface {
 	// Expecting returns the same node, bound to a server: a transaction on the returned node
 	// fails if the connection leads to another server.
 	Expecting(server table.Identity) Node
+	// Discreet returns the same node with errors that do not contain a message of the server
+	// that may quote a value of a row.
+	Discreet() Node
 	// Describe reads the table's columns, key, partitions and size. It also digests some
 	// constants with the seeds. If the digests of two nodes differ, the nodes do not digest
 	// equal rows alike.
@@ -115,7 +119,20 @@ func OpenNodes(ctx context.Context, opener Opener, p *Plan) ([]Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return BindServers(nodes, p.Servers), nil
+	return BindServers(ForRedaction(nodes, p.Redaction), p.Servers), nil
+}
+
+// ForRedaction returns the nodes. If any column is redacted, their errors do not quote
+// values (see Node.Discreet).
+func ForRedaction(nodes []Node, r redact.Redaction) []Node {
+	if !r.Active() {
+		return nodes
+	}
+	discreet := make([]Node, len(nodes))
+	for i, node := range nodes {
+		discreet[i] = node.Discreet()
+	}
+	return discreet
 }
 
 // BindServers binds each node to its server (see Node.Expecting) and returns the bound

@@ -14,6 +14,7 @@ import (
 	"ace/shared/blockplan"
 	"ace/shared/difffile"
 	"ace/shared/fault"
+	"ace/shared/redact"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 	"ace/shared/task"
@@ -100,6 +101,9 @@ type Plan struct {
 	Selections        []FilterMeaning `json:"selections,omitempty"` // per node: what Filter means there
 	Ignored           []string        `json:"ignore_columns,omitempty"`
 	Warnings          []string        `json:"warnings,omitempty"`
+	// Redaction is which columns are redacted in the parts with findings, and so in the
+	// document. Its key exists only here.
+	Redaction redact.Redaction `json:"redaction,omitzero"`
 
 	hash string // SHA-256 of the stored bytes
 }
@@ -137,6 +141,15 @@ func (p *Plan) KeyColumns() []int {
 		at[i] = slices.IndexFunc(p.Columns, func(c difffile.Column) bool { return c.Name == name })
 	}
 	return at
+}
+
+// ColumnNames returns the names of the compared columns.
+func (p *Plan) ColumnNames() []string {
+	names := make([]string, len(p.Columns))
+	for i, c := range p.Columns {
+		names[i] = c.Name
+	}
+	return names
 }
 
 // PairName returns the name of a pair in the document.

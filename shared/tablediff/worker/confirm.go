@@ -7,6 +7,7 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/redact"
 	"ace/shared/retry"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
@@ -35,6 +36,7 @@ func (r *unitRun) confirm(ctx context.Context) error {
 		run: r, encoder: encoder, pairs: pairs, keyAt: r.plan.KeyColumns(), states: newCandidateStates(),
 		nodeRows: make([]table.Row, nodes), digests: make([]*int64, nodes), differs: make([]bool, len(pairs)),
 		encoded: make([]difffile.Encoded, nodes), rows: make([]difffile.Encoded, nodes),
+		hasher: r.plan.Redaction.Hasher(r.plan.ColumnNames()),
 	}
 
 	r.totals.RowsPerNode = make([]int64, nodes)
@@ -64,6 +66,7 @@ func (r *unitRun) confirm(ctx context.Context) error {
 type confirmation struct {
 	run            *unitRun
 	encoder        *difffile.Encoder
+	hasher         *redact.Hasher // nil if no column is redacted
 	pairs          []plan.Pair
 	keyAt          []int // index of each key column in a row
 	states         candidateStates

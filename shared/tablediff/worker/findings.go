@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"ace/shared/difffile"
 	"ace/shared/fault"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
@@ -231,6 +230,7 @@ func (c *confirmation) judge(candidate indexed) error {
 }
 
 // writeFinding writes a finding to the part, with its rows in the form of the document.
+// It is the only place at which a comparison stores rows, so it also redacts them.
 func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.Row) (err error) {
 	c.key = table.AppendKey(c.key[:0], key)
 	f.Key, f.Rows = c.key, c.rows
@@ -240,7 +240,7 @@ func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.
 			continue
 		}
 
-		c.encoded[node], err = c.encoder.Append(c.encoded[node][:0], difffile.Row(text))
+		c.encoded[node], err = c.encoder.Append(c.encoded[node][:0], c.hasher.Row(key, text))
 		f.Rows[node] = c.encoded[node]
 		if err != nil {
 			return fault.Wrap(err, fault.Internal, "cannot encode the row with key %s on node %q: %v", key, c.run.plan.Nodes[node], err)

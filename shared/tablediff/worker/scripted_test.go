@@ -48,6 +48,8 @@ func (n *scripted) Name() string { return n.name }
 // Expecting returns the node itself, since no server can be mistaken for it.
 func (n *scripted) Expecting(table.Identity) plan.Node { return n }
 
+func (n *scripted) Discreet() plan.Node { return n }
+
 // RankKeys sorts keys in a transaction of its own.
 func (n *scripted) RankKeys(_ context.Context, _ table.Source, keys []table.Key) ([]int, error) {
 	return rankNumbers(keys)
