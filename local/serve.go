@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/app"
 	"ace/shared/cluster"
 	"ace/shared/config"
@@ -231,7 +233,8 @@ func newService(c config.Config, store *bucket, clusters cluster.Source, sender 
 		invoker = app.CountRows(invoker, s.metrics.RowsCompared)
 		running.LeaseLost = s.metrics.LeaseLost
 	}
-	running.Handlers = s.app.Handlers(invoker, capacity)
+	tables := app.RunChild(func(ctx context.Context, parent, taskID string) error { return s.queue.RunChild(ctx, parent, taskID) })
+	running.Handlers = s.app.Handlers(invoker, tables, capacity)
 	s.queue = invoke.NewQueue(c.MaxTasks, c.MaxQueue, runner.New(running).Run)
 	if s.metrics != nil {
 		s.metrics.WatchQueue(s.queue, c.MaxQueue)
@@ -261,6 +264,9 @@ func (s *service) resume(ctx context.Context, ours bool) error {
 	if err != nil {
 		return err
 	}
+	// The tasks of tables are first, because a parent that runs submits them too, and then
+	// could not take over their leases.
+	slices.SortStableFunc(ids, func(a, b string) int { return rankOf(a) - rankOf(b) })
 	for _, id := range ids {
 		s.queue.Resume(id, ours)
 	}
@@ -269,6 +275,14 @@ func (s *service) resume(ctx context.Context, ours bool) error {
 		s.log.InfoContext(ctx, "unfinished tasks found", "count", len(ids))
 	}
 	return nil
+}
+
+// rankOf returns 1 for the id of a parent, and 0 for that of any other task.
+func rankOf(taskID string) int {
+	if api.IsParentID(taskID) {
+		return 1
+	}
+	return 0
 }
 
 // sweep finds and resumes tasks that no process runs, until the context ends.

@@ -5,6 +5,8 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/difffile"
+	"ace/shared/finding"
+	"ace/shared/setfile"
 	"ace/shared/tablerepair"
 )
 
@@ -86,7 +88,7 @@ func known() map[string]*Schema {
 	return map[string]*Schema{
 		"TaskStatus.task_type":     taskType,
 		"TaskStatus.status":        status,
-		"TaskStatus.result":        {AnyOf: []*Schema{ref("DiffResult"), ref("RepairResult"), ref("UndoResult")}},
+		"TaskStatus.result":        {AnyOf: []*Schema{ref("DiffResult"), ref("RepairResult"), ref("UndoResult"), ref("SetResult")}},
 		"TaskStatus.parameters":    {Type: "object"},
 		"ArchivedDiff.task_type":   taskType,
 		"ArchivedDiff.verdict":     verdict,
@@ -94,6 +96,12 @@ func known() map[string]*Schema {
 		"LastComparison.verdict":   verdict,
 		"DiffResult.verdict":       verdict,
 		"DiffResult.summary":       ref("Summary"),
+		"SetResult.verdict":        verdict,
+		"SetResult.summary":        ref("SetSummary"),
+		"SetSummary.verdict":       verdict,
+		"SetTable.verdict":         {Type: "string", Enum: api.SetVerdicts()},
+		"SetDocument.format":       {Type: "string", Const: setfile.Format},
+		"Finding.rank":             {Type: "string", Enum: ranks()},
 		"ScheduledRun.verdict":     runVerdict,
 		"ScheduledTask.status":     status,
 		"ScheduledTask.verdict":    verdict,
@@ -114,15 +122,24 @@ func known() map[string]*Schema {
 func resultTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[api.DiffResult](), reflect.TypeFor[api.RepairResult](), reflect.TypeFor[api.UndoResult](), reflect.TypeFor[difffile.Summary](),
+		reflect.TypeFor[api.SetResult](), reflect.TypeFor[setfile.Summary](),
 	}
 }
 
+func ranks() []string {
+	var words []string
+	for _, rank := range finding.Ranks() {
+		words = append(words, string(rank))
+	}
+	return words
+}
+
 // files returns the JSON documents that the routes with downloads return.
-func files() map[api.Route]reflect.Type {
-	return map[api.Route]reflect.Type{
-		api.RouteDiff:   reflect.TypeFor[DiffDocument](),
-		api.RouteReport: reflect.TypeFor[RepairReport](),
-		api.RouteBefore: reflect.TypeFor[BeforeImages](),
+func files() map[api.Route][]reflect.Type {
+	return map[api.Route][]reflect.Type{
+		api.RouteDiff:   {reflect.TypeFor[DiffDocument](), reflect.TypeFor[setfile.Document]()},
+		api.RouteReport: {reflect.TypeFor[RepairReport]()},
+		api.RouteBefore: {reflect.TypeFor[BeforeImages]()},
 	}
 }
 

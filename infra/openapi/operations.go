@@ -30,7 +30,7 @@ func tags() []Tag {
 
 func tagOf(o api.Operation) string {
 	switch o.Route {
-	case api.RouteTableDiff, api.RouteTableRerun, api.RouteTableRepair, api.RouteTableUndo:
+	case api.RouteTableDiff, api.RouteTableRerun, api.RouteTableRepair, api.RouteTableUndo, api.RouteSchemaDiff:
 		return tagTables
 	case api.RouteTaskStatus, api.RouteTaskCancel, api.RouteTasks:
 		return tagTasks
@@ -124,13 +124,13 @@ func (d *describer) upload(o api.Operation) *Operation {
 // success returns the answer with status 200.
 func (d *describer) success(route api.Route, answer reflect.Type) *Response {
 	response := &Response{Description: "Success."}
-	document, isFile := files()[route]
+	documents, isFile := files()[route]
 	switch {
 	case isFile:
 		response.Description = "The document."
 		response.Headers.set("Content-Disposition", &Header{Description: "The name of the file.", Schema: &Schema{Type: "string"}})
 		response.Headers.set("ETag", &Header{Description: "The SHA-256 of a JSON document, in quotes.", Schema: &Schema{Type: "string"}})
-		response.Content.set("application/json", &Media{Schema: d.schemas.of(document)})
+		response.Content.set("application/json", &Media{Schema: d.schemas.anyOf(documents)})
 	case route == api.RouteOpenAPI:
 		response.Content.set("application/json", &Media{Schema: &Schema{Type: "object"}})
 	default:

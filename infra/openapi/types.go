@@ -10,6 +10,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/difffile"
+	"ace/shared/setfile"
 )
 
 // schemas makes the schemas of Go types from their json tags. A struct becomes a
@@ -74,13 +75,22 @@ func (s *schemas) special(t reflect.Type) *Schema {
 func (s *schemas) component(t reflect.Type) *Schema {
 	name, ok := s.seen[t]
 	if !ok {
-		name = t.Name()
+		name = componentName(t)
 		s.seen[t] = name
 		schema := &Schema{Type: "object", Description: s.comments[typeName(t)]}
 		s.components.set(name, schema)
 		s.addFields(schema, t)
 	}
 	return ref(name)
+}
+
+// componentName returns the name of the component of a struct. The types of package
+// setfile have names of their own, because other packages have types of the same names.
+func componentName(t reflect.Type) string {
+	if t.PkgPath() == reflect.TypeFor[setfile.Document]().PkgPath() {
+		return "Set" + t.Name()
+	}
+	return t.Name()
 }
 
 func typeName(t reflect.Type) string { return t.PkgPath() + "." + t.Name() }
@@ -107,7 +117,7 @@ func (s *schemas) addFields(schema *Schema, t reflect.Type) {
 // field returns the schema of a field, with its comment.
 func (s *schemas) field(t reflect.Type, field reflect.StructField, name string) *Schema {
 	schema := s.of(field.Type)
-	if replaced := s.known[t.Name()+"."+name]; replaced != nil {
+	if replaced := s.known[componentName(t)+"."+name]; replaced != nil {
 		clone := *replaced
 		schema = &clone
 	}
@@ -115,6 +125,18 @@ func (s *schemas) field(t reflect.Type, field reflect.StructField, name string) 
 		schema.Type = []any{schema.Type, "null"}
 	}
 	schema.Description = cmp.Or(s.comments[typeName(t)+"."+field.Name], schema.Description)
+	return schema
+}
+
+// anyOf returns a schema of the values of any of the types.
+func (s *schemas) anyOf(types []reflect.Type) *Schema {
+	if len(types) == 1 {
+		return s.of(types[0])
+	}
+	schema := &Schema{}
+	for _, t := range types {
+		schema.AnyOf = append(schema.AnyOf, s.of(t))
+	}
 	return schema
 }
 

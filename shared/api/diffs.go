@@ -32,8 +32,9 @@ type ArchivedDiff struct {
 	ClusterName    string `json:"cluster_name"`
 	DBName         string `json:"dbname"`
 	TableName      string `json:"table_name"`
+	Parent         string `json:"parent,omitempty"` // the task that compares several tables, of which this one compared one
 	FinishedAt     Time   `json:"finished_at"`
-	Verdict        string `json:"verdict"`
+	Verdict        string `json:"verdict,omitempty"` // absent if a task that compares several tables found no difference, but could not compare all
 	TotalRows      int64  `json:"total_rows"`
 	MismatchedRows int64  `json:"mismatched_rows"`
 	DiffFile       string `json:"diff_file"` // the key of the document in the archive

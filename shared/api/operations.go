@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"strings"
 )
 
 // Operation describes a route for people and for generated clients: what the route does
@@ -35,6 +36,10 @@ func Operations() []Operation {
 		{
 			Name: "table-undo", Route: RouteTableUndo, Purpose: "restores what a repair changed",
 			Params: tableUndoParams(),
+		},
+		{
+			Name: "schema-diff", Route: RouteSchemaDiff, Purpose: "compares all tables of one or more schemas",
+			Params: schemaDiffParams(),
 		},
 		{
 			Name: "task-status", Route: RouteTaskStatus, Purpose: "reports on a task", Arg: taskArg(),
@@ -85,6 +90,7 @@ const (
 	exampleTable    = "public.users"
 	exampleDiffID   = "td_20240315_123456"
 	exampleRepairID = "tr_20240315_123456"
+	exampleSchemaID = "sd_20240315_123456"
 )
 
 func taskArg() *Param {
@@ -198,6 +204,46 @@ func tableDiffParams() []Param {
 	}
 }
 
+func schemaDiffParams() []Param {
+	req := NewSchemaDiffRequest()
+	patterns := Values{Pattern: patternPatterns}
+	return []Param{
+		clusterParam(),
+		{
+			Name: "schema_name", Kind: KindText, Required: true, Purpose: "the schemas", Allowed: allowedSchemas,
+			Example: "public", Values: Values{Pattern: patternSchemas},
+		},
+		dbnameParam(),
+		{
+			Name: "nodes", Kind: KindList, Default: allNodes, Purpose: "the nodes to compare", Allowed: allowedNodes,
+			Example: "n1,n3", Values: Values{MinItems: 2, All: true},
+		},
+		{
+			Name: "compare", Kind: KindText, Default: strings.Join(req.Compare, ","), Purpose: "what to compare", Allowed: allowedComparison,
+			Values: Values{Pattern: patternComparison},
+		},
+		{
+			Name: "ignore", Kind: KindText, Purpose: "findings about structure to leave out", Allowed: allowedIgnored,
+			Example: "index,owner", Values: Values{Pattern: patternWords},
+		},
+		{Name: "tables", Kind: KindText, Purpose: "only tables that match", Allowed: allowedPatterns, Example: "orders*", Values: patterns},
+		{Name: "skip_tables", Kind: KindText, Purpose: "tables that are not compared", Allowed: allowedPatterns, Example: "audit_*,*_old", Values: patterns},
+		{
+			Name: "max_tables_at_once", Kind: KindInteger, Default: strconv.Itoa(req.MaxTablesAtOnce), Purpose: "how many tables are compared at the same time",
+			Allowed: tablesAtOnceRange().String(), Values: tablesAtOnceRange().values(),
+		},
+		flagParam("fail_fast", "stop at the first table that differs or cannot be compared"),
+		{Name: "block_rows", Kind: KindInteger, Default: strconv.Itoa(req.BlockRows), Purpose: "rows per block", Allowed: allowedCount, Values: count()},
+		cpuRatioParam(req.MaxCPURatio), outputParam(req.Output),
+		{Name: "batch_size", Kind: KindInteger, Default: strconv.Itoa(req.BatchSize), Purpose: "blocks per unit of work", Allowed: allowedCount, Values: count()},
+		quietParam(), maxDiffRowsParam(req.MaxDiffRows), confirmDelayParam(req.ConfirmDelay), checksumParam(req.Checksum),
+		{
+			Name: "baseline", Kind: KindText, Default: baselineNone, Purpose: "last compares only what may have changed since the last comparison of each table",
+			Allowed: allowedBaselines, Values: valuesOf(baselineNone, BaselineLast),
+		},
+	}
+}
+
 func tableRerunParams() []Param {
 	req := NewTableRerunRequest()
 	return []Param{
@@ -275,6 +321,10 @@ func tasksParams() []Param {
 		onlyCluster(), onlyTable(),
 		{Name: "task_type", Kind: KindText, Purpose: "only those of this type", Allowed: joinOr(taskTypes()), Example: TypeTableDiff, Values: valuesOf(taskTypes()...)},
 		{Name: "status", Kind: KindText, Purpose: "only those in this state", Allowed: joinOr(statuses()), Example: StatusFailed, Values: valuesOf(statuses()...)},
+		{
+			Name: "parent", Kind: KindText, Purpose: "only those that this task has submitted, or that no other task has", Allowed: allowedParent,
+			Example: exampleSchemaID, Values: Values{Pattern: "^(" + NoParent + "|" + taskIDForm + ")$"},
+		},
 		limit, after,
 	}
 }

@@ -49,13 +49,17 @@ const (
 	patternTable   = "^" + patternIdent + `\.` + patternIdent + "$"
 	patternSchema  = "^" + patternIdent + "$"
 	patternColumns = `^\s*` + patternIdent + `(\s*,\s*` + patternIdent + `)*\s*$`
+	patternSchemas = `^(\s*\*\s*|\s*` + patternIdent + `(\s*,\s*` + patternIdent + `)*\s*)$`
+	patternWords   = `^ *[a-z_]+ *(, *[a-z_]+ *)*$`
 	patternText    = `^[^\x00]*[^\x00\s][^\x00]*$` // not blank
 
-	patternDiffFile = "^(" + taskIDForm + "|" + documentKey + "|" + s3Scheme + addressForm + `|/[^\x00]*)$`
-	patternBaseline = "^(" + baselineNone + "|" + BaselineLast + "|" + diffIDForm + ")$"
-	patternDelay    = `^([0-9]+(\.[0-9]*)?|\.[0-9]+|\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
-	patternCursor   = `^[A-Za-z0-9_-]+$`
-	patternMoment   = `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$`
+	patternComparison = `^ *(structure( *, *data)?|data( *, *structure)?) *$`
+	patternPatterns   = `^[^,\x00]*[^,\x00\s][^,\x00]*(,[^,\x00]*[^,\x00\s][^,\x00]*)*$`
+	patternDiffFile   = "^(" + taskIDForm + "|" + documentKey + "|" + s3Scheme + addressForm + `|/[^\x00]*)$`
+	patternBaseline   = "^(" + baselineNone + "|" + BaselineLast + "|" + diffIDForm + ")$"
+	patternDelay      = `^([0-9]+(\.[0-9]*)?|\.[0-9]+|\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
+	patternCursor     = `^[A-Za-z0-9_-]+$`
+	patternMoment     = `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$`
 )
 
 // valuesOf returns the Values of a few words.

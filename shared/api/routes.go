@@ -15,6 +15,7 @@ const (
 	RouteTableRepair Route = "/ace/table-repair"
 	RouteTableUndo   Route = "/ace/table-undo"
 	RouteTableRerun  Route = "/ace/table-rerun"
+	RouteSchemaDiff  Route = "/ace/schema-diff"
 	RouteTaskStatus  Route = "/ace/task-status/{task_id}"
 	RouteTaskCancel  Route = "/ace/task-cancel/{task_id}"
 	RouteTasks       Route = "/ace/tasks"
@@ -37,7 +38,7 @@ const (
 // Routes returns all routes in the order of the API reference (docs/API.md).
 func Routes() []Route {
 	return []Route{
-		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
+		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun, RouteSchemaDiff,
 		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
 		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady,
 	}

@@ -20,10 +20,11 @@ const (
 	TypeTableRerun  = "table-rerun"
 	TypeTableRepair = "table-repair"
 	TypeTableUndo   = "table-undo"
+	TypeSchemaDiff  = "schema-diff"
 )
 
 func taskTypes() []string {
-	return []string{TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo}
+	return []string{TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo, TypeSchemaDiff}
 }
 
 func statuses() []string {
@@ -53,11 +54,12 @@ type TaskStatus struct {
 	StartedAt  Time            `json:"started_at,omitzero"`
 	FinishedAt Time            `json:"finished_at,omitzero"`
 	TimeTaken  *Seconds        `json:"time_taken,omitempty"` // seconds, from StartedAt to FinishedAt
-	Result     json.RawMessage `json:"result,omitempty"`     // DiffResult, RepairResult or UndoResult
+	Result     json.RawMessage `json:"result,omitempty"`     // DiffResult, RepairResult, UndoResult or SetResult
 
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`
-	TableName   string          `json:"table_name"`
+	TableName   string          `json:"table_name"`           // of a task that compares several tables, their schemas, such as public.*
+	Parent      string          `json:"parent,omitempty"`     // the task that compares several tables, of which this task compares one
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request as stored
 	Error       string          `json:"error,omitempty"`      // only if Status is FAILED or CANCELLED
 	Progress    *Progress       `json:"progress,omitempty"`   // only if Status is RUNNING
@@ -83,6 +85,8 @@ type Progress struct {
 	RowsCompared      int64    `json:"rows_compared"`
 	RowsTotalEstimate int64    `json:"rows_total_estimate"`
 	MismatchedRows    int64    `json:"mismatched_rows"`
+	TablesTotal       int64    `json:"tables_total,omitempty"` // only of a task that compares several tables
+	TablesDone        int64    `json:"tables_done,omitempty"`
 	Percent           float64  `json:"percent"` // 0 to 100
 	RowsPerSecond     float64  `json:"rows_per_second"`
 	ETASeconds        *float64 `json:"eta_seconds"` // null until it can be estimated
@@ -157,6 +161,7 @@ type TasksRequest struct {
 	TableName   TableName
 	TaskType    string
 	Status      string
+	Parent      string // the id of a parent task, or NoParent
 	Limit       int
 	After       string // TaskList.Next of the previous page; empty for the first page
 }
@@ -167,7 +172,12 @@ type TaskList struct {
 	Next  string       `json:"next,omitempty"` // the parameter after of the next page
 }
 
+// NoParent as TasksRequest.Parent asks for the tasks that have no parent.
+const NoParent = "none"
+
 const (
+	allowedParent = "the id of a task, or " + NoParent
+
 	defaultLimit = 50
 	allowedAfter = "the value of next of the previous page"
 )
@@ -186,6 +196,7 @@ func DecodeTasks(p Params) (TasksRequest, error) {
 		TableName:   parseWith(r, "table_name", ParseTableName),
 		TaskType:    r.text("task_type", ""),
 		Status:      r.text("status", ""),
+		Parent:      r.text("parent", ""),
 		Limit:       int(parse(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
 		After:       r.text("after", ""),
 	}
@@ -202,6 +213,9 @@ func (r TasksRequest) problems() problems {
 	}
 	if r.Status != "" {
 		found.add("status", oneOf("status", r.Status, statuses()...))
+	}
+	if r.Parent != "" && r.Parent != NoParent && !IsTaskID(r.Parent) {
+		found.add("parent", notAllowed("parent", r.Parent, allowedParent))
 	}
 	found.add("limit", limitRange().problem("limit", int64(r.Limit)))
 	if r.After != "" && !afterPattern.MatchString(r.After) {

@@ -21,7 +21,7 @@ const (
 const (
 	nameForm     = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
 	idForm       = `_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?`
-	taskIDForm   = `t[dru]` + idForm
+	taskIDForm   = `(t[dru]|sd)` + idForm
 	diffIDForm   = `td` + idForm
 	repairIDForm = `tr` + idForm
 )
@@ -41,6 +41,9 @@ func IsName(text string) bool { return namePattern.MatchString(text) }
 // IsTaskID reports whether text has the form of a task id, such as td_20240315_123456 or
 // tr_20240315_123456_x1y2z3.
 func IsTaskID(text string) bool { return taskIDPattern.MatchString(text) }
+
+// IsParentID reports whether a task with this id submits other tasks and waits for them.
+func IsParentID(id string) bool { return strings.HasPrefix(id, "sd_") }
 
 // CheckClusterName returns a fault with code Invalid if name is not a valid name of a
 // cluster.

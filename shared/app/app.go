@@ -210,6 +210,7 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, s.SubmitTableRerun),
 		endpoint.JSON(api.RouteTableRepair, api.DecodeTableRepair, s.SubmitTableRepair),
 		endpoint.JSON(api.RouteTableUndo, api.DecodeTableUndo, s.SubmitTableUndo),
+		endpoint.JSON(api.RouteSchemaDiff, api.DecodeSchemaDiff, s.SubmitSchemaDiff),
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
 		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),

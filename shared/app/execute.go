@@ -1,11 +1,14 @@
 package app
 
 import (
+	"context"
 	"runtime"
+	"time"
 
 	"ace/shared/patience"
 	"ace/shared/runner"
 	"ace/shared/service"
+	"ace/shared/setdiff"
 	"ace/shared/tablediff"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
@@ -25,8 +28,9 @@ type Capacity struct {
 func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0), InProcess: true} }
 
 // Handlers returns the handler of each task type. The handlers pass the units of
-// comparisons to invoker.
-func (a *App) Handlers(invoker tablediff.Invoker, capacity Capacity) map[task.Type]runner.Handler {
+// comparisons to invoker. A handler that compares several tables passes the task of each
+// table to tables.
+func (a *App) Handlers(invoker tablediff.Invoker, tables setdiff.Runner, capacity Capacity) map[task.Type]runner.Handler {
 	var local tablediff.LocalWorker
 	if capacity.InProcess {
 		local = a.worker
@@ -36,10 +40,20 @@ func (a *App) Handlers(invoker tablediff.Invoker, capacity Capacity) map[task.Ty
 	})
 	executor := &service.Executor{
 		Tasks: a.tasks, Clusters: a.options.Clusters, Renderings: a.renderings,
-		Diffs: diffs, Repairs: tablerepair.NewCoordinator(a.options.Store, a.repairNodes(), a.repair, a.options.Log).WaitForAbandoned(a.options.abandoned()),
+		Diffs: diffs, Nodes: askedNodes{a},
+		Sets:    setdiff.New(setdiff.Options{Store: a.options.Store, Tasks: a.tasks, Runner: tables, Now: time.Now, Log: a.options.Log}),
+		Repairs: tablerepair.NewCoordinator(a.options.Store, a.repairNodes(), a.repair, a.options.Log).WaitForAbandoned(a.options.abandoned()),
 		Parallel: capacity.Parallel, Log: a.options.Log,
 		Patience: a.options.Patience, ScheduledPatience: scheduledPatience * a.options.Patience,
 		Outages: &patience.Outages{},
 	}
 	return executor.Handlers()
+}
+
+// RunChild is a function that implements setdiff.Runner.
+type RunChild func(ctx context.Context, parent, taskID string) error
+
+// RunChild implements setdiff.Runner.
+func (run RunChild) RunChild(ctx context.Context, parent, taskID string) error {
+	return run(ctx, parent, taskID)
 }

@@ -15,12 +15,13 @@ import (
 // Entry describes one document in the index.
 type Entry struct {
 	TaskID         string    `json:"task_id"`
-	Type           task.Type `json:"task_type"` // table-diff or table-rerun
+	Type           task.Type `json:"task_type"` // table-diff, table-rerun or schema-diff
 	ClusterName    string    `json:"cluster_name"`
 	DBName         string    `json:"dbname"`
 	TableName      string    `json:"table_name"`
+	Parent         string    `json:"parent,omitempty"` // see task.Record.Parent
 	FinishedAt     time.Time `json:"finished_at"` // UTC, milliseconds
-	Verdict        string    `json:"verdict"`     // match or differ
+	Verdict        string    `json:"verdict"`     // match or differ; "" if a failed schema-diff found no difference
 	TotalRows      int64     `json:"total_rows"`
 	MismatchedRows int64     `json:"mismatched_rows"`
 	DiffFile       string    `json:"diff_file"` // the value of diff_file in the task's result
@@ -53,7 +54,7 @@ func RestrictionsOf(rec task.Record) (Restrictions, error) {
 // entryOf returns the entry of a task. It returns false if the task has no document to
 // list.
 func entryOf(rec task.Record) (Entry, bool) {
-	if rec.Status != task.Completed || rec.Document == nil || rec.FinishedAt == nil ||
+	if rec.Document == nil || rec.FinishedAt == nil ||
 		!strings.HasPrefix(rec.Document.Key, archive.DiffsPrefix) {
 		return Entry{}, false
 	}
@@ -61,9 +62,12 @@ func entryOf(rec task.Record) (Entry, bool) {
 	// A document is listed even if its task's result cannot be decoded.
 	result := api.DiffResult{DiffFile: rec.Document.Key}
 	_ = json.Unmarshal(rec.Result, &result)
+	if rec.Type == task.SchemaDiff {
+		_ = json.Unmarshal(result.Summary, &result) // its summary has the number of all rows
+	}
 
 	entry := Entry{
-		TaskID: rec.TaskID, Type: rec.Type, ClusterName: rec.ClusterName, DBName: rec.DBName, TableName: rec.TableName,
+		TaskID: rec.TaskID, Type: rec.Type, ClusterName: rec.ClusterName, DBName: rec.DBName, TableName: rec.TableName, Parent: rec.Parent,
 		FinishedAt: *rec.FinishedAt, Verdict: result.Verdict, TotalRows: result.TotalRows, MismatchedRows: result.MismatchedRows,
 		DiffFile: result.DiffFile, Key: rec.Document.Key, Size: rec.Document.Size,
 	}

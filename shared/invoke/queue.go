@@ -5,11 +5,18 @@ import (
 	"slices"
 	"sync"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
 
 // Queue runs tasks in this process, a few at a time, in the order of their submission.
 // The caller must close it. It is safe for concurrent use.
+//
+// A task that only waits for the tasks that it submits (api.IsParentID) runs outside the
+// slots, because otherwise such tasks could occupy every slot and wait for ever. The tasks
+// of one parent form a group, and all other tasks form another group. When a slot becomes
+// free, the next task is one of the group that runs the fewest tasks. So a parent with a
+// thousand tables delays another request by one table at most.
 type Queue struct {
 	run      Run
 	maxTasks int
@@ -17,9 +24,9 @@ type Queue struct {
 
 	mu       sync.Mutex
 	reserved int // number of slots that are reserved for tasks that Submit is creating
-	waiting  []queued
-	known    map[string]bool // ids of the waiting and running tasks
-	running  int
+	waiting  []*queued
+	known    map[string]*queued // the waiting and running tasks, by their ids
+	running  map[string]int     // number of running tasks by group
 	closed   bool
 	ctx      context.Context //nolint:containedctx // the parent of the tasks' contexts; the tasks outlive the call that submits them
 	cancel   context.CancelCauseFunc
@@ -36,17 +43,22 @@ var ErrClosing = fault.New(fault.Unavailable, "the service is shutting down")
 // acquire the lease before it expires.
 type Run func(ctx context.Context, taskID string, takeOver bool)
 
-// queued is a waiting task.
+// queued is a waiting or running task.
 type queued struct {
 	id       string
+	group    string // the id of its parent, parents, or "" for any other task
 	takeOver bool
+	ended    chan struct{} // closed when the task has run, or was dropped
 }
+
+// parents is the group of the tasks that run outside the slots.
+const parents = "parents"
 
 // NewQueue returns a queue that runs at most maxTasks tasks at once. At most maxQueue
 // further tasks may wait.
 func NewQueue(maxTasks, maxQueue int, run Run) *Queue {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &Queue{run: run, maxTasks: maxTasks, maxQueue: maxQueue, known: map[string]bool{}, ctx: ctx, cancel: cancel}
+	return &Queue{run: run, maxTasks: maxTasks, maxQueue: maxQueue, known: map[string]*queued{}, running: map[string]int{}, ctx: ctx, cancel: cancel}
 }
 
 // Submit calls create, which stores a new task, and adds this task to the queue. It
@@ -87,7 +99,7 @@ func (q *Queue) Accepts() error {
 func (q *Queue) Load() (running, waiting int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.running, len(q.waiting)
+	return len(q.known) - len(q.waiting), len(q.waiting)
 }
 
 // accepts implements Accepts. The caller must hold q.mu.
@@ -95,10 +107,23 @@ func (q *Queue) accepts() error {
 	if q.closed {
 		return ErrClosing
 	}
-	if waiting := q.running + len(q.waiting) + q.reserved - q.maxTasks; waiting >= q.maxQueue {
+	if waiting := q.submitted() + q.reserved - q.maxTasks; waiting >= q.maxQueue {
 		return fault.New(fault.Unavailable, "the queue is full: %d tasks are waiting (ACE_MAX_QUEUE); try again later", waiting)
 	}
 	return nil
+}
+
+// submitted returns how many tasks are waiting or running, without the tasks of parents:
+// each parent has only a few of them, and a parent that was accepted must not fail because
+// the queue has become full. The caller must hold q.mu.
+func (q *Queue) submitted() int {
+	n := 0
+	for _, t := range q.known {
+		if t.group == "" || t.group == parents {
+			n++
+		}
+	}
+	return n
 }
 
 // redeem uses a reserved slot for a task. If taskID is empty, because no task was
@@ -108,8 +133,16 @@ func (q *Queue) redeem(taskID string) {
 	defer q.mu.Unlock()
 	q.reserved--
 	if taskID != "" {
-		q.add(queued{id: taskID})
+		q.add(taskID, groupOf(taskID), false)
 	}
+}
+
+// groupOf returns the group of a task that was not submitted by a parent in this process.
+func groupOf(taskID string) string {
+	if api.IsParentID(taskID) {
+		return parents
+	}
+	return ""
 }
 
 // Resume adds an existing task to the queue, even if the queue is full, because the task
@@ -118,18 +151,44 @@ func (q *Queue) redeem(taskID string) {
 func (q *Queue) Resume(taskID string, takeOver bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.add(queued{taskID, takeOver})
+	q.add(taskID, groupOf(taskID), takeOver)
 }
 
-// add appends a task to the queue unless it is already waiting or running. After Close it
-// does nothing; the next start of the service finds the task. The caller must hold q.mu.
-func (q *Queue) add(t queued) {
-	if q.closed || q.known[t.id] {
-		return
+// RunChild adds a task that its parent has submitted, even if the queue is full, and
+// returns when the task has run. It returns an error, and the task stays in the queue, if
+// ctx ends first. It returns ErrClosing if the queue is closed.
+func (q *Queue) RunChild(ctx context.Context, parent, taskID string) error {
+	q.mu.Lock()
+	t := q.add(taskID, parent, false)
+	q.mu.Unlock()
+	if t == nil {
+		return ErrClosing
 	}
-	q.known[t.id] = true
+
+	select {
+	case <-t.ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// add appends a task to the queue, unless it is already waiting or running, and returns
+// it. After Close it returns nil; the next start of the service finds the task. The caller
+// must hold q.mu.
+func (q *Queue) add(taskID, group string, takeOver bool) *queued {
+	if q.closed {
+		return nil
+	}
+	if t := q.known[taskID]; t != nil {
+		t.takeOver = t.takeOver || takeOver
+		return t
+	}
+	t := &queued{id: taskID, group: group, takeOver: takeOver, ended: make(chan struct{})}
+	q.known[taskID] = t
 	q.waiting = append(q.waiting, t)
 	q.startNext()
+	return t
 }
 
 // Drop removes a waiting task from the queue. It must be called after a waiting task was
@@ -137,33 +196,77 @@ func (q *Queue) add(t queued) {
 func (q *Queue) Drop(taskID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	left := slices.DeleteFunc(q.waiting, func(t queued) bool { return t.id == taskID })
-	if len(left) < len(q.waiting) {
-		delete(q.known, taskID)
+	i := slices.IndexFunc(q.waiting, func(t *queued) bool { return t.id == taskID })
+	if i < 0 {
+		return
 	}
-	q.waiting = left
+	close(q.waiting[i].ended)
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	delete(q.known, taskID)
 }
 
-// startNext starts waiting tasks until maxTasks tasks are running. The caller must hold
-// q.mu.
+// startNext starts waiting tasks as long as next returns one. The caller must hold q.mu.
 func (q *Queue) startNext() {
-	for !q.closed && q.running < q.maxTasks && len(q.waiting) > 0 {
-		t := q.waiting[0]
-		q.waiting = q.waiting[1:]
-		q.running++
+	for !q.closed {
+		i := q.next()
+		if i < 0 {
+			return
+		}
+		t := q.waiting[i]
+		q.waiting = slices.Delete(q.waiting, i, i+1)
+		q.running[t.group]++
+		takeOver := t.takeOver
 		q.tasks.Go(func() {
-			q.run(q.ctx, t.id, t.takeOver)
-			q.remove(t.id)
+			q.run(q.ctx, t.id, takeOver)
+			q.remove(t)
 		})
 	}
 }
 
+// next returns the index of the waiting task to start now, or -1 if there is none. It is
+// the first task of the group that runs the fewest. Of two such groups, the one of the
+// tasks without a parent is first. The caller must hold q.mu.
+func (q *Queue) next() int {
+	slots := q.maxTasks
+	for group, n := range q.running {
+		if group != parents {
+			slots -= n
+		}
+	}
+
+	best := -1
+	for i, t := range q.waiting {
+		switch {
+		case t.group == parents:
+			if q.running[parents] < q.maxTasks {
+				return i
+			}
+		case slots <= 0:
+		case best < 0, q.before(t, q.waiting[best]):
+			best = i
+		}
+	}
+	return best
+}
+
+// before reports whether a waiting task is started before another one that was added
+// earlier. The caller must hold q.mu.
+func (q *Queue) before(t, other *queued) bool {
+	if mine, theirs := q.running[t.group], q.running[other.group]; mine != theirs {
+		return mine < theirs
+	}
+	return t.group == "" && other.group != ""
+}
+
 // remove removes a task that has run, and starts the next.
-func (q *Queue) remove(id string) {
+func (q *Queue) remove(t *queued) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.known, id)
-	q.running--
+	close(t.ended)
+	delete(q.known, t.id)
+	if q.running[t.group]--; q.running[t.group] == 0 {
+		delete(q.running, t.group)
+	}
 	q.startNext()
 }
 

@@ -23,7 +23,8 @@ import (
 
 // Outcome is what a handler returns. If it returns an error too, the result and the
 // report are stored anyway: they describe what was done before the work failed or was
-// cancelled.
+// cancelled. The document of a failed task is stored too, so a handler must return one only
+// if it states what is missing. The document of a cancelled task is not.
 type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document
@@ -170,7 +171,6 @@ func (r *Runner) settle(
 		return
 	default:
 		end.Status = task.Failed
-		end.Document = nil
 		end.Error = err
 	}
 

@@ -12,6 +12,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/patience"
 	"ace/shared/runner"
+	"ace/shared/setdiff"
 	"ace/shared/tablediff"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
@@ -27,6 +28,8 @@ type Executor struct {
 	Clusters   Clusters
 	Renderings *diffarchive.Renderings
 	Diffs      *tablediff.Coordinator
+	Sets       *setdiff.Coordinator
+	Nodes      Nodes
 	Repairs    *tablerepair.Coordinator
 	Parallel   int // units of work that run at once if max_cpu_ratio is 1
 	// Patience is how long a step of a task tolerates that a node or the store cannot be
@@ -43,6 +46,7 @@ func (e *Executor) Handlers() map[task.Type]runner.Handler {
 		task.TableRerun:  e.handler(e.tableRerun),
 		task.TableRepair: e.handler(e.tableRepair),
 		task.TableUndo:   e.handler(e.tableUndo),
+		task.SchemaDiff:  e.handler(e.schemaDiff),
 	}
 }
 
@@ -122,6 +126,7 @@ func (e *Executor) logged(ctx context.Context, taskID string, report func(task.P
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "progress",
 			slog.String("task_id", taskID), slog.String("phase", p.Phase),
 			slog.Int("blocks_done", p.BlocksDone), slog.Int("blocks_total", p.BlocksTotal),
+			slog.Int("tables_done", p.TablesDone), slog.Int("tables_total", p.TablesTotal),
 			slog.Int64("rows_compared", p.RowsCompared), slog.Int64("mismatched_rows", p.MismatchedRows))
 	}
 }

@@ -108,9 +108,11 @@ func (e *Executor) compare(ctx context.Context, x execution, c comparison) (runn
 	if c.output != api.FormatJSON {
 		last.Phase = phaseRender
 		report(last)
-		if err := e.render(ctx, x, result.Document, c.output, &answer); err != nil {
+		rendering, problem, err := e.render(ctx, x, result.Document, c.output)
+		if err != nil {
 			return runner.Outcome{}, err
 		}
+		answer.DiffFile, answer.OutputError = rendering, problem
 	}
 
 	body, err := json.Marshal(answer)
@@ -120,24 +122,23 @@ func (e *Executor) compare(ctx context.Context, x execution, c comparison) (runn
 // phaseRender is the phase of a task while its document is rendered.
 const phaseRender = "render"
 
-// render stores the requested rendering next to the document. The document is already
-// archived, so an error of the rendering does not fail the task: answer.OutputError
-// reports it, and a later download can render the document again. render returns an error
-// only if ctx has ended, which means that the task must stop.
-func (e *Executor) render(ctx context.Context, x execution, document task.Document, format string, answer *api.DiffResult) error {
+// render stores the requested rendering next to the document and returns the diff_file of
+// the result. The document is already archived, so an error of the rendering does not fail
+// the task: problem, the output_error of the result, reports it, and a later download can
+// render the document again. render returns an error only if ctx has ended, which means
+// that the task must stop.
+func (e *Executor) render(ctx context.Context, x execution, document task.Document, format string) (diffFile, problem string, err error) {
 	var rendering archive.Info
-	err := x.patience.Do(ctx, "rendering", func() (err error) {
+	err = x.patience.Do(ctx, "rendering", func() (err error) {
 		rendering, err = e.Renderings.Ensure(ctx, document, format)
 		return err
 	})
 	switch {
 	case err == nil:
-		answer.DiffFile = rendering.Key
+		return rendering.Key, "", nil
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	default:
-		answer.OutputError = fmt.Sprintf("the document could not be rendered as %s: %s", format, fault.PublicMessage(err))
-		e.Log.WarnContext(ctx, "document not rendered", "document", document.Key, "format", format, "error", err)
+		return "", "", context.Cause(ctx)
 	}
-	return nil
+	e.Log.WarnContext(ctx, "document not rendered", "document", document.Key, "format", format, "error", err)
+	return document.Key, fmt.Sprintf("the document could not be rendered as %s: %s", format, fault.PublicMessage(err)), nil
 }

@@ -34,7 +34,7 @@ func (s *Service) CancelTask(ctx context.Context, req api.TaskRequest) (api.Task
 // ListTasks returns a page of the tasks, the newest first.
 func (s *Service) ListTasks(ctx context.Context, req api.TasksRequest) (api.TaskList, error) {
 	filter := task.Filter{
-		ClusterName: req.ClusterName, Type: task.Type(req.TaskType), Status: task.Status(req.Status), Limit: req.Limit, After: req.After,
+		ClusterName: req.ClusterName, Type: task.Type(req.TaskType), Status: task.Status(req.Status), Parent: req.Parent, Limit: req.Limit, After: req.After,
 	}
 	if req.TableName != (api.TableName{}) {
 		filter.TableName = req.TableName.String()
@@ -60,7 +60,7 @@ func (s *Service) status(rec task.Record) api.TaskStatus {
 	status := api.TaskStatus{
 		TaskID: rec.TaskID, TaskType: string(rec.Type), Status: string(rec.Status),
 		Result: rec.Result, SubmittedAt: api.At(rec.SubmittedAt),
-		ClusterName: rec.ClusterName, TableName: rec.TableName, Parameters: rec.Parameters,
+		ClusterName: rec.ClusterName, TableName: rec.TableName, Parent: rec.Parent, Parameters: rec.Parameters,
 	}
 
 	if rec.StartedAt != nil {
@@ -92,21 +92,41 @@ func progress(p task.Progress, running time.Duration) *api.Progress {
 	shown := &api.Progress{
 		Phase: p.Phase, BlocksTotal: int64(p.BlocksTotal), BlocksDone: int64(p.BlocksDone),
 		RowsCompared: p.RowsCompared, RowsTotalEstimate: p.RowsTotalEstimate, MismatchedRows: p.MismatchedRows,
-		Retrying: p.Retrying,
+		TablesTotal: int64(p.TablesTotal), TablesDone: int64(p.TablesDone), Retrying: p.Retrying,
 	}
 
-	if p.BlocksTotal > 0 {
-		shown.Percent = tenths(100 * float64(p.BlocksDone) / float64(p.BlocksTotal))
+	done, total := float64(p.BlocksDone), float64(p.BlocksTotal)
+	if p.TablesTotal > 0 {
+		done, total = tablesProgress(p)
+	}
+	if total > 0 {
+		shown.Percent = tenths(100 * done / total)
 	}
 
 	if seconds := running.Seconds(); seconds > 0 {
 		shown.RowsPerSecond = math.Round(float64(p.RowsCompared) / seconds)
-		if p.BlocksDone > 0 {
-			eta := tenths(seconds * float64(p.BlocksTotal-p.BlocksDone) / float64(p.BlocksDone))
+		if done > 0 {
+			eta := tenths(seconds * (total - done) / done)
 			shown.ETASeconds = &eta
 		}
 	}
 	return shown
+}
+
+// rowsOfTable is the number of rows whose comparison takes about as long as the fixed
+// part of the comparison of a table.
+const rowsOfTable = 10_000
+
+// tablesProgress returns how much of the work of a task that compares several tables is
+// done, and how much there is, in rows.
+func tablesProgress(p task.Progress) (done, total float64) {
+	left := float64(p.TablesTotal - p.TablesDone)
+	done = float64(p.TablesDone)*rowsOfTable + float64(p.RowsCompared)
+	total = float64(p.TablesTotal)*rowsOfTable + float64(max(p.RowsTotalEstimate, p.RowsCompared))
+	if left == 0 {
+		return total, total
+	}
+	return done, total
 }
 
 func tenths(x float64) float64 { return math.Round(x*10) / 10 }

@@ -72,6 +72,24 @@ func cannotCancel(v version) error {
 		v.TaskID, v.Status)
 }
 
+// checkParent returns a fault Cancelled if the task parent has ended, or if its
+// cancellation was requested. A failure of the store is not an error.
+func (r *Registry) checkParent(ctx context.Context, parent string) error {
+	rec, err := r.Get(ctx, parent)
+	switch {
+	case fault.CodeOf(err) == fault.NotFound, err == nil && rec.Status.Terminal():
+		return fault.New(fault.Cancelled, "cancelled because its parent, task %s, has ended", parent)
+	case err != nil:
+		return nil
+	}
+
+	requested, err := r.CancelRequested(ctx, parent)
+	if err == nil && requested {
+		return fault.New(fault.Cancelled, "cancelled with its parent, task %s", parent)
+	}
+	return nil
+}
+
 // CancelRequested reports whether the cancellation of the task was requested.
 func (r *Registry) CancelRequested(ctx context.Context, id string) (bool, error) {
 	if err := CheckID(id); err != nil {

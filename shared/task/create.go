@@ -3,6 +3,8 @@ package task
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"time"
@@ -29,7 +31,13 @@ type New struct {
 	// set it, at most one is QUEUED or RUNNING. A submission with the same text returns that
 	// task and creates none.
 	Exclusive string
-	Scheduled bool // see Record.Scheduled
+	Scheduled bool   // see Record.Scheduled
+	Parent    string // see Record.Parent
+	// Once is empty, or a text that only this submission has. A repeated Create with the
+	// same Once and SubmittedAt creates no second task: it returns the task of the first.
+	Once string
+	// SubmittedAt is the time of the submission. The zero value means now.
+	SubmittedAt time.Time
 }
 
 // openMarker is the content of open/<id>. Submission has the same value as in the task's
@@ -52,6 +60,9 @@ func (r *Registry) Create(ctx context.Context, n New) (Record, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
 	rec := r.newRecord(n)
+	if n.Once != "" {
+		return r.createOnce(ctx, rec, n.Once)
+	}
 	base := rec.TaskID
 	for range createAttempts {
 		holder, err := r.submit(ctx, rec, n.Exclusive)
@@ -71,11 +82,45 @@ func (r *Registry) Create(ctx context.Context, n New) (Record, error) {
 	return Record{}, fault.New(fault.Unavailable, "no free task id was found for %s; try again", base)
 }
 
+// createOnce stores rec, unless an earlier submission with the same once has stored it.
+func (r *Registry) createOnce(ctx context.Context, rec Record, once string) (Record, error) {
+	sum := sha256.Sum256([]byte(once))
+	rec.Submission = hex.EncodeToString(sum[:])
+	for n := range createAttempts {
+		rec.TaskID = onceID(rec.Type, rec.SubmittedAt, once, n)
+
+		stored, err := r.Get(ctx, rec.TaskID)
+		switch {
+		case err == nil && stored.Submission == rec.Submission:
+			return stored, nil
+		case err == nil: // the id belongs to another submission
+			continue
+		case fault.CodeOf(err) != fault.NotFound:
+			return Record{}, err
+		}
+
+		_, err = r.submit(ctx, rec, "")
+		switch {
+		case err == nil:
+			r.putIndexEntry(ctx, rec)
+			r.observer.TaskCreated(rec)
+			return rec, nil
+		case !errors.Is(err, errIDTaken):
+			return Record{}, err
+		}
+	}
+	return Record{}, fault.New(fault.Unavailable, "no free task id was found for %s; try again", rec.TaskID)
+}
+
 func (r *Registry) newRecord(n New) Record {
 	submitted := millis(r.clock())
+	if !n.SubmittedAt.IsZero() {
+		submitted = millis(n.SubmittedAt)
+	}
 	return Record{
 		TaskID: newID(n.Type, submitted), Type: n.Type, Status: Queued, SubmittedAt: submitted,
 		ClusterName: n.ClusterName, DBName: n.DBName, TableName: n.TableName, Parameters: n.Parameters, Input: n.Input, Scheduled: n.Scheduled,
+		Parent:     n.Parent,
 		Submission: rand.Text(), Revision: rand.Text(),
 	}
 }

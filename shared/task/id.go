@@ -2,6 +2,9 @@ package task
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,6 +16,7 @@ const (
 	diffPrefix   = "td_"
 	repairPrefix = "tr_" // also of reruns
 	undoPrefix   = "tu_"
+	schemaPrefix = "sd_"
 
 	idTime      = "20060102_150405"
 	idSuffixLen = 6
@@ -37,6 +41,8 @@ func newID(t Type, submitted time.Time) string {
 		prefix = diffPrefix
 	case TableUndo:
 		prefix = undoPrefix
+	case SchemaDiff:
+		prefix = schemaPrefix
 	}
 	return prefix + submitted.UTC().Format(idTime)
 }
@@ -49,14 +55,24 @@ func mayHaveType(id string, t Type) bool {
 		return t == TableDiff
 	case undoPrefix:
 		return t == TableUndo
+	case schemaPrefix:
+		return t == SchemaDiff
 	}
-	return t != TableDiff
+	return t != TableDiff && t != SchemaDiff
 }
 
 // withSuffix returns an id with a random suffix, which distinguishes the id from the ids
 // of other tasks that were submitted in the same second.
 func withSuffix(id string) string {
 	return id + "_" + strings.ToLower(rand.Text()[:idSuffixLen])
+}
+
+// onceID returns the n-th id that a submission with New.Once tries. It is the same for
+// every repetition of the submission.
+func onceID(t Type, submitted time.Time, once string, n int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", n, once))
+	suffix := base32.StdEncoding.EncodeToString(sum[:])[:idSuffixLen]
+	return newID(t, submitted) + "_" + strings.ToLower(suffix)
 }
 
 // idSecond returns the part of a valid id that contains the submission time in seconds.

@@ -30,7 +30,8 @@ type Intervals struct {
 // whether a cancellation was requested. The work must run under the returned context.
 // That context ends with one of these causes: ErrLeaseLost, a fault Cancelled on request,
 // or a fault Unavailable if the store was unreachable until the lease was about to
-// expire. stop ends the context, waits for the goroutine, and returns that cause. It
+// expire. A task that has a parent is also cancelled if the parent has ended or is to be
+// cancelled. stop ends the context, waits for the goroutine, and returns that cause. It
 // returns nil if the work context ended for another reason: because of stop, or because
 // ctx ended. stop must be called before Finish or Release. progress is called in the
 // goroutine.
@@ -118,6 +119,9 @@ func (k *renewer) checkCancel(ctx context.Context) error {
 	requested, err := k.lease.registry.CancelRequested(ctx, k.lease.Record().TaskID)
 	if err == nil && requested {
 		return fault.New(fault.Cancelled, CancelledOnRequest)
+	}
+	if parent := k.lease.Record().Parent; parent != "" {
+		return k.lease.registry.checkParent(ctx, parent)
 	}
 	return nil // renew handles failures of the store
 }

@@ -24,7 +24,7 @@ const (
 	scanLimit    = 1000 // the most index entries that one call of List reads
 )
 
-var cursorPattern = regexp.MustCompile(`^[0-9]{13}-t[dru]_[0-9a-z_]+$`)
+var cursorPattern = regexp.MustCompile(`^[0-9]{13}-(t[dru]|sd)_[0-9a-z_]+$`)
 
 // entry is the content of an index object. It lets List skip a task without reading its
 // record.
@@ -34,6 +34,7 @@ type entry struct {
 	ClusterName string `json:"cluster_name"`
 	DBName      string `json:"dbname"`
 	TableName   string `json:"table_name"`
+	Parent      string `json:"parent,omitempty"`
 }
 
 // indexName returns a name that sorts the newest task first.
@@ -46,17 +47,21 @@ func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.Un
 // putIndexEntry adds the task to the index. It ignores a failure, because the task itself
 // must not depend on the index; the next Acquire adds the task again.
 func (r *Registry) putIndexEntry(ctx context.Context, rec Record) {
-	body, err := json.Marshal(entry{rec.TaskID, rec.Type, rec.ClusterName, rec.DBName, rec.TableName})
+	body, err := json.Marshal(entry{rec.TaskID, rec.Type, rec.ClusterName, rec.DBName, rec.TableName, rec.Parent})
 	if err == nil {
 		_, _ = r.store.Put(ctx, indexPrefix+indexName(rec), contentType, body)
 	}
 }
+
+// NoParent as Filter.Parent selects the tasks that have no parent.
+const NoParent = "none"
 
 // Filter selects the tasks to list. An empty field does not restrict the list.
 type Filter struct {
 	ClusterName, TableName string
 	Type                   Type
 	Status                 Status
+	Parent                 string // the id of a parent task, or NoParent
 	Limit                  int    // most records to return: 1 to 1000; 0 means 100
 	After                  string // the cursor that came with the previous page
 }
@@ -136,7 +141,7 @@ func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record
 	if f.Type != "" && !mayHaveType(id, f.Type) {
 		return Record{}, false, nil
 	}
-	if f.ClusterName != "" || f.TableName != "" || f.Type != "" {
+	if f.ClusterName != "" || f.TableName != "" || f.Type != "" || f.Parent != "" {
 		var e entry
 		if _, err := r.readJSON(ctx, indexPrefix+name, &e); err != nil {
 			return Record{}, false, ignoreNotFound(err)
@@ -155,7 +160,8 @@ func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record
 func (f Filter) matches(e entry) bool {
 	return (f.ClusterName == "" || f.ClusterName == e.ClusterName) &&
 		(f.TableName == "" || f.TableName == e.TableName) &&
-		(f.Type == "" || e.Type == "" || f.Type == e.Type)
+		(f.Type == "" || e.Type == "" || f.Type == e.Type) &&
+		(f.Parent == "" || f.Parent == e.Parent || f.Parent == NoParent && e.Parent == "")
 }
 
 // All yields the record of every task, in the order of the keys. It is used to rebuild

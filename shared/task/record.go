@@ -18,6 +18,9 @@ type Record struct {
 	DBName      string          `json:"dbname"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
+	// Parent is the id of the task that submitted this task as one part of its work, or "".
+	// The task ends with its parent (see KeepAlive).
+	Parent string `json:"parent,omitempty"`
 	// Input is the document from which the task starts. It is set at the submission.
 	Input *Document `json:"input,omitempty"`
 	// Attempts counts the acquisitions of the lease, without those that ended in a
@@ -61,6 +64,9 @@ type Progress struct {
 	RowsCompared      int64  `json:"rows_compared"`
 	RowsTotalEstimate int64  `json:"rows_total_estimate"`
 	MismatchedRows    int64  `json:"mismatched_rows"`
+	// TablesTotal and TablesDone are set only in a task that compares several tables.
+	TablesTotal int `json:"tables_total,omitempty"`
+	TablesDone  int `json:"tables_done,omitempty"`
 	// Retrying is the error of a step that is being retried, until there is more progress.
 	Retrying string `json:"retrying,omitempty"`
 }

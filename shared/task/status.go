@@ -11,10 +11,11 @@ const (
 	TableRepair Type = "table-repair"
 	TableRerun  Type = "table-rerun"
 	TableUndo   Type = "table-undo"
+	SchemaDiff  Type = "schema-diff"
 )
 
 // Types returns all types.
-func Types() []Type { return []Type{TableDiff, TableRepair, TableRerun, TableUndo} }
+func Types() []Type { return []Type{TableDiff, TableRepair, TableRerun, TableUndo, SchemaDiff} }
 
 // Status is the state of a task.
 type Status string

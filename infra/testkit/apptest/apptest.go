@@ -105,11 +105,12 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	if o.Invoker != nil {
 		invoker = o.Invoker(invoker)
 	}
+	s := &Service{Cluster: c, Clusters: dir, Store: o.Store, App: a}
+	tables := app.RunChild(func(ctx context.Context, parent, taskID string) error { return s.Queue.RunChild(ctx, parent, taskID) })
 	run := runner.New(runner.Options{
-		Tasks: a.Tasks(), Handlers: a.Handlers(invoker, app.Capacity{Parallel: o.Parallel, InProcess: true}),
+		Tasks: a.Tasks(), Handlers: a.Handlers(invoker, tables, app.Capacity{Parallel: o.Parallel, InProcess: true}),
 		Owner: t.Name(), Handover: invoke.ErrClosing, Log: log,
 	})
-	s := &Service{Cluster: c, Clusters: dir, Store: o.Store, App: a}
 	s.Queue = invoke.NewQueue(2, 1000, s.ends.announced(run.Run))
 	mux, err := endpoint.New(endpoint.Options{Logger: log}, a.Endpoints(s.Queue)...)
 	if err != nil {

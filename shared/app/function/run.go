@@ -35,10 +35,28 @@ func (f *Function) runTask(ctx context.Context, taskID string) {
 	var rows atomic.Int64
 	defer func() { f.metrics.RowsCompared(rows.Load()) }()
 	counted := app.CountRows(dispatcher, func(n int64) { rows.Add(n) })
-	runner.New(runner.Options{
-		Tasks: f.Tasks(), Handlers: f.Handlers(counted, app.Capacity{Parallel: f.config.MaxInvocations}), Owner: owner(),
-		Handover: awslambda.ErrStopped, NoProgress: dispatcher.Idle, Restart: f.Invoker.Start, LeaseLost: f.metrics.LeaseLost, Log: f.log,
-	}).Run(ctx, taskID, false)
+	running := runner.Options{
+		Tasks: f.Tasks(), Owner: owner(), Handover: awslambda.ErrStopped, NoProgress: dispatcher.Idle, LeaseLost: f.metrics.LeaseLost, Log: f.log,
+	}
+
+	// A task that compares several tables runs the tasks of the tables in this invocation,
+	// because it would otherwise occupy an invocation while it waits for others. At a
+	// handover only the parent is started again.
+	slots := make(chan struct{}, runnerConns) // each table's plan uses one connection to a node
+	tables := app.RunChild(func(_ context.Context, _, taskID string) error {
+		slots <- struct{}{}
+		defer func() { <-slots }()
+		runner.New(running).Run(ctx, taskID, false)
+		if dispatching.Err() != nil {
+			return awslambda.ErrStopped
+		}
+		return nil
+	})
+	running.Handlers = f.Handlers(counted, tables, app.Capacity{Parallel: f.config.MaxInvocations})
+
+	own := running
+	own.Restart = f.Invoker.Start
+	runner.New(own).Run(ctx, taskID, false)
 }
 
 // owner returns the name by which leases identify this execution environment.

@@ -1,0 +1,54 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const (
+	maxPatterns = 1000
+	// MaxPattern is the maximum number of bytes of a pattern: a schema and a table of 63
+	// bytes each, with room for wildcards.
+	MaxPattern = 130
+
+	allowedPatterns = "names of tables separated by commas, in which * stands for any characters and ? for one, such as orders*,audit.*"
+)
+
+// Patterns select tables. In a pattern * stands for any characters and ? for one. A
+// pattern is compared with the name of the table, and with schema.table, as the catalog
+// has them, without quotes.
+type Patterns []string
+
+// ParsePatterns parses patterns separated by commas.
+func ParsePatterns(text string) (Patterns, error) {
+	patterns := strings.Split(text, ",")
+	if len(patterns) > maxPatterns {
+		return nil, fmt.Errorf("it has %d patterns; the maximum is %d", len(patterns), maxPatterns)
+	}
+	for i, pattern := range patterns {
+		patterns[i] = strings.TrimSpace(pattern)
+		switch {
+		case patterns[i] == "":
+			return nil, errors.New("it must be " + allowedPatterns)
+		case len(patterns[i]) > MaxPattern:
+			return nil, fmt.Errorf("a pattern in it has %d bytes; the maximum is %d", len(patterns[i]), MaxPattern)
+		}
+	}
+	return patterns, nil
+}
+
+// Match reports whether any of the patterns matches the table.
+func (p Patterns) Match(table TableName) bool {
+	return slices.ContainsFunc(p, func(pattern string) bool {
+		return matchesPattern(pattern, table.Name) || matchesPattern(pattern, table.Schema+"."+table.Name)
+	})
+}
+
+func matchesPattern(pattern, text string) bool {
+	expr := regexp.QuoteMeta(pattern)
+	expr = strings.ReplaceAll(strings.ReplaceAll(expr, `\*`, ".*"), `\?`, ".")
+	return regexp.MustCompile("(?s)^" + expr + "$").MatchString(text)
+}

@@ -1,0 +1,112 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ace/shared/api"
+	"ace/shared/cluster"
+	"ace/shared/fault"
+	"ace/shared/inventory"
+	"ace/shared/setdiff"
+	"ace/shared/table"
+)
+
+// tablesPerPage is how many tables one request to a node lists.
+const tablesPerPage = 500
+
+// skippedByRequest is the reason why a table that skip_tables names is not compared.
+const skippedByRequest = "skip_tables names it"
+
+// schemaTables implements setdiff.Source for the tables of schemas.
+type schemaTables struct {
+	nodes   Nodes
+	targets []cluster.Target
+	request api.SchemaDiffRequest
+}
+
+// Read implements setdiff.Source. It lists ordinary and partitioned tables. A partitioned
+// table is listed once, without its partitions.
+func (s schemaTables) Read(ctx context.Context) (setdiff.Set, error) {
+	schemas := []string(s.request.Schemas)
+	if s.request.Schemas.All() {
+		schemas = []string{""}
+	}
+
+	var set setdiff.Set
+	found := false
+	for _, schema := range schemas {
+		tables, err := s.list(ctx, schema)
+		if err != nil {
+			return set, err
+		}
+		if len(tables) == 0 && schema != "" {
+			return set, fault.New(fault.NotFound, "no node has a table in schema %s", schema)
+		}
+		for _, one := range tables {
+			name := api.TableName{Schema: one.Schema, Name: one.Name}
+			found = true
+			if s.request.Tables == nil || s.request.Tables.Match(name) {
+				set.Tables = append(set.Tables, s.table(name, one))
+			}
+		}
+	}
+	return set, s.check(set, found)
+}
+
+// check returns an error if there is nothing to compare. found reports whether the
+// schemas have any table.
+func (s schemaTables) check(set setdiff.Set, found bool) error {
+	if !found {
+		return fault.New(fault.NotFound, "no node has a table in a schema of users")
+	}
+	if len(set.Tables) == 0 {
+		return fault.New(fault.NotFound, "tables is %s, which matches no table of %s", strings.Join(s.request.Tables, ","), s.request.Name())
+	}
+	for _, t := range set.Tables {
+		if t.Verdict != api.SetSkipped {
+			return nil
+		}
+	}
+	return fault.New(fault.NotFound, "skip_tables excludes every table of %s that would be compared", s.request.Name())
+}
+
+// list returns all tables of a schema, or of all schemas if schema is "". A node that
+// cannot be read is an error.
+func (s schemaTables) list(ctx context.Context, schema string) ([]inventory.Table, error) {
+	var tables []inventory.Table
+	of := table.Selection{Schema: schema, Limit: tablesPerPage}
+	for {
+		page, err := s.nodes.Tables(ctx, s.targets, of)
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Unread) > 0 {
+			return nil, page.Unread[0].Err
+		}
+		tables = append(tables, page.Tables...)
+		if !page.More {
+			return tables, nil
+		}
+		last := page.Tables[len(page.Tables)-1]
+		of.AfterSchema, of.AfterName = last.Schema, last.Name
+	}
+}
+
+// table decides whether a table is to be compared.
+func (s schemaTables) table(name api.TableName, one inventory.Table) setdiff.Table {
+	t := setdiff.Table{Name: name, MissingOn: one.MissingOn}
+	if one.RowEstimate != nil {
+		t.Rows = *one.RowEstimate
+	}
+	switch {
+	case s.request.SkipTables.Match(name):
+		t.Verdict, t.Reason = api.SetSkipped, skippedByRequest
+	case len(one.MissingOn) > 0:
+		t.Verdict, t.Reason = api.SetMissing, fmt.Sprintf("the table does not exist on %s", strings.Join(one.MissingOn, ", "))
+	case len(one.Key) == 0:
+		t.Verdict, t.Reason = api.SetKeyless, one.NoKey
+	}
+	return t
+}

@@ -1,0 +1,121 @@
+package setdiff
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/finding"
+	"ace/shared/setfile"
+	"ace/shared/task"
+)
+
+const documentType = "application/json"
+
+// The reasons why a table was not compared.
+const (
+	afterStop = "not compared, because fail_fast is set and another table was not identical"
+	afterEnd  = "not compared, because the task ended before"
+)
+
+// document returns the document of the results so far.
+func (r *run) document() setfile.Document {
+	r.progress.mu.Lock()
+	defer r.progress.mu.Unlock()
+	d := setfile.Document{Format: setfile.Format, Summary: r.request.Summary, Structure: r.plan.Findings}
+	d.Summary.Nodes = r.plan.Nodes
+	finding.Sort(d.Structure)
+	for i, t := range r.plan.Tables {
+		result, compared := r.results[i]
+		switch {
+		case compared:
+		case t.Verdict != "":
+			result = setfile.Table{Table: t.Name, Verdict: t.Verdict, MissingOn: t.MissingOn, Error: t.Reason}
+		case r.stop: // some other table is not identical, so the verdict is not match
+			result = setfile.Table{Table: t.Name, Verdict: api.SetSkipped, Error: afterStop}
+		default:
+			result = setfile.Table{Table: t.Name, Verdict: api.SetFailed, Error: afterEnd}
+		}
+		d.Tables = append(d.Tables, result)
+	}
+
+	d.Summary.FinishedAt = api.At(r.Now())
+	d.Summary.TimeTaken = api.Seconds(d.Summary.FinishedAt.Sub(d.Summary.StartedAt.Time).Seconds())
+	d.Summarize()
+	d.Summary.Error = problem(d)
+	return d
+}
+
+// problem returns why not everything could be compared, or "".
+func problem(d setfile.Document) string {
+	counts := d.Summary.Tables
+	left := counts.Failed + counts.Keyless
+	if left == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d of %d tables could not be compared", left, counts.Total()-counts.Skipped)
+	for _, verdict := range []string{api.SetFailed, api.SetKeyless} {
+		for _, t := range d.Tables {
+			if t.Verdict == verdict {
+				return text + fmt.Sprintf("; the first is %s: %s", t.Table, t.Error)
+			}
+		}
+	}
+	return text
+}
+
+// failure returns the error with which the parent fails, or nil.
+func (r *run) failure(d setfile.Document) error {
+	if d.Summary.Error == "" {
+		return nil
+	}
+	code := r.failed
+	if code == "" || code == fault.Cancelled {
+		code = fault.Invalid
+	}
+	return fault.New(code, "%s", d.Summary.Error)
+}
+
+// publish stores the document. If an earlier run has stored one, publish returns that.
+func (r *run) publish(ctx context.Context, d setfile.Document) (task.Document, setfile.Document, error) {
+	body, err := setfile.Encode(d)
+	if err != nil {
+		return task.Document{}, d, err
+	}
+
+	key := archive.DiffKey(r.request.Parent.TaskID, r.request.Parent.SubmittedAt, api.FormatJSON)
+	err = r.request.Patience.Do(ctx, "storing the document", func() error {
+		_, err := r.Store.PutIfAbsent(ctx, key, documentType, body)
+		if errors.Is(err, archive.ErrPrecondition) {
+			body, d, err = r.adopt(ctx, key)
+		}
+		return err
+	})
+	sum := sha256.Sum256(body)
+	return task.Document{Key: key, Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}, d, err
+}
+
+// adopt reads the document that an earlier run has stored.
+func (r *run) adopt(ctx context.Context, key string) ([]byte, setfile.Document, error) {
+	object, err := r.Store.Get(ctx, key)
+	if err != nil {
+		return nil, setfile.Document{}, err
+	}
+	defer object.Body.Close()
+	body, err := io.ReadAll(object.Body)
+	if err != nil {
+		return nil, setfile.Document{}, fault.Wrap(err, fault.Unavailable, "%s cannot be read to its end", key)
+	}
+	d, err := setfile.Read(bytes.NewReader(body))
+	if err != nil {
+		return nil, d, fault.Wrap(err, fault.Internal, "%s in the archive is damaged", key)
+	}
+	return body, d, nil
+}

@@ -1,0 +1,161 @@
+// Package setfile defines the document of a comparison of several tables (format
+// ace-set/1): one line for each table, with the document of its rows, and the findings
+// about structure.
+//
+// A document has at most some thousand tables, so it is encoded and decoded as a whole.
+// It contains names of tables and error messages, and no rows.
+package setfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/finding"
+)
+
+// Format is the format that this package writes and reads.
+const Format = "ace-set/1"
+
+// Document is the document of a comparison of several tables.
+type Document struct {
+	Format    string            `json:"format"`
+	Summary   Summary           `json:"summary"`
+	Structure []finding.Finding `json:"structure"` // the worst first
+	Tables    []Table           `json:"tables"`    // in the order of their names
+}
+
+// Summary describes the comparison as a whole.
+type Summary struct {
+	TaskID      string       `json:"task_id"`
+	TaskType    string       `json:"task_type"`
+	ClusterName string       `json:"cluster_name"`
+	DBName      string       `json:"dbname"`
+	Name        string       `json:"name"`                  // what was compared, such as public.*
+	Nodes       []string     `json:"nodes"`                 // in the cluster's order
+	Compare     []string     `json:"compare"`               // structure, data or both
+	Only        api.Patterns `json:"tables_only,omitempty"` // the parameter tables
+	Skip        api.Patterns `json:"skip_tables,omitempty"`
+	Ignore      []string     `json:"ignore,omitempty"`
+	StartedAt   api.Time     `json:"started_at"`
+	FinishedAt  api.Time     `json:"finished_at"`
+	TimeTaken   api.Seconds  `json:"time_taken"`
+
+	// Verdict is absent if no difference was found but not everything could be compared.
+	Verdict        string          `json:"verdict,omitempty"`
+	Tables         api.SetTables   `json:"tables"`
+	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes and tables
+	MismatchedRows int64           `json:"mismatched_rows"` // those of them that differ
+	Findings       api.SetFindings `json:"findings"`
+	Error          string          `json:"error,omitempty"` // why not everything could be compared
+}
+
+// Table is the result of one table.
+type Table struct {
+	Table          api.TableName `json:"table"`
+	Verdict        string        `json:"verdict"`              // one of api.SetVerdicts
+	TaskID         string        `json:"task_id,omitempty"`    // the table-diff of the table
+	DiffFile       string        `json:"diff_file,omitempty"`  // the document of the table-diff
+	TotalRows      int64         `json:"total_rows,omitempty"` // distinct keys over all nodes
+	MismatchedRows int64         `json:"mismatched_rows"`
+	MissingOn      []string      `json:"missing_on,omitempty"` // the nodes that lack the table
+	Error          string        `json:"error,omitempty"`      // why the table was not compared
+}
+
+// Summarize sets the counts and the verdict of the summary from the tables and findings.
+//
+// The verdict is differ if a row differs, a table is missing, or a finding blocks or
+// drifts. It is match only if every table that was to be compared was found identical.
+func (d *Document) Summarize() {
+	s := &d.Summary
+	s.Tables, s.TotalRows, s.MismatchedRows, s.Findings = api.SetTables{}, 0, 0, api.SetFindings{}
+	for _, t := range d.Tables {
+		s.TotalRows += t.TotalRows
+		s.MismatchedRows += t.MismatchedRows
+		*counterOf(&s.Tables, t.Verdict)++
+	}
+
+	ranks := finding.Count(d.Structure)
+	s.Findings = api.SetFindings{Blocks: ranks[finding.Blocks], Drifts: ranks[finding.Drifts], Differs: ranks[finding.Differs]}
+
+	s.Verdict = ""
+	switch {
+	case s.MismatchedRows > 0 || s.Tables.Different > 0 || s.Tables.Missing > 0 || s.Findings.Blocks+s.Findings.Drifts > 0:
+		s.Verdict = api.VerdictDiffer
+	case s.Tables.Failed == 0 && s.Tables.Keyless == 0 && s.Error == "":
+		s.Verdict = api.VerdictMatch
+	}
+}
+
+// counterOf returns the count of a verdict. An unknown verdict counts as failed, so that
+// it never makes a match.
+func counterOf(t *api.SetTables, verdict string) *int {
+	switch verdict {
+	case api.SetIdentical:
+		return &t.Identical
+	case api.SetDifferent:
+		return &t.Different
+	case api.SetMissing:
+		return &t.Missing
+	case api.SetKeyless:
+		return &t.Keyless
+	case api.SetSkipped:
+		return &t.Skipped
+	}
+	return &t.Failed
+}
+
+// WorstFirst returns the tables in the order in which a reader wants to see them: by
+// verdict, then by the number of differing rows, then by name.
+func (d Document) WorstFirst() []Table {
+	order := api.SetVerdicts()
+	tables := slices.Clone(d.Tables)
+	slices.SortStableFunc(tables, func(a, b Table) int {
+		if by := slices.Index(order, a.Verdict) - slices.Index(order, b.Verdict); by != 0 {
+			return by
+		}
+		if a.MismatchedRows != b.MismatchedRows {
+			return int(min(max(b.MismatchedRows-a.MismatchedRows, -1), 1))
+		}
+		return strings.Compare(a.Table.String(), b.Table.String())
+	})
+	return tables
+}
+
+// Encode returns the JSON of a document.
+func Encode(d Document) ([]byte, error) {
+	d.Format = Format
+	if d.Structure == nil {
+		d.Structure = []finding.Finding{}
+	}
+	if d.Tables == nil {
+		d.Tables = []Table{}
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(d); err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the document cannot be encoded")
+	}
+	return out.Bytes(), nil
+}
+
+// maxDocument bounds the size of a document that is read.
+const maxDocument = 256 << 20
+
+// Read reads a document. The error is Invalid if it is not one.
+func Read(r io.Reader) (Document, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	if err != nil {
+		return Document{}, err
+	}
+	var d Document
+	if len(body) > maxDocument || json.Unmarshal(body, &d) != nil || d.Format != Format {
+		return Document{}, fault.New(fault.Invalid, "it is not a document of format %s", Format)
+	}
+	return d, nil
+}
