@@ -50,14 +50,14 @@ func rules() []rule {
 		},
 		{
 			"a capability runs against whatever implements its interfaces: it links no technology",
-			[]string{"ace/shared/tablediff", "ace/shared/tablediff/worker", "ace/shared/tablerepair", "ace/shared/inventory"},
+			[]string{"ace/shared/tablediff", "ace/shared/tablediff/worker", "ace/shared/tablerepair", "ace/shared/setdiff", "ace/shared/inventory"},
 			[]string{pgx, minio, gateway, lambda, aws, prom, "net/http", "ace/shared/app"},
 		},
 		{
 			"a pure package computes: it opens no connection and reads no file",
 			[]string{
 				"ace/shared/bitmap", "ace/shared/blockplan", "ace/shared/difffile", "ace/shared/diffkeys", "ace/shared/fanout", "ace/shared/fault", "ace/shared/finding", "ace/shared/retry",
-				"ace/shared/rawtext", "ace/shared/redact", "ace/shared/render", "ace/shared/rowdigest", "ace/shared/rowpairs", "ace/shared/structure", "ace/shared/table",
+				"ace/shared/rawtext", "ace/shared/redact", "ace/shared/render", "ace/shared/rowdigest", "ace/shared/rowpairs", "ace/shared/setfile", "ace/shared/structure", "ace/shared/table",
 			},
 			[]string{pgx, minio, gateway, lambda, aws, "net", "os", "database/sql", "ace/shared/archive"},
 		},

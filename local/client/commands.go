@@ -49,6 +49,14 @@ func (o Options) operationCommands() []*cli.Command {
 			Flags:       append(paramFlags("table-diff", "cluster_name", "table_name"), waitFlags(false)...),
 		}, tableDiff),
 		o.command(&cli.Command{
+			Name: "schema-diff", Category: categoryTasks, ArgsUsage: "CLUSTER SCHEMA",
+			Usage: "compare all tables of a schema between the nodes of a cluster",
+			Description: "SCHEMA is a schema, several separated by commas, or '*' for all schemas of users.\n" +
+				"The exit status is 2 if a table could not be compared.\n" +
+				"Example: ace schema-diff demo public --skip-tables 'audit_*,*_old'",
+			Flags: append(paramFlags("schema-diff", "cluster_name", "schema_name"), waitFlags(false)...),
+		}, schemaDiff),
+		o.command(&cli.Command{
 			Name: "table-rerun", Category: categoryTasks, ArgsUsage: "DOCUMENT",
 			Usage: "compare the rows of a document again",
 			Description: "DOCUMENT is the id of a table-diff or table-rerun, a diff_file, or a file on this machine.\n" +

@@ -142,10 +142,10 @@ func (s *session) startConfirmed(ctx context.Context, route api.Route, params ur
 		return err
 	}
 	if c, ok := changesOf(t); t.Status != api.StatusCompleted || ok && c.total() == 0 {
-		return s.finish(t)
+		return s.finish(ctx, t)
 	}
 
-	if err := s.print(t); err != nil {
+	if err := s.print(ctx, t); err != nil {
 		return err
 	}
 	if s.cmd.Bool(flagJSON) || !s.asks {
@@ -165,7 +165,7 @@ func (s *session) start(ctx context.Context, route api.Route, params url.Values)
 		if err != nil {
 			return err
 		}
-		return s.finish(t)
+		return s.finish(ctx, t)
 	}
 
 	if s.local {
@@ -198,8 +198,8 @@ func (s *session) run(ctx context.Context, route api.Route, params url.Values) (
 
 // finish prints a task that has ended, and returns the exit status of the task as an
 // error, or nil for status 0.
-func (s *session) finish(t task) error {
-	if err := s.print(t); err != nil {
+func (s *session) finish(ctx context.Context, t task) error {
+	if err := s.print(ctx, t); err != nil {
 		return err
 	}
 	return exitOf(t)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -48,7 +49,7 @@ func isRepair(t task) bool {
 
 // diffOf returns the result of a comparison or rerun. ok is false if the task has none.
 func diffOf(t task) (result diffResult, ok bool) {
-	if isRepair(t) || len(t.Result) == 0 {
+	if isRepair(t) || isSet(t) || len(t.Result) == 0 {
 		return diffResult{}, false
 	}
 	return result, json.Unmarshal(t.Result, &result) == nil
@@ -56,6 +57,9 @@ func diffOf(t task) (result diffResult, ok bool) {
 
 // differs reports whether the task found differences.
 func (t task) differs() bool {
+	if r, ok := setOf(t); ok {
+		return r.Verdict != api.VerdictMatch
+	}
 	d, ok := diffOf(t)
 	return ok && d.Verdict != api.VerdictMatch
 }
@@ -70,7 +74,7 @@ func (c changes) total() (n int64) {
 }
 
 // print prints the result of a task that has ended: as JSON, or as a short table.
-func (s *session) print(t task) error {
+func (s *session) print(ctx context.Context, t task) error {
 	if s.cmd.Bool(flagJSON) {
 		_, err := fmt.Fprintf(s.Stdout, "%s\n", strings.TrimSpace(string(t.raw)))
 		return err
@@ -86,6 +90,9 @@ func (s *session) print(t task) error {
 	}
 	if c, ok := changesOf(t); ok {
 		s.printChanges(t, c)
+	}
+	if r, ok := setOf(t); ok {
+		s.printSet(ctx, t, r)
 	}
 	return nil
 }
@@ -114,6 +121,9 @@ func (s *session) headline(t task) string {
 			rows = humanize.Comma(d.MismatchedRows) + " of " + rows + " differ"
 		}
 		line += ": " + rows
+	}
+	if r, ok := setOf(t); ok {
+		line += ": " + setHeadline(r)
 	}
 	if t.TimeTaken != nil {
 		line += ", " + seconds(float64(*t.TimeTaken))

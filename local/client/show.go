@@ -39,6 +39,9 @@ func show(ctx context.Context, s *session) error {
 	if s.cmd.Bool(flagJSON) {
 		return s.server.download(ctx, address, s.Stdout)
 	}
+	if api.IsParentID(args[0]) {
+		return s.showSet(ctx, args[0])
+	}
 	limit, err := strconv.ParseInt(s.cmd.String("limit"), 10, 64)
 	if err != nil || limit < 0 {
 		return fault.New(fault.Invalid, "--limit is %q; it must be a number of rows, or 0 for all", s.cmd.String("limit"))

@@ -31,10 +31,10 @@ func status(ctx context.Context, s *session) error {
 		}
 	}
 	if t.hasEnded() {
-		return s.finish(t)
+		return s.finish(ctx, t)
 	}
 
-	if err := s.print(t); err != nil {
+	if err := s.print(ctx, t); err != nil {
 		return err
 	}
 	if !s.cmd.Bool(flagJSON) && t.Progress != nil {
@@ -57,7 +57,7 @@ func cancel(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := s.print(t); err != nil {
+	if err := s.print(ctx, t); err != nil {
 		return err
 	}
 	if t.Status == api.StatusCancelled {
@@ -106,6 +106,9 @@ func outcomeOf(t task) string {
 			text = countRows(c.total()) + " to change"
 		}
 		return text
+	}
+	if r, ok := setOf(t); ok {
+		return setHeadline(r)
 	}
 	text := []rune(safe(t.Error))
 	if len(text) > most {

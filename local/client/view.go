@@ -141,6 +141,9 @@ func figuresOf(t task) string {
 	}
 
 	figures := []string{fmt.Sprintf("%.0f %%", p.Percent)}
+	if p.TablesTotal > 0 {
+		figures = append(figures, fmt.Sprintf("%s of %s tables", humanize.Comma(p.TablesDone), humanize.Comma(p.TablesTotal)))
+	}
 	if p.RowsTotalEstimate > 0 {
 		figures = append(figures, fmt.Sprintf("%s of about %s rows", humanize.Comma(p.RowsCompared), humanize.Comma(max(p.RowsTotalEstimate, p.RowsCompared))))
 	}

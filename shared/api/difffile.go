@@ -42,8 +42,11 @@ var (
 // ParseDiffFile parses a task id, a key, an s3:// address or an absolute path. The error
 // states what is wrong and what is allowed.
 func ParseDiffFile(text string) (DiffFile, error) {
-	if taskIDPattern.MatchString(text) {
+	if tableIDPattern.MatchString(text) {
 		return DiffFile{TaskID: text}, nil
+	}
+	if taskIDPattern.MatchString(text) {
+		return DiffFile{}, errors.New("this task compared several tables: name the task of one of them, which its document has")
 	}
 
 	if keyPattern.MatchString(text) {

@@ -20,6 +20,7 @@ func TestDocs_NameEveryParameter(t *testing.T) {
 		"table-rerun":   refusal(api.DecodeTableRerun),
 		"table-repair":  refusal(api.DecodeTableRepair),
 		"table-undo":    refusal(api.DecodeTableUndo),
+		"schema-diff":   refusal(api.DecodeSchemaDiff),
 		"tasks":         refusal(api.DecodeTasks),
 		"diffs":         refusal(api.DecodeDiffs),
 		"clusters":      refusal(api.DecodeClusters),

@@ -47,11 +47,16 @@ type EventData struct {
 	StartedAt   Time   `json:"started_at,omitzero"`
 	FinishedAt  Time   `json:"finished_at,omitzero"`
 
-	// The following fields are only in the event of a comparison that completed.
+	// The following fields are only in the event of a comparison that completed, or that
+	// compared several tables and failed because it could not compare all.
 	Verdict        string `json:"verdict,omitempty"`
 	TotalRows      *int64 `json:"total_rows,omitempty"`
 	MismatchedRows *int64 `json:"mismatched_rows,omitempty"`
 	UnsettledRows  *int64 `json:"unsettled_rows,omitempty"` // rows that were still changing when they were last read
+
+	// The following fields are only in the event of a task that compared several tables.
+	Tables   *SetTables   `json:"tables,omitempty"`
+	Findings *SetFindings `json:"findings,omitempty"` // about structure
 
 	// The following fields are only in the event of a repair or undo that began on at
 	// least one node.

@@ -50,12 +50,12 @@ const (
 	patternSchema  = "^" + patternIdent + "$"
 	patternColumns = `^\s*` + patternIdent + `(\s*,\s*` + patternIdent + `)*\s*$`
 	patternSchemas = `^(\s*\*\s*|\s*` + patternIdent + `(\s*,\s*` + patternIdent + `)*\s*)$`
-	patternWords   = `^ *[a-z_]+ *(, *[a-z_]+ *)*$`
+	patternWords   = `^\s*[a-z_]+\s*(,\s*[a-z_]+\s*)*$`
 	patternText    = `^[^\x00]*[^\x00\s][^\x00]*$` // not blank
 
-	patternComparison = `^ *(structure( *, *data)?|data( *, *structure)?) *$`
+	patternComparison = `^\s*(structure(\s*,\s*data)?|data(\s*,\s*structure)?)\s*$`
 	patternPatterns   = `^[^,\x00]*[^,\x00\s][^,\x00]*(,[^,\x00]*[^,\x00\s][^,\x00]*)*$`
-	patternDiffFile   = "^(" + taskIDForm + "|" + documentKey + "|" + s3Scheme + addressForm + `|/[^\x00]*)$`
+	patternDiffFile   = "^(" + tableIDForm + "|" + documentKey + "|" + s3Scheme + addressForm + `|/[^\x00]*)$`
 	patternBaseline   = "^(" + baselineNone + "|" + BaselineLast + "|" + diffIDForm + ")$"
 	patternDelay      = `^([0-9]+(\.[0-9]*)?|\.[0-9]+|\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
 	patternCursor     = `^[A-Za-z0-9_-]+$`

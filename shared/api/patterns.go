@@ -40,6 +40,14 @@ func ParsePatterns(text string) (Patterns, error) {
 	return patterns, nil
 }
 
+// problem returns the problem of the patterns of a parameter, or "".
+func (p Patterns) problem(name string) string {
+	if pattern, twice := repeated(p); twice {
+		return fmt.Sprintf("%s names %s twice; it must be %s", name, quote(pattern), allowedPatterns)
+	}
+	return ""
+}
+
 // Match reports whether any of the patterns matches the table.
 func (p Patterns) Match(table TableName) bool {
 	return slices.ContainsFunc(p, func(pattern string) bool {

@@ -140,6 +140,8 @@ func (r SchemaDiffRequest) problems() problems {
 	found.add("cluster_name", clusterNameProblem(r.ClusterName))
 	found.add("schema_name", schemasProblem(r.Schemas))
 	found.add("nodes", nodesProblem(r.Nodes))
+	found.add("tables", r.Tables.problem("tables"))
+	found.add("skip_tables", r.SkipTables.problem("skip_tables"))
 	found.add("max_tables_at_once", tablesAtOnceRange().problem("max_tables_at_once", int64(r.MaxTablesAtOnce)))
 	return append(found, r.tuningProblems()...)
 }
@@ -252,7 +254,8 @@ func (t SetTables) Total() int {
 	return t.Identical + t.Different + t.Missing + t.Keyless + t.Skipped + t.Failed
 }
 
-// Describe returns the counts other than 0 as a text, such as "38 identical, 2 different".
+// Describe returns the counts other than 0 as a text, such as "38 identical, 2
+// different".
 func (t SetTables) Describe() string {
 	var parts []string
 	for _, of := range []struct {

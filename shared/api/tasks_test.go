@@ -106,14 +106,14 @@ func TestDecodeTasks(t *testing.T) {
 			ClusterName: "demo", TableName: api.TableName{Schema: "public", Name: "users"},
 			Status: "RUNNING", Limit: 1000, After: "9223_x-td_20240315_123456"}, ""},
 		{"task_type=table-undo", api.TasksRequest{TaskType: "table-undo", Limit: 50}, ""},
-		{"task_type=undo", api.TasksRequest{}, `task_type is "undo"; it must be table-diff, table-rerun, table-repair or table-undo`},
+		{"task_type=undo", api.TasksRequest{}, `task_type is "undo"; it must be table-diff, table-rerun, table-repair, table-undo or schema-diff`},
 		{"status=running", api.TasksRequest{}, `status is "running"; it must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELLED`},
 		{"limit=0", api.TasksRequest{}, `limit is "0"; it must be a whole number from 1 to 1000`},
 		{"limit=1001", api.TasksRequest{}, `limit is "1001"; it must be a whole number from 1 to 1000`},
 		{"cluster_name=/", api.TasksRequest{}, `cluster_name is "/"; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
 		{"after=%00", api.TasksRequest{}, "after contains a NUL character, which PostgreSQL does not allow"},
 		{"after=a+b", api.TasksRequest{}, `after is "a b"; it must be the value of next of the previous page`},
-		{"offset=5", api.TasksRequest{}, `unknown parameter "offset"; the parameters are cluster_name, table_name, task_type, status, limit, after`},
+		{"offset=5", api.TasksRequest{}, `unknown parameter "offset"; the parameters are cluster_name, table_name, task_type, status, parent, limit, after`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.query, func(t *testing.T) {

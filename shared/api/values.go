@@ -17,11 +17,13 @@ const (
 )
 
 // The forms of names and task ids, as regular expressions. taskIDForm is the form of any
-// task id, diffIDForm of a table-diff's and repairIDForm of a repair's.
+// task id, tableIDForm of a task about one table, diffIDForm of a table-diff's and
+// repairIDForm of a repair's.
 const (
 	nameForm     = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
 	idForm       = `_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?`
 	taskIDForm   = `(t[dru]|sd)` + idForm
+	tableIDForm  = `t[dru]` + idForm
 	diffIDForm   = `td` + idForm
 	repairIDForm = `tr` + idForm
 )
@@ -29,6 +31,7 @@ const (
 var (
 	namePattern     = regexp.MustCompile(`^` + nameForm + `$`)
 	taskIDPattern   = regexp.MustCompile(`^` + taskIDForm + `$`)
+	tableIDPattern  = regexp.MustCompile(`^` + tableIDForm + `$`)
 	diffIDPattern   = regexp.MustCompile(`^` + diffIDForm + `$`)
 	repairIDPattern = regexp.MustCompile(`^` + repairIDForm + `$`)
 )

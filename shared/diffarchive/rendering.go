@@ -7,11 +7,13 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"path"
 
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/render"
+	"ace/shared/setfile"
 	"ace/shared/task"
 )
 
@@ -90,12 +92,7 @@ func (r *Renderings) make(ctx context.Context, recorded task.Document, key, form
 	defer object.Abort()
 
 	source := &source{store: r.store, info: info, digest: sha256.New()}
-	if format == api.FormatCSV {
-		err = render.CSV(ctx, object, source.open)
-	} else {
-		err = render.HTML(ctx, object, source.open)
-	}
-	if err != nil {
+	if err := source.render(ctx, object, format); err != nil {
 		return err
 	}
 
@@ -114,6 +111,35 @@ type source struct {
 	store  archive.Store
 	info   archive.Info
 	digest hash.Hash
+}
+
+// render writes the rendering of the document. The key of a document shows whether it is
+// about one table or about several.
+func (s *source) render(ctx context.Context, w io.Writer, format string) error {
+	several := api.IsParentID(path.Base(s.info.Key))
+	switch {
+	case several:
+		return s.renderSet(ctx, w, format)
+	case format == api.FormatCSV:
+		return render.CSV(ctx, w, s.open)
+	}
+	return render.HTML(ctx, w, s.open)
+}
+
+func (s *source) renderSet(ctx context.Context, w io.Writer, format string) error {
+	body, err := s.open(ctx, 0)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	document, err := setfile.Read(body)
+	if err != nil {
+		return err
+	}
+	if format == api.FormatCSV {
+		return render.SetCSV(w, document)
+	}
+	return render.SetHTML(w, document)
 }
 
 func (s *source) open(ctx context.Context, offset int64) (io.ReadCloser, error) {

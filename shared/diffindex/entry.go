@@ -20,8 +20,8 @@ type Entry struct {
 	DBName         string    `json:"dbname"`
 	TableName      string    `json:"table_name"`
 	Parent         string    `json:"parent,omitempty"` // see task.Record.Parent
-	FinishedAt     time.Time `json:"finished_at"` // UTC, milliseconds
-	Verdict        string    `json:"verdict"`     // match or differ; "" if a failed schema-diff found no difference
+	FinishedAt     time.Time `json:"finished_at"`      // UTC, milliseconds
+	Verdict        string    `json:"verdict"`          // match or differ; "" if a failed schema-diff found no difference
 	TotalRows      int64     `json:"total_rows"`
 	MismatchedRows int64     `json:"mismatched_rows"`
 	DiffFile       string    `json:"diff_file"` // the value of diff_file in the task's result
@@ -54,7 +54,8 @@ func RestrictionsOf(rec task.Record) (Restrictions, error) {
 // entryOf returns the entry of a task. It returns false if the task has no document to
 // list.
 func entryOf(rec task.Record) (Entry, bool) {
-	if rec.Document == nil || rec.FinishedAt == nil ||
+	ended := rec.Status == task.Completed || rec.Status == task.Failed && rec.Type == task.SchemaDiff
+	if !ended || rec.Document == nil || rec.FinishedAt == nil ||
 		!strings.HasPrefix(rec.Document.Key, archive.DiffsPrefix) {
 		return Entry{}, false
 	}

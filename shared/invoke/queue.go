@@ -13,10 +13,10 @@ import (
 // The caller must close it. It is safe for concurrent use.
 //
 // A task that only waits for the tasks that it submits (api.IsParentID) runs outside the
-// slots, because otherwise such tasks could occupy every slot and wait for ever. The tasks
-// of one parent form a group, and all other tasks form another group. When a slot becomes
-// free, the next task is one of the group that runs the fewest tasks. So a parent with a
-// thousand tables delays another request by one table at most.
+// slots, because otherwise such tasks could occupy every slot and wait for ever. The
+// tasks of one parent form a group, and all other tasks form another group. When a slot
+// becomes free, the next task is one of the group that runs the fewest tasks. So a parent
+// with a thousand tables delays another request by one table at most.
 type Queue struct {
 	run      Run
 	maxTasks int
@@ -114,8 +114,8 @@ func (q *Queue) accepts() error {
 }
 
 // submitted returns how many tasks are waiting or running, without the tasks of parents:
-// each parent has only a few of them, and a parent that was accepted must not fail because
-// the queue has become full. The caller must hold q.mu.
+// each parent has only a few of them, and a parent that was accepted must not fail
+// because the queue has become full. The caller must hold q.mu.
 func (q *Queue) submitted() int {
 	n := 0
 	for _, t := range q.known {
@@ -174,8 +174,8 @@ func (q *Queue) RunChild(ctx context.Context, parent, taskID string) error {
 }
 
 // add appends a task to the queue, unless it is already waiting or running, and returns
-// it. After Close it returns nil; the next start of the service finds the task. The caller
-// must hold q.mu.
+// it. After Close it returns nil; the next start of the service finds the task. The
+// caller must hold q.mu.
 func (q *Queue) add(taskID, group string, takeOver bool) *queued {
 	if q.closed {
 		return nil

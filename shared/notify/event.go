@@ -47,6 +47,9 @@ type result struct {
 		UnsettledRows *int64 `json:"unsettled_rows"`
 	} `json:"summary"`
 
+	Tables   *api.SetTables   `json:"tables"`
+	Findings *api.SetFindings `json:"findings"`
+
 	DryRun        bool                     `json:"dry_run"`
 	SourceOfTruth string                   `json:"source_of_truth"`
 	TaskID        string                   `json:"task_id"` // of the repair that an undo undoes
@@ -67,6 +70,8 @@ func (r result) describe(data *api.EventData) {
 	data.TotalRows = r.TotalRows
 	data.MismatchedRows = r.MismatchedRows
 	data.UnsettledRows = r.Summary.UnsettledRows
+	data.Tables = r.Tables
+	data.Findings = r.Findings
 	data.DryRun = r.DryRun
 	data.SourceOfTruth = r.SourceOfTruth
 	data.Undoes = r.TaskID

@@ -62,7 +62,11 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 		if err == nil {
 			err = s.addOpen(ctx, needed) // a task that was submitted in the meantime may need rec
 		}
-		if err == nil && !needed.has(rec) {
+		kept := false
+		if err == nil {
+			kept, err = s.isParentKept(ctx, rec, now.Add(-keep))
+		}
+		if err == nil && !kept && !needed.has(rec) {
 			err = s.remove(ctx, rec)
 			removed.Tasks++
 		}
@@ -77,6 +81,19 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 
 	removed.Imports, err = s.deleteOld(ctx, archive.ImportPrefix, now.Add(-keep), needed.keys)
 	return removed, err
+}
+
+// isParentKept reports whether a task has a parent that has not ended before a time. The
+// document of the parent names that of the task, so both are kept for the same time.
+func (s *Sweeper) isParentKept(ctx context.Context, rec task.Record, before time.Time) (bool, error) {
+	if rec.Parent == "" {
+		return false, nil
+	}
+	parent, err := s.Tasks.Get(ctx, rec.Parent)
+	if fault.CodeOf(err) == fault.NotFound {
+		return false, nil
+	}
+	return parent.FinishedAt == nil || !parent.FinishedAt.Before(before), err
 }
 
 // needed holds what must be kept: the documents that open tasks read, the repairs that

@@ -15,6 +15,12 @@ import (
 const inlinePolicy = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// leadingPolicy is the Content-Security-Policy of a page that leads to other pages. Such a
+// page runs no script, so it keeps the origin of the service, and the guard accepts the
+// requests of its links.
+const leadingPolicy = "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 // serveFile answers with a download: the whole file (compressed if the client accepts
 // that), a range, or "not modified". If a read fails or the file turns out to be damaged,
 // the client sees that the download is incomplete.
@@ -32,7 +38,11 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 
 	w.Header().Set("Content-Disposition", file.Disposition())
 	if file.Inline {
-		w.Header().Set("Content-Security-Policy", inlinePolicy)
+		policy := inlinePolicy
+		if file.Leads {
+			policy = leadingPolicy
+		}
+		w.Header().Set("Content-Security-Policy", policy)
 	}
 	w.Header().Set("Vary", "Accept-Encoding")
 	source := &watched{ReadSeeker: content}

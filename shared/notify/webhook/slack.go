@@ -36,8 +36,12 @@ func headline(eventType string) string {
 func summary(event api.Event) string {
 	d := event.Data
 	switch {
+	case d.Error != nil && d.Tables != nil:
+		return d.Tables.Describe() + "; the message is at " + d.Links.Status
 	case d.Error != nil:
 		return reason(*d.Error) + "; the message is at " + d.Links.Status
+	case d.Tables != nil:
+		return setSummary(d)
 	case d.MismatchedRows != nil && d.TotalRows != nil:
 		text := fmt.Sprintf("%d of %d rows differ", *d.MismatchedRows, *d.TotalRows)
 		if d.UnsettledRows != nil && *d.UnsettledRows > 0 {
@@ -50,6 +54,18 @@ func summary(event api.Event) string {
 		return "source of truth " + d.SourceOfTruth
 	}
 	return strings.ToLower(d.Status)
+}
+
+// setSummary describes the result of a comparison of several tables.
+func setSummary(d api.EventData) string {
+	text := "tables: " + d.Tables.Describe()
+	if d.MismatchedRows != nil && *d.MismatchedRows > 0 {
+		text += fmt.Sprintf("; %d rows differ", *d.MismatchedRows)
+	}
+	if f := d.Findings; f != nil && f.Blocks+f.Drifts+f.Differs > 0 {
+		text += fmt.Sprintf("; findings: %d block, %d drift, %d differ", f.Blocks, f.Drifts, f.Differs)
+	}
+	return text
 }
 
 // reason describes an error without its message.

@@ -1,0 +1,7 @@
+// Command schemadiff is the function of the route /ace/schema-diff: it stores the task
+// and starts the task runner.
+package main
+
+import "ace/shared/app/function"
+
+func main() { function.ServeAPI() }

@@ -1,0 +1,149 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"ace/shared/api"
+	"ace/shared/setfile"
+)
+
+// shownTables is the number of tables that are printed after a comparison of several.
+// Those that are identical or skipped are not printed.
+const shownTables = 40
+
+// schemaDiff runs `ace schema-diff CLUSTER SCHEMA`.
+func schemaDiff(ctx context.Context, s *session) error {
+	args, err := s.args(2, 2, "CLUSTER SCHEMA")
+	if err != nil {
+		return err
+	}
+	params := s.params("schema-diff")
+	params.Set("cluster_name", args[0])
+	params.Set("schema_name", args[1])
+	return s.start(ctx, api.RouteSchemaDiff, params)
+}
+
+func isSet(t task) bool { return t.TaskType == api.TypeSchemaDiff }
+
+// setOf returns the result of a comparison of several tables. ok is false if the task has
+// none.
+func setOf(t task) (result api.SetResult, ok bool) {
+	if !isSet(t) || len(t.Result) == 0 {
+		return api.SetResult{}, false
+	}
+	return result, json.Unmarshal(t.Result, &result) == nil
+}
+
+// setHeadline returns the counts for the first line of the result, such as "38 tables
+// identical, 2 different".
+func setHeadline(r api.SetResult) string {
+	line := r.Tables.Describe()
+	if line == "" {
+		line = "no table"
+	}
+	if r.MismatchedRows > 0 {
+		line += ", " + countRows(r.MismatchedRows) + " differ"
+	}
+	if n := r.Findings.Blocks + r.Findings.Drifts + r.Findings.Differs; n > 0 {
+		line += ", " + humanize.Comma(int64(n)) + " findings"
+	}
+	return line
+}
+
+// printSet prints the tables that are not identical, and the findings about structure.
+func (s *session) printSet(ctx context.Context, t task, r api.SetResult) {
+	if r.DiffFile == "" {
+		return
+	}
+	if err := s.showSet(ctx, t.TaskID); err != nil {
+		writeLine(s.Stderr, "the document cannot be read: %v", err)
+	}
+}
+
+// showSet prints the document of a comparison of several tables.
+func (s *session) showSet(ctx context.Context, taskID string) error {
+	var raw bytes.Buffer
+	if err := s.server.download(ctx, fileAddress(api.RouteDiff, taskID, nil), &raw); err != nil {
+		return err
+	}
+	document, err := setfile.Read(&raw)
+	if err != nil {
+		return err
+	}
+	s.printSetTables(document)
+	s.printFindings(document)
+	if len(document.Tables) > 0 {
+		writeLine(s.Stdout, "All tables: ace get %s --format csv", taskID)
+	}
+	return nil
+}
+
+func (s *session) printSetTables(document setfile.Document) {
+	rows := s.newTable("table", "result", "rows", "differing", "task", "remarks")
+	printed, left := 0, 0
+	for _, one := range document.WorstFirst() {
+		if one.Verdict == api.SetIdentical || one.Verdict == api.SetSkipped {
+			continue
+		}
+		if printed == shownTables {
+			left++
+			continue
+		}
+		printed++
+		rows.AppendRow(table.Row{
+			safe(one.Table.String()), s.paint(one.Verdict, text.FgRed), countIf(one.DiffFile != "", one.TotalRows),
+			countIf(one.DiffFile != "", one.MismatchedRows), one.TaskID, firstLine(safe(one.Error)),
+		})
+	}
+	if printed == 0 {
+		return
+	}
+	rows.SetColumnConfigs(numbers(3, 4))
+	rows.Render()
+	if left > 0 {
+		writeLine(s.Stdout, "and %d more", left)
+	}
+}
+
+func (s *session) printFindings(document setfile.Document) {
+	if len(document.Structure) == 0 {
+		return
+	}
+	rows := s.newTable("rank", "kind", "object", "remarks")
+	for i, f := range document.Structure {
+		if i == shownTables {
+			break
+		}
+		rows.AppendRow(table.Row{safe(string(f.Rank)), safe(f.Kind), safe(f.Object), firstLine(safe(f.Detail))})
+	}
+	rows.Render()
+	if left := len(document.Structure) - shownTables; left > 0 {
+		writeLine(s.Stdout, "and %d more", left)
+	}
+}
+
+// countIf returns a number for people, or "" if it is not known.
+func countIf(known bool, n int64) string {
+	if !known {
+		return ""
+	}
+	return humanize.Comma(n)
+}
+
+// firstLine returns a remark that fits in a table.
+func firstLine(remark string) string {
+	const most = 80
+	remark, _, _ = strings.Cut(remark, "\n")
+	runes := []rune(remark)
+	if len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return remark
+}
