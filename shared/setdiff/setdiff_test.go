@@ -135,8 +135,10 @@ func (b *bench) run(ctx context.Context, change func(*setdiff.Request)) (setdiff
 	coordinator := setdiff.New(setdiff.Options{Store: b.store, Tasks: b.tasks, Runner: b, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	req := setdiff.Request{
 		Parent: b.parent, Source: b, AtOnce: 3, Patience: patience.Budget{},
-		TableDiff: func(name api.TableName) api.TableDiffRequest { return api.TableDiffRequest{ClusterName: "demo", Table: name} },
-		Summary:   setfile.Summary{TaskID: b.parent.TaskID, Nodes: []string{"n1", "n2"}, StartedAt: api.At(*b.parent.StartedAt)},
+		TableDiff: func(name api.TableName) api.TableDiffRequest {
+			return api.TableDiffRequest{ClusterName: "demo", Table: name}
+		},
+		Summary: setfile.Summary{TaskID: b.parent.TaskID, Nodes: []string{"n1", "n2"}, StartedAt: api.At(*b.parent.StartedAt)},
 	}
 	if change != nil {
 		change(&req)

@@ -15,8 +15,8 @@ import (
 const inlinePolicy = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// leadingPolicy is the Content-Security-Policy of a page that leads to other pages. Such a
-// page runs no script, so it keeps the origin of the service, and the guard accepts the
+// leadingPolicy is the Content-Security-Policy of a page that leads to other pages. Such
+// a page runs no script, so it keeps the origin of the service, and the guard accepts the
 // requests of its links.
 const leadingPolicy = "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
