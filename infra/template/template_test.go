@@ -39,6 +39,7 @@ const (
 	call                    = "lambda:InvokeFunction"
 	secret, login           = "secretsmanager:GetSecretValue", "rds-db:connect"
 	publish                 = "events:PutEvents"
+	decrypt, encrypt        = "kms:Decrypt", "kms:GenerateDataKey"
 )
 
 // needs says it for each directory below functions/.
@@ -100,9 +101,14 @@ func TestTemplate_SetsForEachFunctionWhatItNeedsAndNothingElse(t *testing.T) {
 			for _, s := range f.Statements {
 				actions = append(actions, s.Actions...)
 			}
+			keyed := []string{decrypt}
+			if slices.Contains(want.actions, put) {
+				keyed = append(keyed, encrypt)
+			}
+			wanted := slices.Sorted(slices.Values(slices.Concat(keyed, want.actions)))
 			slices.Sort(actions)
-			if got := slices.Compact(actions); !slices.Equal(got, want.actions) {
-				t.Errorf("the actions are %v, want %v", got, want.actions)
+			if got := slices.Compact(actions); !slices.Equal(got, wanted) {
+				t.Errorf("the actions are %v, want %v", got, wanted)
 			}
 			if (f.Schedule != "") != want.scheduled {
 				t.Errorf("the schedule is %q", f.Schedule)
@@ -199,6 +205,24 @@ func TestTemplate_IsClosedAndKeepsItsSecrets(t *testing.T) {
 	} {
 		if got := loaded.Get(append([]string{"Resources"}, tt.at...)...); got != tt.want {
 			t.Errorf("%v is %v, want %s", tt.at, got, tt.want)
+		}
+	}
+}
+
+// A function that may not use the key cannot read what the bucket has encrypted with it.
+func TestTemplate_OnlyTheKeyOfTheBucketMayBeUsed(t *testing.T) {
+	loaded := load(t)
+	rules, _ := loaded.Get("Resources", "Archive", "Properties", "BucketEncryption", "ServerSideEncryptionConfiguration").([]any)
+	const want = "[map[Fn::If:[HasKey map[BucketKeyEnabled:true ServerSideEncryptionByDefault:map[KMSMasterKeyID:map[Ref:KeyArn] SSEAlgorithm:aws:kms]] " +
+		"map[ServerSideEncryptionByDefault:map[SSEAlgorithm:AES256]]]]]"
+	if got := fmt.Sprint(rules); got != want {
+		t.Errorf("the bucket's encryption is %s", got)
+	}
+	for _, f := range loaded.Functions {
+		for _, s := range f.Statements {
+			if slices.Contains(s.Actions, decrypt) && !slices.Equal(s.Resources, []string{"${KeyArn}"}) {
+				t.Errorf("%s may decrypt with %v", f.Directory, s.Resources)
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"net"
 	"os"
 	"os/exec"
@@ -38,14 +39,33 @@ type Server struct {
 	dir       string // directory of the buckets
 	accessKey string
 	secretKey string
+	env       []string // further variables of its environment
 }
 
 // Start runs a server until the test ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	return start(t, nil)
+}
+
+// StartEncrypted is like Start, for a server whose buckets encrypt every object with a
+// KMS key of the server (SSE-KMS), as a bucket of AWS with such a default does.
+func StartEncrypted(t testing.TB) *Server {
+	t.Helper()
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails, see crypto/rand
+	s := start(t, []string{"MINIO_KMS_SECRET_KEY=" + keyName + ":" + base64.StdEncoding.EncodeToString(key)})
+	if err := encryptBucket(t.Context(), s.Options(readyBucket)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func start(t testing.TB, env []string) *Server {
+	t.Helper()
 	binary := findBinary(t)
 	for range portAttempts {
-		s := &Server{address: freeAddress(t), accessKey: rand.Text(), secretKey: rand.Text()}
+		s := &Server{address: freeAddress(t), accessKey: rand.Text(), secretKey: rand.Text(), env: env}
 		output, ok := s.run(t, binary)
 		if ok {
 			return s
@@ -107,14 +127,14 @@ func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
 	s.dir = filepath.Join(dir, "data")
 	var out bytes.Buffer
 	cmd := exec.Command(binary, "server", "--quiet", "--address", s.address, s.dir)
-	cmd.Env = []string{
+	cmd.Env = append([]string{
 		"HOME=" + dir,
 		"PATH=" + os.Getenv("PATH"),
 		"MINIO_ROOT_USER=" + s.accessKey,
 		"MINIO_ROOT_PASSWORD=" + s.secretKey,
 		"MINIO_BROWSER=off",
 		"MINIO_UPDATE=off",
-	}
+	}, s.env...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("cannot run %s: %v", binary, err)
