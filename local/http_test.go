@@ -60,7 +60,7 @@ func checkEverywhere(t *testing.T, transports []endpointtest.Transport, req endp
 
 func TestHTTP_EveryBadRequestIsRefusedByTheRunningService(t *testing.T) {
 	t.Parallel()
-	s := newHome(t, pgtest.NewCluster(t)).serve(t, nil)
+	s := newHome(t, pgtest.NewCluster(t)).serve(t, settings{"ACE_PAGE": "false"}) // the page would answer at /
 	transports := s.everywhere(t)
 	for _, c := range apicases.Bad() {
 		req := endpoint.Request{Method: c.Method, Path: c.Path, RawQuery: c.RawQuery, Body: []byte(c.Body), Header: endpoint.Header{}}

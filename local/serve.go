@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"ace/local/page"
 	"ace/shared/api"
 	"ace/shared/app"
 	"ace/shared/cluster"
@@ -210,6 +211,7 @@ type service struct {
 	memory        int64            // the soft memory limit; 0: GOMEMLIMIT is set
 	hangups       <-chan os.Signal // has a value after SIGHUP
 	metrics       *metrics.Metrics // nil: ACE_METRICS is false
+	page          *page.Page       // nil: ACE_PAGE is false
 	retentionDays int              // 0: data is kept for ever
 }
 

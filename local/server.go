@@ -80,8 +80,12 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	handler, err := s.withPage(s.measured(mux, httpx.Options{Hosts: c.AllowedHosts(), Token: token}), mux, c, token)
+	if err != nil {
+		return nil, err
+	}
 	return &http.Server{
-		Handler:           s.measured(mux, httpx.Options{Hosts: c.AllowedHosts(), Token: token}),
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Minute, // for a large document through a slow tunnel
@@ -107,6 +111,9 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	background.Go(func() { s.retain(ctx, s.retentionDays) })
 	background.Go(func() { s.warnOfClusters(ctx) })
 	background.Go(func() { s.restoreMetrics(ctx) })
+	if s.page != nil {
+		background.Go(func() { s.page.Run(ctx) })
+	}
 	if err := s.servePprof(ctx, pprof, &background); err != nil {
 		return err
 	}

@@ -39,6 +39,11 @@ type ArchivedDiff struct {
 	MismatchedRows int64  `json:"mismatched_rows"`
 	DiffFile       string `json:"diff_file"` // the key of the document in the archive
 	Size           int64  `json:"size"`      // bytes of the JSON document
+	// TableFilter, Nodes and IgnoreColumns are parameters of the comparison. If one of
+	// them is present, the verdict is only about some of the rows, nodes or columns.
+	TableFilter   string   `json:"table_filter,omitempty"`
+	Nodes         []string `json:"nodes,omitempty"`
+	IgnoreColumns []string `json:"ignore_columns,omitempty"`
 }
 
 // DecodeDiffs decodes and validates the parameters of the list of documents.

@@ -70,6 +70,7 @@ func archived(n int) diffindex.Entry {
 	return diffindex.Entry{
 		TaskID: id, Type: task.TableDiff, ClusterName: fmt.Sprintf("cluster-%d", n%4), DBName: "app", TableName: fmt.Sprintf("public.t%d", n%3),
 		FinishedAt: finished(n), Verdict: api.VerdictMatch, TotalRows: int64(n), DiffFile: key, Key: key, Size: 2,
+		Restrictions: &diffindex.Restrictions{},
 	}
 }
 

@@ -43,6 +43,8 @@ type Config struct {
 	WebhookEvents     []string   `env:"ACE_WEBHOOK_EVENTS" envDefault:"differs,failed,repaired,undone" usage:"how a task must have ended for the webhook to be called" allowed:"all, or some of differs, matches, repaired, undone, dry_run, completed, failed and cancelled, separated by commas"`
 	EventBus          string     `env:"ACE_EVENT_BUS" usage:"event bus of Amazon EventBridge that receives an event for each ended task, none if empty, for functions only" allowed:"the name or ARN of an event bus"`
 
+	Page bool `env:"ACE_PAGE" envDefault:"true" usage:"show the web page at /" allowed:"true or false"`
+
 	Pprof Listen `env:"ACE_PPROF" usage:"address to serve Go's profiles on, none if empty" allowed:"a loopback host:port"`
 
 	Metrics          bool   `env:"ACE_METRICS" envDefault:"true" usage:"publish metrics: at /metrics, or in functions in the log" allowed:"true or false"`

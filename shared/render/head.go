@@ -38,6 +38,7 @@ type head struct {
 	Timings []timing
 	Notices notices
 	Found   int64 // number of differences in the document
+	Excerpt bool  // the rows are shown in a page of the service (see Rows)
 }
 
 // alone is the node that stands alone in the most rows. A node stands alone in a row if
@@ -56,6 +57,10 @@ type layout struct {
 	Nodes   []safeText `json:"nodes"`
 	Columns []safeText `json:"columns"`
 	Key     int        `json:"key"` // the number of key columns, which are first in Columns
+	// First is the number of differences of the document before those of the page. Found is
+	// the number of all differences, if the page does not have all of them.
+	First int64 `json:"first,omitempty"`
+	Found int64 `json:"found,omitempty"`
 }
 
 // pairView is what the page shows about one pair.
@@ -98,10 +103,11 @@ type timing struct {
 	Seconds api.Seconds
 }
 
-func newHead(doc *rowpairs.Document, order []int) (head, error) {
-	s := doc.Summary()
+// newHead returns the description of the comparison of a summary. Found and Data are not
+// set.
+func newHead(s difffile.Summary) head {
 	h := head{
-		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Found: doc.Count(), Several: len(s.Nodes) > 2,
+		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Several: len(s.Nodes) > 2,
 		Differs: s.MismatchedRows > 0, Again: s.RerunOf != "", Table: s.Schema + "." + s.Table,
 		Notices: sortNotices(s.Warnings), Timings: timings(s.Timings),
 	}
@@ -127,16 +133,19 @@ func newHead(doc *rowpairs.Document, order []int) (head, error) {
 		}
 	}
 
-	l := layout{Key: len(doc.Key())}
+	return h
+}
+
+// newLayout returns the layout of a document whose columns are shown in the given order.
+func newLayout(doc *rowpairs.Document, order []int) layout {
+	s, l := doc.Summary(), layout{Key: len(doc.Key())}
 	for _, node := range s.Nodes {
 		l.Nodes = append(l.Nodes, safeText(node))
 	}
 	for _, at := range order {
 		l.Columns = append(l.Columns, safeText(s.Columns[at].Name))
 	}
-	var err error
-	h.Data, err = encode(l)
-	return h, err
+	return l
 }
 
 // colors is the number of colors for nodes in page.css.

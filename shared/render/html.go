@@ -45,15 +45,16 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 	if err != nil {
 		return err
 	}
-	page, err := template.New("").Funcs(functions()).Parse(pageHTML)
+	page, err := parsePage()
 	if err != nil {
-		return fmt.Errorf("render: %w", err)
+		return err
 	}
 
 	out := bufio.NewWriterSize(w, 64<<10)
 	order := keyFirst(doc)
-	head, err := newHead(doc, order)
-	if err != nil {
+	head := newHead(doc.Summary())
+	head.Found = doc.Count()
+	if head.Data, err = encode(newLayout(doc, order)); err != nil {
 		return err
 	}
 	if err := page.ExecuteTemplate(out, "head", head); err != nil {
@@ -76,6 +77,14 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 		return err
 	}
 	return out.Flush()
+}
+
+func parsePage() (*template.Template, error) {
+	page, err := template.New("").Funcs(functions()).Parse(pageHTML)
+	if err != nil {
+		return nil, fmt.Errorf("render: %w", err)
+	}
+	return page, nil
 }
 
 // embed writes the differences as the page's data until more than limit bytes are

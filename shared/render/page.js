@@ -17,6 +17,7 @@
   const layout = JSON.parse(byId("layout").textContent);
   const status = byId("status");
   if (!status) return; // nothing differs
+  const FIRST = layout.first ?? 0; // differences of the document before those of this page
 
   // ---- Data: indexes are decoded at the start, the rows of a chunk when one of them is shown.
 
@@ -319,7 +320,7 @@
         element("bdi", { class: "value" }, ...content(Array.isArray(cell) ? cell.flat().filter((piece) => !(piece < 0)) : cell, false, {}))));
     }
     return element("tr", { class: "key", role: "row" }, element("th", { scope: "rowgroup", role: "rowheader" },
-      element("div", { class: "key-line" }, element("span", { class: "number" }, number.format(at + 1)), ...key,
+      element("div", { class: "key-line" }, element("span", { class: "number" }, number.format(FIRST + at + 1)), ...key,
         element("span", { class: "tags" }, ...more, ...tags(at)))));
   }
 
@@ -474,7 +475,8 @@
     if (list.length === 0) results.append(element("p", { class: "empty" }, "No difference passes the filter."));
     const all = number.format(data.count), passing = number.format(found.length);
     const range = list.length === 0 ? "None" : `${number.format(from + 1)} to ${number.format(from + list.length)}`;
-    status.textContent = found.length === data.count ? `${range} of ${all} differences` : `${range} of ${passing} that pass the filter, of ${all} differences`;
+    if (layout.found) status.textContent = `${range} of ${passing}${found.length === data.count ? "" : " that pass the filter"}, among the differences ${number.format(FIRST + 1)} to ${number.format(FIRST + data.count)} of ${number.format(layout.found)}`;
+    else status.textContent = found.length === data.count ? `${range} of ${all} differences` : `${range} of ${passing} that pass the filter, of ${all} differences`;
     for (const pager of pagers) {
       pager.nav.hidden = pages() === 1;
       pager.input.value = page + 1;

@@ -19,10 +19,15 @@ func (s *Service) ListDiffs(ctx context.Context, req api.DiffsRequest) (api.Diff
 
 	list := api.DiffList{Diffs: make([]api.ArchivedDiff, 0, len(entries)), Next: next}
 	for _, e := range entries {
+		restrictions, _, err := s.restrictions(ctx, e)
+		if err != nil {
+			return api.DiffList{}, err
+		}
 		list.Diffs = append(list.Diffs, api.ArchivedDiff{
 			TaskID: e.TaskID, TaskType: string(e.Type), ClusterName: e.ClusterName, DBName: e.DBName, TableName: e.TableName, Parent: e.Parent,
 			FinishedAt: api.At(e.FinishedAt), Verdict: e.Verdict, TotalRows: e.TotalRows, MismatchedRows: e.MismatchedRows,
 			DiffFile: e.DiffFile, Size: e.Size,
+			TableFilter: restrictions.TableFilter, Nodes: restrictions.Nodes, IgnoreColumns: restrictions.IgnoreColumns,
 		})
 	}
 	return list, nil

@@ -69,24 +69,31 @@ func (s *Service) lastComparison(ctx context.Context, cluster, database, name st
 	if !found || err != nil {
 		return nil, err
 	}
-	restrictions := entry.Restrictions
-	if restrictions == nil { // an entry of an earlier version
-		rec, err := s.Tasks.Get(ctx, entry.TaskID)
-		if fault.CodeOf(err) == fault.NotFound { // the retention has just deleted the task
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		found, err := diffindex.RestrictionsOf(rec)
-		if err != nil {
-			return nil, err
-		}
-		restrictions = &found
+	restrictions, found, err := s.restrictions(ctx, entry)
+	if !found || err != nil {
+		return nil, err
 	}
 	return &api.LastComparison{
 		TaskID: entry.TaskID, TaskType: string(entry.Type), FinishedAt: api.At(entry.FinishedAt), Verdict: entry.Verdict,
 		TotalRows: entry.TotalRows, MismatchedRows: entry.MismatchedRows,
 		TableFilter: restrictions.TableFilter, Nodes: restrictions.Nodes, IgnoreColumns: restrictions.IgnoreColumns,
 	}, nil
+}
+
+// restrictions returns the restrictions of a comparison. It returns false if the task has
+// been deleted meanwhile.
+func (s *Service) restrictions(ctx context.Context, entry diffindex.Entry) (diffindex.Restrictions, bool, error) {
+	if entry.Restrictions != nil {
+		return *entry.Restrictions, true, nil
+	}
+
+	rec, err := s.Tasks.Get(ctx, entry.TaskID) // the entry is of an earlier version
+	if fault.CodeOf(err) == fault.NotFound {
+		return diffindex.Restrictions{}, false, nil
+	}
+	if err != nil {
+		return diffindex.Restrictions{}, false, err
+	}
+	found, err := diffindex.RestrictionsOf(rec)
+	return found, err == nil, err
 }

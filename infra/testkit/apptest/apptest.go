@@ -36,7 +36,13 @@ const (
 
 // Main runs the tests of a package that uses package apptest, and stops the servers
 // afterwards.
-func Main(m *testing.M) { pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...) }
+func Main(m *testing.M) { Wrapped(m) }
+
+// Wrapped is like Main for tests that the caller has wrapped, so that something else is
+// stopped after them.
+func Wrapped(m interface{ Run() int }) {
+	pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...)
+}
 
 // Store opens an archive that only this test uses.
 func Store(t testing.TB) *s3.Store {

@@ -40,17 +40,10 @@ func newGuard(opts Options) guard {
 // that the request starts or changes something. A probe needs no token (see
 // api.Route.IsProbe).
 func (g guard) check(r *http.Request, changes bool) error {
-	addressed, ok := parseAuthority(r.Host)
+	addressed, err := g.checkSource(r)
 	switch {
-	case !ok || !addressed.loopback() && !g.hosts[addressed.host]:
-		return fault.New(fault.Forbidden,
-			"Host is %.100q; it must be localhost, a loopback address or a configured host (ACE_HOSTS)", r.Host)
-	case !sameSite(r.Header.Values("Sec-Fetch-Site")):
-		return fault.New(fault.Forbidden, "requests from other web sites are refused (Sec-Fetch-Site)")
-	case !ownOrigin(r.Header.Values("Origin"), addressed):
-		return fault.New(fault.Forbidden, "requests from other web sites are refused (Origin)")
-	case prefetch(r.Header):
-		return fault.New(fault.Forbidden, "prefetching is refused, because a request can start a task")
+	case err != nil:
+		return err
 	case !isProbe(r.URL.Path) && !g.knowsToken(r.Header.Values("Authorization")):
 		return fault.New(fault.Unauthorized, "a valid token is required: Authorization: Bearer <token>")
 	case changes && !g.isDeliberate(r.Header, addressed):
@@ -58,6 +51,24 @@ func (g guard) check(r *http.Request, changes bool) error {
 			"addressed to a name other than localhost or comes from a browser; with curl: -H 'X-ACE-Request: 1'")
 	}
 	return nil
+}
+
+// checkSource returns an error if a foreign web page may have sent the request. It returns
+// the host and port to which the request is addressed.
+func (g guard) checkSource(r *http.Request) (authority, error) {
+	addressed, ok := parseAuthority(r.Host)
+	switch {
+	case !ok || !addressed.loopback() && !g.hosts[addressed.host]:
+		return addressed, fault.New(fault.Forbidden,
+			"Host is %.100q; it must be localhost, a loopback address or a configured host (ACE_HOSTS)", r.Host)
+	case !sameSite(r.Header.Values("Sec-Fetch-Site")):
+		return addressed, fault.New(fault.Forbidden, "requests from other web sites are refused (Sec-Fetch-Site)")
+	case !ownOrigin(r.Header.Values("Origin"), addressed):
+		return addressed, fault.New(fault.Forbidden, "requests from other web sites are refused (Origin)")
+	case prefetch(r.Header):
+		return addressed, fault.New(fault.Forbidden, "prefetching is refused, because a request can start a task")
+	}
+	return addressed, nil
 }
 
 // isProbe reports whether a path is that of a probe.
@@ -159,6 +170,11 @@ func (g guard) knowsToken(values []string) bool {
 		return false
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	sum := sha256.Sum256([]byte(token))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
+	return strings.EqualFold(scheme, "Bearer") && g.isToken(token)
+}
+
+// isToken reports whether a text is the required token.
+func (g guard) isToken(text string) bool {
+	sum := sha256.Sum256([]byte(text))
+	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
 }

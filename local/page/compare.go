@@ -1,0 +1,174 @@
+package page
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"ace/shared/api"
+)
+
+// offeredTables is the number of tables that the form shows. A search finds the others.
+const offeredTables = 200
+
+// compareView is the input of the form of a new comparison.
+type compareView struct {
+	Clusters []api.Cluster
+	Cluster  *api.Cluster // the chosen one; nil if there is none
+	DBName   string
+	Search   string
+	Tables   []tableOption
+	Hidden   int // tables that are not shown
+	All      int // tables of the database
+	Chosen   string
+	Unread   []api.UnreadNode
+	Nodes    []nodeOption
+	Usual    []field // options that are often needed
+	Rare     []field
+	Problem  string // why the form is refused, or the tables cannot be listed
+}
+
+// tableOption is a table in the list of the form.
+type tableOption struct {
+	api.ListedTable
+	Last    *point
+	Checked bool
+}
+
+// nodeOption is a node in the form.
+type nodeOption struct {
+	Name    string
+	Checked bool
+}
+
+// Opened reports whether a rare option has a value.
+func (c *compareView) Opened() bool {
+	return slices.ContainsFunc(c.Rare, func(f field) bool { return f.Value != "" && f.Value != f.Default })
+}
+
+// notFields are the parameters for which the form has elements of its own.
+var notFields = []string{"cluster_name", "table_name", "dbname", "nodes", "quiet"} //nolint:gochecknoglobals // a constant list
+
+// usualFields are the parameters that the form shows before the reader asks for all.
+var usualFields = []string{"table_filter", "ignore_columns", "baseline"} //nolint:gochecknoglobals // a constant list
+
+func (p *Page) showCompare(w http.ResponseWriter, r *http.Request) error {
+	return p.compareForm(w, r, r.URL.Query(), "")
+}
+
+// compare starts a comparison. A refused form is shown again, with the values that were
+// entered.
+func (p *Page) compare(w http.ResponseWriter, r *http.Request) error {
+	form := url.Values{}
+	for _, param := range operation("table-diff").Params {
+		if value := strings.TrimSpace(r.PostForm.Get(param.Name)); value != "" && param.Name != "nodes" {
+			form.Set(param.Name, value)
+		}
+	}
+	if nodes := r.PostForm["node"]; len(nodes) > 0 {
+		form.Set("nodes", strings.Join(nodes, ","))
+	}
+	err := p.submit(w, r, api.RouteTableDiff, form)
+	var refused *refusal
+	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
+		return p.compareForm(w, r, r.PostForm, refused.Message)
+	}
+	return err
+}
+
+// compareForm shows the form with values and the reason why they were refused.
+func (p *Page) compareForm(w http.ResponseWriter, r *http.Request, values url.Values, problem string) error {
+	c := &compareView{Problem: problem, Search: values.Get("q"), Chosen: values.Get("table_name"), DBName: values.Get("dbname")}
+	clusters, err := get[api.ClusterList](r.Context(), p.API, api.RouteClusters.Path(""), nil)
+	if err != nil {
+		return err
+	}
+	for _, cluster := range clusters.Clusters {
+		if cluster.Error == "" {
+			c.Clusters = append(c.Clusters, cluster)
+		}
+	}
+	c.choose(values)
+	if c.Cluster != nil {
+		p.listTables(r, c)
+	}
+
+	var rare []string
+	for _, param := range operation("table-diff").Params {
+		if !slices.Contains(notFields, param.Name) && !slices.Contains(usualFields, param.Name) {
+			rare = append(rare, param.Name)
+		}
+	}
+	c.Usual, c.Rare = fieldsOf("table-diff", usualFields, values), fieldsOf("table-diff", rare, values)
+
+	status := http.StatusOK
+	if problem != "" {
+		status = http.StatusBadRequest
+	}
+	return p.show(w, status, "compare", p.view("New comparison", "compare", c))
+}
+
+// choose sets the cluster, the database and the nodes.
+func (c *compareView) choose(values url.Values) {
+	name := values.Get("cluster_name")
+	if at := slices.IndexFunc(c.Clusters, func(cluster api.Cluster) bool { return cluster.ClusterName == name }); at >= 0 {
+		c.Cluster = &c.Clusters[at]
+	} else if len(c.Clusters) == 1 {
+		c.Cluster = &c.Clusters[0]
+	}
+	if c.Cluster == nil {
+		return
+	}
+	if c.DBName == "" && len(c.Cluster.Databases) > 0 {
+		c.DBName = c.Cluster.Databases[0].DBName
+	}
+	for _, node := range c.Cluster.Nodes {
+		chosen := len(values["node"]) == 0 || slices.Contains(values["node"], node.Node)
+		c.Nodes = append(c.Nodes, nodeOption{node.Node, chosen})
+	}
+}
+
+// listTables adds the tables that the nodes have and that the search finds. A chosen table
+// is always among them.
+func (p *Page) listTables(r *http.Request, c *compareView) {
+	query := url.Values{"cluster_name": {c.Cluster.ClusterName}, "dbname": {c.DBName}, "limit": {"1000"}}
+	for {
+		list, err := get[api.TableList](r.Context(), p.API, api.RouteTables.Path(""), query)
+		if err != nil {
+			if c.Problem == "" {
+				c.Problem = publicError(err)
+			}
+			return
+		}
+		c.Unread = list.UnreadNodes
+		for _, table := range list.Tables {
+			c.offer(table)
+		}
+		if list.Next == "" {
+			return
+		}
+		query.Set("after", list.Next)
+	}
+}
+
+// offer adds a table to the list.
+func (c *compareView) offer(table api.ListedTable) {
+	c.All++
+	chosen := table.TableName == c.Chosen
+	if !chosen && !strings.Contains(strings.ToLower(table.TableName), strings.ToLower(c.Search)) {
+		return
+	}
+	if !chosen && len(c.Tables) >= offeredTables {
+		c.Hidden++
+		return
+	}
+	option := tableOption{ListedTable: table, Checked: chosen}
+	if last := table.LastComparison; last != nil {
+		option.Last = &point{TaskID: last.TaskID, At: last.FinishedAt.Time, Verdict: last.Verdict, Mismatched: last.MismatchedRows, Partial: partial(api.ArchivedDiff{
+			TaskType: last.TaskType, TableFilter: last.TableFilter, Nodes: last.Nodes, IgnoreColumns: last.IgnoreColumns,
+		})}
+	}
+	c.Tables = append(c.Tables, option)
+}

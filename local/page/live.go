@@ -1,0 +1,269 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+)
+
+const (
+	liveEvery   = time.Second      // between two looks at the running tasks
+	liveTasks   = 20               // tasks that are shown with their progress
+	maxWatchers = 64               // streams that are open at once
+	writeTime   = 10 * time.Second // bounds one write to a stream
+	beatEvery   = 20 * time.Second // after which an idle stream sends a comment, so that a dead client is noticed
+)
+
+// running has the tasks that have not ended.
+type running struct {
+	Tasks   []api.TaskStatus // the oldest ones
+	Waiting int              // the number of others
+	ids     []string         // of all
+}
+
+// readRunning returns the tasks that have not ended.
+func (p *Page) readRunning(ctx context.Context) (running, error) {
+	ids, err := p.OpenTasks(ctx)
+	if err != nil {
+		return running{}, err
+	}
+	now := running{ids: ids, Waiting: max(0, len(ids)-liveTasks)}
+	for _, id := range ids[:min(len(ids), liveTasks)] {
+		status, err := p.status(ctx, id)
+		if isNotFound(err) { // it has no record yet, or has been deleted
+			continue
+		}
+		if err != nil {
+			return now, err
+		}
+		if !hasEnded(status) {
+			now.Tasks = append(now.Tasks, status)
+		}
+	}
+	return now, nil
+}
+
+func (p *Page) status(ctx context.Context, id string) (api.TaskStatus, error) {
+	return get[api.TaskStatus](ctx, p.API, api.RouteTaskStatus.Path(id), nil)
+}
+
+func hasEnded(t api.TaskStatus) bool {
+	return t.Status != api.StatusQueued && t.Status != api.StatusRunning
+}
+
+func isNotFound(err error) bool {
+	var refused *refusal
+	return errors.As(err, &refused) && refused.Status == http.StatusNotFound
+}
+
+// publicError returns the text of an error that a page may show.
+func publicError(err error) string {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return refused.Message
+	}
+	return fault.PublicMessage(err)
+}
+
+// hub has the open streams. It is safe for concurrent use.
+type hub struct {
+	mu       sync.Mutex
+	watchers map[*watcher]bool
+	closed   bool
+	wake     chan struct{} // has a value after a stream was opened
+}
+
+// watcher is an open stream.
+type watcher struct {
+	task   string // the task that the page shows; "": all running tasks
+	events chan string
+	sent   string // the last progress that was sent
+}
+
+func newHub() *hub { return &hub{watchers: map[*watcher]bool{}, wake: make(chan struct{}, 1)} }
+
+// open adds a stream. It returns false if there are too many, or if the service stops.
+func (h *hub) open(task string) (*watcher, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.watchers) >= maxWatchers {
+		return nil, false
+	}
+	w := &watcher{task: task, events: make(chan string, 8)}
+	h.watchers[w] = true
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+	return w, true
+}
+
+// remove ends a stream, if it has not ended.
+func (h *hub) remove(w *watcher) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.end(w)
+}
+
+func (h *hub) end(w *watcher) {
+	if h.watchers[w] {
+		delete(h.watchers, w)
+		close(w.events)
+	}
+}
+
+func (h *hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for w := range h.watchers {
+		h.end(w)
+	}
+}
+
+// tasks returns the tasks that the streams follow.
+func (h *hub) tasks() (ids []string, any bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers {
+		if w.task != "" {
+			ids = append(ids, w.task)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), len(h.watchers) > 0
+}
+
+// send sends an event to all streams of a task, or of all tasks ("").
+func (h *hub) send(task, event, data string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers {
+		if w.task != task || event == eventProgress && w.sent == data {
+			continue
+		}
+		select {
+		case w.events <- message(event, data):
+			if event == eventProgress {
+				w.sent = data
+			}
+		default:
+			h.end(w) // the client does not read; its browser opens the stream again
+		}
+	}
+}
+
+// The events of a stream.
+const (
+	eventProgress = "progress" // the data replaces the element with the id "progress"
+	eventChanged  = "changed"  // a task has begun or ended: the page is out of date
+)
+
+// message returns an event in the format of server-sent events.
+func message(event, data string) string {
+	return "event: " + event + "\ndata: " + strings.ReplaceAll(data, "\n", "\ndata: ") + "\n\n"
+}
+
+// follow sends the progress of tasks to the open streams, until the context ends. It
+// reads the tasks once for all streams, and not at all if there is none.
+func (p *Page) follow(ctx context.Context) {
+	defer p.live.close()
+	var before running
+	for ctx.Err() == nil {
+		tasks, any := p.live.tasks()
+		if !any {
+			select {
+			case <-ctx.Done():
+			case <-p.live.wake:
+			}
+			continue
+		}
+		before = p.followOnce(ctx, tasks, before)
+		sleep(ctx, liveEvery)
+	}
+}
+
+// followOnce reads the tasks and sends what is new. It returns the tasks that run.
+func (p *Page) followOnce(ctx context.Context, tasks []string, before running) running {
+	now, err := p.readRunning(ctx)
+	if err != nil {
+		p.Log.DebugContext(ctx, "progress not read; that is tried again", "error", err)
+		return before
+	}
+	p.live.send("", eventProgress, p.fragment("running", now))
+	if before.ids != nil && !slices.Equal(before.ids, now.ids) {
+		p.live.send("", eventChanged, "")
+	}
+	if now.ids == nil {
+		now.ids = []string{}
+	}
+
+	for _, id := range tasks {
+		at := slices.IndexFunc(now.Tasks, func(t api.TaskStatus) bool { return t.TaskID == id })
+		if at >= 0 {
+			p.live.send(id, eventProgress, p.fragment("progress", now.Tasks[at]))
+			continue
+		}
+		status, err := p.status(ctx, id)
+		switch {
+		case err != nil: // it may be readable again
+		case hasEnded(status):
+			p.live.send(id, eventChanged, "")
+		default:
+			p.live.send(id, eventProgress, p.fragment("progress", status))
+		}
+	}
+	return now
+}
+
+// fragment returns a part of a page.
+func (p *Page) fragment(name string, data any) string {
+	var out bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&out, name, data); err != nil {
+		p.Log.Error("part of the page not shown", "part", name, "error", err)
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// stream answers with the events of one page, until the page is closed.
+func (p *Page) stream(w http.ResponseWriter, r *http.Request) error {
+	task := r.URL.Query().Get("task")
+	if task != "" && !api.IsTaskID(task) {
+		return &refusal{http.StatusNotFound, fmt.Sprintf("there is no task %.100q", task)}
+	}
+	watcher, ok := p.live.open(task)
+	if !ok {
+		return &refusal{http.StatusServiceUnavailable, "too many pages show live progress; close one, or reload this page by hand"}
+	}
+	defer p.live.remove(watcher)
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	control := http.NewResponseController(w)
+	write := func(text string) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // not supported only in tests without a connection
+		_, err := w.Write([]byte(text))
+		return err == nil && control.Flush() == nil
+	}
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for ok := write("retry: 3000\n\n"); ok; {
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-beat.C:
+			ok = write(":\n\n")
+		case event, open := <-watcher.events:
+			ok = open && write(event)
+		}
+	}
+	return nil
+}

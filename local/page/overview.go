@@ -1,0 +1,128 @@
+package page
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"ace/shared/api"
+)
+
+const (
+	nodesMaxAge = 30 * time.Second
+	nodesTime   = 20 * time.Second // bounds one check of the nodes
+	// firstWait is how long the overview waits for what was never read before.
+	firstWait = 80 * time.Millisecond
+	// shownTables is the number of tables on the overview.
+	shownTables = 200
+)
+
+// readNodes checks the nodes of all clusters.
+func (p *Page) readNodes(ctx context.Context, _ kept[[]api.ClusterCheck]) ([]api.ClusterCheck, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, nodesTime)
+	defer cancel()
+	list, err := get[api.ClusterCheckList](ctx, p.API, api.RouteClusterCheck.Path(""), nil)
+	return list.Clusters, false, err
+}
+
+// overview is the input of the overview.
+type overview struct {
+	Clusters  []clusterView
+	Checked   time.Time // when the nodes were checked
+	Running   running
+	Tables    []tableRow
+	All       int // number of tables
+	More      int // tables that are not shown
+	Differing int // tables whose last verdict is differ
+	Partial   int // tables whose last verdict is match, but not about the whole table
+	Read      int // documents of the archive that were read
+	Reading   bool
+	Schedules []api.Schedule
+	Problems  []string // what could not be read
+}
+
+// clusterView is a cluster with what is known about its nodes.
+type clusterView struct {
+	api.Cluster
+	Checks []nodeView
+}
+
+// nodeView is one database of a node.
+type nodeView struct {
+	Name, DBName, Host string
+	Known              bool
+	Usable             bool
+	Version            string
+	Error, Remedy      string
+}
+
+func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	o := &overview{}
+	clusters, err := get[api.ClusterList](ctx, p.API, api.RouteClusters.Path(""), nil)
+	o.note(err)
+	schedules, err := get[api.ScheduleList](ctx, p.API, api.RouteSchedules.Path(""), nil)
+	o.note(err)
+	o.Schedules = schedules.Schedules
+	o.Running, err = p.readRunning(ctx)
+	o.note(err)
+
+	past := p.history.get(ctx, firstWait)
+	o.note(past.Err)
+	o.Tables, o.Reading, o.Read = past.Value.rows(), !past.Complete, past.Value.read
+	for _, row := range o.Tables {
+		switch {
+		case row.Last.Verdict == api.VerdictDiffer:
+			o.Differing++
+		case row.Last.Partial != "":
+			o.Partial++
+		}
+	}
+	o.All = len(o.Tables)
+	if o.More = max(0, len(o.Tables)-shownTables); o.More > 0 {
+		o.Tables = o.Tables[:shownTables]
+	}
+
+	checks := p.nodes.get(ctx, 0)
+	o.note(checks.Err)
+	o.Checked = checks.At
+	for _, cluster := range clusters.Clusters {
+		o.Clusters = append(o.Clusters, clusterView{cluster, nodeViews(cluster, checks.Value)})
+	}
+
+	v := p.view("Overview", "overview", o)
+	v.Watch = "/events"
+	return p.show(w, http.StatusOK, "overview", v)
+}
+
+// note adds the reason why something could not be read. The rest of the page is shown.
+func (o *overview) note(err error) {
+	if err != nil {
+		o.Problems = append(o.Problems, publicError(err))
+	}
+}
+
+// nodeViews returns the nodes of a cluster with the last checks.
+func nodeViews(cluster api.Cluster, checks []api.ClusterCheck) []nodeView {
+	for _, check := range checks {
+		if check.ClusterName != cluster.ClusterName || len(check.Nodes) == 0 {
+			continue
+		}
+		var views []nodeView
+		for _, node := range check.Nodes {
+			v := nodeView{Name: node.Node, DBName: node.DBName, Host: node.Address, Known: true, Usable: node.Usable, Error: node.Error, Remedy: node.Remedy}
+			if node.Server != nil {
+				v.Version, _, _ = strings.Cut(node.Server.Version, " ")
+			}
+			views = append(views, v)
+		}
+		return views
+	}
+
+	var views []nodeView
+	for _, node := range cluster.Nodes {
+		views = append(views, nodeView{Name: node.Node, Host: node.Host})
+	}
+	return views
+}

@@ -1,0 +1,207 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/render"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+//go:embed page.css
+var ownStyle string
+
+//go:embed page.js
+var ownScript string
+
+// Options configure a Page.
+type Options struct {
+	// API answers the requests of the page like those of any client.
+	API API
+	// Downloads answers requests for the files of the API.
+	Downloads http.Handler
+	// OpenTasks returns the ids of the tasks that have not ended, the oldest first.
+	OpenTasks func(ctx context.Context) ([]string, error)
+	Log       *slog.Logger
+	Version   string
+	Now       func() time.Time // nil means time.Now
+}
+
+// Page is the web page. It is safe for concurrent use. Run must be called.
+type Page struct {
+	Options
+	mux       *http.ServeMux
+	templates *template.Template
+	style     string
+	policy    string
+	csrf      csrf
+	history   *keeper[history]
+	nodes     *keeper[[]api.ClusterCheck]
+	live      *hub
+	rendering chan struct{} // bounds the documents that are shown at once
+}
+
+// New returns a Page.
+func New(o Options) (*Page, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	p := &Page{
+		Options: o, csrf: newCSRF(), style: render.Style() + ownStyle, live: newHub(),
+		rendering: make(chan struct{}, maxRendering),
+	}
+	p.policy = policy(p.style, ownScript, render.Script())
+	p.history = newKeeper(historyMaxAge, p.readHistory)
+	p.nodes = newKeeper(nodesMaxAge, p.readNodes)
+	var err error
+	p.templates, err = template.New("").Funcs(p.functions()).ParseFS(templates, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	p.mux = p.routes()
+	return p, nil
+}
+
+// policy returns the content security policy of all pages. Only the style and the scripts
+// with these contents are used. A page connects only to its own service, for the stream
+// of its progress, and sends forms only there.
+func policy(style string, scripts ...string) string {
+	allowed := make([]string, 0, len(scripts))
+	for _, script := range scripts {
+		allowed = append(allowed, digest(script))
+	}
+	return "default-src 'none'; style-src " + digest(style) + "; script-src " + strings.Join(allowed, " ") +
+		"; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}
+
+func digest(source string) string {
+	sum := sha256.Sum256([]byte(source))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// routes returns the handlers of the pages.
+func (p *Page) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	for pattern, show := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"GET /{$}":                   p.showOverview,
+		"GET /tasks":                 p.showTasks,
+		"GET /tasks/{id}":            p.showTask,
+		"GET /tasks/{id}/{download}": p.download,
+		"GET /archive":               p.showArchive,
+		"GET /compare":               p.showCompare,
+		"GET /events":                p.stream,
+		"POST /compare":              p.form(p.compare),
+		"POST /tasks/{id}/rerun":     p.form(p.rerun),
+		"POST /tasks/{id}/repair":    p.form(p.repair),
+		"POST /tasks/{id}/undo":      p.form(p.undo),
+		"POST /tasks/{id}/confirm":   p.form(p.confirm),
+		"POST /tasks/{id}/cancel":    p.form(p.cancel),
+	} {
+		mux.HandleFunc(pattern, p.handler(show))
+	}
+	return mux
+}
+
+// Serves reports whether a path belongs to the page.
+func (p *Page) Serves(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return path == "/" || slices.Contains([]string{"tasks", "compare", "archive", "events"}, first)
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for name, value := range map[string]string{
+		"Cache-Control":           "no-store",
+		"Content-Security-Policy": p.policy,
+		"Referrer-Policy":         "same-origin", // with no-referrer, browsers would send Origin: null
+		"X-Frame-Options":         "DENY",
+	} {
+		w.Header().Set(name, value)
+	}
+	p.mux.ServeHTTP(w, r)
+}
+
+// Run reads in the background what open pages need, until the context ends. Then it ends
+// their streams.
+func (p *Page) Run(ctx context.Context) {
+	var background sync.WaitGroup
+	background.Go(func() { p.history.run(ctx) })
+	background.Go(func() { p.nodes.run(ctx) })
+	background.Go(func() { p.follow(ctx) })
+	background.Wait()
+}
+
+// handler returns a handler that shows an error as a page.
+func (p *Page) handler(show func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := show(w, r); err != nil {
+			p.showError(w, r, err)
+		}
+	}
+}
+
+// view is the input of the templates.
+type view struct {
+	Title   string
+	Current string // the entry of the navigation to which the page belongs
+	CSRF    string
+	Style   template.CSS
+	Script  template.JS
+	Rows    template.JS // the script of the rows; "" if there are none
+	Version string
+	Watch   string // the address of the stream of the page; "" if there is none
+	Body    any
+}
+
+func (p *Page) view(title, current string, body any) view {
+	return view{
+		Title: title, Current: current, CSRF: p.csrf.token(p.Now()), Style: template.CSS(p.style), Script: template.JS(ownScript),
+		Version: p.Version, Body: body,
+	}
+}
+
+// show writes a whole page.
+func (p *Page) show(w http.ResponseWriter, status int, name string, v view) error {
+	var out bytes.Buffer
+	for _, part := range []string{"begin", name, "end"} {
+		if err := p.templates.ExecuteTemplate(&out, part, v); err != nil {
+			return fmt.Errorf("page: %w", err)
+		}
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = out.WriteTo(w) // fails only if the client is gone
+	return nil
+}
+
+// showError shows why a request failed. An error that the API has not reported is logged,
+// because its text may be for developers only.
+func (p *Page) showError(w http.ResponseWriter, r *http.Request, err error) {
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		refused = &refusal{http.StatusInternalServerError, "The page cannot be shown. The log has the details."}
+		if code := fault.CodeOf(err); code != fault.Internal {
+			refused.Message = fault.PublicMessage(err)
+		}
+		p.Log.ErrorContext(r.Context(), "page not shown", "path", r.URL.Path, "error", err)
+	}
+	if err := p.show(w, refused.Status, "error", p.view(http.StatusText(refused.Status), "", refused)); err != nil {
+		p.Log.ErrorContext(r.Context(), "page not shown", "path", r.URL.Path, "error", err)
+	}
+}

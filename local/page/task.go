@@ -1,0 +1,189 @@
+package page
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ace/shared/api"
+	"ace/shared/difffile"
+)
+
+// taskView is the input of the page of a task.
+type taskView struct {
+	api.TaskStatus
+	Ended      bool
+	Comparison bool
+	Diff       *api.DiffResult   // of a completed comparison
+	Summary    *difffile.Summary // of its document
+	Changes    *changes          // of a repair or undo that has a result
+	Raw        bool              // the result has another form, and is shown as it is
+	Parameters []parameter
+	Source     string // the task or document that the task works on; "" if there is none
+	Repair     *repairForm
+	Confirm    *confirmation
+}
+
+// parameter is a parameter of a task that does not have its zero value.
+type parameter struct{ Name, Value string }
+
+// changes is the result of a repair or undo.
+type changes struct {
+	DryRun   bool
+	Undo     bool
+	Source   string // the source of truth; "" for an undo
+	Nodes    []nodeChanges
+	Total    int64
+	Warnings []string
+	Report   bool
+}
+
+// nodeChanges is what a repair or undo changed on a node, or would change.
+type nodeChanges struct {
+	Node string
+	api.NodeUndo
+}
+
+// Total returns the number of rows that were changed, or would be.
+func (n nodeChanges) Total() int64 { return n.Inserted + n.Updated + n.Deleted }
+
+func (p *Page) showTask(w http.ResponseWriter, r *http.Request) error {
+	status, err := p.status(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	t, err := p.taskView(status)
+	if err != nil {
+		return err
+	}
+
+	v := p.view(kindOf(t.TaskType)+" of "+t.TableName, "tasks", t)
+	if !t.Ended {
+		v.Watch = "/events?task=" + t.TaskID
+	}
+	if t.Summary == nil {
+		return p.show(w, http.StatusOK, "task", v)
+	}
+	return p.showComparison(w, r, v, t)
+}
+
+// taskView returns what the page of a task shows, except for the rows.
+func (p *Page) taskView(status api.TaskStatus) (*taskView, error) {
+	t := &taskView{TaskStatus: status, Ended: hasEnded(status), Comparison: isComparison(status.TaskType)}
+	t.Parameters, t.Source = parameters(status)
+	switch {
+	case len(status.Result) == 0:
+	case t.Comparison:
+		t.Diff, t.Summary = &api.DiffResult{}, &difffile.Summary{}
+		if err := json.Unmarshal(status.Result, t.Diff); err != nil {
+			return nil, fmt.Errorf("the result of task %s: %w", status.TaskID, err)
+		}
+		if err := json.Unmarshal(t.Diff.Summary, t.Summary); err != nil {
+			return nil, fmt.Errorf("the summary of task %s: %w", status.TaskID, err)
+		}
+		if status.Status == api.StatusCompleted && t.Diff.MismatchedRows > 0 {
+			t.Repair = newRepairForm(t.Summary)
+		}
+	case status.TaskType == api.TypeTableRepair || status.TaskType == api.TypeTableUndo:
+		var err error
+		if t.Changes, err = readChanges(status); err != nil {
+			return nil, fmt.Errorf("the result of task %s: %w", status.TaskID, err)
+		}
+		t.Confirm = newConfirmation(t)
+	default:
+		t.Raw = true
+	}
+	return t, nil
+}
+
+// readChanges decodes the result of a repair or undo.
+func readChanges(status api.TaskStatus) (*changes, error) {
+	var result struct {
+		SourceOfTruth string                  `json:"source_of_truth"`
+		DryRun        bool                    `json:"dry_run"`
+		Nodes         map[string]api.NodeUndo `json:"nodes"`
+		ReportFile    string                  `json:"report_file"`
+		Warnings      []string                `json:"warnings"`
+	}
+	if err := json.Unmarshal(status.Result, &result); err != nil {
+		return nil, err
+	}
+	c := &changes{
+		DryRun: result.DryRun, Undo: status.TaskType == api.TypeTableUndo, Source: result.SourceOfTruth,
+		Warnings: result.Warnings, Report: result.ReportFile != "",
+	}
+	for _, node := range slices.Sorted(maps.Keys(result.Nodes)) {
+		n := nodeChanges{node, result.Nodes[node]}
+		c.Nodes = append(c.Nodes, n)
+		c.Total += n.Total()
+	}
+	return c, nil
+}
+
+// parameters returns the parameters of a task that are set, and the task or document that
+// the task works on.
+func parameters(status api.TaskStatus) (list []parameter, source string) {
+	var values map[string]any
+	if json.Unmarshal(status.Parameters, &values) != nil {
+		return nil, ""
+	}
+	for name, value := range values {
+		text := ""
+		switch value := value.(type) {
+		case nil:
+		case []any:
+			var items []string
+			for _, item := range value {
+				items = append(items, fmt.Sprint(item))
+			}
+			text = strings.Join(items, ", ")
+		case float64:
+			text = strconv.FormatFloat(value, 'f', -1, 64)
+		case bool:
+			if value {
+				text = "true"
+			}
+		default:
+			text = fmt.Sprint(value)
+		}
+		if text != "" {
+			list = append(list, parameter{name, text})
+		}
+		if name == "diff_file" || name == "task_id" {
+			source = text
+		}
+	}
+	slices.SortFunc(list, func(a, b parameter) int { return cmp.Compare(a.Name, b.Name) })
+	return list, taskOf(source)
+}
+
+// taskOf returns the id of the task that a diff_file names, or "" if it names none.
+func taskOf(diffFile string) string {
+	name := diffFile[strings.LastIndexByte(diffFile, '/')+1:]
+	name, _, _ = strings.Cut(name, ".")
+	if api.IsTaskID(name) {
+		return name
+	}
+	return ""
+}
+
+// download answers with a file of the task: the endpoint of the API that has the file
+// serves it.
+func (p *Page) download(w http.ResponseWriter, r *http.Request) error {
+	route, known := map[string]api.Route{
+		"document": api.RouteDiff, "report": api.RouteReport, "before-images": api.RouteBefore,
+	}[r.PathValue("download")]
+	if !known {
+		return &refusal{http.StatusNotFound, fmt.Sprintf("there is no path %.100q", r.URL.Path)}
+	}
+	r = r.Clone(r.Context())
+	r.URL.Path = route.Path(r.PathValue("id"))
+	w.Header().Del("Content-Security-Policy") // that of a file is another
+	p.Downloads.ServeHTTP(w, r)
+	return nil
+}

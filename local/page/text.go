@@ -1,0 +1,180 @@
+package page
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"ace/shared/api"
+	"ace/shared/render"
+)
+
+// functions returns the functions that the templates call.
+func (p *Page) functions() template.FuncMap {
+	return template.FuncMap{
+		"visible": render.Visible, "plain": render.Plain, "number": humanize.Comma, "chart": chart,
+		"count": count, "duration": duration, "bytes": func(n int64) string { return humanize.Bytes(uint64(max(n, 0))) },
+		"when":   func(t any) template.HTML { return when(instant(t), p.Now()) },
+		"state":  func(t api.TaskStatus) label { return stateOf(t) },
+		"kind":   kindOf,
+		"indent": indent, "upper": strings.ToUpper, "partial": partial,
+		"list": func(names []string) string { return enumerate(names) },
+		"add":  func(a, b int64) int64 { return a + b },
+	}
+}
+
+// instant returns the time of a value of package time or api.
+func instant(t any) time.Time {
+	switch t := t.(type) {
+	case time.Time:
+		return t
+	case api.Time:
+		return t.Time
+	}
+	return time.Time{}
+}
+
+// when returns an element that shows how long ago, or in how long, a moment is. Its title
+// is the moment itself.
+func when(t, now time.Time) template.HTML {
+	if t.IsZero() {
+		return ""
+	}
+	t = t.UTC()
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s UTC">%s</time>`,
+		t.Format(time.RFC3339), t.Format(time.DateTime), relative(now.Sub(t))))
+}
+
+// relative returns a time span as people say it: "3 h ago", or "in 5 min" if it is
+// negative.
+func relative(age time.Duration) string {
+	form := "%s ago"
+	if age < 0 {
+		age, form = -age, "in %s"
+	}
+	seconds := age.Seconds()
+	for _, unit := range []struct {
+		name  string
+		size  float64
+		below float64 // the unit is used for fewer than this number of it
+	}{{"s", 1, 60}, {"min", 60, 60}, {"h", 3600, 48}, {"days", 86400, 60}, {"months", 30.44 * 86400, 24}, {"years", 365.25 * 86400, math.Inf(1)}} {
+		n := math.Floor(seconds / unit.size)
+		if n >= unit.below {
+			continue
+		}
+		if n < 1 && unit.name == "s" {
+			return "now"
+		}
+		return fmt.Sprintf(form, fmt.Sprintf("%.0f %s", n, unit.name))
+	}
+	return ""
+}
+
+// duration returns a number of seconds in the unit that a reader expects.
+func duration(s any) string {
+	var seconds float64
+	switch s := s.(type) {
+	case float64:
+		seconds = s
+	case *float64:
+		if s == nil {
+			return ""
+		}
+		seconds = *s
+	case *api.Seconds:
+		if s == nil {
+			return ""
+		}
+		seconds = float64(*s)
+	}
+	switch {
+	case seconds < 60:
+		return fmt.Sprintf("%.1f s", seconds)
+	case seconds < 3600:
+		return fmt.Sprintf("%d min %d s", int(seconds)/60, int(seconds)%60)
+	}
+	return fmt.Sprintf("%d h %d min", int(seconds)/3600, int(seconds)/60%60)
+}
+
+// count returns a number with a noun, such as "2 rows".
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return humanize.Comma(n) + " " + thing + "s"
+}
+
+// enumerate joins names as in a sentence: "n1, n2 and n3".
+func enumerate(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// indent formats JSON for people.
+func indent(raw json.RawMessage) string {
+	var out bytes.Buffer
+	if err := json.Indent(&out, raw, "", "  "); err != nil {
+		return string(raw)
+	}
+	return out.String()
+}
+
+// label is a short text with the class of its color.
+type label struct{ Text, Class string }
+
+// stateOf returns how a task stands: its verdict if it has one, otherwise its state.
+func stateOf(t api.TaskStatus) label {
+	switch t.Status {
+	case api.StatusQueued:
+		return label{"waiting", "waiting"}
+	case api.StatusRunning:
+		return label{"running", "running"}
+	case api.StatusFailed:
+		return label{"failed", "differ"}
+	case api.StatusCancelled:
+		return label{"cancelled", "waiting"}
+	}
+
+	var result struct {
+		Verdict        string `json:"verdict"`
+		MismatchedRows int64  `json:"mismatched_rows"`
+		DryRun         bool   `json:"dry_run"`
+	}
+	_ = json.Unmarshal(t.Result, &result) // a result of another form has no verdict
+	switch {
+	case result.Verdict == api.VerdictMatch:
+		return label{"match", "match"}
+	case result.Verdict == api.VerdictDiffer && result.MismatchedRows > 0:
+		return label{count(result.MismatchedRows, "row") + " differ", "differ"}
+	case result.Verdict != "":
+		return label{result.Verdict, "differ"}
+	case result.DryRun:
+		return label{"dry run", "waiting"}
+	}
+	return label{"done", "match"}
+}
+
+// kindOf returns what a type of tasks is called.
+func kindOf(taskType string) string {
+	names := map[string]string{
+		api.TypeTableDiff: "Comparison", api.TypeTableRerun: "Rerun", api.TypeTableRepair: "Repair", api.TypeTableUndo: "Undo",
+	}
+	if name, ok := names[taskType]; ok {
+		return name
+	}
+	return taskType
+}
+
+// isComparison reports whether tasks of a type have a document of rows that differ.
+func isComparison(taskType string) bool {
+	return slices.Contains([]string{api.TypeTableDiff, api.TypeTableRerun}, taskType)
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"net/http"
+
+	"ace/local/page"
+	"ace/shared/config"
+	"ace/shared/endpoint"
+	"ace/shared/endpoint/httpx"
+)
+
+// withPage returns a handler that also serves the web page, unless ACE_PAGE is false. The
+// requests of the page are not in the metrics of the API, because a stream that is open
+// for minutes would be a slow request there.
+func (s *service) withPage(next http.Handler, mux *endpoint.Mux, c config.Config, token string) (http.Handler, error) {
+	if !c.Page {
+		return next, nil
+	}
+
+	var err error
+	s.page, err = page.New(page.Options{
+		API: mux, OpenTasks: s.app.Tasks().Open, Log: s.log, Version: version(),
+		Downloads: httpx.Handler(mux, httpx.Options{Hosts: c.AllowedHosts()}), // the page has checked the token
+	})
+	if err != nil {
+		return nil, err
+	}
+	pages := httpx.Pages(s.page, httpx.Options{Hosts: c.AllowedHosts(), Token: token})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.page.Serves(r.URL.Path) {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}), nil
+}
