@@ -92,7 +92,7 @@ func (c *comparison) compareObject(id catalog.ID) {
 		c.addMissing(id, present, absent)
 	}
 	for _, property := range slices.Sorted(maps.Keys(c.properties(id.Kind))) {
-		if groups := c.group(id, property, present); len(groups) > 1 && !c.followsParent(id, property) {
+		if groups := c.group(id, property, present); len(groups) > 1 && !c.followsParent(id, property) && !c.followsType(id, property, present) {
 			c.addDifference(id, property, groups)
 		}
 	}
@@ -122,13 +122,22 @@ func (c *comparison) hasParent(id catalog.ID, node string) bool {
 	if id.Relation == "" {
 		return true
 	}
-	return slices.ContainsFunc(relationKinds(), func(kind catalog.Kind) bool {
+	return slices.ContainsFunc(parentKinds(id.Kind), func(kind catalog.Kind) bool {
 		return c.has(catalog.ID{Kind: kind, Schema: id.Schema, Name: id.Relation}, node)
 	})
 }
 
-func relationKinds() []catalog.Kind {
-	return []catalog.Kind{catalog.Table, catalog.ForeignTable, catalog.View, catalog.MaterializedView, catalog.Domain}
+// parentKinds returns the kinds of objects to which an object of a kind may belong.
+func parentKinds(kind catalog.Kind) []catalog.Kind {
+	switch kind {
+	case catalog.DomainConstraint:
+		return []catalog.Kind{catalog.Domain}
+	case catalog.Trigger, catalog.Rule:
+		return []catalog.Kind{catalog.Table, catalog.ForeignTable, catalog.View, catalog.MaterializedView}
+	case catalog.Index:
+		return []catalog.Kind{catalog.Table, catalog.MaterializedView}
+	}
+	return []catalog.Kind{catalog.Table, catalog.ForeignTable}
 }
 
 // ownerOf returns the column that owns a sequence.
@@ -147,6 +156,12 @@ func (c *comparison) ownerOf(id catalog.ID) (catalog.ID, bool) {
 func (c *comparison) has(id catalog.ID, node string) bool {
 	_, has := c.objects[id][node]
 	return has
+}
+
+// followsType reports whether a property of a column differs because each type has its
+// own default for it.
+func (c *comparison) followsType(id catalog.ID, property catalog.Property, present []string) bool {
+	return id.Kind == catalog.Column && property == catalog.Storage && len(c.group(id, catalog.Type, present)) > 1
 }
 
 // followsParent reports whether a finding about an inherited column repeats one about the
