@@ -33,7 +33,8 @@ type comparison struct {
 	objects  map[catalog.ID]map[string]catalog.Object // by the name of the node
 	children map[relation][]catalog.ID                // what belongs to each relation
 	rules    map[catalog.Kind]kindRule
-	done     map[catalog.ID]bool // objects that need no further comparison
+	compared map[catalog.Kind][]catalog.Property // the properties that are compared, sorted
+	done     map[catalog.ID]bool                 // objects that need no further comparison
 	options  Options
 	findings []finding.Finding
 }
@@ -45,6 +46,10 @@ func newComparison(catalogs map[string]catalog.Catalog, options Options) *compar
 	c := &comparison{
 		nodes: order(slices.Sorted(maps.Keys(catalogs)), options.Nodes), catalogs: catalogs, rules: kindRules(), options: options,
 		objects: map[catalog.ID]map[string]catalog.Object{}, children: map[relation][]catalog.ID{}, done: map[catalog.ID]bool{},
+		compared: map[catalog.Kind][]catalog.Property{},
+	}
+	for kind := range c.rules {
+		c.compared[kind] = slices.Sorted(maps.Keys(c.properties(kind)))
 	}
 	for _, node := range c.nodes {
 		for _, o := range catalogs[node].Objects {
@@ -91,11 +96,20 @@ func (c *comparison) compareObject(id catalog.ID) {
 	if len(absent) > 0 && !c.followsParent(id, "") {
 		c.addMissing(id, present, absent)
 	}
-	for _, property := range slices.Sorted(maps.Keys(c.properties(id.Kind))) {
+	if len(absent) == 0 && c.allEqual(id, present) {
+		return
+	}
+	for _, property := range c.compared[id.Kind] {
 		if groups := c.group(id, property, present); len(groups) > 1 && !c.followsParent(id, property) && !c.followsType(id, property, present) {
 			c.addDifference(id, property, groups)
 		}
 	}
+}
+
+// allEqual reports whether all properties are the same texts, which is the usual case.
+func (c *comparison) allEqual(id catalog.ID, nodes []string) bool {
+	first := c.objects[id][nodes[0]].Properties
+	return !slices.ContainsFunc(nodes[1:], func(node string) bool { return !maps.Equal(first, c.objects[id][node].Properties) })
 }
 
 // properties returns the rules of the properties of a kind.

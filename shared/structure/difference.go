@@ -155,7 +155,7 @@ func (c *comparison) addDifference(id catalog.ID, property catalog.Property, gro
 	for i, g := range groups {
 		for _, node := range g.nodes {
 			f.Nodes[node] = display(property, g.value)
-			if i != wanted && !(property == catalog.Version && c.majorsDiffer()) { // a server has only its own versions
+			if i != wanted && (property != catalog.Version || !c.majorsDiffer()) { // a server has only its own versions
 				want := groups[wanted].nodes[0]
 				addFix(&f, node, ddl.Alter(c.objects[id][node], c.definitionOf(c.objects[id][want], want), property))
 			}
