@@ -68,7 +68,7 @@ func (s Schemas) All() bool { return len(s) == 1 && s[0] == allSchemas }
 // cluster and the schemas.
 func NewSchemaDiffRequest() SchemaDiffRequest {
 	return SchemaDiffRequest{
-		Compare:         []string{CompareData},
+		Compare:         []string{CompareStructure, CompareData},
 		MaxTablesAtOnce: 2,
 		TuningRequest:   TuningOf(NewTableDiffRequest()),
 	}

@@ -20,7 +20,7 @@ func (a *App) Scheduler(jobs []schedule.Job, starter service.Starter, log *slog.
 	submitting := a.service(starter)
 	submitting.Scheduled = true
 	return schedule.New(schedule.Options{
-		Jobs: jobs, Store: a.options.Store, Submit: submitting, Catalog: catalog{a}, Now: time.Now, Log: log,
+		Jobs: jobs, Store: a.options.Store, Submit: submitting, Catalog: tableCatalog{a}, Now: time.Now, Log: log,
 		Patience: scheduledPatience * a.options.Patience,
 	})
 }
@@ -30,11 +30,11 @@ func SchedulesEndpoint(s *schedule.Scheduler) endpoint.Endpoint {
 	return endpoint.JSON(api.RouteSchedules, api.DecodeSchedules, s.List)
 }
 
-// catalog finds tables on the nodes of a cluster.
-type catalog struct{ app *App }
+// tableCatalog finds tables on the nodes of a cluster.
+type tableCatalog struct{ app *App }
 
 // Tables implements schedule.Catalog.
-func (c catalog) Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]schedule.Table, error) {
+func (c tableCatalog) Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]schedule.Table, error) {
 	definition, err := c.app.options.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
 		return nil, err
