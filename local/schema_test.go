@@ -14,8 +14,8 @@ import (
 )
 
 // TestSchemaDiff_SurvivesKills kills the service several times while it compares many
-// tables. The result is that of an uninterrupted comparison: no table is lost, and none is
-// reported equal that was not compared.
+// tables. The result is that of an uninterrupted comparison: no table is lost, and none
+// is reported equal that was not compared.
 func TestSchemaDiff_SurvivesKills(t *testing.T) {
 	t.Parallel()
 	const tables = 60

@@ -19,8 +19,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// fiveTables creates public.t1 to public.t5 with a few rows each. Tables with more rows are
-// compared first, so t5 is the last.
+// fiveTables creates public.t1 to public.t5 with a few rows each. Tables with more rows
+// are compared first, so t5 is the last.
 func fiveTables(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	for i := range 5 {
