@@ -87,7 +87,7 @@ func command() *cli.Command {
 func clientOptions() client.Options {
 	environ := config.Environ(os.Environ())
 	return client.Options{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, NoColor: environ["NO_COLOR"] != "", Browser: environ["BROWSER"], Listen: environ["ACE_LISTEN"],
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, NoColor: environ["NO_COLOR"] != "", Browser: environ["BROWSER"], Version: version(), Listen: environ["ACE_LISTEN"],
 		Embed: func(ctx context.Context, resume bool) (*client.Embedded, error) { return embed(ctx, environ, resume) },
 	}
 }

@@ -12,11 +12,12 @@ const (
 	categoryTasks   = "Compare and repair"
 	categoryArchive = "Tasks and documents"
 	categoryNodes   = "Clusters and tables"
+	categoryAgents  = "Agents"
 )
 
 // Commands returns the commands that use the API.
 func Commands(o Options) []*cli.Command {
-	return slices.Concat(o.operationCommands(), o.taskCommands(), o.documentCommands(), o.nodeCommands())
+	return slices.Concat(o.operationCommands(), o.taskCommands(), o.documentCommands(), o.nodeCommands(), o.agentCommands())
 }
 
 // command returns a command with the flags that all commands of this package have.
@@ -167,5 +168,17 @@ func (o Options) nodeCommands() []*cli.Command {
 			Description: "The exit status is 2 if the catalog of a node cannot be read.\nExample: ace tables demo --schema public",
 			Flags:       paramFlags("tables", "cluster_name"),
 		}, tables),
+	}
+}
+
+func (o Options) agentCommands() []*cli.Command {
+	return []*cli.Command{
+		o.command(&cli.Command{
+			Name: "mcp", Category: categoryAgents, Usage: "offer the service to an agent over the Model Context Protocol",
+			Description: "Speaks the protocol on the standard input and output, and is started by the agent's program.\n" +
+				"An agent can compare tables, read the rows that differ and make dry runs of repairs.\n" +
+				"Example: ace mcp --server http://localhost:5000",
+			Flags: []cli.Flag{&cli.BoolFlag{Name: flagAllowRepair, Usage: "let the agent run a repair after its dry run"}},
+		}, serveAgent),
 	}
 }

@@ -35,9 +35,8 @@ func show(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	address := fileAddress(api.RouteDiff, args[0], nil)
 	if s.cmd.Bool(flagJSON) {
-		return s.server.download(ctx, address, s.Stdout)
+		return s.server.download(ctx, fileAddress(api.RouteDiff, args[0], nil), s.Stdout)
 	}
 	if api.IsParentID(args[0]) {
 		return s.showSet(ctx, args[0])
@@ -47,17 +46,29 @@ func show(ctx context.Context, s *session) error {
 		return fault.New(fault.Invalid, "--limit is %q; it must be a number of rows, or 0 for all", s.cmd.String("limit"))
 	}
 
-	file, err := os.CreateTemp("", "ace-show-")
+	document, remove, err := s.server.document(ctx, args[0])
 	if err != nil {
-		return fault.New(fault.Internal, "there is no place for a temporary file: %v", err)
-	}
-	defer file.Close()
-	defer func() { _ = os.Remove(file.Name()) }() // an error is ignored: the system cleans the directory of temporary files
-	if err := s.server.download(ctx, address, file); err != nil {
 		return err
 	}
+	defer remove()
+	return s.printRows(ctx, document, limit)
+}
 
-	document, err := rowpairs.Open(ctx, func(_ context.Context, offset int64) (io.ReadCloser, error) {
+// document downloads the document of a task to a temporary file and opens it. The caller
+// must call remove, which deletes the file.
+func (s *Server) document(ctx context.Context, id string) (document *rowpairs.Document, remove func(), err error) {
+	file, err := os.CreateTemp("", "ace-show-")
+	if err != nil {
+		return nil, nil, fault.New(fault.Internal, "there is no place for a temporary file: %v", err)
+	}
+	defer file.Close()
+	remove = func() { _ = os.Remove(file.Name()) } // an error is ignored: the system cleans the directory of temporary files
+	if err := s.download(ctx, fileAddress(api.RouteDiff, id, nil), file); err != nil {
+		remove()
+		return nil, nil, err
+	}
+
+	document, err = rowpairs.Open(ctx, func(_ context.Context, offset int64) (io.ReadCloser, error) {
 		section, err := os.Open(file.Name())
 		if err != nil {
 			return nil, err
@@ -66,9 +77,10 @@ func show(ctx context.Context, s *session) error {
 		return section, err
 	})
 	if err != nil {
-		return err
+		remove()
+		return nil, nil, err
 	}
-	return s.printRows(ctx, document, limit)
+	return document, remove, nil
 }
 
 // printRows prints the first limit differences of a document, or all if limit is 0. Each

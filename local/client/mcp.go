@@ -1,0 +1,51 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"os/signal"
+	"syscall"
+
+	"ace/local/mcpserver"
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/rowpairs"
+)
+
+const flagAllowRepair = "allow-repair"
+
+// serveAgent runs `ace mcp`: it answers an agent on Stdin and Stdout until Stdin ends.
+func serveAgent(ctx context.Context, s *session) error {
+	if _, err := s.args(0, 0, "no argument"); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+
+	err := mcpserver.Serve(ctx, mcpserver.Options{
+		Service: agentService{s.server}, Version: s.Version, AllowRepair: s.cmd.Bool(flagAllowRepair),
+		Escape: safe, Message: func(err error) string { return asExit(err).Error() },
+	}, s.Stdin, s.Stdout)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return fault.Wrap(err, fault.Invalid, "the standard input does not have messages of the Model Context Protocol: %v", err)
+}
+
+// agentService lets the tools of an agent use the server.
+type agentService struct{ server *Server }
+
+// Get sends a GET request.
+func (a agentService) Get(ctx context.Context, path string, params url.Values) ([]byte, error) {
+	return a.server.get(ctx, path, params)
+}
+
+// Submit starts a task.
+func (a agentService) Submit(ctx context.Context, route api.Route, params url.Values) (string, error) {
+	return a.server.submit(ctx, route, params)
+}
+
+// Document downloads a document.
+func (a agentService) Document(ctx context.Context, taskID string) (*rowpairs.Document, func(), error) {
+	return a.server.document(ctx, taskID)
+}
