@@ -148,7 +148,7 @@ func (s *selection) report(f *findings) {
 		}
 	}
 	if partial > 0 {
-		f.warn("", "job %s: %s not on all nodes, so their comparisons fail", s.job.Name, numbered(partial, "table"))
+		f.warn("", "job %s: %s not on all nodes, so the verdict is differ", s.job.Name, numbered(partial, "table"))
 	}
 	if len(s.keyless) > 0 {
 		f.warn("add keys, or list the tables in skip_tables", "job %s: %s without a key will not be compared: %s", s.job.Name,

@@ -28,11 +28,16 @@ func main() {
 	rows := flag.Int("rows", 2_000_000, "rows of the table customers; the others are in proportion")
 	runs := flag.Int("runs", 5, "warm runs of each case")
 	only := flag.String("only", "", "only the cases whose name contains this")
+	tables := flag.Int("tables", 0, "measure only schema-diff, on a schema of this many small tables")
 	output := flag.String("o", "", "also write the results to this file, as JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *rows, *runs, *only, *output); err != nil {
+	measured := func() error { return run(ctx, *rows, *runs, *only, *output) }
+	if *tables > 0 {
+		measured = func() error { return runSchema(ctx, *tables, *runs) }
+	}
+	if err := measured(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
 		os.Exit(1) //nolint:gocritic // everything that the run started has ended
 	}

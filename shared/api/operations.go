@@ -175,6 +175,20 @@ func redactParam(purpose string) Param {
 	}
 }
 
+func tableFilterParam() Param {
+	return Param{
+		Name: "table_filter", Kind: KindText, Purpose: "one boolean SQL expression; only rows for which it is true are compared",
+		Example: "created_at > '2024-01-01'", Values: Values{MaxBytes: maxTableFilter},
+	}
+}
+
+func ignoreColumnsParam() Param {
+	return Param{
+		Name: "ignore_columns", Kind: KindText, Purpose: "columns that are not compared", Allowed: allowedColumns,
+		Example: "updated_at,last_login", Values: Values{Pattern: patternColumns},
+	}
+}
+
 func tableDiffParams() []Param {
 	req := NewTableDiffRequest()
 	return []Param{
@@ -186,15 +200,7 @@ func tableDiffParams() []Param {
 			Example: "n1,n3", Values: Values{MinItems: 2, All: true},
 		},
 		{Name: "batch_size", Kind: KindInteger, Default: strconv.Itoa(req.BatchSize), Purpose: "blocks per unit of work", Allowed: allowedCount, Values: count()},
-		{
-			Name: "table_filter", Kind: KindText, Purpose: "one boolean SQL expression; only rows for which it is true are compared",
-			Example: "created_at > '2024-01-01'", Values: Values{MaxBytes: maxTableFilter},
-		},
-		quietParam(), maxDiffRowsParam(req.MaxDiffRows),
-		{
-			Name: "ignore_columns", Kind: KindText, Purpose: "columns that are not compared", Allowed: allowedColumns,
-			Example: "updated_at,last_login", Values: Values{Pattern: patternColumns},
-		},
+		tableFilterParam(), quietParam(), maxDiffRowsParam(req.MaxDiffRows), ignoreColumnsParam(),
 		confirmDelayParam(req.ConfirmDelay), checksumParam(req.Checksum),
 		{
 			Name: "baseline", Kind: KindText, Default: baselineNone, Purpose: "compare only what may have changed since this comparison",
@@ -241,6 +247,7 @@ func schemaDiffParams() []Param {
 			Name: "baseline", Kind: KindText, Default: baselineNone, Purpose: "last compares only what may have changed since the last comparison of each table",
 			Allowed: allowedBaselines, Values: valuesOf(baselineNone, BaselineLast),
 		},
+		tableFilterParam(), ignoreColumnsParam(), redactParam("columns whose values the documents show only as keyed hashes"),
 	}
 }
 

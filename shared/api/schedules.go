@@ -1,7 +1,7 @@
 package api
 
 // VerdictFailed is the verdict of a scheduled run in which a comparison failed or was
-// cancelled, or no table was found. Such a run does not prove that the rows match.
+// cancelled, or no table was compared. Such a run does not prove that the rows match.
 const VerdictFailed = "failed"
 
 // VerdictIncomplete is the verdict of a scheduled run that could not compare some tables.
@@ -39,9 +39,10 @@ type Schedule struct {
 // ScheduledRun is one run of a job.
 type ScheduledRun struct {
 	DueAt   Time            `json:"due_at"`
+	TaskID  string          `json:"task_id,omitempty"` // the schema-diff of a job with a pattern such as public.*
 	Verdict string          `json:"verdict,omitempty"` // match, differ, incomplete or failed; absent until the run ends
-	Error   string          `json:"error,omitempty"`   // the reason why no table was found
-	Tasks   []ScheduledTask `json:"tasks"`             // one for each table
+	Error   string          `json:"error,omitempty"`   // the reason why no table was compared
+	Tasks   []ScheduledTask `json:"tasks"`             // one for each table; those of a schema-diff are listed when it has ended
 	// NotCompared are the tables that could not be compared, because they have no key.
 	NotCompared   []NotCompared `json:"not_compared,omitempty"`
 	SkippedTables []string      `json:"skipped_tables,omitempty"` // the tables that skip_tables excludes

@@ -38,6 +38,11 @@ type TuningRequest struct {
 	ConfirmDelay Duration `json:"confirm_delay"`
 	Checksum     string   `json:"checksum"`
 	Baseline     string   `json:"baseline,omitempty"` // BaselineLast, or "" for none
+
+	// Every table must have the columns that these name.
+	TableFilter   string   `json:"table_filter,omitempty"`
+	IgnoreColumns []string `json:"ignore_columns,omitempty"`
+	Redact        []string `json:"redact,omitempty"`
 }
 
 // SchemaDiffRequest asks to compare the tables of one or more schemas between nodes. The
@@ -68,7 +73,7 @@ func (s Schemas) All() bool { return len(s) == 1 && s[0] == allSchemas }
 // cluster and the schemas.
 func NewSchemaDiffRequest() SchemaDiffRequest {
 	return SchemaDiffRequest{
-		Compare:         []string{CompareData},
+		Compare:         []string{CompareStructure, CompareData},
 		MaxTablesAtOnce: 2,
 		TuningRequest:   TuningOf(NewTableDiffRequest()),
 	}
@@ -79,6 +84,7 @@ func TuningOf(r TableDiffRequest) TuningRequest {
 	return TuningRequest{
 		BlockRows: r.BlockRows, MaxCPURatio: r.MaxCPURatio, BatchSize: r.BatchSize, Output: r.Output, Quiet: r.Quiet,
 		MaxDiffRows: r.MaxDiffRows, ConfirmDelay: r.ConfirmDelay, Checksum: r.Checksum, Baseline: r.Baseline,
+		TableFilter: r.TableFilter, IgnoreColumns: r.IgnoreColumns, Redact: r.Redact,
 	}
 }
 
@@ -89,6 +95,7 @@ func (r SchemaDiffRequest) TableDiff(table TableName) TableDiffRequest {
 		ClusterName: r.ClusterName, Table: table, DBName: r.DBName, Nodes: r.Nodes,
 		BlockRows: t.BlockRows, MaxCPURatio: t.MaxCPURatio, BatchSize: t.BatchSize, Output: t.Output, Quiet: t.Quiet,
 		MaxDiffRows: t.MaxDiffRows, ConfirmDelay: t.ConfirmDelay, Checksum: t.Checksum, Baseline: t.Baseline,
+		TableFilter: t.TableFilter, IgnoreColumns: t.IgnoreColumns, Redact: t.Redact,
 	}
 }
 
@@ -133,6 +140,9 @@ func (r *TuningRequest) readTuning(from *reader) {
 	r.ConfirmDelay = parse(from, "confirm_delay", r.ConfirmDelay, allowedDelay, parseConfirmDelay)
 	r.Checksum = from.text("checksum", r.Checksum)
 	r.Baseline = parse(from, "baseline", "", allowedBaselines, parseLastBaseline)
+	r.TableFilter = parseWith(from, "table_filter", parseFilter)
+	r.IgnoreColumns = parseWith(from, "ignore_columns", parseIdentifiers)
+	r.Redact = parseWith(from, "redact", parseIdentifiers)
 }
 
 func (r SchemaDiffRequest) problems() problems {
@@ -155,6 +165,9 @@ func (r TuningRequest) tuningProblems() problems {
 	found.add("max_diff_rows", maxDiffRowsRange().problem("max_diff_rows", r.MaxDiffRows))
 	found.add("confirm_delay", delayProblem(r.ConfirmDelay))
 	found.add("checksum", checksumProblem(r.Checksum))
+	found.add("table_filter", filterProblem(r.TableFilter))
+	found.add("ignore_columns", columnsProblem("ignore_columns", r.IgnoreColumns))
+	found.add("redact", columnsProblem("redact", r.Redact))
 	return found
 }
 

@@ -6,8 +6,10 @@ import (
 
 	"ace/shared/cluster"
 	"ace/shared/cluster/awslogin"
+	"ace/shared/fanout"
 	"ace/shared/inventory"
 	"ace/shared/pg"
+	"ace/shared/structure/catalog"
 	"ace/shared/table"
 )
 
@@ -59,4 +61,24 @@ func (n askedNodes) Probe(ctx context.Context, definition cluster.Cluster) ([]No
 // Tables implements service.Nodes.
 func (n askedNodes) Tables(ctx context.Context, targets []cluster.Target, of table.Selection) (inventory.Page, error) {
 	return inventory.Tables(ctx, n.app.catalogs, targets, of)
+}
+
+// Structure implements service.Nodes. It uses the connections of tasks, because it may
+// take longer than a request waits.
+func (n askedNodes) Structure(ctx context.Context, targets []cluster.Target, schemas []string) (map[string]catalog.Catalog, error) {
+	read, err := fanout.Map(ctx, len(targets), targets, func(ctx context.Context, target cluster.Target) (catalog.Catalog, error) {
+		node, err := n.app.pools.Node(target)
+		if err != nil {
+			return catalog.Catalog{}, err
+		}
+		return node.ReadStructure(ctx, schemas)
+	})
+	if err != nil {
+		return nil, err
+	}
+	catalogs := map[string]catalog.Catalog{}
+	for i, target := range targets {
+		catalogs[target.Node] = read[i]
+	}
+	return catalogs, nil
 }

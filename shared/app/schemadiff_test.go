@@ -3,6 +3,7 @@
 package app_test
 
 import (
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -31,7 +32,7 @@ func TestSchemaDiff_ComparesEveryTableOnce(t *testing.T) {
 	c.Exec(t, 1, `UPDATE app.other SET v = 'w' WHERE id < 4`, `CREATE TABLE app.late (id int PRIMARY KEY)`)
 	s := apptest.New(t, c, apptest.Options{})
 
-	end := s.SchemaEnd(t, s.SubmitSchema(t, "app", "skip_tables", "log_*"))
+	end := s.SchemaEnd(t, s.SubmitSchema(t, "app", "skip_tables", "log_*", "compare", "data"))
 	want := map[string]string{
 		"app.same": "identical", "app.other": "different", "app.empty": "identical", "app.parted": "identical", "app.unlogged": "identical",
 		`app."Odd, name"`: "identical", "app.log": "keyless", "app.log_old": "skipped", "app.late": "missing",
@@ -44,5 +45,60 @@ func TestSchemaDiff_ComparesEveryTableOnce(t *testing.T) {
 	}
 	if got := (api.SetTables{Identical: 5, Different: 1, Missing: 1, Keyless: 1, Skipped: 1}); end.Result.Tables != got {
 		t.Errorf("counted are %+v", end.Result.Tables)
+	}
+}
+
+func TestSchemaDiff_ComparesTheStructure(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE TABLE same (id int PRIMARY KEY, v text)`, `CREATE TABLE audit (id int PRIMARY KEY, v text)`)
+	s := apptest.New(t, c, apptest.Options{})
+	if end := s.SchemaEnd(t, s.SubmitSchema(t, "public")); end.Result.Verdict != api.VerdictMatch || end.Result.Findings != (api.SetFindings{}) {
+		t.Fatalf("it ended %s (%s): %s", end.Status.Status, end.Status.Error, end.Status.Result)
+	}
+
+	c.Exec(t, 1, `ALTER TABLE audit ADD w int`, `CREATE INDEX same_v ON same (v)`, `CREATE TABLE late (id int PRIMARY KEY)`)
+	for _, tt := range []struct {
+		args     []string
+		verdict  string
+		tables   int
+		findings api.SetFindings
+	}{
+		{nil, api.VerdictDiffer, 3, api.SetFindings{Blocks: 2, Differs: 1}},
+		{[]string{"compare", "structure"}, api.VerdictDiffer, 0, api.SetFindings{Blocks: 2, Differs: 1}},
+		{[]string{"compare", "structure", "skip_tables", "audit,late"}, api.VerdictMatch, 0, api.SetFindings{Differs: 1}},
+		{[]string{"compare", "structure", "skip_tables", "audit,late", "ignore", "indexes"}, api.VerdictMatch, 0, api.SetFindings{}},
+		{[]string{"compare", "structure", "tables", "aud*"}, api.VerdictDiffer, 0, api.SetFindings{Blocks: 1}},
+		{[]string{"compare", "data", "tables", "same"}, api.VerdictMatch, 1, api.SetFindings{}},
+	} {
+		end := s.SchemaEnd(t, s.SubmitSchema(t, "public", tt.args...))
+		if end.Result.Verdict != tt.verdict || end.Result.Findings != tt.findings || len(end.Document.Tables) != tt.tables {
+			t.Errorf("%v: it ended %s (%s): %s\n%+v", tt.args, end.Status.Status, end.Status.Error, end.Status.Result, end.Document.Structure)
+		}
+	}
+}
+
+func TestSchemaDiff_NothingToCompareIsAFailure(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY); CREATE SCHEMA views; CREATE VIEW views.v AS SELECT 1 AS one`)
+	s := apptest.New(t, c, apptest.Options{})
+	for _, tt := range []struct {
+		schema, want string
+		args         []string
+	}{
+		{"public", "tables is orders*, which matches no table of public.*", []string{"tables", "orders*"}},
+		{"public", "skip_tables excludes every table of public.*", []string{"skip_tables", "*"}},
+		{"nowhere", "no node has a table in schema nowhere", []string{"compare", "data"}},
+		{"public,nowhere", "no node has a schema nowhere", []string{"compare", "structure"}},
+		{"views", "no node has a table in schema views", nil},
+	} {
+		end := s.SchemaEnd(t, s.SubmitSchema(t, tt.schema, tt.args...))
+		if end.Status.Status != api.StatusFailed || !strings.Contains(end.Status.Error, tt.want) || end.Result.Verdict != "" {
+			t.Errorf("%s %v ended %s: %s", tt.schema, tt.args, end.Status.Status, end.Status.Error)
+		}
+	}
+	if end := s.SchemaEnd(t, s.SubmitSchema(t, "*")); end.Result.Verdict != api.VerdictMatch || end.Status.TableName != "*" {
+		t.Errorf("all schemas: %s %s", end.Status.Error, end.Status.Result)
 	}
 }

@@ -1,19 +1,20 @@
 package schedule
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"ace/shared/api"
 	"ace/shared/fault"
+	"ace/shared/setfile"
 )
 
-// advance continues the last run of a job: it finds the run's tables, submits the
-// remaining tasks and reads the status of those that were submitted before. It stores the
-// id of each submitted task before it submits the next one.
+// advance continues the last run of a job: it finds the run's tables (see expand),
+// submits the remaining tasks and reads the status of those that were submitted before.
+// It stores the id of each submitted task before it submits the next one.
 func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 	if !st.Run.open() {
 		return nil
@@ -54,6 +55,9 @@ func (s *Scheduler) refresh(ctx context.Context, job Job, st *stored) error {
 		return nil
 	}
 
+	if !st.Run.Expanded && st.Run.Set != nil {
+		return s.readSet(ctx, job, st)
+	}
 	for i, c := range st.Run.Checks {
 		if c.TaskID == "" || c.last().ended() {
 			continue
@@ -79,56 +83,112 @@ func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) 
 	return s.replace(ctx, st, next)
 }
 
-// expand finds the tables of a run and stores the run with one check for each table that
-// can be compared. If a node cannot be used for a moment, expand leaves the run as it is,
-// so that the next Step tries again. After Patience has passed since the due time, it
-// stores the error instead.
+// expand finds out which tables a run compares. A job of one table has one check. A job
+// with a pattern submits a schema-diff, and when this has ended, its tables become the
+// checks of the run.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
+	switch {
+	case !job.isSet():
+		return s.expandTable(ctx, job, st)
+	case st.Run.Set == nil:
+		return s.submitSet(ctx, job, st)
+	}
+	return s.readSet(ctx, job, st)
+}
+
+// expandTable stores the only check of a run.
+func (s *Scheduler) expandTable(ctx context.Context, job Job, st *stored) error {
 	expanded := *st.Run
 	expanded.Expanded = true
+	expanded.Checks = []check{{Table: job.Request.Table}}
 	next := *st
 	next.Run = &expanded
+	return s.replace(ctx, st, next)
+}
 
-	tables := []Table{{Name: job.Request.Table}}
-	if job.Schema != "" {
-		var err error
-		if tables, err = s.Catalog.Tables(ctx, job.Request, job.Schema); err != nil {
-			if fault.CodeOf(err) == fault.Cancelled {
-				return err
-			}
-			if fault.Retryable(err) && s.Now().Before(st.Run.Due.Add(s.Patience)) {
-				s.Log.WarnContext(ctx, "tables of a scheduled run not listed; trying again", "job", job.Name, "error", err)
-				return nil
-			}
-			expanded.Error = fault.PublicMessage(err)
-		} else if len(tables) == 0 {
-			expanded.Error = "no node has a table in schema " + job.Schema
-		}
+// submitSet submits the schema-diff of a run and stores its id.
+func (s *Scheduler) submitSet(ctx context.Context, job Job, st *stored) error {
+	req := job.Set
+	if st.Run.Incremental {
+		req.Baseline = api.BaselineLast
+	}
+	submitted, err := s.Submit.SubmitSchemaDiff(ctx, req)
+	if err != nil && isTemporary(err) {
+		return err
 	}
 
-	for _, table := range tables {
-		expanded.add(job, table)
+	changed := *st.Run
+	if err != nil {
+		changed.Expanded, changed.Error = true, fault.PublicMessage(err)
+	} else {
+		changed.Set = &set{TaskID: submitted.TaskID}
 	}
-	if expanded.Error == "" && len(expanded.Checks)+len(expanded.Keyless) == 0 {
-		expanded.Error = "skip_tables excludes every table of schema " + job.Schema
+	next := *st
+	next.Run = &changed
+	return s.replace(ctx, st, next)
+}
+
+// readSet reads the status of the schema-diff of a run. If it has ended, readSet stores
+// its tables as the checks of the run.
+func (s *Scheduler) readSet(ctx context.Context, job Job, st *stored) error {
+	of := *st.Run.Set
+	status, err := s.Submit.TaskStatus(ctx, api.TaskRequest{TaskID: of.TaskID})
+	switch {
+	case fault.CodeOf(err) == fault.NotFound: // the retention has deleted it
+		status.Status, status.Error = api.StatusFailed, fault.PublicMessage(err)
+	case err != nil:
+		return err
+	case status.FinishedAt.IsZero():
+		return nil
 	}
 
+	expanded := *st.Run
+	expanded.Expanded = true
+	document, err := s.Submit.SetDocument(ctx, of.TaskID)
+	switch {
+	case err == nil:
+		expanded.addTables(job, document, s.Now())
+		findings := document.Summary.Findings
+		of.Differs = findings.Blocks+findings.Drifts > 0
+		expanded.Set = &of
+	case isTemporary(err):
+		return err
+	default: // a task that was cancelled, or could not list the tables, has no document
+		expanded.Error = cmp.Or(status.Error, "the task "+of.TaskID+" was cancelled")
+	}
+
+	next := *st
+	next.Run = &expanded
 	next.Reported = s.reportKeyless(ctx, job, st.Reported, expanded.Keyless)
 	return s.replace(ctx, st, next)
 }
 
-// add records a table of the run: in Skipped if the job skips the table, in Keyless if
-// the table has no key on some node, and otherwise as a new check in Checks.
-func (r *run) add(job Job, table Table) {
-	switch {
-	case job.skips(table.Name):
-		r.Skipped = append(r.Skipped, table.Name)
-	case len(table.Keyless) > 0:
-		reason := fmt.Sprintf("no primary key or unique index can serve as the key on %s; add one on plain NOT NULL columns, "+
-			"or list the table in skip_tables", strings.Join(table.Keyless, ", "))
-		r.Keyless = append(r.Keyless, keyless{Table: table.Name, Reason: reason})
-	default:
-		r.Checks = append(r.Checks, check{Table: table.Name})
+// addTables records the tables of a schema-diff: in Skipped or Keyless if they were not
+// compared for that reason, and otherwise as checks that have ended.
+func (r *run) addTables(job Job, document setfile.Document, now time.Time) {
+	for _, t := range document.Tables {
+		c := check{Table: t.Table, TaskID: t.TaskID, Status: api.StatusCompleted, Error: t.Error}
+		switch t.Verdict {
+		case api.SetSkipped:
+			r.Skipped = append(r.Skipped, t.Table)
+			continue
+		case api.SetKeyless:
+			reason := t.Error + "; add a primary key, or a unique index on NOT NULL columns, or list the table in skip_tables"
+			r.Keyless = append(r.Keyless, keyless{Table: t.Table, Reason: reason})
+			continue
+		case api.SetIdentical:
+			c.Verdict = api.VerdictMatch
+		case api.SetDifferent:
+			c.Verdict = api.VerdictDiffer
+			if job.RerunAfter > 0 {
+				c.RerunAt = now.Add(job.RerunAfter).UTC()
+			}
+		case api.SetMissing:
+			c.Verdict = api.VerdictDiffer
+		default:
+			c.Status = api.StatusFailed
+		}
+		r.Checks = append(r.Checks, c)
 	}
 }
 

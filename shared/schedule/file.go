@@ -24,8 +24,6 @@ const (
 	allowedFields = "name, cluster_name, table_name, skip_tables, args, crontab_schedule, run_frequency, rerun_after, jitter, incremental, full_every, enabled"
 	allowedWait   = "a time of at least 1s and at most 168h, such as 10m"
 
-	maxPattern = 130 // a schema and a table of 63 bytes each, with room for wildcards
-
 	maxWait = 7 * 24 * time.Hour
 
 	// defaultFullEvery is the default of full_every. An incremental comparison does not
@@ -139,12 +137,12 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 
 	job := Job{Name: p.name(node, fields["name"], nth)}
 	text := func(field string) string { return p.text(fields[field], job.Name, field) }
-	var err error
-	if job.Request, job.Schema, err = request(text("cluster_name"), text("table_name"), p.args(fields["args"], job.Name)); err != nil {
+	if err := job.decode(text("cluster_name"), text("table_name"), p.args(fields["args"], job.Name)); err != nil {
 		p.note(node.Line, job.Name, "%s", fault.PublicMessage(err))
 	}
 
 	job.Skip = p.skipTables(fields["skip_tables"], job)
+	job.Set.SkipTables = append(job.Set.SkipTables, job.Skip...)
 	job.Spec, job.timing = p.timing(node, fields, job.Name)
 	job.RerunAfter = p.wait(fields["rerun_after"], job.Name, "rerun_after")
 	job.Jitter = p.wait(fields["jitter"], job.Name, "jitter")
@@ -213,7 +211,7 @@ func (p *parser) skipTables(node *yaml.Node, job Job) []string {
 	if node == nil {
 		return nil
 	}
-	if job.Schema == "" {
+	if !job.isSet() {
 		p.note(node.Line, job.Name, "skip_tables needs a pattern such as public.* in table_name")
 	}
 
@@ -224,8 +222,8 @@ func (p *parser) skipTables(node *yaml.Node, job Job) []string {
 	var patterns []string
 	for _, item := range items {
 		pattern := p.text(item, job.Name, "skip_tables")
-		if len(pattern) > maxPattern {
-			p.note(item.Line, job.Name, "skip_tables has a pattern of %d bytes; the maximum is %d", len(pattern), maxPattern)
+		if len(pattern) > api.MaxPattern {
+			p.note(item.Line, job.Name, "skip_tables has a pattern of %d bytes; the maximum is %d", len(pattern), api.MaxPattern)
 		}
 		patterns = append(patterns, pattern)
 	}

@@ -1,9 +1,8 @@
 package schedule
 
 import (
+	"maps"
 	"net/url"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,11 +12,12 @@ import (
 // Job is one job of the schedules file.
 type Job struct {
 	Name       string
-	Request    api.TableDiffRequest // if Schema is set, the name of its table is anyTable
-	Schema     string               // set for a pattern such as public.*, which stands for all tables of the schema
-	Spec       string               // the text of crontab_schedule or run_frequency
-	Skip       []string             // skip_tables: patterns of the tables of Schema that are not compared
-	RerunAfter time.Duration        // 0 means that differences are not compared again
+	Request    api.TableDiffRequest  // if Schema is set, the name of its table is anyTable
+	Schema     string                // set for a pattern such as public.*, which stands for all tables of the schema
+	Set        api.SchemaDiffRequest // only if Schema is set
+	Spec       string                // the text of crontab_schedule or run_frequency
+	Skip       api.Patterns          // skip_tables: patterns of the tables of Schema that are not compared
+	RerunAfter time.Duration         // 0 means that differences are not compared again
 	Jitter     time.Duration
 	// FullEvery bounds the age of the last full run: when that run is this old, the next
 	// run is full. Until then runs are incremental. 0 means that every run is full.
@@ -29,18 +29,19 @@ type Job struct {
 
 // Table returns the table_name of the job, which may be a pattern.
 func (j Job) Table() string {
-	if j.Schema != "" {
-		return strings.TrimSuffix(j.Request.Table.String(), "."+anyTable) + ".*"
+	if j.isSet() {
+		return j.Set.Name()
 	}
 	return j.Request.Table.String()
 }
 
 // Selects reports whether a run of the job compares the table, if the table exists.
 func (j Job) Selects(table api.TableName) bool {
-	if j.Schema == "" {
+	if !j.isSet() {
 		return j.Request.Table == table
 	}
-	return j.Schema == table.Schema && !j.skips(table)
+	isListed := j.Set.Tables == nil || j.Set.Tables.Match(table)
+	return (j.Set.Schemas.All() || j.Schema == table.Schema) && isListed && !j.skips(table)
 }
 
 // Next returns the next time after now at which a run starts, or the zero time if there
@@ -51,21 +52,11 @@ func (j Job) Next(now time.Time) time.Time { return j.next(now) }
 // pattern (schema.*).
 const anyTable = "any_table"
 
-// skips reports whether a pattern of skip_tables matches the table. A pattern may begin
-// with the schema. It is compared with the name as the catalog has it, without quotes.
-func (j Job) skips(table api.TableName) bool {
-	return slices.ContainsFunc(j.Skip, func(pattern string) bool {
-		return matches(pattern, table.Name) || matches(pattern, table.Schema+"."+table.Name)
-	})
-}
+// isSet reports whether the job compares all tables of a schema.
+func (j Job) isSet() bool { return j.Schema != "" }
 
-// matches reports whether a text matches a pattern, in which * stands for any characters
-// and ? for one character.
-func matches(pattern, text string) bool {
-	expr := regexp.QuoteMeta(pattern)
-	expr = strings.ReplaceAll(strings.ReplaceAll(expr, `\*`, ".*"), `\?`, ".")
-	return regexp.MustCompile("(?s)^" + expr + "$").MatchString(text)
-}
+// skips reports whether a pattern of skip_tables matches the table.
+func (j Job) skips(table api.TableName) bool { return j.Skip.Match(table) }
 
 // next returns the first time later than after at which a run of the job should start: a
 // due time plus its delay by Jitter. It returns the zero time if there is none.
@@ -80,33 +71,56 @@ func (j Job) next(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// request decodes a job's cluster, table and arguments like the parameters of an HTTP
-// request. If table is a pattern such as public.*, it returns the pattern's schema,
-// otherwise "".
-func request(cluster, table string, args map[string]string) (req api.TableDiffRequest, schema string, err error) {
-	if before, ok := strings.CutSuffix(table, ".*"); ok {
-		table, schema = before+"."+anyTable, before
+// decode sets the request of a job. A table such as public.* means a schema-diff.
+func (j *Job) decode(cluster, table string, args map[string]string) (err error) {
+	schema, pattern := strings.CutSuffix(table, ".*")
+	if !pattern {
+		j.Request, err = request(cluster, table, args)
+		return err
 	}
 
+	j.Schema = schema
+	if j.Set, err = setRequest(cluster, schema, args); err == nil {
+		j.Schema = j.Set.Schemas[0]
+	}
+	j.Request = j.Set.TableDiff(api.TableName{Schema: j.Schema, Name: anyTable})
+	return err
+}
+
+// setRequest decodes a job of all tables of a schema like the parameters of a
+// schema-diff. Unless the arguments say otherwise, only rows are compared.
+func setRequest(cluster, schema string, args map[string]string) (api.SchemaDiffRequest, error) {
+	all := map[string]string{"compare": api.CompareData}
+	maps.Copy(all, args)
+	params, err := parameters(all, map[string]string{"cluster_name": cluster, "schema_name": schema})
+	if err != nil {
+		return api.SchemaDiffRequest{}, err
+	}
+	return api.DecodeSchemaDiff(params)
+}
+
+// request decodes a job's cluster, table and arguments like the parameters of a
+// table-diff.
+func request(cluster, table string, args map[string]string) (api.TableDiffRequest, error) {
+	params, err := parameters(args, map[string]string{"cluster_name": cluster, "table_name": table})
+	if err != nil {
+		return api.TableDiffRequest{}, err
+	}
+	return api.DecodeTableDiff(params)
+}
+
+// parameters returns the arguments of a job and its fields as parameters. A field that is
+// empty is left out. A name that both have is repeated, which is an error when the
+// parameters are decoded.
+func parameters(args, fields map[string]string) (api.Params, error) {
 	values := url.Values{}
 	for name, value := range args {
 		values.Set(name, value)
 	}
-
-	for name, value := range map[string]string{"cluster_name": cluster, "table_name": table} {
+	for name, value := range fields {
 		if value != "" {
 			values.Add(name, value)
 		}
 	}
-
-	params, err := api.ParseParams(values.Encode(), "", nil)
-	if err != nil {
-		return api.TableDiffRequest{}, "", err
-	}
-
-	req, err = api.DecodeTableDiff(params)
-	if schema != "" {
-		schema = req.Table.Schema
-	}
-	return req, schema, err
+	return api.ParseParams(values.Encode(), "", nil)
 }

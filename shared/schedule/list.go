@@ -16,7 +16,10 @@ func (r *run) verdict() string {
 	}
 
 	verdict := api.VerdictMatch
-	if len(r.Keyless) > 0 {
+	switch {
+	case r.Set != nil && r.Set.Differs:
+		verdict = api.VerdictDiffer
+	case len(r.Keyless) > 0:
 		verdict = api.VerdictIncomplete
 	}
 	if r.Error != "" {
@@ -75,6 +78,9 @@ func (s *Scheduler) show(job Job, st state) api.Schedule {
 	}
 
 	shown.LastRun = &api.ScheduledRun{DueAt: at(st.Run.Due), Verdict: st.Run.verdict(), Error: st.Run.Error, Tasks: []api.ScheduledTask{}}
+	if st.Run.Set != nil {
+		shown.LastRun.TaskID = st.Run.Set.TaskID
+	}
 	for _, table := range st.Run.Skipped {
 		shown.LastRun.SkippedTables = append(shown.LastRun.SkippedTables, table.String())
 	}

@@ -10,6 +10,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/fault"
+	"ace/shared/setfile"
 )
 
 const (
@@ -24,35 +25,20 @@ const (
 type Submitter interface {
 	SubmitTableDiff(ctx context.Context, req api.TableDiffRequest) (api.Submitted, error)
 	SubmitTableRerun(ctx context.Context, req api.TableRerunRequest) (api.Submitted, error)
+	SubmitSchemaDiff(ctx context.Context, req api.SchemaDiffRequest) (api.Submitted, error)
+	// SetDocument returns the document of a schema-diff that has ended. The error is
+	// NotFound if it has none.
+	SetDocument(ctx context.Context, taskID string) (setfile.Document, error)
 	TaskStatus(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error)
-}
-
-// Catalog finds tables.
-type Catalog interface {
-	// Tables returns the tables of a schema that exist on at least one of the nodes,
-	// sorted by their names. req names the cluster, the database and the nodes.
-	Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]Table, error)
-}
-
-// Table is a table that Catalog found.
-type Table struct {
-	Name api.TableName
-	// Keyless names the nodes on which no index can serve as a key. It is empty unless
-	// the table exists on every node.
-	Keyless []string
 }
 
 // Options configure a scheduler.
 type Options struct {
-	Jobs    []Job // the first jobs; see Replace
-	Store   archive.Store
-	Submit  Submitter
-	Catalog Catalog
-	Now     func() time.Time
-	Log     *slog.Logger
-	// Patience bounds the wait for a node on which the tables of a run cannot be listed. It
-	// begins at the due time of the run.
-	Patience time.Duration
+	Jobs   []Job // the first jobs; see Replace
+	Store  archive.Store
+	Submit Submitter
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Scheduler submits the tasks of jobs when they are due.

@@ -19,8 +19,11 @@ import (
 	"ace/shared/archive"
 	"ace/shared/cluster"
 	"ace/shared/fault"
+	"ace/shared/finding"
 	"ace/shared/schedule"
 	"ace/shared/service"
+	"ace/shared/setdiff"
+	"ace/shared/setfile"
 	"ace/shared/task"
 )
 
@@ -30,16 +33,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // test sets.
 type bench struct {
 	*schedule.Scheduler
-	t       *testing.T
-	store   *faulty.Store
-	tasks   *task.Registry
-	now     time.Time
-	file    string
-	tables  []string // that the catalog returns; some end with " without key"
-	down    error    // that the catalog returns instead
-	room    int      // number of submissions that the queue accepts
-	started []string // task ids, in order
-	log     strings.Builder
+	t        *testing.T
+	store    *faulty.Store
+	tasks    *task.Registry
+	now      time.Time
+	file     string
+	tables   []string // of a schema; some end with " without key", " missing" or " drifts"
+	down     error    // the error with which the tables cannot be listed
+	room     int      // number of submissions that the queue accepts
+	started  []string // task ids, in order
+	compared []string // ids of the tasks of tables, in order
+	log      strings.Builder
 }
 
 func newBench(t *testing.T, file, now string) *bench {
@@ -61,7 +65,7 @@ func (b *bench) restart() {
 	clock := func() time.Time { return b.now }
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(b.t.Output(), &b.log), nil))
 	b.Scheduler = schedule.New(schedule.Options{
-		Jobs: jobs, Store: b.store, Now: clock, Log: log, Catalog: b, Patience: 10 * time.Minute,
+		Jobs: jobs, Store: b.store, Now: clock, Log: log,
 		Submit: &service.Service{Tasks: b.tasks, Store: b.store, Clusters: b, Starter: b, Now: clock, Log: log},
 	})
 }
@@ -86,22 +90,6 @@ func (b *bench) Load(_ context.Context, name string) (cluster.Cluster, error) {
 		Name: "demo", Databases: []cluster.Database{{Name: "app"}},
 		Nodes: []cluster.Node{{Name: "n1", Host: "h", Port: 1}, {Name: "n2", Host: "h", Port: 2}},
 	}, nil
-}
-
-func (b *bench) Tables(_ context.Context, _ api.TableDiffRequest, schema string) ([]schedule.Table, error) {
-	if b.down != nil {
-		return nil, b.down
-	}
-	var tables []schedule.Table
-	for _, name := range b.tables {
-		name, isKeyless := strings.CutSuffix(name, " without key")
-		table := schedule.Table{Name: api.TableName{Schema: schema, Name: name}}
-		if isKeyless {
-			table.Keyless = []string{`node "n1"`, `node "n2"`}
-		}
-		tables = append(tables, table)
-	}
-	return tables, nil
 }
 
 func (b *bench) Submit(ctx context.Context, create func(context.Context) (string, error)) error {
@@ -133,7 +121,7 @@ func (b *bench) to(now string) {
 	}
 }
 
-// end ends all open tasks in order.
+// end ends all open tasks in order. The tables of a schema-diff end with the verdict too.
 func (b *bench) end(verdict string) {
 	b.t.Helper()
 	open, err := b.tasks.Open(b.t.Context())
@@ -145,14 +133,11 @@ func (b *bench) end(verdict string) {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		body := fmt.Sprintf(`{"diffs":{"n1/n2":{"n1":[{"id":1}],"n2":[]}},"summary":{"task":%q}}`, id)
-		document := &task.Document{Key: archive.DiffKey(id, b.now, "json"), Size: int64(len(body)), SHA256: "unread"}
-		if _, err := b.store.Put(b.t.Context(), document.Key, "application/json", []byte(body)); err != nil {
-			b.t.Fatal(err)
-		}
-		o := task.Outcome{Status: task.Completed, Result: json.RawMessage(`{"verdict": "` + verdict + `"}`), Document: document}
-		if verdict == api.VerdictFailed {
-			o = task.Outcome{Status: task.Failed, Error: fault.New(fault.Unavailable, "node n2 is unreachable")}
+		var o task.Outcome
+		if held.Record().Type == task.SchemaDiff {
+			o = b.runSet(held.Record(), verdict)
+		} else {
+			o = b.outcome(id, verdict)
 		}
 		if _, err := held.Finish(b.t.Context(), o); err != nil {
 			b.t.Fatal(err)
@@ -161,6 +146,94 @@ func (b *bench) end(verdict string) {
 			b.t.Fatal(err)
 		}
 	}
+}
+
+// outcome returns the outcome of a comparison of one table, and stores its document.
+func (b *bench) outcome(id, verdict string) task.Outcome {
+	b.t.Helper()
+	if verdict == api.VerdictFailed {
+		return task.Outcome{Status: task.Failed, Error: fault.New(fault.Unavailable, "node n2 is unreachable")}
+	}
+	body := fmt.Sprintf(`{"diffs":{"n1/n2":{"n1":[{"id":1}],"n2":[]}},"summary":{"task":%q}}`, id)
+	document := &task.Document{Key: archive.DiffKey(id, b.now, "json"), Size: int64(len(body)), SHA256: "unread"}
+	if _, err := b.store.Put(b.t.Context(), document.Key, "application/json", []byte(body)); err != nil {
+		b.t.Fatal(err)
+	}
+	result := `{"verdict": "` + verdict + `", "diff_file": "` + document.Key + `", "summary": {"nodes": ["n1", "n2"]}}`
+	return task.Outcome{Status: task.Completed, Result: json.RawMessage(result), Document: document}
+}
+
+// set is a run of a schema-diff.
+type set struct {
+	*bench
+	schema, verdict string
+}
+
+// runSet runs a schema-diff of b.tables.
+func (b *bench) runSet(rec task.Record, verdict string) task.Outcome {
+	var req api.SchemaDiffRequest
+	if err := json.Unmarshal(rec.Parameters, &req); err != nil {
+		b.t.Fatal(err)
+	}
+	of := set{b, req.Schemas[0], verdict}
+	coordinator := setdiff.New(setdiff.Options{Store: b.store, Tasks: b.tasks, Runner: of, Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler)})
+	result, err := coordinator.Run(b.t.Context(), setdiff.Request{
+		Parent: rec, Source: selecting{of, req}, TableDiff: req.TableDiff, AtOnce: 1,
+		Summary: setfile.Summary{Nodes: []string{"n1", "n2"}},
+	}, func(task.Progress) {})
+	o := task.Outcome{Status: task.Completed, Error: err}
+	if err != nil {
+		o.Status = task.Failed
+	}
+	if result.Document.Key != "" {
+		o.Document = &result.Document
+	}
+	return o
+}
+
+// RunChild implements setdiff.Runner.
+func (s set) RunChild(_ context.Context, _, id string) error {
+	held, err := s.tasks.Acquire(s.t.Context(), id, "here", task.AcquireOptions{})
+	if err == nil {
+		_, err = held.Finish(s.t.Context(), s.outcome(id, s.verdict))
+	}
+	if err == nil {
+		s.compared = append(s.compared, id)
+		err = held.Clear(s.t.Context())
+	}
+	return err
+}
+
+// selecting implements setdiff.Source.
+type selecting struct {
+	set
+	request api.SchemaDiffRequest
+}
+
+func (s selecting) Read(context.Context) (setdiff.Set, error) {
+	if s.down != nil {
+		return setdiff.Set{}, s.down
+	}
+	var found setdiff.Set
+	for _, text := range s.tables {
+		name, is, _ := strings.Cut(text, " ")
+		t := setdiff.Table{Name: api.TableName{Schema: s.schema, Name: name}}
+		switch {
+		case s.request.SkipTables.Match(t.Name):
+			t.Verdict = api.SetSkipped
+		case is == "without key":
+			t.Verdict, t.Reason = api.SetKeyless, "there is no key"
+		case is == "missing":
+			t.Verdict, t.Reason = api.SetMissing, "it is missing"
+		case is == "drifts":
+			found.Findings = append(found.Findings, finding.Finding{Rank: finding.Drifts})
+		}
+		found.Tables = append(found.Tables, t)
+	}
+	if len(found.Tables) == 0 {
+		return found, fault.New(fault.NotFound, "no node has a table in schema %s", s.schema)
+	}
+	return found, nil
 }
 
 // job returns the first job of the list.
@@ -383,54 +456,83 @@ func TestScheduler_TheNextRunReplacesAPendingRerun(t *testing.T) {
 	}
 }
 
-func TestScheduler_APatternComparesEachTable(t *testing.T) {
-	b := newBench(t, `jobs: [{name: all, cluster_name: demo, table_name: shop.*, run_frequency: 1h, args: {nodes: "n1,n2"}}]`, "2024-03-15 12:30")
+func TestScheduler_APatternIsOneSchemaDiff(t *testing.T) {
+	b := newBench(t, `jobs: [{name: all, cluster_name: demo, table_name: shop.*, run_frequency: 1h, rerun_after: 10m, args: {nodes: "n1,n2", max_tables_at_once: 5}}]`, "2024-03-15 12:30")
 	b.Step(t.Context())
 	b.to("2024-03-15 13:00")
+	b.end(api.VerdictMatch)
+	b.to("2024-03-15 13:01")
 	if shown := b.job(); shown.TableName != "shop.*" || shown.LastRun.Verdict != api.VerdictFailed || shown.LastRun.Error != "no node has a table in schema shop" {
 		t.Errorf("without a table: %+v", shown.LastRun)
 	}
+
 	b.tables = []string{"a", "B"}
 	b.to("2024-03-15 14:00")
-	if want := []string{"shop.a", `shop."B"`}; !slices.Equal(b.submitted(), want) {
-		t.Errorf("submitted are %v, want %v", b.submitted(), want)
+	if want := []string{"shop.* schema-diff", "shop.* schema-diff"}; !slices.Equal(b.submitted(), want) {
+		t.Fatalf("submitted are %v, want %v", b.submitted(), want)
+	}
+	b.end(api.VerdictDiffer)
+	b.to("2024-03-15 14:01")
+	b.restart() // what follows is stored
+	last := b.job().LastRun
+	if want := []string{"shop.a", `shop."B"`}; !slices.Equal(b.tablesOf(b.compared), want) || last.TaskID != b.started[1] || last.Verdict != api.VerdictDiffer || len(last.Tasks) != 2 {
+		t.Errorf("compared are %v, want %v; shown is %+v", b.tablesOf(b.compared), want, last)
+	}
+
+	// Each table that differs is compared again.
+	b.to("2024-03-15 14:12")
+	if want := []string{"shop.a table-rerun", `shop."B" table-rerun`}; !slices.Equal(b.submitted()[2:], want) {
+		t.Errorf("submitted are %v, want %v", b.submitted()[2:], want)
+	}
+	b.end(api.VerdictMatch)
+	b.to("2024-03-15 14:13")
+	if last := b.job().LastRun; last.Verdict != api.VerdictMatch {
+		t.Errorf("shown is %+v", last)
 	}
 }
 
-// A node that cannot be used when a run is due delays the run for up to ten minutes.
-// Other jobs do not wait for it.
-//
-// Case O-P10, see docs/RELIABILITY.md.
-func TestScheduler_ARunWaitsForANodeThatCannotListItsTables(t *testing.T) {
-	file := `jobs:
-  - {name: all, cluster_name: demo, table_name: shop.*, crontab_schedule: 0 13 * * *}
-  - {name: other, cluster_name: demo, table_name: public.users, crontab_schedule: 0 13 * * *}`
-	for name, tt := range map[string]struct {
-		upAt      string
-		submitted []string
-		verdict   string
+func TestScheduler_APatternHasOneVerdict(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		tables []string
+		down   error
+		want   string
 	}{
-		"it is back in time":  {"2024-03-15 13:09", []string{"public.users", "shop.a"}, ""},
-		"it is back too late": {"2024-03-15 13:11", []string{"public.users"}, api.VerdictFailed},
+		{"all match", []string{"a", "b"}, nil, api.VerdictMatch},
+		{"a table is missing on a node", []string{"a", "b missing"}, nil, api.VerdictDiffer},
+		{"the structure drifts", []string{"a", "b drifts"}, nil, api.VerdictDiffer},
+		{"the tables cannot be listed", []string{"a"}, fault.New(fault.Unavailable, "node n1 is restarting"), api.VerdictFailed},
 	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t, file, "2024-03-15 12:30")
-			b.Step(t.Context())
-			b.tables, b.down = []string{"a"}, fault.New(fault.Unavailable, "node n1 is restarting")
-			b.to("2024-03-15 13:00")
-			b.to("2024-03-15 13:08")
-			if tt.verdict != "" {
-				b.to("2024-03-15 13:10")
-			}
-			b.down = nil
-			b.to(tt.upAt)
-			if got := b.submitted(); !slices.Equal(got, tt.submitted) {
-				t.Errorf("submitted are %v, want %v", got, tt.submitted)
-			}
-			if run := b.job().LastRun; run.Verdict != tt.verdict || (tt.verdict != "") != strings.Contains(run.Error, "restarting") {
-				t.Errorf("the run is %+v", run)
-			}
-		})
+		b := newBench(t, "jobs: [{name: all, cluster_name: demo, table_name: shop.*, run_frequency: 1h}]", "2024-03-15 12:30")
+		b.Step(t.Context())
+		b.tables, b.down = tt.tables, tt.down
+		b.to("2024-03-15 13:00")
+		b.end(api.VerdictMatch)
+		b.to("2024-03-15 13:01")
+		if last := b.job().LastRun; last.Verdict != tt.want || (tt.down != nil) != strings.Contains(last.Error, "restarting") {
+			t.Errorf("%s: shown is %+v", tt.name, last)
+		}
+	}
+}
+
+// A run of an earlier version submitted a comparison for each table.
+func TestScheduler_ContinuesARunOfAnEarlierVersion(t *testing.T) {
+	b := newBench(t, "jobs: [{name: all, cluster_name: demo, table_name: shop.*, run_frequency: 1h}]", "2024-03-15 12:30")
+	stored := `{"job":"all","spec":"1h","seen":"2024-03-15T13:00:00Z","run":{"due":"2024-03-15T13:00:00Z","expanded":true,
+		"checks":[{"table_name":"shop.a","task_id":"td_20240315_130000","status":"QUEUED"},{"table_name":"shop.b"}],
+		"keyless":[{"table_name":"shop.c","reason":"there is no key"}]},"missed":{"count":0},"skipped":{"count":0},"revision":"R"}`
+	if _, err := b.store.Put(t.Context(), archive.ScheduleKey("all"), "application/json", []byte(stored)); err != nil {
+		t.Fatal(err)
+	}
+	b.restart()
+	b.to("2024-03-15 13:05") // the first task does not exist any more, and the second table is submitted
+	if want := []string{"shop.b"}; !slices.Equal(b.submitted(), want) {
+		t.Errorf("submitted are %v, want %v", b.submitted(), want)
+	}
+	b.end(api.VerdictMatch)
+	b.to("2024-03-15 13:06")
+	if last := b.job().LastRun; last.Verdict != api.VerdictFailed || last.TaskID != "" || len(last.Tasks) != 2 || len(last.NotCompared) != 1 {
+		t.Errorf("shown is %+v", last)
 	}
 }
 

@@ -46,14 +46,24 @@ type run struct {
 	Due time.Time `json:"due"`
 	// Incremental means that the run's comparisons are incremental: each builds on the
 	// last baseline (api.BaselineLast).
-	Incremental bool    `json:"incremental,omitempty"`
-	Expanded    bool    `json:"expanded"` // Checks is complete, or Error is set
-	Checks      []check `json:"checks"`
-	Error       string  `json:"error,omitempty"` // why no table could be found
+	Incremental bool `json:"incremental,omitempty"`
+	// Set is the schema-diff of a job with a pattern. It is nil in runs of earlier versions,
+	// which submitted a comparison of their own for each table.
+	Set      *set    `json:"set,omitempty"`
+	Expanded bool    `json:"expanded"` // Checks is complete, or Error is set
+	Checks   []check `json:"checks"`
+	Error    string  `json:"error,omitempty"` // why no table could be found
 	// Skipped are the tables that skip_tables excludes.
 	Skipped []api.TableName `json:"skipped,omitempty"`
 	// Keyless are the tables that cannot be compared because they have no key.
 	Keyless []keyless `json:"keyless,omitempty"`
+}
+
+// set is the schema-diff of a run. When it has ended, the run has a check for each table.
+type set struct {
+	TaskID string `json:"task_id"`
+	// Differs means that findings about structure make the verdict differ.
+	Differs bool `json:"differs,omitempty"`
 }
 
 // keyless is a table that cannot be compared.

@@ -7,6 +7,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/diffarchive"
 	"ace/shared/fault"
+	"ace/shared/setfile"
 	"ace/shared/task"
 )
 
@@ -42,6 +43,24 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 	file.Leads = rec.Type == task.SchemaDiff
 	file.Inline = req.Format == api.FormatHTML && !req.Download
 	return file, nil
+}
+
+// SetDocument returns the document of a comparison of several tables. The error is
+// NotFound if the task has none.
+func (s *Service) SetDocument(ctx context.Context, taskID string) (setfile.Document, error) {
+	rec, err := s.Tasks.Get(ctx, taskID)
+	if err != nil {
+		return setfile.Document{}, err
+	}
+	if rec.Document == nil {
+		return setfile.Document{}, withoutDocument(rec)
+	}
+	object, err := s.Store.Get(ctx, rec.Document.Key)
+	if err != nil {
+		return setfile.Document{}, err
+	}
+	defer object.Body.Close()
+	return setfile.Read(object.Body)
 }
 
 // damaged converts an Invalid error of a rendering to Internal, because the archived

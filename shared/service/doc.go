@@ -22,6 +22,7 @@ import (
 	"ace/shared/diffarchive"
 	"ace/shared/diffindex"
 	"ace/shared/inventory"
+	"ace/shared/structure/catalog"
 	"ace/shared/table"
 	"ace/shared/task"
 )
@@ -41,6 +42,9 @@ type Nodes interface {
 	Probe(ctx context.Context, definition cluster.Cluster) ([]inventory.NodeCheck, error)
 	// Tables returns a page of the tables of the targets.
 	Tables(ctx context.Context, targets []cluster.Target, of table.Selection) (inventory.Page, error)
+	// Structure returns the structure of the schemas on each node, by the name of the node.
+	// No schemas means all schemas of users.
+	Structure(ctx context.Context, targets []cluster.Target, schemas []string) (map[string]catalog.Catalog, error)
 }
 
 // Starter starts tasks.

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ace/shared/api"
@@ -26,45 +27,60 @@ type schemaTables struct {
 	request api.SchemaDiffRequest
 }
 
-// Read implements setdiff.Source. It lists ordinary and partitioned tables. A partitioned
-// table is listed once, without its partitions.
+// Read implements setdiff.Source.
 func (s schemaTables) Read(ctx context.Context) (setdiff.Set, error) {
+	var set setdiff.Set
+	var err error
+	if slices.Contains(s.request.Compare, api.CompareStructure) {
+		if set.Findings, err = s.structure(ctx); err != nil {
+			return set, err
+		}
+	}
+	if slices.Contains(s.request.Compare, api.CompareData) {
+		set.Tables, err = s.tables(ctx)
+	}
+	return set, err
+}
+
+// tables lists ordinary and partitioned tables. A partitioned table is listed once,
+// without its partitions.
+func (s schemaTables) tables(ctx context.Context) ([]setdiff.Table, error) {
 	schemas := []string(s.request.Schemas)
 	if s.request.Schemas.All() {
 		schemas = []string{""}
 	}
 
-	var set setdiff.Set
+	var tables []setdiff.Table
 	found := false
 	for _, schema := range schemas {
-		tables, err := s.list(ctx, schema)
+		listed, err := s.list(ctx, schema)
 		if err != nil {
-			return set, err
+			return nil, err
 		}
-		if len(tables) == 0 && schema != "" {
-			return set, fault.New(fault.NotFound, "no node has a table in schema %s", schema)
+		if len(listed) == 0 && schema != "" {
+			return nil, fault.New(fault.NotFound, "no node has a table in schema %s", schema)
 		}
-		for _, one := range tables {
+		for _, one := range listed {
 			name := api.TableName{Schema: one.Schema, Name: one.Name}
 			found = true
 			if s.request.Tables == nil || s.request.Tables.Match(name) {
-				set.Tables = append(set.Tables, s.table(name, one))
+				tables = append(tables, s.table(name, one))
 			}
 		}
 	}
-	return set, s.check(set, found)
+	return tables, s.check(tables, found)
 }
 
 // check returns an error if there is nothing to compare. found reports whether the
 // schemas have any table.
-func (s schemaTables) check(set setdiff.Set, found bool) error {
+func (s schemaTables) check(tables []setdiff.Table, found bool) error {
 	if !found {
 		return fault.New(fault.NotFound, "no node has a table in a schema of users")
 	}
-	if len(set.Tables) == 0 {
+	if len(tables) == 0 {
 		return fault.New(fault.NotFound, "tables is %s, which matches no table of %s", strings.Join(s.request.Tables, ","), s.request.Name())
 	}
-	for _, t := range set.Tables {
+	for _, t := range tables {
 		if t.Verdict != api.SetSkipped {
 			return nil
 		}

@@ -6,12 +6,16 @@ import (
 	"ace/shared/api"
 	"ace/shared/cluster"
 	"ace/shared/fault"
+	"ace/shared/structure"
 	"ace/shared/task"
 )
 
 // SubmitSchemaDiff checks a request against the cluster's definition and submits a
 // schema-diff task.
 func (s *Service) SubmitSchemaDiff(ctx context.Context, req api.SchemaDiffRequest) (api.Submitted, error) {
+	if err := structure.CheckIgnore(req.Ignore); err != nil {
+		return api.Submitted{}, err
+	}
 	definition, err := s.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
 		return api.Submitted{}, err

@@ -33,7 +33,8 @@ type comparison struct {
 	objects  map[catalog.ID]map[string]catalog.Object // by the name of the node
 	children map[relation][]catalog.ID                // what belongs to each relation
 	rules    map[catalog.Kind]kindRule
-	done     map[catalog.ID]bool // objects that need no further comparison
+	compared map[catalog.Kind][]catalog.Property // the properties that are compared, sorted
+	done     map[catalog.ID]bool                 // objects that need no further comparison
 	options  Options
 	findings []finding.Finding
 }
@@ -45,6 +46,10 @@ func newComparison(catalogs map[string]catalog.Catalog, options Options) *compar
 	c := &comparison{
 		nodes: order(slices.Sorted(maps.Keys(catalogs)), options.Nodes), catalogs: catalogs, rules: kindRules(), options: options,
 		objects: map[catalog.ID]map[string]catalog.Object{}, children: map[relation][]catalog.ID{}, done: map[catalog.ID]bool{},
+		compared: map[catalog.Kind][]catalog.Property{},
+	}
+	for kind := range c.rules {
+		c.compared[kind] = slices.Sorted(maps.Keys(c.properties(kind)))
 	}
 	for _, node := range c.nodes {
 		for _, o := range catalogs[node].Objects {
@@ -91,11 +96,20 @@ func (c *comparison) compareObject(id catalog.ID) {
 	if len(absent) > 0 && !c.followsParent(id, "") {
 		c.addMissing(id, present, absent)
 	}
-	for _, property := range slices.Sorted(maps.Keys(c.properties(id.Kind))) {
-		if groups := c.group(id, property, present); len(groups) > 1 && !c.followsParent(id, property) {
+	if len(absent) == 0 && c.allEqual(id, present) {
+		return
+	}
+	for _, property := range c.compared[id.Kind] {
+		if groups := c.group(id, property, present); len(groups) > 1 && !c.followsParent(id, property) && !c.followsType(id, property, present) {
 			c.addDifference(id, property, groups)
 		}
 	}
+}
+
+// allEqual reports whether all properties are the same texts, which is the usual case.
+func (c *comparison) allEqual(id catalog.ID, nodes []string) bool {
+	first := c.objects[id][nodes[0]].Properties
+	return !slices.ContainsFunc(nodes[1:], func(node string) bool { return !maps.Equal(first, c.objects[id][node].Properties) })
 }
 
 // properties returns the rules of the properties of a kind.
@@ -122,13 +136,22 @@ func (c *comparison) hasParent(id catalog.ID, node string) bool {
 	if id.Relation == "" {
 		return true
 	}
-	return slices.ContainsFunc(relationKinds(), func(kind catalog.Kind) bool {
+	return slices.ContainsFunc(parentKinds(id.Kind), func(kind catalog.Kind) bool {
 		return c.has(catalog.ID{Kind: kind, Schema: id.Schema, Name: id.Relation}, node)
 	})
 }
 
-func relationKinds() []catalog.Kind {
-	return []catalog.Kind{catalog.Table, catalog.ForeignTable, catalog.View, catalog.MaterializedView, catalog.Domain}
+// parentKinds returns the kinds of objects to which an object of a kind may belong.
+func parentKinds(kind catalog.Kind) []catalog.Kind {
+	switch kind {
+	case catalog.DomainConstraint:
+		return []catalog.Kind{catalog.Domain}
+	case catalog.Trigger, catalog.Rule:
+		return []catalog.Kind{catalog.Table, catalog.ForeignTable, catalog.View, catalog.MaterializedView}
+	case catalog.Index:
+		return []catalog.Kind{catalog.Table, catalog.MaterializedView}
+	}
+	return []catalog.Kind{catalog.Table, catalog.ForeignTable}
 }
 
 // ownerOf returns the column that owns a sequence.
@@ -147,6 +170,12 @@ func (c *comparison) ownerOf(id catalog.ID) (catalog.ID, bool) {
 func (c *comparison) has(id catalog.ID, node string) bool {
 	_, has := c.objects[id][node]
 	return has
+}
+
+// followsType reports whether a property of a column differs because each type has its
+// own default for it.
+func (c *comparison) followsType(id catalog.ID, property catalog.Property, present []string) bool {
+	return id.Kind == catalog.Column && property == catalog.Storage && len(c.group(id, catalog.Type, present)) > 1
 }
 
 // followsParent reports whether a finding about an inherited column repeats one about the

@@ -16,12 +16,19 @@ type group struct {
 }
 
 // group returns the values of a property with the nodes that have each, in the order of
-// the nodes. Nodes without the property are left out: their versions do not have it.
+// the nodes. Nodes without the property are left out if their versions do not have it.
 func (c *comparison) group(id catalog.ID, property catalog.Property, nodes []string) []group {
+	known := map[int]bool{} // the major versions that have the property
+	for _, node := range nodes {
+		if _, has := c.objects[id][node].Properties[property]; has {
+			known[c.catalogs[node].Version/10000] = true
+		}
+	}
+
 	var groups []group
 	for _, node := range nodes {
-		value, has := c.objects[id][node].Properties[property]
-		if !has {
+		value := c.objects[id][node].Get(property)
+		if !known[c.catalogs[node].Version/10000] {
 			continue
 		}
 
@@ -96,9 +103,28 @@ func (c *comparison) addMissing(id catalog.ID, present, absent []string) {
 	}
 	for _, node := range absent {
 		f.Nodes[node] = "missing"
+		if other, has := c.namesake(id, node); has {
+			f.Nodes[node] = "a " + string(other.Kind) + " of this name"
+			continue
+		}
 		addFix(&f, node, ddl.Create(c.definitionOf(o, present[0])))
 	}
 	c.add(f)
+}
+
+// namesake returns the table, view or sequence with the name of another kind of relation.
+func (c *comparison) namesake(id catalog.ID, node string) (catalog.ID, bool) {
+	kinds := []catalog.Kind{catalog.Table, catalog.ForeignTable, catalog.View, catalog.MaterializedView, catalog.Sequence}
+	if !slices.Contains(kinds, id.Kind) {
+		return catalog.ID{}, false
+	}
+	for _, kind := range kinds {
+		other := catalog.ID{Kind: kind, Schema: id.Schema, Name: id.Name}
+		if c.has(other, node) {
+			return other, true
+		}
+	}
+	return catalog.ID{}, false
 }
 
 // missingRule returns the consequence of a missing object.
@@ -129,7 +155,7 @@ func (c *comparison) addDifference(id catalog.ID, property catalog.Property, gro
 	for i, g := range groups {
 		for _, node := range g.nodes {
 			f.Nodes[node] = display(property, g.value)
-			if i != wanted {
+			if i != wanted && (property != catalog.Version || !c.majorsDiffer()) { // a server has only its own versions
 				want := groups[wanted].nodes[0]
 				addFix(&f, node, ddl.Alter(c.objects[id][node], c.definitionOf(c.objects[id][want], want), property))
 			}

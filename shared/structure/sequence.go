@@ -201,7 +201,7 @@ func (c *comparison) addUnknown(s *sequence) {
 		}
 	}
 	if len(unread) > 0 {
-		f.Detail = "value unknown on " + list(unread) + ": the sequence may be behind; grant SELECT on the sequence, or retry if it is locked"
+		f.Detail = "value unknown on " + list(unread) + ": the sequence may be behind; grant SELECT on the sequence"
 		c.add(f)
 	}
 }

@@ -174,8 +174,8 @@ func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T
 	mismatched := s.table(t, 40_000)
 	d := s.deploy(t, settings{
 		env:    map[string]string{"ACE_MAX_INVOCATIONS": "2", "ACE_UNIT_TIMEOUT": "1s"},
-		limits: map[string]time.Duration{runner: 3 * time.Second, worker: 10 * time.Second},
-		faults: map[string]emulator.Faults{worker: {Latency: 200 * time.Millisecond}},
+		limits: map[string]time.Duration{runner: 4 * time.Second, worker: 10 * time.Second},
+		faults: map[string]emulator.Faults{worker: {Latency: 300 * time.Millisecond}},
 	})
 	d.sweepUntilEnd(t)
 	wantCompleted(t, d.wait(t, d.submit(t)), mismatched)

@@ -74,7 +74,7 @@ SELECT CASE co.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique key' WH
     'definition', regexp_replace(pg_get_constraintdef(co.oid), '( DEFERRABLE| INITIALLY DEFERRED| NOT ENFORCED| NOT VALID)+$', ''),
     'deferrable', CASE WHEN co.condeferred THEN 'initially deferred' WHEN co.condeferrable THEN 'true' ELSE 'false' END,
     'enforced', coalesce(to_jsonb(co)->>'conenforced', 'true'),
-    'validated', co.convalidated OR to_jsonb(co)->>'conenforced' = 'false',
+    'validated', co.convalidated OR coalesce(to_jsonb(co)->>'conenforced', 'true') = 'false',
     'comment', $COMMENT(co.oid, pg_constraint))
 FROM scope n JOIN pg_class c ON c.relnamespace = n.oid JOIN pg_constraint co ON co.conrelid = c.oid
 WHERE co.contype IN ('p', 'u', 'f', 'c', 'x') AND co.conparentid = 0 AND (co.conislocal OR co.coninhcount = 0)

@@ -276,7 +276,7 @@ func alterTypeOrCode(have catalog.Object, want Definition, property catalog.Prop
 		return addLabels(have, have.List(property), want.List(property))
 	case have.Kind == catalog.Domain:
 		return alterDomain(have, property, value)
-	case have.Kind == catalog.Extension && property == catalog.Version:
+	case have.Kind == catalog.Extension && property == catalog.Version && isNewer(value, have.Get(property)):
 		return []string{fmt.Sprintf("ALTER EXTENSION %s UPDATE TO %s", name(have.Name), literal(value))}
 	case have.Kind == catalog.Extension && property == catalog.InSchema:
 		return []string{fmt.Sprintf("ALTER EXTENSION %s SET SCHEMA %s", name(have.Name), name(value))}

@@ -23,6 +23,8 @@ func Widens(kind catalog.Kind, property catalog.Property, from, to string) bool 
 		return to == "true"
 	case kind == catalog.Table && property == catalog.Persistence:
 		return to == "permanent"
+	case kind == catalog.Extension && property == catalog.Version:
+		return isNewer(to, from)
 	}
 	return false
 }
@@ -53,6 +55,12 @@ func widensType(from, to string) bool {
 		return false
 	}
 	return number(b[2])-number(b[3]) >= number(a[2])-number(a[3]) && number(b[3]) >= number(a[3])
+}
+
+// isNewer reports whether a version such as 1.10 is newer than another.
+func isNewer(version, than string) bool {
+	a, b := strings.Split(version, "."), strings.Split(than, ".")
+	return slices.CompareFunc(a, b, func(x, y string) int { return number(x) - number(y) }) > 0
 }
 
 func number(text string) int {

@@ -1,0 +1,80 @@
+package service
+
+import (
+	"context"
+	"slices"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/finding"
+	"ace/shared/structure"
+	"ace/shared/structure/catalog"
+)
+
+// structure compares the structure of the schemas between the nodes. Objects of tables
+// that the request does not select are left out.
+func (s schemaTables) structure(ctx context.Context) ([]finding.Finding, error) {
+	var schemas []string // nil means all schemas of users
+	if !s.request.Schemas.All() {
+		schemas = s.request.Schemas
+	}
+	catalogs, err := s.nodes.Structure(ctx, s.targets, schemas)
+	if err != nil {
+		return nil, err
+	}
+	for _, schema := range schemas {
+		if !isOnAnyNode(catalogs, schema) {
+			return nil, fault.New(fault.NotFound, "no node has a schema %s", schema)
+		}
+	}
+
+	options := structure.Options{Ignore: s.request.Ignore}
+	for _, target := range s.targets {
+		options.Nodes = append(options.Nodes, target.Node)
+	}
+	for node, read := range catalogs {
+		catalogs[node] = s.selected(read)
+	}
+	return structure.Compare(catalogs, options), nil
+}
+
+// isOnAnyNode reports whether any node has an object of a schema, or the schema itself.
+func isOnAnyNode(catalogs map[string]catalog.Catalog, schema string) bool {
+	for _, read := range catalogs {
+		if slices.ContainsFunc(read.Objects, func(o catalog.Object) bool {
+			return o.Schema == schema || o.Kind == catalog.Schema && o.Name == schema
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// selected returns a catalog without the tables that the request does not select, and
+// without what belongs to them.
+func (s schemaTables) selected(read catalog.Catalog) catalog.Catalog {
+	if s.request.Tables == nil && s.request.SkipTables == nil {
+		return read
+	}
+	read.Objects = slices.DeleteFunc(read.Objects, func(o catalog.Object) bool {
+		switch {
+		case o.Kind == catalog.Table:
+			return !s.selects(api.TableName{Schema: o.Schema, Name: o.Name})
+		case o.Relation != "":
+			return !s.selects(api.TableName{Schema: o.Schema, Name: o.Relation})
+		}
+		return s.request.Tables != nil // not an object of a table
+	})
+	read.Sequences = slices.DeleteFunc(read.Sequences, func(of catalog.SequenceState) bool {
+		served := slices.ContainsFunc(of.Columns, func(c catalog.ServedColumn) bool {
+			return s.selects(api.TableName{Schema: c.Schema, Name: c.Table})
+		})
+		return !served && (len(of.Columns) > 0 || s.request.Tables != nil)
+	})
+	return read
+}
+
+// selects reports whether the request selects a table.
+func (s schemaTables) selects(name api.TableName) bool {
+	return (s.request.Tables == nil || s.request.Tables.Match(name)) && !s.request.SkipTables.Match(name)
+}
