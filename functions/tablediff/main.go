@@ -1,5 +1,5 @@
-// Command tablediff is the function of the route /ace/table-diff: it stores the task and
-// starts the task runner.
+// Command tablediff is the function of the routes /ace/table-diff and
+// /ace/replication-diff: it stores the task and starts the task runner.
 package main
 
 import "ace/shared/app/function"

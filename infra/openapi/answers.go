@@ -6,6 +6,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/difffile"
 	"ace/shared/finding"
+	"ace/shared/replication"
 	"ace/shared/setfile"
 	"ace/shared/tablerepair"
 )
@@ -86,34 +87,37 @@ func known() map[string]*Schema {
 	runVerdict := &Schema{Type: "string", Enum: []string{api.VerdictMatch, api.VerdictDiffer, api.VerdictIncomplete, api.VerdictFailed}}
 	outcome := &Schema{Type: "string", Enum: []string{api.OutcomeCommitted, api.OutcomeRolledBack, api.OutcomeUnknown}}
 	return map[string]*Schema{
-		"TaskStatus.task_type":     taskType,
-		"TaskStatus.status":        status,
-		"TaskStatus.result":        {AnyOf: []*Schema{ref("DiffResult"), ref("RepairResult"), ref("UndoResult"), ref("SetResult")}},
-		"TaskStatus.parameters":    {Type: "object"},
-		"ArchivedDiff.task_type":   taskType,
-		"ArchivedDiff.verdict":     verdict,
-		"LastComparison.task_type": taskType,
-		"LastComparison.verdict":   verdict,
-		"DiffResult.verdict":       verdict,
-		"DiffResult.summary":       ref("Summary"),
-		"SetResult.verdict":        verdict,
-		"SetResult.summary":        ref("SetSummary"),
-		"SetSummary.verdict":       verdict,
-		"SetTable.verdict":         {Type: "string", Enum: api.SetVerdicts()},
-		"SetDocument.format":       {Type: "string", Const: setfile.Format},
-		"Finding.rank":             {Type: "string", Enum: ranks()},
-		"ScheduledRun.verdict":     runVerdict,
-		"ScheduledTask.status":     status,
-		"ScheduledTask.verdict":    verdict,
-		"NodeRepair.outcome":       outcome,
-		"ReportNode.outcome":       outcome,
-		"ReportHead.operation":     {Type: "string", Const: "table-repair"},
-		"ReportHead.arguments":     {Type: "object"},
-		"BeforeNode.outcome":       outcome,
-		"BeforeHead.format":        {Type: "string", Const: tablerepair.BeforeFormat},
-		"BeforeImage.op":           {Type: "string", Enum: []string{"insert", "update", "delete"}},
-		"DiffDocument.format":      {Type: "string", Const: difffile.Format},
-		"Health.status":            {Type: "string", Const: "ok"},
+		"TaskStatus.task_type":       taskType,
+		"TaskStatus.status":          status,
+		"TaskStatus.result":          {AnyOf: []*Schema{ref("DiffResult"), ref("RepairResult"), ref("UndoResult"), ref("SetResult"), ref("ReplicationResult")}},
+		"TaskStatus.parameters":      {Type: "object"},
+		"ArchivedDiff.task_type":     taskType,
+		"ArchivedDiff.verdict":       verdict,
+		"LastComparison.task_type":   taskType,
+		"LastComparison.verdict":     verdict,
+		"DiffResult.verdict":         verdict,
+		"DiffResult.summary":         ref("Summary"),
+		"SetResult.verdict":          verdict,
+		"SetResult.summary":          ref("SetSummary"),
+		"SetSummary.verdict":         verdict,
+		"SetTable.verdict":           {Type: "string", Enum: api.SetVerdicts()},
+		"SetDocument.format":         {Type: "string", Const: setfile.Format},
+		"ReplicationResult.verdict":  verdict,
+		"ReplicationSummary.verdict": verdict,
+		"ReplicationDocument.format": {Type: "string", Const: replication.Format},
+		"Finding.rank":               {Type: "string", Enum: ranks()},
+		"ScheduledRun.verdict":       runVerdict,
+		"ScheduledTask.status":       status,
+		"ScheduledTask.verdict":      verdict,
+		"NodeRepair.outcome":         outcome,
+		"ReportNode.outcome":         outcome,
+		"ReportHead.operation":       {Type: "string", Const: "table-repair"},
+		"ReportHead.arguments":       {Type: "object"},
+		"BeforeNode.outcome":         outcome,
+		"BeforeHead.format":          {Type: "string", Const: tablerepair.BeforeFormat},
+		"BeforeImage.op":             {Type: "string", Enum: []string{"insert", "update", "delete"}},
+		"DiffDocument.format":        {Type: "string", Const: difffile.Format},
+		"Health.status":              {Type: "string", Const: "ok"},
 	}
 }
 
@@ -123,6 +127,7 @@ func resultTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[api.DiffResult](), reflect.TypeFor[api.RepairResult](), reflect.TypeFor[api.UndoResult](), reflect.TypeFor[difffile.Summary](),
 		reflect.TypeFor[api.SetResult](), reflect.TypeFor[setfile.Summary](),
+		reflect.TypeFor[api.ReplicationResult](),
 	}
 }
 
@@ -138,7 +143,7 @@ func ranks() []string {
 func files() map[api.Route][]reflect.Type {
 	return map[api.Route][]reflect.Type{
 		api.RouteDiff:   {reflect.TypeFor[DiffDocument](), reflect.TypeFor[setfile.Document]()},
-		api.RouteReport: {reflect.TypeFor[RepairReport]()},
+		api.RouteReport: {reflect.TypeFor[RepairReport](), reflect.TypeFor[replication.Document]()},
 		api.RouteBefore: {reflect.TypeFor[BeforeImages]()},
 	}
 }

@@ -23,7 +23,7 @@ This description has one notation of each value. The service also accepts others
 // Describe returns the description of the API. root is the directory of the module, which
 // has the comments of the types.
 func Describe(root string) ([]byte, error) {
-	found, err := readComments(root, "shared/api", "shared/difffile", "shared/setfile", "shared/finding", "shared/tablerepair", "infra/openapi")
+	found, err := readComments(root, "shared/api", "shared/difffile", "shared/setfile", "shared/finding", "shared/replication", "shared/tablerepair", "infra/openapi")
 	if err != nil {
 		return nil, err
 	}

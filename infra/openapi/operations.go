@@ -32,6 +32,8 @@ func tagOf(o api.Operation) string {
 	switch o.Route {
 	case api.RouteTableDiff, api.RouteTableRerun, api.RouteTableRepair, api.RouteTableUndo, api.RouteSchemaDiff:
 		return tagTables
+	case api.RouteReplicationDiff:
+		return tagClusters
 	case api.RouteTaskStatus, api.RouteTaskCancel, api.RouteTasks:
 		return tagTasks
 	case api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore:

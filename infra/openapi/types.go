@@ -10,6 +10,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/difffile"
+	"ace/shared/replication"
 	"ace/shared/setfile"
 )
 
@@ -84,11 +85,15 @@ func (s *schemas) component(t reflect.Type) *Schema {
 	return ref(name)
 }
 
-// componentName returns the name of the component of a struct. The types of package
-// setfile have names of their own, because other packages have types of the same names.
+// componentName returns the name of the component of a struct. The types of the packages
+// setfile and replication have names of their own, because other packages have types of
+// the same names.
 func componentName(t reflect.Type) string {
-	if t.PkgPath() == reflect.TypeFor[setfile.Document]().PkgPath() {
+	switch t.PkgPath() {
+	case reflect.TypeFor[setfile.Document]().PkgPath():
 		return "Set" + t.Name()
+	case reflect.TypeFor[replication.Document]().PkgPath():
+		return "Replication" + t.Name()
 	}
 	return t.Name()
 }

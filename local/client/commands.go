@@ -78,6 +78,12 @@ func (o Options) operationCommands() []*cli.Command {
 			Description: "Shows what would be restored and asks, unless --yes is set.\nExample: ace table-undo tr_20240315_123500",
 			Flags:       append(paramFlags("table-undo", "task_id"), waitFlags(true)...),
 		}, tableUndo),
+		o.command(&cli.Command{
+			Name: "replication-diff", Category: categoryNodes, ArgsUsage: "CLUSTER", Usage: "compare how the nodes of a cluster replicate",
+			Description: "Reads publications, subscriptions, slots and origins, and what pglogical and Spock have of these.\n" +
+				"The exit status is 1 if there are findings. Example: ace replication-diff demo",
+			Flags: append(paramFlags("replication-diff", "cluster_name"), waitFlags(false)...),
+		}, replicationDiff),
 	}
 }
 
@@ -133,7 +139,7 @@ func (o Options) documentCommands() []*cli.Command {
 				"Example: ace open td_20240315_123456",
 		}, open),
 		o.command(&cli.Command{
-			Name: "report", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download the report of a repair, or its changes as a script for psql",
+			Name: "report", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download the report of a repair or of a replication-diff, or changes as a script for psql",
 			Description: "The repair must have been started with --generate-report; for a script, with --dry-run and --generate-sql.\n" +
 				"Example: ace report tr_20240315_123500 --format sql --node n2",
 			Flags: []cli.Flag{

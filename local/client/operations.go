@@ -85,6 +85,17 @@ func tableDiff(ctx context.Context, s *session) error {
 	return s.start(ctx, api.RouteTableDiff, params)
 }
 
+// replicationDiff runs `ace replication-diff CLUSTER`.
+func replicationDiff(ctx context.Context, s *session) error {
+	args, err := s.args(1, 1, "CLUSTER")
+	if err != nil {
+		return err
+	}
+	params := s.params("replication-diff")
+	params.Set("cluster_name", args[0])
+	return s.start(ctx, api.RouteReplicationDiff, params)
+}
+
 // tableRerun runs `ace table-rerun DOCUMENT`.
 func tableRerun(ctx context.Context, s *session) error {
 	params := s.params("table-rerun")

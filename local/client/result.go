@@ -49,7 +49,7 @@ func isRepair(t task) bool {
 
 // diffOf returns the result of a comparison or rerun. ok is false if the task has none.
 func diffOf(t task) (result diffResult, ok bool) {
-	if isRepair(t) || isSet(t) || len(t.Result) == 0 {
+	if isRepair(t) || isSet(t) || t.TaskType == api.TypeReplicationDiff || len(t.Result) == 0 {
 		return diffResult{}, false
 	}
 	return result, json.Unmarshal(t.Result, &result) == nil
@@ -57,6 +57,9 @@ func diffOf(t task) (result diffResult, ok bool) {
 
 // differs reports whether the task found differences.
 func (t task) differs() bool {
+	if r, ok := replicationOf(t); ok {
+		return r.Verdict != api.VerdictMatch
+	}
 	if r, ok := setOf(t); ok {
 		return r.Verdict != api.VerdictMatch
 	}
@@ -94,6 +97,9 @@ func (s *session) print(ctx context.Context, t task) error {
 	if r, ok := setOf(t); ok {
 		s.printSet(ctx, t, r)
 	}
+	if r, ok := replicationOf(t); ok {
+		s.printReplication(t, r)
+	}
 	return nil
 }
 
@@ -114,7 +120,7 @@ func (s *session) headline(t task) string {
 		verdict, color = "MATCH", text.FgGreen
 	}
 
-	line := s.paint(verdict, color, text.Bold) + "  " + safe(t.TableName+" on "+t.ClusterName)
+	line := s.paint(verdict, color, text.Bold) + "  " + safe(t.subject())
 	if d, ok := diffOf(t); ok && t.Status == api.StatusCompleted {
 		rows := countRows(d.TotalRows)
 		if d.Verdict != api.VerdictMatch {
@@ -125,10 +131,21 @@ func (s *session) headline(t task) string {
 	if r, ok := setOf(t); ok {
 		line += ": " + setHeadline(r)
 	}
+	if r, ok := replicationOf(t); ok {
+		line += ": " + countFindings(r.Findings)
+	}
 	if t.TimeTaken != nil {
 		line += ", " + seconds(float64(*t.TimeTaken))
 	}
 	return line + "  " + s.paint(t.TaskID, text.Faint)
+}
+
+// subject returns what the task is about.
+func (t task) subject() string {
+	if t.TaskType == api.TypeReplicationDiff {
+		return "replication on " + t.ClusterName
+	}
+	return t.TableName + " on " + t.ClusterName
 }
 
 // paint returns value with codes for the colors. If colors are off (s.color is false), it

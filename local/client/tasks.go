@@ -94,6 +94,9 @@ func tasks(ctx context.Context, s *session) error {
 // outcomeOf returns the result of a task in a few words.
 func outcomeOf(t task) string {
 	const most = 60
+	if r, ok := replicationOf(t); ok && t.Status == api.StatusCompleted {
+		return r.Verdict + ", " + countFindings(r.Findings)
+	}
 	if d, ok := diffOf(t); ok && t.Status == api.StatusCompleted {
 		if d.Verdict == api.VerdictMatch {
 			return "match"

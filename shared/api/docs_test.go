@@ -16,16 +16,17 @@ import (
 func TestDocs_NameEveryParameter(t *testing.T) {
 	reference := text(t, "../../docs/API.md")
 	for operation, decode := range map[string]func(api.Params) error{
-		"table-diff":    refusal(api.DecodeTableDiff),
-		"table-rerun":   refusal(api.DecodeTableRerun),
-		"table-repair":  refusal(api.DecodeTableRepair),
-		"table-undo":    refusal(api.DecodeTableUndo),
-		"schema-diff":   refusal(api.DecodeSchemaDiff),
-		"tasks":         refusal(api.DecodeTasks),
-		"diffs":         refusal(api.DecodeDiffs),
-		"clusters":      refusal(api.DecodeClusters),
-		"cluster-check": refusal(api.DecodeClusterCheck),
-		"tables":        refusal(api.DecodeTables),
+		"table-diff":       refusal(api.DecodeTableDiff),
+		"table-rerun":      refusal(api.DecodeTableRerun),
+		"table-repair":     refusal(api.DecodeTableRepair),
+		"table-undo":       refusal(api.DecodeTableUndo),
+		"schema-diff":      refusal(api.DecodeSchemaDiff),
+		"replication-diff": refusal(api.DecodeReplicationDiff),
+		"tasks":            refusal(api.DecodeTasks),
+		"diffs":            refusal(api.DecodeDiffs),
+		"clusters":         refusal(api.DecodeClusters),
+		"cluster-check":    refusal(api.DecodeClusterCheck),
+		"tables":           refusal(api.DecodeTables),
 	} {
 		want := allowed(t, decode)
 		row := regexp.MustCompile(`(?m)^\| \[` + operation + `\]\([^)]*\) \| ([^|]*) \|`).FindStringSubmatch(reference)

@@ -37,6 +37,7 @@ func Operations() []Operation {
 			Name: "table-undo", Route: RouteTableUndo, Purpose: "restores what a repair changed",
 			Params: tableUndoParams(),
 		},
+		{Name: "replication-diff", Route: RouteReplicationDiff, Purpose: "compares how the nodes of a cluster replicate", Params: replicationDiffParams()},
 		{
 			Name: "schema-diff", Route: RouteSchemaDiff, Purpose: "compares all tables of one or more schemas",
 			Params: schemaDiffParams(),

@@ -16,7 +16,7 @@ func TestOperations_DescribeWhatRequestsAccept(t *testing.T) {
 	ofTask := refusal(api.DecodeTask)
 	decoders := map[string]func(api.Params) error{
 		"table-diff": refusal(api.DecodeTableDiff), "table-rerun": refusal(api.DecodeTableRerun),
-		"table-repair": refusal(api.DecodeTableRepair), "table-undo": refusal(api.DecodeTableUndo),
+		"table-repair": refusal(api.DecodeTableRepair), "table-undo": refusal(api.DecodeTableUndo), "replication-diff": refusal(api.DecodeReplicationDiff),
 		"task-status/{task_id}": ofTask, "task-cancel/{task_id}": ofTask, "tasks": refusal(api.DecodeTasks),
 		"diffs": refusal(api.DecodeDiffs), "POST diffs": refusal(api.DecodeImport), "diffs/{task_id}": refusal(api.DecodeDiff),
 		"reports/{task_id}": refusal(api.DecodeReport), "before-images/{task_id}": ofTask,

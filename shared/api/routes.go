@@ -16,15 +16,17 @@ const (
 	RouteTableUndo   Route = "/ace/table-undo"
 	RouteTableRerun  Route = "/ace/table-rerun"
 	RouteSchemaDiff  Route = "/ace/schema-diff"
-	RouteTaskStatus  Route = "/ace/task-status/{task_id}"
-	RouteTaskCancel  Route = "/ace/task-cancel/{task_id}"
-	RouteTasks       Route = "/ace/tasks"
-	RouteDiffs       Route = "/ace/diffs"
-	RouteDiff        Route = "/ace/diffs/{task_id}"
-	RouteReport      Route = "/ace/reports/{task_id}"
-	RouteBefore      Route = "/ace/before-images/{task_id}"
-	RouteSchedules   Route = "/ace/schedules"
-	RouteClusters    Route = "/ace/clusters"
+	// RouteReplicationDiff compares how nodes replicate, not rows.
+	RouteReplicationDiff Route = "/ace/replication-diff"
+	RouteTaskStatus      Route = "/ace/task-status/{task_id}"
+	RouteTaskCancel      Route = "/ace/task-cancel/{task_id}"
+	RouteTasks           Route = "/ace/tasks"
+	RouteDiffs           Route = "/ace/diffs"
+	RouteDiff            Route = "/ace/diffs/{task_id}"
+	RouteReport          Route = "/ace/reports/{task_id}"
+	RouteBefore          Route = "/ace/before-images/{task_id}"
+	RouteSchedules       Route = "/ace/schedules"
+	RouteClusters        Route = "/ace/clusters"
 	// RouteClusterCheck is a route of its own, and not a parameter of RouteClusters,
 	// because a check connects to nodes: it may take seconds, needs passwords and has
 	// another answer.
@@ -38,7 +40,7 @@ const (
 // Routes returns all routes in the order of the API reference (docs/API.md).
 func Routes() []Route {
 	return []Route{
-		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun, RouteSchemaDiff,
+		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun, RouteSchemaDiff, RouteReplicationDiff,
 		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
 		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady,
 	}

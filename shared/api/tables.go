@@ -35,8 +35,9 @@ type TableList struct {
 
 // UnreadNode is a node whose catalog could not be read, with the reason.
 type UnreadNode struct {
-	Node  string `json:"node"`
-	Error string `json:"error"`
+	Node   string `json:"node"`
+	Error  string `json:"error"`
+	Remedy string `json:"remedy,omitempty"`
 }
 
 // ListedTable is a table that at least one node has.

@@ -21,10 +21,12 @@ const (
 	TypeTableRepair = "table-repair"
 	TypeTableUndo   = "table-undo"
 	TypeSchemaDiff  = "schema-diff"
+
+	TypeReplicationDiff = "replication-diff"
 )
 
 func taskTypes() []string {
-	return []string{TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo, TypeSchemaDiff}
+	return []string{TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo, TypeSchemaDiff, TypeReplicationDiff}
 }
 
 func statuses() []string {
@@ -54,7 +56,7 @@ type TaskStatus struct {
 	StartedAt  Time            `json:"started_at,omitzero"`
 	FinishedAt Time            `json:"finished_at,omitzero"`
 	TimeTaken  *Seconds        `json:"time_taken,omitempty"` // seconds, from StartedAt to FinishedAt
-	Result     json.RawMessage `json:"result,omitempty"`     // DiffResult, RepairResult, UndoResult or SetResult
+	Result     json.RawMessage `json:"result,omitempty"`     // DiffResult, RepairResult, UndoResult, SetResult or ReplicationResult
 
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`

@@ -22,7 +22,7 @@ const (
 const (
 	nameForm     = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
 	idForm       = `_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?`
-	taskIDForm   = `(t[dru]|sd)` + idForm
+	taskIDForm   = `(t[dru]|[rs]d)` + idForm
 	tableIDForm  = `t[dru]` + idForm
 	diffIDForm   = `td` + idForm
 	repairIDForm = `tr` + idForm

@@ -84,6 +84,7 @@ type App struct {
 	diffs      *diffindex.Index
 	pools      *pg.Pools
 	catalogs   inventory.Connections // for lists of tables
+	states     *pg.Pools             // for reading how nodes replicate; separate, so that no comparison waits for it
 	probes     singleflight.Group    // the running probes of clusters, by the name of the cluster
 	worker     *worker.Worker
 	repair     tablerepair.Invoker // runs units of repairs in this process, because a unit is one transaction
@@ -121,6 +122,7 @@ func New(o Options) *App {
 		}),
 	}
 	a.catalogs = connect()
+	a.states = pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: min(replicationStatement, cmp.Or(o.StatementTimeout, replicationStatement)), AnswerMargin: o.AnswerMargin, Passwords: awslogin.New()})
 	a.tasks.OnPublished(a.diffs.Add)
 	if o.Sender != nil {
 		a.notifier = notify.New(notify.Options{Store: o.Store, Sender: o.Sender, Types: o.EventTypes, Now: time.Now, Log: o.Log})
@@ -138,6 +140,7 @@ func New(o Options) *App {
 func (a *App) Close() {
 	a.pools.Close()
 	a.catalogs.Close()
+	a.states.Close()
 }
 
 // Tasks returns the registry of tasks.
@@ -211,6 +214,7 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.JSON(api.RouteTableRepair, api.DecodeTableRepair, s.SubmitTableRepair),
 		endpoint.JSON(api.RouteTableUndo, api.DecodeTableUndo, s.SubmitTableUndo),
 		endpoint.JSON(api.RouteSchemaDiff, api.DecodeSchemaDiff, s.SubmitSchemaDiff),
+		endpoint.JSON(api.RouteReplicationDiff, api.DecodeReplicationDiff, s.SubmitReplicationDiff),
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
 		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),

@@ -41,6 +41,7 @@ func (a *App) Handlers(invoker tablediff.Invoker, tables setdiff.Runner, capacit
 	executor := &service.Executor{
 		Tasks: a.tasks, Clusters: a.options.Clusters, Renderings: a.renderings,
 		Diffs: diffs, Nodes: askedNodes{a},
+		Store: a.options.Store, Replication: replicationReader{a.states},
 		Sets:     setdiff.New(setdiff.Options{Store: a.options.Store, Tasks: a.tasks, Runner: tables, Now: time.Now, Log: a.options.Log}),
 		Repairs:  tablerepair.NewCoordinator(a.options.Store, a.repairNodes(), a.repair, a.options.Log).WaitForAbandoned(a.options.abandoned()),
 		Parallel: capacity.Parallel, Log: a.options.Log,

@@ -26,6 +26,7 @@ func TestContract_EveryTransportRejectsABadRequestInTheSameWay(t *testing.T) {
 		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, recorded[api.TableRerunRequest](&submitted)),
 		endpoint.JSON(api.RouteTableRepair, api.DecodeTableRepair, recorded[api.TableRepairRequest](&submitted)),
 		endpoint.JSON(api.RouteTableUndo, api.DecodeTableUndo, recorded[api.TableUndoRequest](&submitted)),
+		endpoint.JSON(api.RouteReplicationDiff, api.DecodeReplicationDiff, recorded[api.ReplicationDiffRequest](&submitted)),
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, recorded[api.ClustersRequest](&submitted)),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, recorded[api.ClusterCheckRequest](&submitted)),
 		endpoint.JSON(api.RouteTables, api.DecodeTables, recorded[api.TablesRequest](&submitted)))
@@ -55,6 +56,7 @@ func TestContract_EveryTransportAcceptsAGoodRequest(t *testing.T) {
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, recorded[api.TableDiffRequest](&submitted)),
 		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, recorded[api.TableRerunRequest](&submitted)),
 		endpoint.JSON(api.RouteTableRepair, api.DecodeTableRepair, recorded[api.TableRepairRequest](&submitted)),
+		endpoint.JSON(api.RouteReplicationDiff, api.DecodeReplicationDiff, recorded[api.ReplicationDiffRequest](&submitted)),
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, recorded[api.ClustersRequest](&submitted)),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, recorded[api.ClusterCheckRequest](&submitted)),
 		endpoint.JSON(api.RouteTables, api.DecodeTables, recorded[api.TablesRequest](&submitted))))

@@ -23,8 +23,8 @@ import (
 
 // Outcome is what a handler returns. If it returns an error too, the result and the
 // report are stored anyway: they describe what was done before the work failed or was
-// cancelled. The document of a failed task is stored too, so a handler must return one only
-// if it states what is missing. The document of a cancelled task is not.
+// cancelled. The document of a failed task is stored too, so a handler must return one
+// only if it states what is missing. The document of a cancelled task is not.
 type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document
@@ -295,7 +295,7 @@ func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Out
 func counts(result json.RawMessage) []slog.Attr {
 	var of struct {
 		Verdict        string `json:"verdict"`
-		TotalRows      int64  `json:"total_rows"`
+		TotalRows      *int64 `json:"total_rows"` // nil if the task compared no rows
 		MismatchedRows int64  `json:"mismatched_rows"`
 		Nodes          map[string]struct {
 			Inserted, Updated, Deleted, Unrepairable int64
@@ -308,8 +308,11 @@ func counts(result json.RawMessage) []slog.Attr {
 		if of.Verdict == "" {
 			return nil
 		}
+		if of.TotalRows == nil {
+			return []slog.Attr{slog.String("verdict", of.Verdict)}
+		}
 		return []slog.Attr{
-			slog.String("verdict", of.Verdict), slog.Int64("total_rows", of.TotalRows), slog.Int64("mismatched_rows", of.MismatchedRows),
+			slog.String("verdict", of.Verdict), slog.Int64("total_rows", *of.TotalRows), slog.Int64("mismatched_rows", of.MismatchedRows),
 		}
 	}
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"ace/shared/archive"
 	"ace/shared/cluster"
 	"ace/shared/diffarchive"
 	"ace/shared/fault"
@@ -24,14 +25,16 @@ const progressEvery = 10 * time.Second
 // Executor executes tasks: it reads the stored request, runs the engine and computes the
 // task's result. It is safe for concurrent use.
 type Executor struct {
-	Tasks      *task.Registry
-	Clusters   Clusters
-	Renderings *diffarchive.Renderings
-	Diffs      *tablediff.Coordinator
-	Sets       *setdiff.Coordinator
-	Nodes      Nodes
-	Repairs    *tablerepair.Coordinator
-	Parallel   int // units of work that run at once if max_cpu_ratio is 1
+	Tasks       *task.Registry
+	Clusters    Clusters
+	Renderings  *diffarchive.Renderings
+	Diffs       *tablediff.Coordinator
+	Sets        *setdiff.Coordinator
+	Store       archive.Store // for the documents of replication-diff
+	Replication ReplicationReader
+	Nodes       Nodes
+	Repairs     *tablerepair.Coordinator
+	Parallel    int // units of work that run at once if max_cpu_ratio is 1
 	// Patience is how long a step of a task tolerates that a node or the store cannot be
 	// used. ScheduledPatience is the same for a task that a schedule submitted.
 	Patience, ScheduledPatience time.Duration
@@ -47,6 +50,8 @@ func (e *Executor) Handlers() map[task.Type]runner.Handler {
 		task.TableRepair: e.handler(e.tableRepair),
 		task.TableUndo:   e.handler(e.tableUndo),
 		task.SchemaDiff:  e.handler(e.schemaDiff),
+
+		task.ReplicationDiff: e.handler(e.replicationDiff),
 	}
 }
 

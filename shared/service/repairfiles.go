@@ -11,14 +11,18 @@ import (
 	"ace/shared/task"
 )
 
-// Report returns the report of a repair, or the script of a dry run for one node.
+// Report returns the report of a repair, the document of a replication-diff, or the
+// script of a dry run for one node.
 func (s *Service) Report(ctx context.Context, req api.ReportRequest) (*api.File, error) {
-	rec, err := s.endedRepair(ctx, req.TaskID, "report")
+	rec, err := s.ended(ctx, req.TaskID, "report", task.TableRepair, task.TableUndo, task.ReplicationDiff)
 	if err != nil {
 		return nil, err
 	}
 	if req.Format == api.FormatSQL {
 		return s.script(ctx, rec, req.Node)
+	}
+	if rec.Report == nil && rec.Type == task.ReplicationDiff {
+		return nil, fault.New(fault.NotFound, "task %s is %s and has no report", rec.TaskID, rec.Status)
 	}
 	if rec.Report == nil {
 		return nil, fault.New(fault.NotFound, "task %s has no report: only a repair with generate_report=true writes one; its before-images are at %s",
@@ -53,7 +57,7 @@ func (s *Service) script(ctx context.Context, rec task.Record, node string) (*ap
 // RowsBefore returns the document with the before-images of a repair or an undo: the rows
 // as they were before the task changed them.
 func (s *Service) RowsBefore(ctx context.Context, req api.TaskRequest) (*api.File, error) {
-	rec, err := s.endedRepair(ctx, req.TaskID, "before-images")
+	rec, err := s.ended(ctx, req.TaskID, "before-images", task.TableRepair, task.TableUndo)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +68,14 @@ func (s *Service) RowsBefore(ctx context.Context, req api.TaskRequest) (*api.Fil
 	return s.repairFile(ctx, rec, recorded, "before-images")
 }
 
-// endedRepair returns the record of an ended repair or undo. what names the requested
-// file in errors.
-func (s *Service) endedRepair(ctx context.Context, taskID, what string) (task.Record, error) {
+// ended returns the record of an ended task of one of the given types. what names the
+// requested file in errors.
+func (s *Service) ended(ctx context.Context, taskID, what string, types ...task.Type) (task.Record, error) {
 	rec, err := s.Tasks.Get(ctx, taskID)
 	switch {
 	case err != nil:
 		return rec, err
-	case rec.Type != task.TableRepair && rec.Type != task.TableUndo:
+	case !slices.Contains(types, rec.Type):
 		return rec, fault.New(fault.NotFound, "task %s is a %s, not a repair: it has no %s", rec.TaskID, rec.Type, what)
 	case !rec.Status.Terminal():
 		return rec, fault.New(fault.NotFound, "task %s is %s: it has no %s yet", rec.TaskID, rec.Status, what)

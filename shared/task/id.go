@@ -18,6 +18,8 @@ const (
 	undoPrefix   = "tu_"
 	schemaPrefix = "sd_"
 
+	replicationPrefix = "rd_"
+
 	idTime      = "20060102_150405"
 	idSuffixLen = 6
 )
@@ -43,6 +45,8 @@ func newID(t Type, submitted time.Time) string {
 		prefix = undoPrefix
 	case SchemaDiff:
 		prefix = schemaPrefix
+	case ReplicationDiff:
+		prefix = replicationPrefix
 	}
 	return prefix + submitted.UTC().Format(idTime)
 }
@@ -57,8 +61,10 @@ func mayHaveType(id string, t Type) bool {
 		return t == TableUndo
 	case schemaPrefix:
 		return t == SchemaDiff
+	case replicationPrefix:
+		return t == ReplicationDiff
 	}
-	return t != TableDiff && t != SchemaDiff
+	return t != TableDiff && t != SchemaDiff && t != ReplicationDiff
 }
 
 // withSuffix returns an id with a random suffix, which distinguishes the id from the ids

@@ -12,10 +12,14 @@ const (
 	TableRerun  Type = "table-rerun"
 	TableUndo   Type = "table-undo"
 	SchemaDiff  Type = "schema-diff"
+
+	ReplicationDiff Type = "replication-diff"
 )
 
 // Types returns all types.
-func Types() []Type { return []Type{TableDiff, TableRepair, TableRerun, TableUndo, SchemaDiff} }
+func Types() []Type {
+	return []Type{TableDiff, TableRepair, TableRerun, TableUndo, SchemaDiff, ReplicationDiff}
+}
 
 // Status is the state of a task.
 type Status string

@@ -1,0 +1,27 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"ace/shared/cluster"
+	"ace/shared/pg"
+	"ace/shared/replication"
+	"ace/shared/table"
+)
+
+// replicationStatement is the longest time limit of each statement that reads how a node
+// replicates. A catalog with 10,000 published tables takes about a second.
+const replicationStatement = 30 * time.Second
+
+// replicationReader implements service.ReplicationReader.
+type replicationReader struct{ pools *pg.Pools }
+
+// ReplicationState returns how a node replicates.
+func (r replicationReader) ReplicationState(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error) {
+	node, err := r.pools.Node(target)
+	if err != nil {
+		return replication.State{}, table.Identity{}, err
+	}
+	return node.ReplicationState(ctx)
+}
