@@ -178,13 +178,20 @@ func (o Options) nodeCommands() []*cli.Command {
 }
 
 func (o Options) agentCommands() []*cli.Command {
-	return []*cli.Command{
-		o.command(&cli.Command{
-			Name: "mcp", Category: categoryAgents, Usage: "offer the service to an agent over the Model Context Protocol",
-			Description: "Speaks the protocol on the standard input and output, and is started by the agent's program.\n" +
-				"An agent can compare tables, read the rows that differ and make dry runs of repairs.\n" +
-				"Example: ace mcp --server http://localhost:5000",
-			Flags: []cli.Flag{&cli.BoolFlag{Name: flagAllowRepair, Usage: "let the agent run a repair after its dry run"}},
-		}, serveAgent),
+	c := o.command(&cli.Command{
+		Name: "mcp", Category: categoryAgents, Usage: "offer the service to an agent over the Model Context Protocol",
+		Description: "Speaks the protocol on the standard input and output, and is started by the agent's program.\n" +
+			"An agent can compare tables, read the rows that differ and make dry runs of repairs.\n" +
+			"Example: ace mcp --server http://localhost:5000",
+		Flags: []cli.Flag{&cli.BoolFlag{Name: flagAllowRepair, Usage: "let the agent run a repair after its dry run"}},
+	}, serveAgent)
+	for _, flag := range c.Flags { // the flags about the output have no effect on the protocol
+		switch f := flag.(type) {
+		case *cli.BoolFlag:
+			f.Hidden = f.Name == flagJSON
+		case *cli.StringFlag:
+			f.Hidden = f.Name == flagColor
+		}
 	}
+	return []*cli.Command{c}
 }
