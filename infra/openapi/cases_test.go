@@ -32,7 +32,7 @@ func notExpressed() map[string][]string {
 	return map[string][]string{
 		"a pattern does not compare times":                         {"confirm_delay too long", "confirm_delay without unit is seconds"},
 		"a pattern does not decode a cursor":                       {"tables after half a name", "tables after no name"},
-		"a pattern does not know SQL":                              {"WHERE without an expression", "ignore_columns names one twice", "redact names one twice"},
+		"a pattern does not know SQL":                              {"WHERE without an expression", "a schema twice", "a pattern twice", "ignore_columns names one twice", "redact names one twice"},
 		"a schema cannot compare two parameters":                   {"a repair of its own source", "a script of changes that are made", "a script of an undo that is done"},
 		"a schema sees an object after its names have become one":  {"JSON: a parameter twice", "JSON: a parameter twice, once escaped"},
 		"a schema sees the value of a number and not its notation": {"JSON: a number with an exponent"},

@@ -130,6 +130,16 @@ func TestAdd_StoresOnlyTheTypesThatAreSent(t *testing.T) {
 	}
 }
 
+func TestAdd_TheTaskOfATableHasNoEvent(t *testing.T) {
+	store := memstore.New(t)
+	rec := differing(1)
+	rec.Parent = "sd_20240315_123456"
+	add(t, newNotifier(t, store, &receiver{}, api.EventDiffers), rec)
+	if got := outbox(t, store); len(got) > 0 {
+		t.Errorf("the outbox has %v", got)
+	}
+}
+
 func TestAdd_MayBeRepeatedAndReportsWhatTheStoreDidNotDo(t *testing.T) {
 	store := faulty.Wrap(memstore.New(t))
 	n := newNotifier(t, store, &receiver{})

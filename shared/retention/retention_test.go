@@ -228,3 +228,41 @@ func TestSweep_AnInterruptedSweepListsNoDeletedDocumentAndIsResumed(t *testing.T
 		}
 	}
 }
+
+// The task of a table is kept as long as the schema-diff whose document names it.
+func TestSweep_KeepsTheTasksOfAParentThatIsKept(t *testing.T) {
+	b := newBench(t)
+	parent := b.submitted(t, task.New{Type: task.SchemaDiff, Parameters: json.RawMessage("{}")})
+	lease, err := b.Tasks.Acquire(t.Context(), parent.TaskID, "here", task.AcquireOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := b.submitted(t, task.New{Type: task.TableDiff, Parameters: json.RawMessage("{}"), Parent: parent.TaskID})
+	if _, err := b.Tasks.RequestCancel(t.Context(), child.TaskID); err != nil { // it ends now
+		t.Fatal(err)
+	}
+	sweep := func(want ...string) {
+		t.Helper()
+		if _, err := b.Sweep(t.Context(), 10*day); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{parent.TaskID, child.TaskID} {
+			if _, err := b.Tasks.Get(t.Context(), id); (err == nil) != slices.Contains(want, id) {
+				t.Errorf("%s: %v, want %v", id, err, want)
+			}
+		}
+	}
+
+	b.now = noon.Add(11 * day)
+	sweep(parent.TaskID, child.TaskID)
+	if _, err := lease.Finish(t.Context(), task.Outcome{Status: task.Completed}); err != nil {
+		t.Fatal(err)
+	}
+	if err := lease.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.now = noon.Add(20 * day)
+	sweep(parent.TaskID, child.TaskID)
+	b.now = noon.Add(22 * day)
+	sweep()
+}

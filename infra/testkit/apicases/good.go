@@ -21,6 +21,8 @@ func Good() []Case {
 		ok("a repair of a file", tableRepair, ofRepair+"&diff_file=/path/to/diff.json"),
 		ok("a rerun with a slash at the end", tableRerun+"/", valid+"&diff_file="+document),
 		ok("a repair with a slash at the end", tableRepair+"/", repair),
+		ok("all schemas", schemaDiff, "cluster_name=demo&schema_name=*&baseline=last&fail_fast=1"),
+		ok("two schemas, with a slash at the end", schemaDiff+"/", "cluster_name=demo&schema_name=public,%22My+Schema%22&compare=data&tables=a*,public.b%3F&max_tables_at_once=64"),
 		ok("replication", "/ace/replication-diff", "cluster_name=demo"),
 		ok("replication with everything, with a slash at the end", "/ace/replication-diff/",
 			"cluster_name=demo&dbname=acedb&nodes=n1,n2&max_lag_bytes=0&max_lag_seconds=604800&confirm_delay=0&ignore=lag,+slot&quiet=true"),
