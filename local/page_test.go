@@ -12,8 +12,8 @@ import (
 	"ace/shared/endpoint"
 )
 
-// A browser cannot send Authorization: Bearer for a page, so the page accepts the token as
-// a password. The API does not: a browser would send a password for foreign pages too.
+// A browser cannot send Authorization: Bearer for a page, so the page accepts the token
+// as a password. The API does not: a browser would send it for foreign pages too.
 func TestWebPage_AcceptsTheTokenAsAPasswordAndTheAPIDoesNot(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, pgtest.NewCluster(t))

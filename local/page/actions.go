@@ -110,8 +110,8 @@ func (p *Page) undo(w http.ResponseWriter, r *http.Request) error {
 	return p.submit(w, r, api.RouteTableUndo, url.Values{"task_id": {r.PathValue("id")}, "dry_run": {"true"}})
 }
 
-// confirm starts the repair or undo that a dry run has tried, with the same parameters. The
-// form must contain the statement that the page of this dry run shows.
+// confirm starts the repair or undo that a dry run has tried, with the same parameters.
+// The form must contain the statement that the page of this dry run shows.
 func (p *Page) confirm(w http.ResponseWriter, r *http.Request) error {
 	status, err := p.status(r.Context(), r.PathValue("id"))
 	if err != nil {

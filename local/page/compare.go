@@ -130,8 +130,8 @@ func (c *compareView) choose(values url.Values) {
 	}
 }
 
-// listTables adds the tables that the nodes have and that the search finds. A chosen table
-// is always among them.
+// listTables adds the tables that the nodes have and that the search finds. A chosen
+// table is always among them.
 func (p *Page) listTables(r *http.Request, c *compareView) {
 	query := url.Values{"cluster_name": {c.Cluster.ClusterName}, "dbname": {c.DBName}, "limit": {"1000"}}
 	for {

@@ -15,8 +15,8 @@ const formValid = 12 * time.Hour
 
 // csrf creates and checks the tokens of forms. A token is a time and its HMAC under a key
 // of the process. Only a page of this service can read a token, because no page of
-// another origin can read an answer. Therefore a token needs no cookie: whoever has one
-// may also send the form that contains it.
+// another origin can read an answer. Therefore a token needs no cookie: a client that has
+// one can read pages, and may also send forms.
 type csrf struct{ key []byte }
 
 func newCSRF() csrf {

@@ -11,8 +11,8 @@
 // a request or a task is escaped.
 //
 // A GET changes nothing. A form is a POST with a token that only pages of this process
-// have (see csrf), behind the guard of package httpx. A repair is started only after a dry
-// run, by a form that names the table and the nodes.
+// have (see csrf), and has passed the guard of package httpx. A repair is started only
+// after a dry run, by a form that names the table and the nodes.
 //
 // What takes time (the check of the nodes, the history of the archive, the progress of
 // tasks) is read by Run, once for all open pages, and only while pages are open.

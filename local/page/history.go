@@ -128,8 +128,8 @@ func (h history) rows() []tableRow {
 }
 
 func rank(p point) int {
-	if p.Verdict == api.VerdictDiffer {
-		return 0
+	if p.Verdict == api.VerdictMatch {
+		return 1
 	}
-	return 1
+	return 0
 }

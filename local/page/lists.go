@@ -1,11 +1,16 @@
 package page
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 
 	"ace/shared/api"
 )
+
+// listLimit is the number of entries on a page of a list. The records of tasks are read
+// one after the other, so more entries would take longer.
+const listLimit = "25"
 
 // tasksView is the input of the list of tasks.
 type tasksView struct {
@@ -18,7 +23,7 @@ type tasksView struct {
 }
 
 func (p *Page) showTasks(w http.ResponseWriter, r *http.Request) error {
-	query := chosen(r.URL.Query(), "cluster_name", "table_name", "task_type", "status", "after")
+	query := chosen(r.URL.Query(), "cluster_name", "table_name", "task_type", "status", "parent", "after")
 	t := tasksView{Filter: query}
 	for _, param := range operation("tasks").Params {
 		switch param.Name {
@@ -29,7 +34,7 @@ func (p *Page) showTasks(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	var err error
-	t.TaskList, err = get[api.TaskList](r.Context(), p.API, api.RouteTasks.Path(""), query)
+	t.TaskList, err = get[api.TaskList](r.Context(), p.API, api.RouteTasks.Path(""), limited(query))
 	status, err := refusedFilter(err, &t.Problem)
 	if err != nil {
 		return err
@@ -57,7 +62,7 @@ func (p *Page) showArchive(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	var err error
-	a.DiffList, err = get[api.DiffList](r.Context(), p.API, api.RouteDiffs.Path(""), query)
+	a.DiffList, err = get[api.DiffList](r.Context(), p.API, api.RouteDiffs.Path(""), limited(query))
 	status, err := refusedFilter(err, &a.Problem)
 	if err != nil {
 		return err
@@ -86,15 +91,19 @@ func chosen(given url.Values, names ...string) url.Values {
 	return query
 }
 
+// limited returns a filter with the limit of a page.
+func limited(filter url.Values) url.Values {
+	query := maps.Clone(filter)
+	query.Set("limit", listLimit)
+	return query
+}
+
 // nextPage returns the address of the next page of a list, or "" if there is none.
 func nextPage(path string, query url.Values, after string) string {
 	if after == "" {
 		return ""
 	}
-	next := url.Values{}
-	for name := range query {
-		next.Set(name, query.Get(name))
-	}
+	next := maps.Clone(query)
 	next.Set("after", after)
 	return path + "?" + next.Encode()
 }

@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	liveEvery   = time.Second      // between two looks at the running tasks
-	liveTasks   = 20               // tasks that are shown with their progress
+	liveEvery   = time.Second      // the least time between two looks at the running tasks
+	liveLatest  = 10 * time.Second // the longest
+	liveShare   = 60               // the time between two looks is at least this many times as long as a look
+	liveTasks   = 10               // tasks that are shown with their progress
 	maxWatchers = 64               // streams that are open at once
 	writeTime   = 10 * time.Second // bounds one write to a stream
 	beatEvery   = 20 * time.Second // after which an idle stream sends a comment, so that a dead client is noticed
@@ -130,8 +132,8 @@ func (h *hub) close() {
 	}
 }
 
-// tasks returns the tasks that the streams follow.
-func (h *hub) tasks() (ids []string, any bool) {
+// tasks returns the tasks that the streams follow. It reports whether a stream is open.
+func (h *hub) tasks() (ids []string, watched bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {
@@ -174,21 +176,23 @@ func message(event, data string) string {
 }
 
 // follow sends the progress of tasks to the open streams, until the context ends. It
-// reads the tasks once for all streams, and not at all if there is none.
+// reads the tasks once for all streams, and not at all if there is none. If many tasks
+// wait or the machine is busy, it reads them less often.
 func (p *Page) follow(ctx context.Context) {
 	defer p.live.close()
 	var before running
 	for ctx.Err() == nil {
-		tasks, any := p.live.tasks()
-		if !any {
+		tasks, watched := p.live.tasks()
+		if !watched {
 			select {
 			case <-ctx.Done():
 			case <-p.live.wake:
 			}
 			continue
 		}
+		begun := time.Now()
 		before = p.followOnce(ctx, tasks, before)
-		sleep(ctx, liveEvery)
+		sleep(ctx, min(max(liveEvery, liveShare*time.Since(begun)), liveLatest))
 	}
 }
 

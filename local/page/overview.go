@@ -32,7 +32,7 @@ type overview struct {
 	Checked   time.Time // when the nodes were checked
 	Running   running
 	Tables    []tableRow
-	All       int // number of tables
+	All       int // number of tables; the other rows are comparisons of several tables
 	More      int // tables that are not shown
 	Differing int // tables whose last verdict is differ
 	Partial   int // tables whose last verdict is match, but not about the whole table
@@ -72,6 +72,10 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 	o.note(past.Err)
 	o.Tables, o.Reading, o.Read = past.Value.rows(), !past.Complete, past.Value.read
 	for _, row := range o.Tables {
+		if !isComparison(row.Last.Type) {
+			continue
+		}
+		o.All++
 		switch {
 		case row.Last.Verdict == api.VerdictDiffer:
 			o.Differing++
@@ -79,7 +83,6 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 			o.Partial++
 		}
 	}
-	o.All = len(o.Tables)
 	if o.More = max(0, len(o.Tables)-shownTables); o.More > 0 {
 		o.Tables = o.Tables[:shownTables]
 	}

@@ -40,7 +40,12 @@ type site struct {
 // newSite starts the service for a cluster, with its page. Jobs are its schedules.
 func newSite(t testing.TB, c *pgtest.Cluster, token string, jobs ...schedule.Job) *site {
 	t.Helper()
-	s := &site{Service: apptest.New(t, c, apptest.Options{})}
+	return newSiteWith(t, c, token, apptest.Options{}, jobs...)
+}
+
+func newSiteWith(t testing.TB, c *pgtest.Cluster, token string, o apptest.Options, jobs ...schedule.Job) *site {
+	t.Helper()
+	s := &site{Service: apptest.New(t, c, o)}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	scheduler := s.App.Scheduler(jobs, s.Queue, logger)
 	mux, err := endpoint.New(endpoint.Options{Logger: logger}, append(s.App.Endpoints(s.Queue), app.SchedulesEndpoint(scheduler))...)

@@ -22,7 +22,7 @@ type taskView struct {
 	Diff       *api.DiffResult   // of a completed comparison
 	Summary    *difffile.Summary // of its document
 	Changes    *changes          // of a repair or undo that has a result
-	Raw        bool              // the result has another form, and is shown as it is
+	Other      *otherResult      // a result of another form
 	Parameters []parameter
 	Source     string // the task or document that the task works on; "" if there is none
 	Repair     *repairForm
@@ -96,9 +96,31 @@ func (p *Page) taskView(status api.TaskStatus) (*taskView, error) {
 		}
 		t.Confirm = newConfirmation(t)
 	default:
-		t.Raw = true
+		t.Other = &otherResult{}
+		if err := t.Other.decode(status.Result); err != nil {
+			return nil, fmt.Errorf("the result of task %s: %w", status.TaskID, err)
+		}
 	}
 	return t, nil
+}
+
+// otherResult is the result of a task that is neither the comparison nor the repair of
+// one table. It is shown as it is, without the summary, which the document has too.
+type otherResult struct {
+	Document bool // the task has a document
+	Fields   json.RawMessage
+}
+
+func (o *otherResult) decode(raw json.RawMessage) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return err
+	}
+	o.Document = len(fields["diff_file"]) > 0
+	delete(fields, "summary")
+	var err error
+	o.Fields, err = json.Marshal(fields)
+	return err
 }
 
 // readChanges decodes the result of a repair or undo.

@@ -25,6 +25,7 @@ func (p *Page) functions() template.FuncMap {
 		"state":  func(t api.TaskStatus) label { return stateOf(t) },
 		"kind":   kindOf,
 		"indent": indent, "upper": strings.ToUpper, "partial": partial,
+		"verdict": verdictText, "color": verdictClass, "isTable": isComparison,
 		"list": func(names []string) string { return enumerate(names) },
 		"add":  func(a, b int64) int64 { return a + b },
 	}
@@ -153,20 +154,45 @@ func stateOf(t api.TaskStatus) label {
 	switch {
 	case result.Verdict == api.VerdictMatch:
 		return label{"match", "match"}
-	case result.Verdict == api.VerdictDiffer && result.MismatchedRows > 0:
-		return label{count(result.MismatchedRows, "row") + " differ", "differ"}
 	case result.Verdict != "":
-		return label{result.Verdict, "differ"}
+		return label{verdictText(result.Verdict, result.MismatchedRows), "differ"}
 	case result.DryRun:
 		return label{"dry run", "waiting"}
 	}
-	return label{"done", "match"}
+	return label{"done", "waiting"}
+}
+
+// verdictText returns a verdict in words. A comparison of several tables may differ
+// without a row that differs, and has no verdict if it found no difference but could not
+// compare all tables.
+func verdictText(verdict string, rows int64) string {
+	switch {
+	case verdict == "":
+		return "incomplete"
+	case verdict != api.VerdictDiffer || rows == 0:
+		return verdict
+	case rows == 1:
+		return "1 row differs"
+	}
+	return count(rows, "row") + " differ"
+}
+
+// verdictClass returns the class of the color of a verdict.
+func verdictClass(verdict string) string {
+	switch verdict {
+	case api.VerdictMatch:
+		return "match"
+	case "":
+		return "waiting"
+	}
+	return "differ"
 }
 
 // kindOf returns what a type of tasks is called.
 func kindOf(taskType string) string {
 	names := map[string]string{
 		api.TypeTableDiff: "Comparison", api.TypeTableRerun: "Rerun", api.TypeTableRepair: "Repair", api.TypeTableUndo: "Undo",
+		api.TypeSchemaDiff: "Schema comparison",
 	}
 	if name, ok := names[taskType]; ok {
 		return name

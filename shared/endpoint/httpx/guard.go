@@ -53,8 +53,8 @@ func (g guard) check(r *http.Request, changes bool) error {
 	return nil
 }
 
-// checkSource returns an error if a foreign web page may have sent the request. It returns
-// the host and port to which the request is addressed.
+// checkSource returns an error if a foreign web page may have sent the request. It
+// returns the host and port to which the request is addressed.
 func (g guard) checkSource(r *http.Request) (authority, error) {
 	addressed, ok := parseAuthority(r.Host)
 	switch {
