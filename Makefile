@@ -117,6 +117,7 @@ deps: go-version ## install what the tests need: a C compiler, curl and jq, Post
 	infra/toolchain/install-curl-jq.sh
 	infra/postgres/install.sh
 	infra/postgres/install-repack.sh
+	infra/postgres/install-pglogical.sh
 	infra/postgres/install-18.sh
 	infra/chromium/install.sh
 	infra/monitoring/install.sh

@@ -213,3 +213,38 @@ func TestReplicationDiff_FindsWhatIsLateAndCountsConflicts(t *testing.T) {
 	c.Exec(t, 1, d.Findings[0].Fix["n2"])
 	eventually(t, s, []string{})
 }
+
+// Two nodes replicate to each other with pglogical, whose connection strings have
+// passwords.
+func TestReplicationDiff_ReadsPglogical(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("shared_preload_libraries", "pglogical"),
+		pgtest.ServerSetting("output_plugin_libraries", "pgoutput, pglogical_output"))
+	c.ExecAll(t, `CREATE EXTENSION pglogical`, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
+	for node := range c.Nodes {
+		c.Exec(t, node, fmt.Sprintf(`SELECT pglogical.create_node('node%d', '%s')`, node+1, c.DSN(node)), `SELECT pglogical.replication_set_add_table('default', 't')`)
+	}
+	for to, from := range []int{1, 0} {
+		c.Exec(t, to, fmt.Sprintf(`SELECT pglogical.create_subscription('s%d', '%s', synchronize_data := false, forward_origins := '{}')`, to+1, c.DSN(from)))
+	}
+	s := apptest.New(t, c, apptest.Options{})
+	healthy := eventually(t, s, []string{})
+	if sub := healthy.Nodes["n2"].Subscriptions[0]; sub.System != replication.PGLogical || sub.Provider != "n1" || !sub.Running || sub.LagBytes == nil || sub.Origin != "none" {
+		t.Errorf("subscription %+v", sub)
+	}
+
+	c.Exec(t, 0, `SELECT pglogical.replication_set_add_table('default', 'u')`)
+	c.Exec(t, 1, `SELECT pglogical.alter_subscription_disable('s2', true)`)
+	d := eventually(t, s, []string{"broken subscription s2", "behind slot " + healthy.Nodes["n2"].Subscriptions[0].Slot, "asymmetric table public.u"})
+	if len(d.Findings) == 3 {
+		c.Exec(t, 1, d.Findings[0].Fix["n2"], `SELECT pglogical.replication_set_add_table('default', 'u')`)
+	}
+	eventually(t, s, []string{})
+
+	// A role that may not read the schema of pglogical does not find that all is well.
+	check, _ := c.Roles(t)
+	status, result, _ := replicationDiff(t, apptest.New(t, check, apptest.Options{Store: s.Store}))
+	if status.Status != api.StatusFailed || !strings.Contains(status.Error, "GRANT USAGE ON SCHEMA pglogical") || len(result.UnreadNodes) != 2 || result.Verdict != "" {
+		t.Errorf("%s %s %+v", status.Status, status.Error, result)
+	}
+}

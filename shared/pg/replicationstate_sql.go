@@ -155,7 +155,7 @@ FROM pg_replication_origin o ` + status
 func extensionSQL(e replicationExtension) string {
 	status := "(SELECT NULL::text AS subscription_name, NULL::text AS status)"
 	if e.Status != "" {
-		status = "SCHEMA." + quote(e.Status) + "()"
+		status = quote(e.System, e.Status) + "()"
 	}
 	return strings.NewReplacer("SCHEMA", e.System, "STATUS", status, "OPERATIONS", operationsOf("rs.replicate_")).Replace(`
 SELECT json_build_object('system', 'SCHEMA', 'version', (SELECT extversion FROM pg_extension WHERE extname = 'SCHEMA'),
