@@ -15,7 +15,7 @@ export CGO_ENABLED := 0
 # The race detector makes tests up to four times as slow. It is used where concurrency is: in all packages but those
 # whose tests vary values or run built programs, and in those tests of the whole service in which tasks are fanned out,
 # cancelled, interrupted or delayed (they are not repeated without it). infra/soak checks that each fragment of RACED matches a test.
-UNRACED   := /(local|infra/(openapi|readme|package|release|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
+UNRACED   := /(local|local/page|infra/(openapi|readme|package|release|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
 RACED     := ALostOrWrongUnit|EndsTheQueriesOnTheNodes|ConnectionsAndLocksStay|DoesNotDependOnTheUnitsOfWork|RestartedDuringTheRun|RetriesAStatement|WithoutAFreeConnection|OutageLongerThanTheLease|Pages_|LiveWrites_|Rewrites_|Silence_|LeavesNoGoroutine|LeavesNoTransactionOpen|ResumesAnEarlierRun|IsCancelledWhileANodeAnswers|ComparesChangedBlocksAndProvesTheRest|AndAConcurrentComparisonBothComplete|WaitsForARowThatAnother
 
 .PHONY: help

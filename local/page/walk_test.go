@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"ace/infra/testkit/pgserver"
+	"ace/shared/schedule"
 )
 
 //go:embed testdata/axe-core/axe.min.js
@@ -28,17 +29,18 @@ func (b *tab) click(t testing.TB, selector string) {
 	b.do(t, chromedp.Click(selector))
 }
 
-// shot takes a screenshot of the whole page for the documentation, if -update is set.
-func (b *tab) shot(t testing.TB, name string) {
+// shot takes a screenshot of the whole page for the documentation, if -update is set and
+// the screen is the one for which the picture is wanted.
+func (b *tab) shot(t testing.TB, size, wanted screen, name string) {
 	t.Helper()
-	if !*update {
+	if !*update || size != wanted {
 		return
 	}
 	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(pgserver.Root(), "docs", name), png, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(pgserver.Root(), "docs", name), png, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -58,7 +60,13 @@ func (b *tab) accessible(t testing.TB, what string) {
 
 func TestPage(t *testing.T) {
 	admin, c := shop(t)
-	s := newSite(t, c, "")
+	jobs, err := schedule.Parse("schedules.yaml", []byte(`jobs:
+  - {name: nightly, cluster_name: demo, table_name: public.*, crontab_schedule: 30 2 * * *, rerun_after: 10m}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, c, "", jobs...)
 	s.admin = admin
 	for range 3 {
 		s.Diff(t, "public.orders")
@@ -87,28 +95,30 @@ func walk(t *testing.T, s *site, size screen) {
 	name := map[screen]string{desktop: "wide", phone: "phone"}[size]
 	b := s.open(t, size, "/")
 	b.shows(t, "tables differ")
+	b.shows(t, "next run in")
 	b.until(t, `document.querySelectorAll(".cluster .pill.match").length === 3`) // all nodes are reachable
 	b.accessible(t, "overview, "+name)
-	b.shot(t, "page-overview-"+name+".png")
+	b.shot(t, size, desktop, "page-overview.png")
+	b.shot(t, size, phone, "page-phone.png")
 
 	b.click(t, `header .primary`)
 	b.shows(t, "More options")
 	b.click(t, `input[value="public.customers"]`)
 	b.accessible(t, "new comparison, "+name)
-	b.shot(t, "page-compare-"+name+".png")
+	b.shot(t, size, desktop, "page-compare.png")
 	b.click(t, `form.compare button[type=submit]`)
 
 	b.shows(t, "1 to 4 of 4 differences")
 	b.shows(t, "n2 stands alone in all of them")
 	b.accessible(t, "comparison, "+name)
-	b.shot(t, "page-task-"+name+".png")
+	b.shot(t, size, desktop, "page-task.png")
 	b.click(t, `input[name=source_of_truth][value=n1]`)
 	b.click(t, `#repair button[type=submit]`)
 
 	b.shows(t, "4 rows would change")
 	b.shows(t, "Repair public.customers on n2?")
 	b.accessible(t, "dry run, "+name)
-	b.shot(t, "page-repair-"+name+".png")
+	b.shot(t, size, desktop, "page-repair.png")
 	b.click(t, `input[name=confirmed]`)
 	b.click(t, `form.ask button[type=submit]`)
 	b.shows(t, "4 rows were changed")
