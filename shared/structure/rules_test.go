@@ -145,8 +145,8 @@ func TestCompare_AnUnreadSequenceIsNotEqual(t *testing.T) {
 	}
 }
 
-// A sequence at its last value must not overflow, and a sequence alone can be behind its
-// column.
+// A sequence at its last value does not overflow, and the column of one node suffices to
+// find that its sequence is behind.
 func TestCompare_TheStateOfOneNode(t *testing.T) {
 	c := of(object(catalog.Sequence, "public", "", "s", properties{catalog.Increment: "1"}))
 	state := func(last, furthest int64) map[string]catalog.Catalog {
@@ -160,7 +160,7 @@ func TestCompare_TheStateOfOneNode(t *testing.T) {
 		t.Errorf("at the end: %v", got)
 	}
 	if got := structure.Compare(state(5, 6), structure.Options{}); len(got) != 1 || got[0].Fix["n1"] != `SELECT pg_catalog.setval('"public"."s"', 6, true);` {
-		t.Errorf("behind: %v", got)
+		t.Errorf("before the column: %v", got)
 	}
 	if got := structure.Compare(state(6, 6), structure.Options{}); len(got) > 0 {
 		t.Errorf("at the column: %v", got)
