@@ -48,6 +48,7 @@ func suites(o options) ([]suite, error) {
 		{name: "settings of a node", args: withoutRace(tests("./shared/app", "TestIdentity_SettingsOfOneNodeDoNotChangeTheResult")), env: budget},
 		{name: "filters with effects", args: withoutRace(tests("./shared/app", "TestLeftovers_AFilterWithAnEffectChangesNoLaterOperation")), env: budget},
 		{name: "filters in a session", args: withoutRace(tests("./shared/pg", "TestTx_FilterLeavesNothingInSessionOrDatabase")), env: budget},
+		{name: "random schemas", args: withoutRace(tests("./shared/structure", "TestCompare_RandomSchemas")), env: budget},
 		{name: "structure of many tables", args: withoutRace(tests("./shared/structure", "TestCompare_ManyTablesTakeSeconds")), env: budget},
 		{name: "through a pooler", args: tests("./shared/pg", "TestPooler_TransactionOnAnotherServerReturnsNoResult"), env: budget},
 		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison")), env: budget},

@@ -179,8 +179,12 @@ func (c *comparison) followsType(id catalog.ID, property catalog.Property, prese
 }
 
 // followsParent reports whether a finding about an inherited column repeats one about the
-// column of the parent. An empty property means that the column is missing.
+// column of the parent, or that about an owned sequence one about its table. An empty
+// property means that the object is missing.
 func (c *comparison) followsParent(id catalog.ID, property catalog.Property) bool {
+	if owner, owned := c.ownerOf(id); owned && property == catalog.Persistence {
+		return c.differs(catalog.ID{Kind: catalog.Table, Schema: owner.Schema, Name: owner.Relation}, property)
+	}
 	if id.Kind != catalog.Column {
 		return false
 	}

@@ -115,7 +115,9 @@ func runFixes(t *testing.T, c *pgtest.Cluster, findings []finding.Finding) []str
 
 	var sessions []*pgx.Conn
 	for node := range c.Nodes {
-		sessions = append(sessions, c.Connect(t, node))
+		session := c.Connect(t, node)
+		defer session.Close(t.Context())
+		sessions = append(sessions, session)
 	}
 	for {
 		var failed []fix

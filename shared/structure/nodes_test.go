@@ -20,9 +20,14 @@ import (
 // nodeAs connects to a node of a cluster as a role.
 func nodeAs(t testing.TB, c *pgtest.Cluster, node int, user, password string) *pg.Node {
 	t.Helper()
-	n := c.Nodes[node]
-	pools := pg.NewPools(pg.Options{MaxConns: 2, StatementTimeout: time.Minute})
+	pools := pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: time.Minute})
 	t.Cleanup(pools.Close)
+	return nodeOf(t, pools, c, node, user, password)
+}
+
+func nodeOf(t testing.TB, pools *pg.Pools, c *pgtest.Cluster, node int, user, password string) *pg.Node {
+	t.Helper()
+	n := c.Nodes[node]
 	found, err := pools.Node(cluster.Target{
 		Node: n.Name, Host: n.Host, Port: uint16(n.Port), Database: c.DB, User: user, Login: cluster.Login{Password: cluster.Secret(password)},
 		Options: map[string]string{"sslmode": "disable"},
@@ -36,9 +41,11 @@ func nodeAs(t testing.TB, c *pgtest.Cluster, node int, user, password string) *p
 // read reads the catalogs of all nodes as superuser.
 func read(t testing.TB, c *pgtest.Cluster, schemas ...string) map[string]catalog.Catalog {
 	t.Helper()
+	pools := pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: time.Minute})
+	defer pools.Close()
 	catalogs := map[string]catalog.Catalog{}
 	for i, n := range c.Nodes {
-		found, err := nodeAs(t, c, i, c.User, c.Password).ReadStructure(t.Context(), schemas)
+		found, err := nodeOf(t, pools, c, i, c.User, c.Password).ReadStructure(t.Context(), schemas)
 		if err != nil {
 			t.Fatal(err)
 		}
