@@ -27,6 +27,7 @@ func (n *Node) ReadStructure(ctx context.Context, schemas []string) (catalog.Cat
 	tx.plans = structurePlans
 	found, err := catalog.Read(ctx, tx, schemas)
 	if err != nil && sqlState(err) == lockNotAvailable {
+		tx.Close() // the pool may have no other connection
 		return found, n.lockedFault(ctx, err)
 	}
 	return found, err
