@@ -3,9 +3,9 @@ package api
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -55,8 +55,28 @@ func (p Patterns) Match(table TableName) bool {
 	})
 }
 
+// matchesPattern reports whether a pattern matches the whole text. It takes a fraction of
+// a microsecond, because there may be 1,000 patterns and a million objects.
 func matchesPattern(pattern, text string) bool {
-	expr := regexp.QuoteMeta(pattern)
-	expr = strings.ReplaceAll(strings.ReplaceAll(expr, `\*`, ".*"), `\?`, ".")
-	return regexp.MustCompile("(?s)^" + expr + "$").MatchString(text)
+	rest, retry := "", "" // the pattern after its last *, and the text that this * has not taken
+	starred := false
+	for text != "" {
+		_, width := utf8.DecodeRuneInString(text)
+		switch {
+		case strings.HasPrefix(pattern, "*"):
+			pattern = pattern[1:]
+			rest, retry, starred = pattern, text, true
+		case strings.HasPrefix(pattern, "?"):
+			pattern, text = pattern[1:], text[width:]
+		case strings.HasPrefix(pattern, text[:width]):
+			pattern, text = pattern[width:], text[width:]
+		case starred: // the last * takes one more character
+			_, width := utf8.DecodeRuneInString(retry)
+			retry = retry[width:]
+			pattern, text = rest, retry
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern, "*") == ""
 }

@@ -4,7 +4,7 @@ package api
 // cancelled, or no table was compared. Such a run does not prove that the rows match.
 const VerdictFailed = "failed"
 
-// VerdictIncomplete is the verdict of a scheduled run that could not compare some tables.
+// VerdictIncomplete is the verdict of a scheduled run that did not compare some tables.
 // All its comparisons found equal rows.
 const VerdictIncomplete = "incomplete"
 
@@ -43,7 +43,8 @@ type ScheduledRun struct {
 	Verdict string          `json:"verdict,omitempty"` // match, differ, incomplete or failed; absent until the run ends
 	Error   string          `json:"error,omitempty"`   // the reason why no table was compared
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table; those of a schema-diff are listed when it has ended
-	// NotCompared are the tables that could not be compared, because they have no key.
+	// NotCompared are the tables that were not compared, because they have no key or because
+	// fail_fast left them out.
 	NotCompared   []NotCompared `json:"not_compared,omitempty"`
 	SkippedTables []string      `json:"skipped_tables,omitempty"` // the tables that skip_tables excludes
 }

@@ -88,6 +88,7 @@ func TestSchemaDiff_NothingToCompareIsAFailure(t *testing.T) {
 		args         []string
 	}{
 		{"public", "tables is orders*, which matches no table of public.*", []string{"tables", "orders*"}},
+		{"public", "tables is orders*, which matches no table of public.*", []string{"tables", "orders*", "compare", "structure"}},
 		{"public", "skip_tables excludes every table of public.*", []string{"skip_tables", "*"}},
 		{"nowhere", "no node has a table in schema nowhere", []string{"compare", "data"}},
 		{"public,nowhere", "no node has a schema nowhere", []string{"compare", "structure"}},

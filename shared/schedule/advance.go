@@ -163,14 +163,18 @@ func (s *Scheduler) readSet(ctx context.Context, job Job, st *stored) error {
 	return s.replace(ctx, st, next)
 }
 
-// addTables records the tables of a schema-diff: in Skipped or Keyless if they were not
-// compared for that reason, and otherwise as checks that have ended.
+// addTables records the tables of a schema-diff: in Skipped, Left or Keyless if they were
+// not compared for that reason, and otherwise as checks that have ended.
 func (r *run) addTables(job Job, document setfile.Document, now time.Time) {
 	for _, t := range document.Tables {
 		c := check{Table: t.Table, TaskID: t.TaskID, Status: api.StatusCompleted, Error: t.Error}
 		switch t.Verdict {
 		case api.SetSkipped:
-			r.Skipped = append(r.Skipped, t.Table)
+			if document.Summary.Skip.Match(t.Table) {
+				r.Skipped = append(r.Skipped, t.Table)
+			} else {
+				r.Left = append(r.Left, keyless{Table: t.Table, Reason: t.Error})
+			}
 			continue
 		case api.SetKeyless:
 			reason := t.Error + "; add a primary key, or a unique index on NOT NULL columns, or list the table in skip_tables"

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"ace/shared/api"
@@ -9,7 +10,7 @@ import (
 
 // verdict returns the verdict of a run: failed if a check failed or the run's tables
 // could not be found, otherwise differ if a check found differences, otherwise incomplete
-// if a table has no key, otherwise match. It returns "" if the run has not ended.
+// if a table was left out, otherwise match. It returns "" if the run has not ended.
 func (r *run) verdict() string {
 	if r == nil || r.busy() {
 		return ""
@@ -19,7 +20,7 @@ func (r *run) verdict() string {
 	switch {
 	case r.Set != nil && r.Set.Differs:
 		verdict = api.VerdictDiffer
-	case len(r.Keyless) > 0:
+	case len(r.Keyless)+len(r.Left) > 0:
 		verdict = api.VerdictIncomplete
 	}
 	if r.Error != "" {
@@ -84,7 +85,7 @@ func (s *Scheduler) show(job Job, st state) api.Schedule {
 	for _, table := range st.Run.Skipped {
 		shown.LastRun.SkippedTables = append(shown.LastRun.SkippedTables, table.String())
 	}
-	for _, k := range st.Run.Keyless {
+	for _, k := range slices.Concat(st.Run.Keyless, st.Run.Left) {
 		shown.LastRun.NotCompared = append(shown.LastRun.NotCompared, api.NotCompared{TableName: k.Table.String(), Reason: k.Reason})
 	}
 	for _, c := range st.Run.Checks {

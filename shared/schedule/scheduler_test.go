@@ -178,8 +178,8 @@ func (b *bench) runSet(rec task.Record, verdict string) task.Outcome {
 	of := set{b, req.Schemas[0], verdict}
 	coordinator := setdiff.New(setdiff.Options{Store: b.store, Tasks: b.tasks, Runner: of, Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler)})
 	result, err := coordinator.Run(b.t.Context(), setdiff.Request{
-		Parent: rec, Source: selecting{of, req}, TableDiff: req.TableDiff, AtOnce: 1,
-		Summary: setfile.Summary{Nodes: []string{"n1", "n2"}},
+		Parent: rec, Source: selecting{of, req}, TableDiff: req.TableDiff, AtOnce: 1, FailFast: req.FailFast,
+		Summary: setfile.Summary{Nodes: []string{"n1", "n2"}, Skip: req.SkipTables},
 	}, func(task.Progress) {})
 	o := task.Outcome{Status: task.Completed, Error: err}
 	if err != nil {
@@ -512,6 +512,38 @@ func TestScheduler_APatternHasOneVerdict(t *testing.T) {
 		if last := b.job().LastRun; last.Verdict != tt.want || (tt.down != nil) != strings.Contains(last.Error, "restarting") {
 			t.Errorf("%s: shown is %+v", tt.name, last)
 		}
+	}
+}
+
+// A run that fail_fast has ended is never a match, although the table that differed
+// matches when it is compared again.
+func TestScheduler_TablesThatFailFastLeftOutAreNotCompared(t *testing.T) {
+	b := newBench(t, `jobs: [{name: all, cluster_name: demo, table_name: shop.*, run_frequency: 1h, rerun_after: 10m, incremental: true, skip_tables: c, args: {fail_fast: true}}]`, "2024-03-15 12:30")
+	b.Step(t.Context())
+	b.tables = []string{"a", "b", "c"}
+	b.to("2024-03-15 13:00")
+	b.end(api.VerdictDiffer)
+	b.to("2024-03-15 13:01")
+	if last := b.job().LastRun; last.Verdict != api.VerdictDiffer || len(b.compared) != 1 {
+		t.Fatalf("compared are %v; shown is %+v", b.tablesOf(b.compared), last)
+	}
+
+	b.to("2024-03-15 13:12")
+	b.end(api.VerdictMatch) // of the rerun
+	b.to("2024-03-15 13:13")
+	last := b.job().LastRun
+	if last.Verdict != api.VerdictIncomplete || !slices.Equal(last.SkippedTables, []string{"shop.c"}) {
+		t.Errorf("shown is %+v", last)
+	}
+	if len(last.NotCompared) != 1 || last.NotCompared[0].TableName != "shop.b" || !strings.Contains(last.NotCompared[0].Reason, "fail_fast") {
+		t.Errorf("not compared are %+v", last.NotCompared)
+	}
+
+	// The run does not count as a full run, so the next one is full.
+	b.to("2024-03-15 14:00")
+	rec, err := b.tasks.Get(t.Context(), b.started[len(b.started)-1])
+	if err != nil || strings.Contains(string(rec.Parameters), `"baseline":"last"`) {
+		t.Errorf("%v, the parameters of the next run are %s", err, rec.Parameters)
 	}
 }
 

@@ -57,6 +57,8 @@ type run struct {
 	Skipped []api.TableName `json:"skipped,omitempty"`
 	// Keyless are the tables that cannot be compared because they have no key.
 	Keyless []keyless `json:"keyless,omitempty"`
+	// Left are the tables that were not compared because fail_fast ended the schema-diff.
+	Left []keyless `json:"left,omitempty"`
 }
 
 // set is the schema-diff of a run. When it has ended, the run has a check for each table.
@@ -117,7 +119,7 @@ func (r *run) open() bool {
 
 // full reports whether the run compared every row of all its tables that have a key.
 func (r *run) full() bool {
-	return r != nil && !r.Incremental && r.Error == "" && len(r.Checks) > 0 &&
+	return r != nil && !r.Incremental && r.Error == "" && len(r.Checks) > 0 && len(r.Left) == 0 &&
 		!slices.ContainsFunc(r.Checks, func(c check) bool { return c.Status != api.StatusCompleted })
 }
 

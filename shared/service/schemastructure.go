@@ -32,8 +32,13 @@ func (s schemaTables) structure(ctx context.Context) ([]finding.Finding, error) 
 	for _, target := range s.targets {
 		options.Nodes = append(options.Nodes, target.Node)
 	}
+	left := 0
 	for node, read := range catalogs {
 		catalogs[node] = s.selected(read)
+		left += len(catalogs[node].Objects)
+	}
+	if left == 0 && s.request.Tables != nil {
+		return nil, s.noTable()
 	}
 	return structure.Compare(catalogs, options), nil
 }

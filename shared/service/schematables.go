@@ -78,7 +78,7 @@ func (s schemaTables) check(tables []setdiff.Table, found bool) error {
 		return fault.New(fault.NotFound, "no node has a table in a schema of users")
 	}
 	if len(tables) == 0 {
-		return fault.New(fault.NotFound, "tables is %s, which matches no table of %s", strings.Join(s.request.Tables, ","), s.request.Name())
+		return s.noTable()
 	}
 	for _, t := range tables {
 		if t.Verdict != api.SetSkipped {
@@ -86,6 +86,11 @@ func (s schemaTables) check(tables []setdiff.Table, found bool) error {
 		}
 	}
 	return fault.New(fault.NotFound, "skip_tables excludes every table of %s that would be compared", s.request.Name())
+}
+
+// noTable returns the error that no table is selected.
+func (s schemaTables) noTable() error {
+	return fault.New(fault.NotFound, "tables is %s, which matches no table of %s", strings.Join(s.request.Tables, ","), s.request.Name())
 }
 
 // list returns all tables of a schema, or of all schemas if schema is "". A node that

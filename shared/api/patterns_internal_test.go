@@ -1,0 +1,47 @@
+package api
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// asExpression returns the regular expression that has the meaning of a pattern.
+func asExpression(pattern string) *regexp.Regexp {
+	text := regexp.QuoteMeta(pattern)
+	text = strings.ReplaceAll(strings.ReplaceAll(text, `\*`, ".*"), `\?`, ".")
+	return regexp.MustCompile("(?s)^" + text + "$")
+}
+
+func TestMatchesPattern_IsTheRegularExpression(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		of := func(letters ...string) *rapid.Generator[string] {
+			return rapid.Map(rapid.SliceOfN(rapid.SampledFrom(letters), 0, 12), func(parts []string) string { return strings.Join(parts, "") })
+		}
+		pattern := of("a", "b", "é", ".", `\`, "*", "*", "?").Draw(t, "pattern")
+		text := of("a", "b", "é", ".", `\`, "*", "?", "\n", "\xff").Draw(t, "text")
+		if got, want := matchesPattern(pattern, text), asExpression(pattern).MatchString(text); got != want {
+			t.Errorf("%q matches %q: %v, want %v", pattern, text, got, want)
+		}
+	})
+}
+
+// A check of a database has up to 1,000 patterns and some hundred thousand objects.
+func TestPatterns_MatchIsFast(t *testing.T) {
+	t.Parallel()
+	patterns := Patterns{strings.Repeat("a*", 20) + "b", "*_old", "audit.*"}
+	name := TableName{Schema: "public", Name: strings.Repeat("a", 63)}
+	begun := time.Now()
+	for range 10_000 {
+		if patterns.Match(name) {
+			t.Fatal("it matches")
+		}
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("10,000 names took %s", took)
+	}
+}
