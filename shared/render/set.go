@@ -116,9 +116,10 @@ func SetHTML(w io.Writer, d setfile.Document) error {
 }
 
 func newSetPage(d setfile.Document) setPage {
+	style := pageCSS + "\ntable a { color: var(--link); }\n" // the page of one table has no links
 	p := setPage{
-		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; base-uri 'none'; form-action 'none'", digest(pageCSS)),
-		Style:  template.CSS(pageCSS), Summary: d.Summary, Outcome: setOutcome(d.Summary),
+		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; base-uri 'none'; form-action 'none'", digest(style)),
+		Style:  template.CSS(style), Summary: d.Summary, Outcome: setOutcome(d.Summary),
 	}
 	views := map[string]nodeView{}
 	for i, name := range d.Summary.Nodes {
