@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,6 +21,11 @@ type Operation struct {
 // Operations returns the operations of all routes, in the order of the API reference
 // (docs/API.md). The parameters are in the order in which errors list them.
 func Operations() []Operation {
+	return slices.Concat(starting(), following(), describing())
+}
+
+// starting returns the operations that start tasks.
+func starting() []Operation {
 	return []Operation{
 		{
 			Name: "table-diff", Route: RouteTableDiff, Purpose: "compares a table on all nodes, or on some",
@@ -42,6 +48,12 @@ func Operations() []Operation {
 			Name: "schema-diff", Route: RouteSchemaDiff, Purpose: "compares all tables of one or more schemas",
 			Params: schemaDiffParams(),
 		},
+	}
+}
+
+// following returns the operations about tasks and what they have stored.
+func following() []Operation {
+	return []Operation{
 		{
 			Name: "task-status", Route: RouteTaskStatus, Purpose: "reports on a task", Arg: taskArg(),
 		},
@@ -67,6 +79,12 @@ func Operations() []Operation {
 		{Name: "reports", Route: RouteReport, Purpose: "downloads the report of a repair: what it changed", Arg: taskArg(), Params: reportParams()},
 		{Name: "before-images", Route: RouteBefore, Purpose: "downloads the rows as they were before a repair or an undo", Arg: taskArg()},
 		{Name: "schedules", Route: RouteSchedules, Purpose: "lists the scheduled comparisons (not in the Lambda functions)"},
+	}
+}
+
+// describing returns the operations about clusters and the service.
+func describing() []Operation {
+	return []Operation{
 		{
 			Name: "clusters", Route: RouteClusters, Purpose: "lists cluster definitions, without connecting to a node",
 			Params: []Param{onlyCluster()},

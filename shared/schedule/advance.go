@@ -135,7 +135,7 @@ func (s *Scheduler) readSet(ctx context.Context, job Job, st *stored) error {
 	status, err := s.Submit.TaskStatus(ctx, api.TaskRequest{TaskID: of.TaskID})
 	switch {
 	case fault.CodeOf(err) == fault.NotFound: // the retention has deleted it
-		status.Status, status.Error = api.StatusFailed, fault.PublicMessage(err)
+		status.Error = fault.PublicMessage(err)
 	case err != nil:
 		return err
 	case status.FinishedAt.IsZero():

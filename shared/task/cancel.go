@@ -76,15 +76,10 @@ func cannotCancel(v version) error {
 // cancellation was requested. A failure of the store is not an error.
 func (r *Registry) checkParent(ctx context.Context, parent string) error {
 	rec, err := r.Get(ctx, parent)
-	switch {
-	case fault.CodeOf(err) == fault.NotFound, err == nil && rec.Status.Terminal():
+	if fault.CodeOf(err) == fault.NotFound || err == nil && rec.Status.Terminal() {
 		return fault.New(fault.Cancelled, "cancelled because its parent, task %s, has ended", parent)
-	case err != nil:
-		return nil
 	}
-
-	requested, err := r.CancelRequested(ctx, parent)
-	if err == nil && requested {
+	if requested, err := r.CancelRequested(ctx, parent); err == nil && requested {
 		return fault.New(fault.Cancelled, "cancelled with its parent, task %s", parent)
 	}
 	return nil
