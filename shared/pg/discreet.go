@@ -18,14 +18,21 @@ func (n *Node) Discreet() *Node {
 // omitted replaces a message that may quote a value.
 const omitted = "the message is omitted, because it may quote a value of a redacted column; the server's log has it"
 
+// internalError is the SQLSTATE of an error for which the server or an extension has
+// chosen no other one.
+const internalError = "XX000"
+
 // mayQuoteValue reports whether the message of an error may quote a value of a row. It is
 // false for an error with a position, which is about the text of the statement (values
 // are parameters), for a missing privilege, and for the classes of errors that are about
-// the server and its objects. A function can raise an error with any SQLSTATE.
+// the server and its objects. A function can raise an error with any SQLSTATE, and the
+// types of extensions such as PostGIS report invalid values as internal errors.
 func mayQuoteValue(e *pgconn.PgError) bool {
 	switch {
-	case e.Routine == "exec_stmt_raise": // RAISE of PL/pgSQL
+	case e.Routine == "exec_stmt_raise", e.Routine == "PLy_elog_impl": // RAISE of PL/pgSQL, errors of PL/Python
 		return true
+	case e.Code == internalError:
+		return !exceedsMemory(e)
 	case e.Position > 0 || e.Code == insufficientPrivilege:
 		return false
 	}
