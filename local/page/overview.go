@@ -38,6 +38,7 @@ type overview struct {
 	Partial   int // tables whose last verdict is match, but not about the whole table
 	Read      int // documents of the archive that were read
 	Reading   bool
+	Shortened bool // the archive has more documents than are read
 	Schedules []api.Schedule
 	Problems  []string // what could not be read
 }
@@ -71,6 +72,7 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 	past := p.history.get(ctx, firstWait)
 	o.note(past.Err)
 	o.Tables, o.Reading, o.Read = past.Value.rows(), !past.Complete, past.Value.read
+	o.Shortened = past.Complete && past.Value.next != ""
 	for _, row := range o.Tables {
 		if !isComparison(row.Last.Type) {
 			continue

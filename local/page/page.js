@@ -59,7 +59,8 @@
   watch();
 
   if (live) {
-    if (live.querySelector(".pill.waiting")) setTimeout(refresh, 1500); // the nodes are being checked
+    // The nodes are being checked, or the archive is being read.
+    if (live.querySelector(".pill.waiting, [data-reading]")) setTimeout(refresh, 1500);
     setInterval(refresh, REFRESH);
   }
 })();
