@@ -55,11 +55,13 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := nodes.All(ctx, "-f", "testdata/demo/customers.sql"); err != nil {
-		return err
+	for _, file := range []string{"testdata/demo/customers.sql", "testdata/demo/library.sql"} {
+		if _, err := nodes.All(ctx, "-f", file); err != nil {
+			return err
+		}
 	}
 
-	say("Making them differ: 4 rows on n2 (testdata/demo/drift-n2.sql), 1 on n3 (drift-n3.sql)")
+	say("Making them differ: 4 rows on n2 (testdata/demo/drift-n2.sql), 1 on n3 (drift-n3.sql), a schema (drift-library.sql)")
 	if err := drift(ctx, nodes); err != nil {
 		return err
 	}
@@ -97,7 +99,10 @@ func walk(ctx context.Context, s *testbed.Service) error {
 		return err
 	}
 	say("And once more: nothing differs now")
-	return rerun(ctx, s, document)
+	if err := rerun(ctx, s, document); err != nil {
+		return err
+	}
+	return compareSchema(ctx, s)
 }
 
 // drift makes the nodes differ.
@@ -107,7 +112,8 @@ func drift(ctx context.Context, nodes *testbed.Nodes) error {
 			return err
 		}
 	}
-	return nil
+	_, err := nodes.One(ctx, 1, "-f", "testdata/demo/drift-library.sql")
+	return err
 }
 
 // start starts the service with the nodes as its cluster.
