@@ -73,6 +73,9 @@ func follow(ctx context.Context, s *testbed.Service, taskID string) (api.TaskSta
 	for {
 		if p := status.Progress; p != nil {
 			line := fmt.Sprintf("%s: %s, block %d of %d, %d rows compared", status.Status, p.Phase, p.BlocksDone, p.BlocksTotal, p.RowsCompared)
+			if p.TablesTotal > 0 {
+				line = fmt.Sprintf("%s: %s, table %d of %d, %d rows compared", status.Status, p.Phase, p.TablesDone, p.TablesTotal, p.RowsCompared)
+			}
 			if line != shown {
 				fmt.Println(line)
 				shown = line

@@ -1,7 +1,8 @@
 // Command demo shows the product on this machine: it starts three throw-away PostgreSQL
 // nodes and `ace serve`, loads a table and makes the nodes differ. Through the API it
-// compares the nodes, shows the differences, repairs them and compares again. At the end
-// it removes everything. With KEEP=1 the service and the nodes run until Ctrl-C.
+// compares the nodes, shows the differences, repairs them and compares again. Then it
+// compares a whole schema. At the end it removes everything. With KEEP=1 the service and
+// the nodes run until Ctrl-C.
 package main
 
 import (
@@ -85,7 +86,7 @@ func run(ctx context.Context, keep bool) (err error) {
 }
 
 // walk shows every step from the first comparison to the proof that the nodes are equal
-// again.
+// again, and the comparison of a schema.
 func walk(ctx context.Context, s *testbed.Service) error {
 	document, err := compare(ctx, s)
 	if err != nil {
