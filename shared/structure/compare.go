@@ -13,6 +13,7 @@ import (
 // Fewer than two catalogs have no differences, but may have sequences that are behind.
 func Compare(catalogs map[string]catalog.Catalog, options Options) []finding.Finding {
 	c := newComparison(catalogs, options)
+	c.collectSequences()
 	c.pairRenamed()
 	for _, id := range c.ids() {
 		if !c.done[id] {
@@ -37,6 +38,9 @@ type comparison struct {
 	done     map[catalog.ID]bool                 // objects that need no further comparison
 	options  Options
 	findings []finding.Finding
+
+	sequences       map[catalog.ID]*sequence
+	renamedSequence map[catalog.ID]bool // the columns whose sequences have different names
 }
 
 // relation is a table, or another object that has objects of its own.
@@ -46,7 +50,7 @@ func newComparison(catalogs map[string]catalog.Catalog, options Options) *compar
 	c := &comparison{
 		nodes: order(slices.Sorted(maps.Keys(catalogs)), options.Nodes), catalogs: catalogs, rules: kindRules(), options: options,
 		objects: map[catalog.ID]map[string]catalog.Object{}, children: map[relation][]catalog.ID{}, done: map[catalog.ID]bool{},
-		compared: map[catalog.Kind][]catalog.Property{},
+		compared: map[catalog.Kind][]catalog.Property{}, sequences: map[catalog.ID]*sequence{}, renamedSequence: map[catalog.ID]bool{},
 	}
 	for kind := range c.rules {
 		c.compared[kind] = slices.Sorted(maps.Keys(c.properties(kind)))
@@ -100,7 +104,7 @@ func (c *comparison) compareObject(id catalog.ID) {
 		return
 	}
 	for _, property := range c.compared[id.Kind] {
-		if groups := c.group(id, property, present); len(groups) > 1 && !c.followsParent(id, property) && !c.followsType(id, property, present) {
+		if groups := c.group(id, property, present); len(groups) > 1 && !c.followsParent(id, property) && !c.followsType(id, property, present) && !c.followsName(id, property, groups) {
 			c.addDifference(id, property, groups)
 		}
 	}
@@ -170,6 +174,12 @@ func (c *comparison) ownerOf(id catalog.ID) (catalog.ID, bool) {
 func (c *comparison) has(id catalog.ID, node string) bool {
 	_, has := c.objects[id][node]
 	return has
+}
+
+// followsName reports whether a default differs because its sequence has another name.
+func (c *comparison) followsName(id catalog.ID, property catalog.Property, groups []group) bool {
+	return property == catalog.Default && c.renamedSequence[id] &&
+		!slices.ContainsFunc(groups, func(g group) bool { return !strings.HasPrefix(g.value, "nextval('") })
 }
 
 // followsType reports whether a property of a column differs because each type has its

@@ -126,6 +126,9 @@ func runFixes(t *testing.T, c *pgtest.Cluster, findings []finding.Finding) []str
 			if _, err := sessions[one.node].PgConn().Exec(t.Context(), one.sql).ReadAll(); err != nil {
 				failed = append(failed, one)
 				problems = append(problems, fmt.Sprintf("on node %d: %v\n%s", one.node+1, err, one.sql))
+				if _, err := sessions[one.node].Exec(t.Context(), "ROLLBACK"); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		if len(failed) == 0 || len(failed) == len(open) {

@@ -110,9 +110,37 @@ func (c *comparison) addMissing(id catalog.ID, present, absent []string) {
 			f.Nodes[node] = "a " + string(other.Kind) + " of this name"
 			continue
 		}
-		addFix(&f, node, ddl.Create(c.definitionOf(o, present[0])))
+		addFix(&f, node, c.create(o, present[0]))
 	}
 	c.add(f)
+}
+
+// create returns the statements that create an object like that of a node. New sequences
+// continue after the values that exist already.
+func (c *comparison) create(o catalog.Object, node string) []string {
+	d := c.definitionOf(o, node)
+	statements := ddl.Create(d)
+	if len(statements) == 0 {
+		return nil
+	}
+	for _, part := range append([]catalog.Object{o}, d.Parts...) {
+		if part.Kind == catalog.Sequence {
+			statements = append(statements, c.continueAfter(part.ID, node)...)
+		}
+	}
+	return statements
+}
+
+// alter returns the statements that change a property to that of another node.
+func (c *comparison) alter(have catalog.Object, node string, property catalog.Property) []string {
+	d := c.definitionOf(c.objects[have.ID][node], node)
+	statements := ddl.Alter(have, d, property)
+	if property == catalog.Identity && have.Get(property) == "" {
+		for _, part := range d.Parts {
+			statements = append(statements, c.continueAfter(part.ID, node)...)
+		}
+	}
+	return statements
 }
 
 // namesake returns the table, view or sequence with the name of another kind of relation.
@@ -159,8 +187,7 @@ func (c *comparison) addDifference(id catalog.ID, property catalog.Property, gro
 		for _, node := range g.nodes {
 			f.Nodes[node] = display(property, g.value)
 			if i != wanted && (property != catalog.Version || !c.majorsDiffer()) { // a server has only its own versions
-				want := groups[wanted].nodes[0]
-				addFix(&f, node, ddl.Alter(c.objects[id][node], c.definitionOf(c.objects[id][want], want), property))
+				addFix(&f, node, c.alter(c.objects[id][node], groups[wanted].nodes[0], property))
 			}
 		}
 	}

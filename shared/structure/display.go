@@ -112,6 +112,9 @@ func displayEnabled(value string) string {
 	case "A":
 		return "always enabled"
 	}
+	if strings.HasPrefix(value, "D") { // of the triggers of a foreign key
+		return "partly disabled"
+	}
 	return value
 }
 

@@ -221,6 +221,21 @@ func constraintDrifts() map[string]drift {
 			setup: `CREATE TABLE d.k16 (r int4range, CONSTRAINT k16_x EXCLUDE USING gist (r WITH &&))`,
 			sql:   `ALTER TABLE d.k16 DROP CONSTRAINT k16_x, ADD CONSTRAINT k16_x EXCLUDE USING gist (r WITH =)`, want: []string{"blocks: exclusion d.k16.k16_x: definition differs"},
 		},
+		"a key that a partition lacks": {
+			setup: `CREATE TABLE d.k18 (k int NOT NULL) PARTITION BY RANGE (k); CREATE TABLE d.k18_1 PARTITION OF d.k18 DEFAULT; ALTER TABLE d.k18 ADD CONSTRAINT k18_pk PRIMARY KEY (k)`,
+			sql:   `ALTER TABLE d.k18 DROP CONSTRAINT k18_pk; ALTER TABLE d.k18_1 ALTER k SET NOT NULL; ALTER TABLE ONLY d.k18 ADD CONSTRAINT k18_pk PRIMARY KEY (k)`,
+			want:  []string{"blocks: primary key d.k18: valid differs"}, stays: true,
+		},
+		"disabled triggers of a foreign key": {
+			setup: `CREATE TABLE d.k19 (k int, CONSTRAINT k19_f FOREIGN KEY (k) REFERENCES d.whole_target (id))`, sql: `ALTER TABLE d.k19 DISABLE TRIGGER ALL`,
+			want: []string{"drifts: foreign key d.k19.k19_f: enabled differs"}, stays: true,
+		},
+		"a clustered key": {
+			setup: `CREATE TABLE d.k20 (k int PRIMARY KEY)`, sql: `ALTER TABLE d.k20 CLUSTER ON k20_pkey`, want: []string{"differs: primary key d.k20: clustered differs"},
+		},
+		"an inherited check that the table also has itself": {
+			setup: `CREATE TABLE d.k21 (k int, CONSTRAINT k21_c CHECK (k > 0)); CREATE TABLE d.k21_1 () INHERITS (d.k21)`, sql: `ALTER TABLE d.k21_1 NO INHERIT d.k21, INHERIT d.k21`,
+		},
 		"a comment of a constraint": {
 			setup: `CREATE TABLE d.k17 (k int, CONSTRAINT k17_c CHECK (k > 0))`, sql: `COMMENT ON CONSTRAINT k17_c ON d.k17 IS 'c'`, want: []string{"differs: comment d.k17.k17_c: comment of the check differs"},
 		},
@@ -275,6 +290,29 @@ func sequenceDrifts() map[string]drift {
 		"a descending sequence": {
 			setup: "CREATE SEQUENCE d.s13 INCREMENT -1; CREATE TABLE d.s13_t (k int DEFAULT nextval('d.s13') PRIMARY KEY); INSERT INTO d.s13_t SELECT FROM generate_series(1, 10)", sql: "SELECT setval('d.s13', -3)",
 			want: []string{"drifts: sequence d.s13: the value is behind"},
+		},
+		"the name of the sequence of an identity": {
+			setup: "CREATE TABLE d.s15 (k int GENERATED ALWAYS AS IDENTITY)", sql: "ALTER SEQUENCE d.s15_k_seq RENAME TO s15_other", want: []string{"differs: sequence d.s15_k_seq: name differs"},
+		},
+		"the name of the sequence of a serial": {
+			setup: "CREATE TABLE d.s16 (k serial)", sql: "ALTER SEQUENCE d.s16_k_seq RENAME TO s16_other", want: []string{"differs: sequence d.s16_k_seq: name differs"},
+		},
+		"a sequence that was used": {setup: "CREATE SEQUENCE d.s17; SELECT setval('d.s17', 500)", sql: "DROP SEQUENCE d.s17", want: []string{"drifts: sequence d.s17: missing on n2"}},
+		"an identity of a table with rows": {
+			setup: "CREATE TABLE d.s18 (k int GENERATED ALWAYS AS IDENTITY PRIMARY KEY); INSERT INTO d.s18 SELECT FROM generate_series(1, 5)", sql: "ALTER TABLE d.s18 ALTER k DROP IDENTITY",
+			want: []string{"drifts: column d.s18.k: identity differs", "drifts: sequence d.s18_k_seq: missing on n2"},
+		},
+		"an expression of a sequence": {
+			setup: "CREATE SEQUENCE d.s19; CREATE TABLE d.s19_t (k bigint DEFAULT nextval('d.s19') * 10 + 1 PRIMARY KEY); INSERT INTO d.s19_t SELECT FROM generate_series(1, 5)",
+		},
+		"a function of a sequence": {
+			setup: `CREATE SEQUENCE d.s20; CREATE SCHEMA flake; CREATE FUNCTION flake.nextval(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT pg_catalog.nextval($1) * 1000';
+				CREATE TABLE d.s20_t (k bigint DEFAULT flake.nextval('d.s20') PRIMARY KEY); INSERT INTO d.s20_t SELECT FROM generate_series(1, 5)`,
+			sql: "SELECT setval('d.s20', 3)",
+		},
+		"a column of an inheriting table": {
+			setup: "CREATE TABLE d.s21 (k serial PRIMARY KEY); CREATE TABLE d.s21_1 () INHERITS (d.s21); INSERT INTO d.s21 SELECT FROM generate_series(1, 5)", sql: "SELECT setval('d.s21_k_seq', 2)",
+			want: []string{"drifts: sequence d.s21_k_seq: the value is behind"},
 		},
 		"interleaved sequences": {
 			setup: "CREATE SEQUENCE d.s14 INCREMENT 2; SELECT setval('d.s14', 500)", sql: "SELECT setval('d.s14', 401)", want: nil,
@@ -333,10 +371,13 @@ func codeDrifts() map[string]drift {
 
 func typeDrifts() map[string]drift {
 	return map[string]drift{
-		"an enum":                  {setup: `CREATE TYPE d.e1 AS ENUM ('a''b', 'c'); COMMENT ON TYPE d.e1 IS 'e'`, sql: `DROP TYPE d.e1`, want: []string{"blocks: enum d.e1: missing on n2"}},
-		"a label":                  {setup: `CREATE TYPE d.e2 AS ENUM ('a', 'c')`, sql: `ALTER TYPE d.e2 ADD VALUE 'b''s' BEFORE 'c'`, want: []string{"blocks: enum d.e2: labels differs"}},
-		"a label that n2 lacks":    {setup: `CREATE TYPE d.e3 AS ENUM ('z', 'a', 'b')`, sql: `DROP TYPE d.e3; CREATE TYPE d.e3 AS ENUM ('b')`, want: []string{"blocks: enum d.e3: labels differs"}},
-		"the order of labels":      {setup: `CREATE TYPE d.e4 AS ENUM ('a', 'b')`, sql: `DROP TYPE d.e4; CREATE TYPE d.e4 AS ENUM ('b', 'a')`, want: []string{"drifts: enum d.e4: labels differs"}, stays: true},
+		"an enum":               {setup: `CREATE TYPE d.e1 AS ENUM ('a''b', 'c'); COMMENT ON TYPE d.e1 IS 'e'`, sql: `DROP TYPE d.e1`, want: []string{"blocks: enum d.e1: missing on n2"}},
+		"a label":               {setup: `CREATE TYPE d.e2 AS ENUM ('a', 'c')`, sql: `ALTER TYPE d.e2 ADD VALUE 'b''s' BEFORE 'c'`, want: []string{"blocks: enum d.e2: labels differs"}},
+		"a label that n2 lacks": {setup: `CREATE TYPE d.e3 AS ENUM ('z', 'a', 'b')`, sql: `DROP TYPE d.e3; CREATE TYPE d.e3 AS ENUM ('b')`, want: []string{"blocks: enum d.e3: labels differs"}},
+		"the order of labels":   {setup: `CREATE TYPE d.e4 AS ENUM ('a', 'b')`, sql: `DROP TYPE d.e4; CREATE TYPE d.e4 AS ENUM ('b', 'a')`, want: []string{"drifts: enum d.e4: labels differs"}, stays: true},
+		"the collation of an attribute": {
+			setup: `CREATE TYPE d.p9 AS (a text COLLATE "C")`, sql: `ALTER TYPE d.p9 ALTER ATTRIBUTE a TYPE text COLLATE "POSIX"`, want: []string{"blocks: composite type d.p9: attributes differs"}, stays: true,
+		},
 		"a composite type":         {setup: `CREATE TYPE d.y1 AS (a int, "B c" text)`, sql: `DROP TYPE d.y1`, want: []string{"blocks: composite type d.y1: missing on n2"}},
 		"an attribute":             {setup: `CREATE TYPE d.y2 AS (a int)`, sql: `ALTER TYPE d.y2 ADD ATTRIBUTE b int`, want: []string{"blocks: composite type d.y2: attributes differs"}, stays: true},
 		"a range type":             {setup: `CREATE TYPE d.y3 AS RANGE (subtype = int)`, sql: `DROP TYPE d.y3`, want: []string{"blocks: range type d.y3: missing on n2"}, stays: true},

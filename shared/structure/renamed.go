@@ -18,16 +18,19 @@ type signature struct {
 	properties       string
 }
 
-// pairRenamed finds constraints and indexes that all nodes have, but under different
-// names. Names that the server chose depend on the order of statements. Each of them is
-// one finding, and is done.
+// pairRenamed finds constraints, indexes and the sequences of columns that all nodes have,
+// but under different names. Names that the server chose depend on the order of
+// statements. Each of them is one finding, and is done.
 func (c *comparison) pairRenamed() {
 	bySignature := map[signature]map[string][]catalog.ID{} // by the name of the node
 	for id, nodes := range c.objects {
-		if !mayBeRenamed(id.Kind) || len(nodes) == len(c.nodes) {
+		if len(nodes) == len(c.nodes) {
 			continue
 		}
 		for node, o := range nodes {
+			if !mayBeRenamed(o) {
+				continue
+			}
 			s := signatureOf(o)
 			if bySignature[s] == nil {
 				bySignature[s] = map[string][]catalog.ID{}
@@ -43,10 +46,12 @@ func (c *comparison) pairRenamed() {
 	}
 }
 
-func mayBeRenamed(kind catalog.Kind) bool {
-	switch kind {
+func mayBeRenamed(o catalog.Object) bool {
+	switch o.Kind {
 	case catalog.UniqueKey, catalog.Check, catalog.Exclusion, catalog.ForeignKey, catalog.Index, catalog.DomainConstraint:
 		return true
+	case catalog.Sequence:
+		return len(o.List(catalog.OwnedBy)) > 0
 	}
 	return false
 }
@@ -74,6 +79,9 @@ func (c *comparison) pair(byNode map[string][]catalog.ID) {
 
 	for i := range count {
 		wanted := byNode[c.nodes[0]][i]
+		if column, owned := c.ownerOf(wanted); owned {
+			c.renamedSequence[column] = true
+		}
 		f := finding.Finding{
 			Kind: string(wanted.Kind), Object: wanted.String(), Rank: finding.Differs, Nodes: map[string]string{}, Fix: map[string]string{},
 			Detail: "name differs: the nodes have the same definition under different names; rows are not affected",

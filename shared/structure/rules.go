@@ -169,6 +169,8 @@ func constraintRules() map[catalog.Kind]kindRule {
 	key := properties{
 		catalog.Definition: blocks("the nodes identify rows by other columns, or refuse rows that another accepts"),
 		catalog.Deferrable: blocks("a deferrable key cannot identify rows for replication"),
+		catalog.Valid:      blocks("a partition lacks the key and accepts rows that another node refuses"),
+		catalog.Clustered:  differs(onlyStored),
 	}
 	primary := properties{catalog.ObjectName: differs("the same definition under another name")}
 	for property, rule := range key {
@@ -186,7 +188,7 @@ func constraintRules() map[catalog.Kind]kindRule {
 		catalog.Exclusion:  {missing: blocks(refusesRows), properties: checked},
 		catalog.ForeignKey: {missing: drifts(orphans), properties: properties{
 			catalog.Definition: drifts(orphans), catalog.Enforced: drifts(orphans), catalog.Validated: drifts("rows that were written earlier may violate it"),
-			catalog.Deferrable: drifts("the same transaction may fail on one node only"),
+			catalog.Deferrable: drifts("the same transaction may fail on one node only"), catalog.Enabled: drifts(orphans),
 		}},
 		catalog.Index: {missing: differs(onlyQueries), properties: properties{
 			catalog.Unique: blocks(refusesRows), catalog.Definition: differs(onlyQueries), catalog.Valid: differs("the invalid index is not used"),

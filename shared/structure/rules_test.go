@@ -159,7 +159,7 @@ func TestCompare_TheStateOfOneNode(t *testing.T) {
 	if got := structure.Compare(state(largest, largest), structure.Options{}); len(got) > 0 {
 		t.Errorf("at the end: %v", got)
 	}
-	if got := structure.Compare(state(5, 6), structure.Options{}); len(got) != 1 || got[0].Fix["n1"] != `SELECT pg_catalog.setval('"public"."s"', 6, true);` {
+	if got := structure.Compare(state(5, 6), structure.Options{}); len(got) != 1 || got[0].Fix["n1"] != `SELECT pg_catalog.setval('"public"."s"', GREATEST(6, last_value), true) FROM "public"."s";` {
 		t.Errorf("before the column: %v", got)
 	}
 	if got := structure.Compare(state(6, 6), structure.Options{}); len(got) > 0 {

@@ -3,6 +3,7 @@ package structure
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,63 +13,100 @@ import (
 	"ace/shared/structure/ddl"
 )
 
-// sequence is the state of one sequence on the nodes that have it.
+// sequence is the state of one sequence on the nodes that have it. The keys of the maps are
+// the names of nodes.
 type sequence struct {
 	id        catalog.ID
-	states    map[string]catalog.SequenceState // by the name of the node
+	nodes     []string // in the order of the nodes
+	states    map[string]catalog.SequenceState
 	increment map[string]int64
+	bounds    map[string]bounds
 }
+
+// bounds are the smallest and the largest value that a sequence can return.
+type bounds struct{ minimum, maximum int64 }
+
+func (b bounds) contain(value int64) bool { return b.minimum <= value && value <= b.maximum }
 
 // compareSequenceValues adds a finding for each sequence that is behind: its next value
 // exists already in a column that it serves, or another node has returned it already.
 // Logical replication does not replicate sequences before PostgreSQL 19, so that the
 // first INSERT after a failover fails or repeats a key.
 func (c *comparison) compareSequenceValues() {
-	sequences := map[catalog.ID]*sequence{}
+	for _, id := range slices.SortedFunc(maps.Keys(c.sequences), catalog.ID.Compare) {
+		if s := c.sequences[id]; !c.repeatsByDesign(s) {
+			c.compareValues(s)
+		}
+	}
+}
+
+// collectSequences collects the states of all sequences.
+func (c *comparison) collectSequences() {
 	for _, node := range c.nodes {
 		for _, state := range c.catalogs[node].Sequences {
 			id := catalog.ID{Kind: catalog.Sequence, Schema: state.Schema, Name: state.Name}
-			if sequences[id] == nil {
-				sequences[id] = &sequence{id, map[string]catalog.SequenceState{}, map[string]int64{}}
+			if c.sequences[id] == nil {
+				c.sequences[id] = &sequence{id, nil, map[string]catalog.SequenceState{}, map[string]int64{}, map[string]bounds{}}
 			}
-			sequences[id].states[node] = state
-			increment, err := strconv.ParseInt(c.objects[id][node].Get(catalog.Increment), 10, 64)
-			if err == nil {
-				sequences[id].increment[node] = increment
-			}
+			c.sequences[id].add(node, state, c.objects[id][node])
 		}
 	}
+}
 
-	for _, id := range slices.SortedFunc(maps.Keys(sequences), catalog.ID.Compare) {
-		c.compareValues(sequences[id])
+// continueAfter returns the statement that sets a new sequence, created like that of a
+// node, to a value after those that exist already.
+func (c *comparison) continueAfter(id catalog.ID, node string) []string {
+	s := c.sequences[id]
+	if s == nil || c.repeatsByDesign(s) || len(s.groups()) != 1 {
+		return nil
 	}
+	value, known := s.furthest(node, s.nodes, false)
+	if !known {
+		return nil
+	}
+	return ddl.SetValue(id, value, s.increment[node] < 0)
+}
+
+func (s *sequence) add(node string, state catalog.SequenceState, definition catalog.Object) {
+	number := func(property catalog.Property, otherwise int64) int64 {
+		n, err := strconv.ParseInt(definition.Get(property), 10, 64)
+		if err != nil {
+			return otherwise
+		}
+		return n
+	}
+	s.nodes = append(s.nodes, node)
+	s.states[node] = state
+	s.increment[node] = number(catalog.Increment, 1)
+	s.bounds[node] = bounds{number(catalog.Minimum, math.MinInt64), number(catalog.Maximum, math.MaxInt64)}
+}
+
+// repeatsByDesign reports whether the values of a sequence cannot be compared: it cycles,
+// or a function of a default derives other values from it, as that of snowflake does.
+func (c *comparison) repeatsByDesign(s *sequence) bool {
+	return slices.ContainsFunc(s.nodes, func(node string) bool {
+		return s.states[node].Derived || c.objects[s.id][node].Get(catalog.Cycle) == "true"
+	})
 }
 
 // compareValues adds the findings about the values of one sequence.
 func (c *comparison) compareValues(s *sequence) {
-	if s.interleaved(c.nodes) {
-		return
-	}
-	descending := s.increment[c.firstNode(s)] < 0
-	wanted, known := s.furthest(descending)
-	if !known {
-		c.addUnknown(s)
-		return
-	}
-
 	f := finding.Finding{
 		Kind: string(catalog.Sequence), Object: s.id.String(), Rank: finding.Drifts, Nodes: map[string]string{}, Fix: map[string]string{},
 	}
+	for _, node := range s.nodes {
+		f.Nodes[node] = s.describe(s.states[node], s.increment[node] < 0)
+	}
+
 	var reasons []string
-	for _, node := range c.nodes {
-		state, has := s.states[node]
-		if !has {
-			continue
-		}
-		f.Nodes[node] = s.describe(state, descending)
-		if reason := s.lagReason(node, descending, wanted); reason != "" {
-			reasons = append(reasons, node+": "+reason)
-			addFix(&f, node, ddl.SetValue(s.id, wanted))
+	groups := s.groups()
+	for _, group := range groups {
+		for _, node := range group {
+			reason, fix := s.lag(node, group, len(groups) > 1)
+			if reason != "" {
+				reasons = append(reasons, node+": "+reason)
+				addFix(&f, node, fix)
+			}
 		}
 	}
 
@@ -80,47 +118,50 @@ func (c *comparison) compareValues(s *sequence) {
 	c.addUnknown(s)
 }
 
-func (c *comparison) firstNode(s *sequence) string {
-	for _, node := range c.nodes {
-		if _, has := s.states[node]; has {
-			return node
-		}
+// groups returns the nodes in groups that return the same values. There are several
+// groups if the nodes interleave their values: the increments are equal and not 1, and
+// the values differ by no multiple of it. There is no group if a value that would show
+// this is unknown.
+func (s *sequence) groups() [][]string {
+	step := s.increment[s.nodes[0]]
+	if step == 1 || step == -1 || step == 0 || slices.ContainsFunc(s.nodes, func(node string) bool { return s.increment[node] != step }) {
+		return [][]string{s.nodes}
 	}
-	return ""
+
+	indexes := map[int64]int{} // of the groups by remainder
+	var groups [][]string
+	for _, node := range s.nodes {
+		value := s.states[node].LastValue
+		if value == nil {
+			return nil
+		}
+		remainder := ((*value % step) + step) % step
+		if _, known := indexes[remainder]; !known {
+			indexes[remainder] = len(groups)
+			groups = append(groups, nil)
+		}
+		groups[indexes[remainder]] = append(groups[indexes[remainder]], node)
+	}
+	return groups
 }
 
-// interleaved reports whether the nodes return different values by design: their
-// increments are equal and not 1, and their values differ by no multiple of it.
-func (s *sequence) interleaved(nodes []string) bool {
-	remainders := map[int64]bool{}
-	for _, node := range nodes {
-		state, has := s.states[node]
-		step := s.increment[node]
-		if !has {
-			continue
-		}
-		if step == 1 || step == -1 || step == 0 || state.LastValue == nil {
-			return false
-		}
-		remainders[((*state.LastValue%step)+step)%step] = true
-	}
-	return len(remainders) > 1
-}
-
-// furthest returns the value which no sequence may return again: the furthest of all
-// values that the nodes have returned or stored.
-func (s *sequence) furthest(descending bool) (value int64, known bool) {
+// furthest returns the value which the sequence of a node may not return again: the
+// furthest of all values that the nodes of its group have returned or stored. A sequence
+// never returns a value outside of its bounds. If the nodes interleave their values, the
+// largest one of a column may be that of any node.
+func (s *sequence) furthest(of string, group []string, interleaved bool) (value int64, known bool) {
 	consider := func(v int64) {
-		if !known || further(v, value, descending) {
+		if s.bounds[of].contain(v) && (!known || further(v, value, s.increment[of] < 0)) {
 			value, known = v, true
 		}
 	}
-	for _, state := range s.states {
+	for _, node := range group {
+		state := s.states[node]
 		if state.LastValue != nil && state.IsCalled {
 			consider(*state.LastValue)
 		}
 		for _, column := range state.Columns {
-			if column.Furthest != nil {
+			if column.Furthest != nil && !interleaved {
 				consider(*column.Furthest)
 			}
 		}
@@ -135,19 +176,22 @@ func further(a, b int64, descending bool) bool {
 	return a > b
 }
 
-// lagReason returns why the sequence of a node is behind, or "".
-func (s *sequence) lagReason(node string, descending bool, wanted int64) string {
-	state := s.states[node]
-	if state.LastValue == nil || !willRepeat(state, wanted, descending) {
-		return ""
+// lag returns why the sequence of a node is behind the values of its group, or "", and
+// the statement that mends it.
+func (s *sequence) lag(node string, group []string, interleaved bool) (reason string, fix []string) {
+	state, descending := s.states[node], s.increment[node] < 0
+	wanted, known := s.furthest(node, group, interleaved)
+	if !known || state.LastValue == nil || !willRepeat(state, wanted, descending) {
+		return "", nil
 	}
 
+	fix = ddl.SetValue(s.id, wanted, descending)
 	for _, column := range state.Columns {
-		if column.Furthest != nil && willRepeat(state, *column.Furthest, descending) {
-			return fmt.Sprintf("%s has the value %d already, so an INSERT fails or repeats a value", columnName(column), *column.Furthest)
+		if value := column.Furthest; value != nil && !interleaved && s.bounds[node].contain(*value) && willRepeat(state, *value, descending) {
+			return fmt.Sprintf("%s has the value %d already, so an INSERT fails or repeats a value", columnName(column), *value), fix
 		}
 	}
-	return fmt.Sprintf("%d was returned or stored on another node", wanted)
+	return fmt.Sprintf("%d was returned or stored on another node", wanted), fix
 }
 
 // willRepeat reports whether the sequence has yet to pass a value.
@@ -190,11 +234,8 @@ func (s *sequence) describe(state catalog.SequenceState, descending bool) string
 func (c *comparison) addUnknown(s *sequence) {
 	f := finding.Finding{Kind: string(catalog.Sequence), Object: s.id.String(), Rank: finding.Differs, Nodes: map[string]string{}}
 	var unread []string
-	for _, node := range c.nodes {
-		state, has := s.states[node]
-		if !has {
-			continue
-		}
+	for _, node := range s.nodes {
+		state := s.states[node]
 		f.Nodes[node] = s.describe(state, false)
 		if state.LastValue == nil {
 			unread = append(unread, node)

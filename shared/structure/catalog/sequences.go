@@ -17,6 +17,7 @@ type SequenceState struct {
 	LastValue    *int64 // nil if it could not be read
 	IsCalled     bool   // whether LastValue was returned already; otherwise it is the next value
 	Unknown      string // why LastValue could not be read
+	Derived      bool   // whether a default passes the sequence to a function other than nextval
 	Columns      []ServedColumn
 }
 
@@ -25,6 +26,7 @@ type ServedColumn struct {
 	Schema, Table, Name string
 	Furthest            *int64 // the largest value, or the smallest for a descending sequence; nil if none or unknown
 	Unknown             string // why the values could not be read
+	only                bool   // whether the values of inheriting tables are left out
 }
 
 // maxProbes is the number of sequences that one statement reads.
@@ -66,9 +68,12 @@ func (r *sequenceReader) addProbe(v [][]byte) {
 		last++
 	}
 
+	if string(v[8]) == "t" {
+		r.states[last].Derived = true
+	}
 	if v[4] != nil {
 		r.states[last].Columns = append(r.states[last].Columns, ServedColumn{
-			Schema: rawtext.Text(v[2]), Table: rawtext.Text(v[3]), Name: rawtext.Text(v[4]), Unknown: string(v[7]),
+			Schema: rawtext.Text(v[2]), Table: rawtext.Text(v[3]), Name: rawtext.Text(v[4]), Unknown: string(v[7]), only: string(v[9]) == "t",
 		})
 	}
 }
@@ -81,8 +86,12 @@ func (r *sequenceReader) statements() []string {
 	for i, s := range r.states {
 		for j, column := range s.Columns {
 			if column.Unknown == "" {
-				selects = append(selects, fmt.Sprintf("SELECT %d, %d, (SELECT %s(%s)::bigint FROM %s), false", i, j,
-					r.furthest(i), quote(column.Name), quote(column.Schema, column.Table)))
+				only := ""
+				if column.only {
+					only = "ONLY "
+				}
+				selects = append(selects, fmt.Sprintf("SELECT %d, %d, (SELECT %s(%s)::bigint FROM %s%s), false", i, j,
+					r.furthest(i), quote(column.Name), only, quote(column.Schema, column.Table)))
 			}
 		}
 	}

@@ -120,7 +120,7 @@ WHERE NOT $OWNED(pg_collation, co.oid)`
 
 const eventTriggersSQL = `
 SELECT 'event trigger', '', '', e.evtname, json_build_object(
-    'definition', e.evtevent || ' ' || coalesce((SELECT json_agg(tag ORDER BY tag)::text FROM unnest(e.evttags) tag), '') || ' ' || p.pronamespace::regnamespace || '.' || p.proname,
+    'definition', e.evtevent || ' ' || coalesce((SELECT json_agg(tag ORDER BY tag COLLATE "C")::text FROM unnest(e.evttags) tag), '') || ' ' || p.pronamespace::regnamespace || '.' || p.proname,
     'enabled', e.evtenabled::text, 'owner', pg_get_userbyid(e.evtowner), 'comment', $COMMENT(e.oid, pg_event_trigger))
 FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid
 WHERE NOT $OWNED(pg_event_trigger, e.oid) AND $1::text IS NOT NULL`

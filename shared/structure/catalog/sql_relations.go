@@ -22,7 +22,7 @@ SELECT ` + relationKind + `, n.nspname, '', c.relname, json_build_object(
     'access method', coalesce(am.amname::text, ''),
     'tablespace', coalesce(ts.spcname::text, ''),
     'options', (
-        SELECT coalesce(json_agg(o ORDER BY o), '[]') FROM (
+        SELECT coalesce(json_agg(o ORDER BY o COLLATE "C"), '[]') FROM (
             SELECT unnest(c.reloptions) UNION ALL SELECT 'toast.' || unnest(t.reloptions) FROM pg_class t WHERE t.oid = c.reltoastrelid
             UNION ALL SELECT unnest(ft.ftoptions)) list(o)),
     'type', CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) ELSE '' END,
@@ -56,7 +56,7 @@ SELECT 'column', n.nspname, c.relname, a.attname, json_build_object(
     'storage', CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN' WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED' END,
     'compression', CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE '' END,
     'statistics target', coalesce(a.attstattarget, -1),
-    'options', (SELECT coalesce(json_agg(o ORDER BY o), '[]') FROM (SELECT unnest(a.attoptions) UNION ALL SELECT unnest(a.attfdwoptions)) list(o)
+    'options', (SELECT coalesce(json_agg(o ORDER BY o COLLATE "C"), '[]') FROM (SELECT unnest(a.attoptions) UNION ALL SELECT unnest(a.attfdwoptions)) list(o)
                 WHERE NOT starts_with(o, 'pg_attver=')),
     'grants', $GRANTS(a.attacl, c, c.relowner), 'comment', coalesce(col_description(c.oid, a.attnum), ''))
 FROM scope n JOIN pg_class c ON c.relnamespace = n.oid
@@ -65,8 +65,10 @@ JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
-// Constraints that exist only because the parent has them are left out. So are NOT NULL
-// constraints, which are a property of the column in every version.
+// Constraints that the parent has too are left out. So are NOT NULL constraints, which are
+// a property of the column in every version. The index of a key is invalid as long as a
+// partition lacks it. ALTER TABLE ... DISABLE TRIGGER ALL also disables the triggers that
+// check a foreign key.
 const constraintsSQL = `
 SELECT CASE co.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique key' WHEN 'f' THEN 'foreign key' WHEN 'x' THEN 'exclusion' ELSE 'check' END,
        n.nspname, c.relname, CASE co.contype WHEN 'p' THEN '' ELSE co.conname::text END, json_build_object(
@@ -75,9 +77,14 @@ SELECT CASE co.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique key' WH
     'deferrable', CASE WHEN co.condeferred THEN 'initially deferred' WHEN co.condeferrable THEN 'true' ELSE 'false' END,
     'enforced', coalesce(to_jsonb(co)->>'conenforced', 'true'),
     'validated', co.convalidated OR coalesce(to_jsonb(co)->>'conenforced', 'true') = 'false',
+    'valid', i.indisvalid,
+    'clustered', i.indisclustered,
+    'enabled', CASE co.contype WHEN 'f' THEN (
+        SELECT coalesce(string_agg(DISTINCT t.tgenabled::text COLLATE "C", '' ORDER BY t.tgenabled::text COLLATE "C"), 'O') FROM pg_trigger t WHERE t.tgconstraint = co.oid) END,
     'comment', $COMMENT(co.oid, pg_constraint))
 FROM scope n JOIN pg_class c ON c.relnamespace = n.oid JOIN pg_constraint co ON co.conrelid = c.oid
-WHERE co.contype IN ('p', 'u', 'f', 'c', 'x') AND co.conparentid = 0 AND (co.conislocal OR co.coninhcount = 0)
+LEFT JOIN pg_index i ON i.indexrelid = co.conindid AND co.contype IN ('p', 'u', 'x')
+WHERE co.contype IN ('p', 'u', 'f', 'c', 'x') AND co.conparentid = 0 AND co.coninhcount = 0
   AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
 // The index of a partition that is attached to an index of the partitioned table follows

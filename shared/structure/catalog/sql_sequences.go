@@ -29,7 +29,8 @@ LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = owning.col
 WHERE c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
 // probesSQL returns for each sequence and each column that it serves what the role may
-// read, without reading it. The rows of a sequence without a column have no column.
+// read, without reading it. The rows of a sequence without a column have no column. If the
+// default of a column is an expression, its values prove nothing about the sequence.
 const probesSQL = `
 SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 0,
     CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'the role lacks USAGE on the schema'
@@ -41,10 +42,13 @@ SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 
          WHEN t.relkind NOT IN ('r', 'p') OR NOT EXISTS (
              SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL
                AND (SELECT ic.relam FROM pg_class ic WHERE ic.oid = i.indexrelid) = (SELECT am.oid FROM pg_am am WHERE am.amname = 'btree')) THEN 'no index begins with the column'
-         WHEN a.atttypid NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype) THEN 'the column is no integer' ELSE '' END
+         WHEN a.atttypid NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype) THEN 'the column is no integer'
+         WHEN def.text !~ '^nextval\(''([^'']|'''')*''::regclass\)$' THEN 'the default is an expression' ELSE '' END,
+    coalesce(def.text !~ '(^|[^.\w"])nextval\(', false), coalesce(t.relkind <> 'p', false)
 FROM scope n JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'S' JOIN pg_sequence s ON s.seqrelid = c.oid
 LEFT JOIN LATERAL (` + servedColumns + `) used ON true
 LEFT JOIN pg_class t ON t.oid = used.rel LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = used.col
+LEFT JOIN LATERAL (SELECT pg_get_expr(d.adbin, d.adrelid) AS text FROM pg_attrdef d WHERE d.adrelid = t.oid AND d.adnum = a.attnum) def ON true
 WHERE c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)
 ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C", tn.nspname::text COLLATE "C", t.relname::text COLLATE "C", a.attname::text COLLATE "C"`

@@ -10,8 +10,10 @@ WHERE t.typtype = 'e' AND NOT $OWNED(pg_type, t.oid)`
 const compositesSQL = `
 SELECT 'composite type', n.nspname, '', t.typname, json_build_object(
     'attributes', (
-        SELECT coalesce(json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum), '[]')
-        FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
+        SELECT coalesce(json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation <> at.typcollation THEN (
+            SELECT ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(co.collname) FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
+            WHERE co.oid = a.attcollation) ELSE '' END) ORDER BY a.attnum), '[]')
+        FROM pg_attribute a JOIN pg_type at ON at.oid = a.atttypid WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
     'owner', pg_get_userbyid(t.typowner), 'grants', $GRANTS(t.typacl, T, t.typowner), 'comment', $COMMENT(t.oid, pg_type))
 FROM scope n JOIN pg_type t ON t.typnamespace = n.oid JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
 WHERE t.typtype = 'c' AND NOT $OWNED(pg_type, t.oid)`

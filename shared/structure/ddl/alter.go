@@ -185,8 +185,22 @@ func alterParents(alter string, have, want catalog.Object) []string {
 	return []string{"ALTER TABLE " + name(parents[0]...) + " ATTACH PARTITION " + strings.TrimPrefix(alter, "ALTER TABLE ") + " " + want.Get(catalog.Bounds)}
 }
 
+// alterSequence does not change the range of a sequence if the start differs too: the
+// nodes may have ranges of their own, or interleave their values.
 func alterSequence(have, want catalog.Object, property catalog.Property) []string {
 	alter, value := "ALTER SEQUENCE "+name(have.Schema, have.Name), want.Get(property)
+	differs := func(p catalog.Property) bool { return have.Get(p) != want.Get(p) }
+	switch property {
+	case catalog.Start:
+		if differs(catalog.Minimum) || differs(catalog.Maximum) || !slices.Contains([]string{"1", "-1"}, have.Get(catalog.Increment)) {
+			return nil
+		}
+	case catalog.Minimum, catalog.Maximum:
+		if differs(catalog.Start) {
+			return nil
+		}
+	}
+
 	switch property {
 	case catalog.Type:
 		return []string{alter + " AS " + value}
@@ -219,13 +233,18 @@ func alterConstraint(have, want catalog.Object, property catalog.Property) []str
 		return []string{alterTable(have) + " VALIDATE CONSTRAINT " + name(have.Name)}
 	case property == catalog.ObjectName:
 		return Rename(have, want.Get(property))
+	case property == catalog.Clustered:
+		return cluster(have, want.Get(property) == "true")
 	case have.Kind == catalog.ForeignKey && property == catalog.Deferrable:
 		words := map[string]string{"false": "NOT DEFERRABLE", "true": "DEFERRABLE INITIALLY IMMEDIATE", "initially deferred": "DEFERRABLE INITIALLY DEFERRED"}
 		return []string{alterTable(have) + " ALTER CONSTRAINT " + name(have.Name) + " " + words[want.Get(property)]}
-	case have.Kind == catalog.PrimaryKey || have.Kind == catalog.UniqueKey || property == catalog.Validated:
+	case have.Kind == catalog.PrimaryKey || have.Kind == catalog.UniqueKey || property == catalog.Validated || property == catalog.Enabled:
 		return nil // other constraints and the replica identity may depend on a key
 	}
-	return []string{drop, alterTable(want) + " ADD " + constraint(want)}
+	if have.Kind == catalog.DomainConstraint {
+		return []string{drop, alterTable(want) + " ADD " + constraint(want)}
+	}
+	return []string{drop + ", ADD " + constraint(want)}
 }
 
 func alterIndex(have, want catalog.Object, property catalog.Property) []string {
@@ -239,12 +258,25 @@ func alterIndex(have, want catalog.Object, property catalog.Property) []string {
 			return append([]string{"DROP INDEX " + name(have.Schema, have.Name)}, createIndex(want)...)
 		}
 	case catalog.Clustered:
-		if want.Get(property) == "true" {
-			return []string{alterTable(have) + " CLUSTER ON " + name(have.Name)}
-		}
-		return []string{alterTable(have) + " SET WITHOUT CLUSTER"}
+		return cluster(have, want.Get(property) == "true")
 	}
 	return nil
+}
+
+// cluster returns the statement that selects the index for CLUSTER, or none.
+func cluster(o catalog.Object, selected bool) []string {
+	if selected {
+		return []string{alterTable(o) + " CLUSTER ON " + name(indexName(o))}
+	}
+	return []string{alterTable(o) + " SET WITHOUT CLUSTER"}
+}
+
+// indexName returns the name of an index, or of the index of a key.
+func indexName(o catalog.Object) string {
+	if o.Kind == catalog.PrimaryKey {
+		return o.Get(catalog.ObjectName)
+	}
+	return o.Name
 }
 
 func alterFiring(have catalog.Object, want Definition, property catalog.Property) []string {

@@ -46,7 +46,7 @@ func create(d Definition) []string {
 	case catalog.MaterializedView:
 		return createMaterializedView(d)
 	case catalog.PrimaryKey, catalog.UniqueKey, catalog.Check, catalog.Exclusion, catalog.ForeignKey, catalog.DomainConstraint:
-		return []string{alterTable(d.Object) + " ADD " + constraint(d.Object)}
+		return createConstraint(d.Object)
 	case catalog.Index:
 		return createIndex(d.Object)
 	case catalog.Policy:
@@ -197,6 +197,14 @@ func constraint(o catalog.Object) string {
 	return sql
 }
 
+func createConstraint(o catalog.Object) []string {
+	statements := []string{alterTable(o) + " ADD " + constraint(o)}
+	if o.Get(catalog.Clustered) == "true" {
+		statements = append(statements, cluster(o, true)...)
+	}
+	return statements
+}
+
 func createIndex(o catalog.Object) []string {
 	unique := ""
 	if o.Get(catalog.Unique) == "true" {
@@ -204,7 +212,7 @@ func createIndex(o catalog.Object) []string {
 	}
 	statements := []string{fmt.Sprintf("CREATE %sINDEX %s ON %s %s", unique, name(o.Name), name(o.Schema, o.Relation), o.Get(catalog.Definition))}
 	if o.Get(catalog.Clustered) == "true" {
-		statements = append(statements, fmt.Sprintf("%s CLUSTER ON %s", alterTable(o), name(o.Name)))
+		statements = append(statements, cluster(o, true)...)
 	}
 	return statements
 }

@@ -2,6 +2,7 @@ package ddl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ace/shared/structure/catalog"
@@ -29,8 +30,15 @@ func (d Definition) parts(kinds ...catalog.Kind) []catalog.Object {
 	return found
 }
 
-// Script joins statements, one per line.
+// Script joins statements, one per line. Statements that drop an object and create it again
+// are one transaction, so that it is not lost if it cannot be created.
 func Script(statements []string) string {
+	drops := func(statement string) bool {
+		return strings.HasPrefix(statement, "DROP ") || strings.HasPrefix(statement, "ALTER DOMAIN ") && strings.Contains(statement, " DROP CONSTRAINT ")
+	}
+	if len(statements) > 1 && drops(statements[0]) {
+		statements = slices.Concat([]string{"BEGIN"}, statements, []string{"COMMIT"})
+	}
 	return strings.Join(statements, ";\n") + ";"
 }
 
@@ -107,10 +115,10 @@ func alterTable(o catalog.Object) string {
 	return "ALTER TABLE " + name(o.Schema, o.Relation)
 }
 
-// Rename returns the statements that rename a constraint or an index.
+// Rename returns the statements that rename a constraint, an index or a sequence.
 func Rename(o catalog.Object, to string) []string {
-	if o.Kind == catalog.Index {
-		return []string{fmt.Sprintf("ALTER INDEX %s RENAME TO %s", name(o.Schema, o.Name), name(to))}
+	if o.Kind == catalog.Index || o.Kind == catalog.Sequence {
+		return []string{fmt.Sprintf("ALTER %s RENAME TO %s", target(o), name(to))}
 	}
 	from := o.Name
 	if o.Kind == catalog.PrimaryKey {
@@ -119,7 +127,13 @@ func Rename(o catalog.Object, to string) []string {
 	return []string{fmt.Sprintf("%s RENAME CONSTRAINT %s TO %s", alterTable(o), name(from), name(to))}
 }
 
-// SetValue returns the statements after which a sequence continues after a value.
-func SetValue(id catalog.ID, value int64) []string {
-	return []string{fmt.Sprintf("SELECT pg_catalog.setval(%s, %d, true)", literal(name(id.Schema, id.Name)), value)}
+// SetValue returns the statement after which a sequence continues after a value. It never
+// sets the sequence back, even if the sequence has advanced since the value was read.
+func SetValue(id catalog.ID, value int64, descending bool) []string {
+	further := "GREATEST"
+	if descending {
+		further = "LEAST"
+	}
+	sequence := name(id.Schema, id.Name)
+	return []string{fmt.Sprintf("SELECT pg_catalog.setval(%s, %s(%d, last_value), true) FROM %s", literal(sequence), further, value, sequence)}
 }
