@@ -60,7 +60,7 @@ type TaskStatus struct {
 
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`
-	TableName   string          `json:"table_name"`           // of a task that compares several tables, their schemas, such as public.*
+	TableName   string          `json:"table_name"`           // of a task that compares several tables, their schemas, such as public.*; "(replication)" of a replication-diff
 	Parent      string          `json:"parent,omitempty"`     // the task that compares several tables, of which this task compares one
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request as stored
 	Error       string          `json:"error,omitempty"`      // only if Status is FAILED or CANCELLED

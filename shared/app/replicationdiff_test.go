@@ -91,6 +91,11 @@ func TestReplicationDiff_FindsWhatIsBrokenInAMesh(t *testing.T) {
 	s := apptest.New(t, c, apptest.Options{})
 
 	healthy := eventually(t, s, []string{})
+	var list api.TaskList
+	s.Get(t, "/ace/tasks", url.Values{"task_type": {"replication-diff"}, "limit": {"1"}}, &list)
+	if len(list.Tasks) != 1 || list.Tasks[0].TableName != "(replication)" {
+		t.Errorf("the list of tasks has %+v", list.Tasks)
+	}
 	if healthy.Summary.Verdict != api.VerdictMatch || len(healthy.Nodes) != 2 {
 		t.Errorf("%+v", healthy.Summary)
 	}
@@ -129,7 +134,7 @@ func TestReplicationDiff_FindsWhatIsBrokenInAMesh(t *testing.T) {
 		},
 		{
 			name: "unused slots", node: 0, sql: []string{`SELECT pg_create_logical_replication_slot('spare', 'pgoutput')`, `SELECT pg_create_physical_replication_slot('standby', true)`},
-			want: []string{"behind slot standby", "asymmetric slot spare"}, undo: []string{`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active`},
+			want: []string{"behind slot standby", "asymmetric slot spare"}, undo: []string{`SELECT pg_drop_replication_slot('spare')`, `SELECT pg_drop_replication_slot('standby')`},
 		},
 		{
 			name: "a subscription without a slot on its provider", node: 1,

@@ -9,6 +9,11 @@ import (
 	"ace/shared/task"
 )
 
+// replicationSubject is the table_name of a replication-diff, which is about no table. It
+// is not empty, so that lists of tasks have something to show, and no table has this
+// name, because it lacks a schema.
+const replicationSubject = "(replication)"
+
 // SubmitReplicationDiff checks a request against the cluster's definition and submits a
 // replication-diff task.
 func (s *Service) SubmitReplicationDiff(ctx context.Context, req api.ReplicationDiffRequest) (api.Submitted, error) {
@@ -20,7 +25,9 @@ func (s *Service) SubmitReplicationDiff(ctx context.Context, req api.Replication
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	return s.submit(ctx, task.New{Type: task.ReplicationDiff, ClusterName: req.ClusterName, DBName: database}, req)
+	return s.submit(ctx, task.New{
+		Type: task.ReplicationDiff, ClusterName: req.ClusterName, DBName: database, TableName: replicationSubject,
+	}, req)
 }
 
 // replicationTargets returns the name of the database and the nodes to compare, in the
