@@ -105,6 +105,7 @@ const fixedWork = `(async () => {
 
 const (
 	usualWork   = 100 // how long fixedWork takes on an idle machine with 2 cores, in milliseconds
+	usualPaint  = 60  // how long the first paint of a page that reads nothing takes there
 	maxSlowdown = 5
 	attempts    = 10 // a busy machine is slow now and then, a slow page always
 )
@@ -118,15 +119,19 @@ const firstPaint = `new Promise((done) => new PerformanceObserver((list) => {
 func TestPage_AppearsAtOnceWithTenThousandTasks(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	s := newSiteWith(t, c, "", apptest.Options{Store: longArchive(t)})
-	b, idle := s.open(t, desktop, "/archive"), s.open(t, desktop, "/archive")
+	b, idle, empty := s.open(t, desktop, "/archive"), s.open(t, desktop, "/archive"), s.open(t, desktop, "/archive")
+	paint := func(tab *tab, path string) float64 {
+		tab.do(t, chromedp.Navigate(s.url+path))
+		return eval[float64](t, tab, firstPaint)
+	}
 	for _, path := range []string{"/", "/", "/tasks", "/archive"} {
 		var took, allowed []float64
 		for range attempts {
 			before := eval[float64](t, idle, fixedWork)
-			b.do(t, chromedp.Navigate(s.url+path))
-			took = append(took, eval[float64](t, b, firstPaint))
+			took = append(took, paint(b, path))
 			work := (before + eval[float64](t, idle, fixedWork)) / 2
-			allowed = append(allowed, paintLimit*min(max(1, work/usualWork), maxSlowdown))
+			slowdown := max(1, work/usualWork, paint(empty, "/archive?verdict=x")/usualPaint)
+			allowed = append(allowed, paintLimit*min(slowdown, maxSlowdown))
 			if took[len(took)-1] <= allowed[len(took)-1] {
 				break
 			}
@@ -136,6 +141,10 @@ func TestPage_AppearsAtOnceWithTenThousandTasks(t *testing.T) {
 			t.Errorf("%s: the first paint took %.0f ms, want at most %.0f", path, took, allowed)
 		}
 	}
+
+	empty.mu.Lock()
+	empty.errors = nil // the browser logs the status 400 of its page
+	empty.mu.Unlock()
 
 	// The overview shows the whole archive as soon as it was read.
 	b.do(t, chromedp.Navigate(s.url+"/"))

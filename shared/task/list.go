@@ -73,15 +73,19 @@ func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error)
 	if err := f.check(); err != nil {
 		return nil, "", err
 	}
-	names, err := r.indexNames(ctx, f.After)
+	limit := cmp.Or(f.Limit, defaultLimit)
+	most := scanLimit
+	if f == (Filter{Limit: f.Limit, After: f.After}) { // every task passes
+		most = limit
+	}
+	names, err := r.indexNames(ctx, f.After, most)
 	if err != nil {
 		return nil, "", err
 	}
 
-	limit := cmp.Or(f.Limit, defaultLimit)
 	var records []Record
 	for i, name := range names {
-		if len(records) == limit || i == scanLimit {
+		if len(records) == limit || i == most {
 			return records, names[i-1], nil
 		}
 		rec, ok, err := r.readEntry(ctx, name, f)
@@ -111,10 +115,10 @@ func (f Filter) check() error {
 	return nil
 }
 
-// indexNames returns the names of the index entries that follow after: at most scanLimit,
+// indexNames returns the names of the index entries that follow after: the first most,
 // and one more that only shows that another page follows. It skips objects that are no
 // entries.
-func (r *Registry) indexNames(ctx context.Context, after string) ([]string, error) {
+func (r *Registry) indexNames(ctx context.Context, after string, most int) ([]string, error) {
 	if after != "" {
 		after = indexPrefix + after
 	}
@@ -123,7 +127,7 @@ func (r *Registry) indexNames(ctx context.Context, after string) ([]string, erro
 		if name := strings.TrimPrefix(info.Key, indexPrefix); isEntry(name) {
 			names = append(names, name)
 		}
-		return len(names) <= scanLimit
+		return len(names) <= most
 	})
 	return names, err
 }
