@@ -230,7 +230,7 @@ func createFiring(o catalog.Object) []string {
 func enable(o catalog.Object, state string) string {
 	verb := map[string]string{"O": "ENABLE", "D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}[state]
 	if o.Kind == catalog.EventTrigger {
-		return "ALTER EVENT TRIGGER " + name(o.Name) + " " + strings.Replace(verb, "ENABLE ", "ENABLE ", 1)
+		return "ALTER EVENT TRIGGER " + name(o.Name) + " " + verb
 	}
 	return fmt.Sprintf("%s %s %s %s", alterTable(o), verb, typeOf(o), name(o.Name))
 }
