@@ -64,6 +64,21 @@ func (t *Tx) measureClock(ctx context.Context) (skew, within time.Duration, err 
 	return time.UnixMicro(clock).Sub(sent.Add(half).Round(0)), half, err
 }
 
+// hasKey is the condition that a table c has an index that can serve as the key. An index
+// that can serve only after a REINDEX counts too. The condition is less strict than
+// readIndex: it may be true for an index that readIndex rejects, but is never false for
+// one that readIndex accepts.
+const hasKey = `EXISTS (
+    SELECT FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
+    JOIN pg_catalog.pg_am am ON am.oid = ic.relam
+    WHERE i.indrelid = c.oid AND i.indisunique AND am.amname = 'btree' AND i.indpred IS NULL AND i.indexprs IS NULL
+      AND (i.indisprimary OR i.indimmediate)
+      AND NOT EXISTS (
+        SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[k]
+        WHERE NOT a.attnotnull))`
+
 // usabilitySQL returns every table and partitioned table except those of the system, and
 // what decides whether the table can be compared (table.Usability).
 const usabilitySQL = `

@@ -44,12 +44,6 @@ func (k Key) String() string {
 	return "(" + strings.Join(texts, ", ") + ")"
 }
 
-// Entry is a table in a list of tables.
-type Entry struct {
-	Name   string
-	HasKey bool // false: no index can serve as a key, so the table cannot be compared
-}
-
 // Range is a half-open key range: keys >= Lo and < Hi in key order. A nil bound means no
 // limit.
 type Range struct {

@@ -4,29 +4,15 @@ package pg
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"ace/infra/testkit/pgtest"
-	"ace/shared/table"
 )
-
-func TestTables_ReturnsTheTablesOfASchemaWithoutPartitions(t *testing.T) {
-	c := pgtest.NewCluster(t)
-	c.Exec(t, 0, `CREATE SCHEMA "My Shop"`, `CREATE TABLE "My Shop".b (id int)`, `CREATE TABLE "My Shop"."A" (id int PRIMARY KEY)`, `CREATE TABLE elsewhere (id int)`,
-		`CREATE VIEW "My Shop".v AS SELECT 1`, `CREATE TABLE "My Shop".p (id int) PARTITION BY RANGE (id)`,
-		`CREATE TABLE "My Shop".p1 PARTITION OF "My Shop".p FOR VALUES FROM (0) TO (9)`)
-	for schema, want := range map[string][]table.Entry{"My Shop": {{Name: "A", HasKey: true}, {Name: "b"}, {Name: "p"}}, "nowhere": nil} {
-		if got, err := nodeOf(t, c, 0).Tables(t.Context(), schema); err != nil || !slices.Equal(got, want) {
-			t.Errorf("of %s: %v, %v, want %v", schema, got, err, want)
-		}
-	}
-}
 
 // Case O-P34, see docs/RELIABILITY.md. A table that can be compared always counts as one
 // with a key.
-func TestTables_HaveAKeyIfAnIndexMayServeAsOne(t *testing.T) {
+func TestCondition_TablesHaveAKeyIfAnIndexMayServeAsOne(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	tests := map[string]bool{
 		`CREATE TABLE keys.%s (id int PRIMARY KEY)`:                                                   true,
@@ -53,12 +39,11 @@ func TestTables_HaveAKeyIfAnIndexMayServeAsOne(t *testing.T) {
 			c.Exec(t, 0, statement)
 		}
 	}
-	node := nodeOf(t, c, 0)
-	tables, err := node.Tables(t.Context(), "keys")
-	if err != nil || len(tables) != len(want) {
-		t.Fatalf("%d tables, %v", len(tables), err)
+	found, err := nodeOf(t, c, 0).Condition(t.Context())
+	if err != nil || len(found.Tables) != len(want) {
+		t.Fatalf("%d tables, %v", len(found.Tables), err)
 	}
-	for _, one := range tables {
+	for _, one := range found.Tables {
 		if one.HasKey != want[one.Name] {
 			t.Errorf("%s: %v", one.Name, one.HasKey)
 		}
