@@ -1,5 +1,3 @@
-//go:build !unit
-
 package structure_test
 
 // drift is a change of one node, and the findings that it must cause.
