@@ -188,12 +188,36 @@ func (c *comparison) followsType(id catalog.ID, property catalog.Property, prese
 	return id.Kind == catalog.Column && property == catalog.Storage && len(c.group(id, catalog.Type, present)) > 1
 }
 
+// mayComeFromParent reports whether a partition gets such objects from its parent. They
+// are read as objects of the table only while it is no partition.
+func mayComeFromParent(kind catalog.Kind) bool {
+	switch kind {
+	case catalog.PrimaryKey, catalog.UniqueKey, catalog.ForeignKey, catalog.Check, catalog.Exclusion, catalog.Index, catalog.Trigger:
+		return true
+	}
+	return false
+}
+
+// isDetachedSomewhere reports whether a table is a partition on some nodes only.
+func (c *comparison) isDetachedSomewhere(table catalog.ID) bool {
+	attached, detached := false, false
+	for _, o := range c.objects[table] {
+		attached = attached || o.Get(catalog.Bounds) != ""
+		detached = detached || o.Get(catalog.Bounds) == ""
+	}
+	return attached && detached
+}
+
 // followsParent reports whether a finding about an inherited column repeats one about the
-// column of the parent, or that about an owned sequence one about its table. An empty
-// property means that the object is missing.
+// column of the parent, or that about an owned sequence one about its table, or whether
+// an object may come from the parent of a partition that is detached on some nodes. An
+// empty property means that the object is missing.
 func (c *comparison) followsParent(id catalog.ID, property catalog.Property) bool {
 	if owner, owned := c.ownerOf(id); owned && property == catalog.Persistence {
 		return c.differs(catalog.ID{Kind: catalog.Table, Schema: owner.Schema, Name: owner.Relation}, property)
+	}
+	if property == "" && mayComeFromParent(id.Kind) {
+		return c.isDetachedSomewhere(catalog.ID{Kind: catalog.Table, Schema: id.Schema, Name: id.Relation})
 	}
 	if id.Kind != catalog.Column {
 		return false

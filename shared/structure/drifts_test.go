@@ -51,9 +51,14 @@ func tableDrifts() map[string]drift {
 			want:  []string{"blocks: table d.bound_1: partition bounds differs"}, stays: true,
 		},
 		"a detached partition": {
-			setup: `CREATE TABLE d.loose (k int) PARTITION BY RANGE (k); CREATE TABLE d.loose_1 PARTITION OF d.loose FOR VALUES FROM (0) TO (10)`,
-			sql:   `ALTER TABLE d.loose DETACH PARTITION d.loose_1`,
-			want:  []string{"blocks: table d.loose_1: parents differs", "blocks: table d.loose_1: partition bounds differs"},
+			setup: `CREATE TABLE d.loose (k int PRIMARY KEY, v int, CHECK (v > 0)) PARTITION BY RANGE (k); CREATE TABLE d.loose_1 PARTITION OF d.loose FOR VALUES FROM (0) TO (10);
+				CREATE INDEX ON d.loose (v); CREATE UNIQUE INDEX ON d.loose (k, v); CREATE TRIGGER loose_t BEFORE UPDATE ON d.loose FOR EACH ROW EXECUTE FUNCTION d.nothing()`,
+			sql:  `ALTER TABLE d.loose DETACH PARTITION d.loose_1`,
+			want: []string{"blocks: table d.loose_1: parents differs", "blocks: table d.loose_1: partition bounds differs"},
+		},
+		"an interrupted DETACH": {
+			setup: `CREATE TABLE d.pending (k int) PARTITION BY RANGE (k); CREATE TABLE d.pending_1 PARTITION OF d.pending FOR VALUES FROM (0) TO (10)`,
+			sql:   `UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'd.pending_1'::regclass`, want: []string{"blocks: table d.pending_1: detach pending differs"}, stays: true,
 		},
 		"the strategy of partitions": {
 			setup: `CREATE TABLE d.strategy (k int) PARTITION BY RANGE (k)`,

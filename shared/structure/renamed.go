@@ -18,7 +18,7 @@ type signature struct {
 	properties       string
 }
 
-// pairRenamed finds constraints, indexes and the sequences of columns that all nodes have,
+// pairRenamed finds constraints, indexes and sequences of columns that all nodes have,
 // but under different names. Names that the server chose depend on the order of
 // statements. Each of them is one finding, and is done.
 func (c *comparison) pairRenamed() {

@@ -128,6 +128,7 @@ func tableRules() map[catalog.Kind]kindRule {
 			catalog.PartitionKey:    blocks("rows go to other partitions, or there is none for them"),
 			catalog.Parents:         blocks("the rows belong to another table"),
 			catalog.Bounds:          blocks("a partition refuses rows that belong to it on another node"),
+			catalog.DetachPending:   blocks("the partitioned table does not show the rows of the partition"),
 			catalog.RowSecurity:     blocks("a subscription whose owner is subject to row security fails"),
 			catalog.ReplicaIdentity: blocks("UPDATE or DELETE fails or is not applied if the identity does not suffice"),
 			catalog.OfType:          differs("later changes of the type change the table of one node only"),

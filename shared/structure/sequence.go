@@ -13,8 +13,8 @@ import (
 	"ace/shared/structure/ddl"
 )
 
-// sequence is the state of one sequence on the nodes that have it. The keys of the maps are
-// the names of nodes.
+// sequence is the state of one sequence on the nodes that have it. The keys of the maps
+// are the names of nodes.
 type sequence struct {
 	id        catalog.ID
 	nodes     []string // in the order of the nodes

@@ -23,6 +23,7 @@ const (
 	PartitionKey    Property = "partition key"
 	Parents         Property = "parents" // JSON: names of the partitioned table or of the tables inherited from
 	Bounds          Property = "partition bounds"
+	DetachPending   Property = "detach pending" // "true" after an interrupted DETACH ... CONCURRENTLY
 	RowSecurity     Property = "row security"
 	ReplicaIdentity Property = "replica identity"
 	ReplicaIndex    Property = "replica index" // the name of the index of the replica identity; not compared

@@ -10,6 +10,7 @@ SELECT ` + relationKind + `, n.nspname, '', c.relname, json_build_object(
     'parents', (
         SELECT coalesce(json_agg(json_build_array(pn.nspname, p.relname) ORDER BY h.inhseqno), '[]')
         FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace WHERE h.inhrelid = c.oid),
+    'detach pending', EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid AND h.inhdetachpending),
     'partition bounds', coalesce(pg_get_expr(c.relpartbound, c.oid), ''),
     'row security', CASE WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'forced' WHEN c.relrowsecurity THEN 'enabled'
                          WHEN c.relforcerowsecurity THEN 'disabled, but forced' ELSE 'disabled' END,
@@ -65,10 +66,10 @@ JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
-// Constraints that the parent has too are left out. So are NOT NULL constraints, which are
-// a property of the column in every version. The index of a key is invalid as long as a
-// partition lacks it. ALTER TABLE ... DISABLE TRIGGER ALL also disables the triggers that
-// check a foreign key.
+// Constraints that the parent has too are left out. So are NOT NULL constraints, which
+// are a property of the column in every version. The index of a key is invalid as long as
+// a partition lacks it. ALTER TABLE ... DISABLE TRIGGER ALL also disables the triggers
+// that check a foreign key.
 const constraintsSQL = `
 SELECT CASE co.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique key' WHEN 'f' THEN 'foreign key' WHEN 'x' THEN 'exclusion' ELSE 'check' END,
        n.nspname, c.relname, CASE co.contype WHEN 'p' THEN '' ELSE co.conname::text END, json_build_object(

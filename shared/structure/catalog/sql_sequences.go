@@ -29,8 +29,8 @@ LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = owning.col
 WHERE c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
 // probesSQL returns for each sequence and each column that it serves what the role may
-// read, without reading it. The rows of a sequence without a column have no column. If the
-// default of a column is an expression, its values prove nothing about the sequence.
+// read, without reading it. The rows of a sequence without a column have no column. If
+// the default of a column is an expression, its values prove nothing about the sequence.
 const probesSQL = `
 SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 0,
     CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'the role lacks USAGE on the schema'

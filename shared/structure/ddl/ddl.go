@@ -30,8 +30,8 @@ func (d Definition) parts(kinds ...catalog.Kind) []catalog.Object {
 	return found
 }
 
-// Script joins statements, one per line. Statements that drop an object and create it again
-// are one transaction, so that it is not lost if it cannot be created.
+// Script joins statements, one per line. Statements that drop an object and create it
+// again are one transaction, so that it is not lost if it cannot be created.
 func Script(statements []string) string {
 	drops := func(statement string) bool {
 		return strings.HasPrefix(statement, "DROP ") || strings.HasPrefix(statement, "ALTER DOMAIN ") && strings.Contains(statement, " DROP CONSTRAINT ")
