@@ -51,24 +51,26 @@ func TestSchemaDiff_ComparesEveryTableOnce(t *testing.T) {
 func TestSchemaDiff_ComparesTheStructure(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
-	c.ExecAll(t, `CREATE TABLE same (id int PRIMARY KEY, v text)`, `CREATE TABLE audit (id int PRIMARY KEY, v text)`)
+	c.ExecAll(t, `CREATE TABLE same (id int PRIMARY KEY, v text)`, `CREATE TABLE audit (id int PRIMARY KEY, v text)`,
+		`CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id)`)
 	s := apptest.New(t, c, apptest.Options{})
 	if end := s.SchemaEnd(t, s.SubmitSchema(t, "public")); end.Result.Verdict != api.VerdictMatch || end.Result.Findings != (api.SetFindings{}) {
 		t.Fatalf("it ended %s (%s): %s", end.Status.Status, end.Status.Error, end.Status.Result)
 	}
 
-	c.Exec(t, 1, `ALTER TABLE audit ADD w int`, `CREATE INDEX same_v ON same (v)`, `CREATE TABLE late (id int PRIMARY KEY)`)
+	c.Exec(t, 1, `ALTER TABLE audit ADD w int`, `CREATE INDEX same_v ON same (v)`, `CREATE TABLE late (id int PRIMARY KEY)`, `CREATE TABLE low PARTITION OF parted FOR VALUES FROM (0) TO (10)`)
 	for _, tt := range []struct {
 		args     []string
 		verdict  string
 		tables   int
 		findings api.SetFindings
 	}{
-		{nil, api.VerdictDiffer, 3, api.SetFindings{Blocks: 2, Differs: 1}},
-		{[]string{"compare", "structure"}, api.VerdictDiffer, 0, api.SetFindings{Blocks: 2, Differs: 1}},
-		{[]string{"compare", "structure", "skip_tables", "audit,late"}, api.VerdictMatch, 0, api.SetFindings{Differs: 1}},
-		{[]string{"compare", "structure", "skip_tables", "audit,late", "ignore", "indexes"}, api.VerdictMatch, 0, api.SetFindings{}},
+		{nil, api.VerdictDiffer, 4, api.SetFindings{Blocks: 3, Differs: 1}},
+		{[]string{"compare", "structure"}, api.VerdictDiffer, 0, api.SetFindings{Blocks: 3, Differs: 1}},
+		{[]string{"compare", "structure", "skip_tables", "audit,late,parted"}, api.VerdictMatch, 0, api.SetFindings{Differs: 1}},
+		{[]string{"compare", "structure", "skip_tables", "audit,late,parted", "ignore", "indexes"}, api.VerdictMatch, 0, api.SetFindings{}},
 		{[]string{"compare", "structure", "tables", "aud*"}, api.VerdictDiffer, 0, api.SetFindings{Blocks: 1}},
+		{[]string{"compare", "structure", "tables", "parted"}, api.VerdictDiffer, 0, api.SetFindings{Blocks: 1}}, // of its partition
 		{[]string{"compare", "data", "tables", "same"}, api.VerdictMatch, 1, api.SetFindings{}},
 	} {
 		end := s.SchemaEnd(t, s.SubmitSchema(t, "public", tt.args...))

@@ -32,9 +32,10 @@ func (s schemaTables) structure(ctx context.Context) ([]finding.Finding, error) 
 	for _, target := range s.targets {
 		options.Nodes = append(options.Nodes, target.Node)
 	}
+	parts := partitionsOf(catalogs)
 	left := 0
 	for node, read := range catalogs {
-		catalogs[node] = s.selected(read)
+		catalogs[node] = s.selected(read, parts)
 		left += len(catalogs[node].Objects)
 	}
 	if left == 0 && s.request.Tables != nil {
@@ -55,24 +56,52 @@ func isOnAnyNode(catalogs map[string]catalog.Catalog, schema string) bool {
 	return false
 }
 
+// partitions has the partitioned table of each table that is a partition on any node.
+type partitions map[api.TableName]api.TableName
+
+func partitionsOf(catalogs map[string]catalog.Catalog) partitions {
+	of := partitions{}
+	for _, read := range catalogs {
+		for _, o := range read.Objects {
+			if parents := o.Names(catalog.Parents); o.Get(catalog.Bounds) != "" && len(parents) == 1 && len(parents[0]) == 2 {
+				of[api.TableName{Schema: o.Schema, Name: o.Name}] = api.TableName{Schema: parents[0][0], Name: parents[0][1]}
+			}
+		}
+	}
+	return of
+}
+
+// root returns the partitioned table by which a table is selected, or the table itself.
+func (p partitions) root(name api.TableName) api.TableName {
+	for range len(p) { // nodes that disagree may form a cycle
+		parent, isPartition := p[name]
+		if !isPartition {
+			break
+		}
+		name = parent
+	}
+	return name
+}
+
 // selected returns a catalog without the tables that the request does not select, and
-// without what belongs to them.
-func (s schemaTables) selected(read catalog.Catalog) catalog.Catalog {
+// without what belongs to them. A partition is selected with its partitioned table, as
+// its rows are.
+func (s schemaTables) selected(read catalog.Catalog, parts partitions) catalog.Catalog {
 	if s.request.Tables == nil && s.request.SkipTables == nil {
 		return read
 	}
 	read.Objects = slices.DeleteFunc(read.Objects, func(o catalog.Object) bool {
 		switch {
 		case o.Kind == catalog.Table:
-			return !s.selects(api.TableName{Schema: o.Schema, Name: o.Name})
+			return !s.selects(parts.root(api.TableName{Schema: o.Schema, Name: o.Name}))
 		case o.Relation != "":
-			return !s.selects(api.TableName{Schema: o.Schema, Name: o.Relation})
+			return !s.selects(parts.root(api.TableName{Schema: o.Schema, Name: o.Relation}))
 		}
 		return s.request.Tables != nil // not an object of a table
 	})
 	read.Sequences = slices.DeleteFunc(read.Sequences, func(of catalog.SequenceState) bool {
 		served := slices.ContainsFunc(of.Columns, func(c catalog.ServedColumn) bool {
-			return s.selects(api.TableName{Schema: c.Schema, Name: c.Table})
+			return s.selects(parts.root(api.TableName{Schema: c.Schema, Name: c.Table}))
 		})
 		return !served && (len(of.Columns) > 0 || s.request.Tables != nil)
 	})
