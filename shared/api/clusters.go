@@ -76,8 +76,8 @@ type NodeCheck struct {
 	DBName  string `json:"dbname"`
 	Address string `json:"address"` // host, port and database
 	// Usable reports that tasks can read from the node. Otherwise Error has the reason,
-	// as a task would report it. Remedy states what to do. It is empty if Error states
-	// that.
+	// as a task would report it. Remedy states what to do; it is "" if Error already
+	// states that.
 	Usable bool   `json:"usable"`
 	Error  string `json:"error,omitempty"`
 	Remedy string `json:"remedy,omitempty"`

@@ -32,7 +32,7 @@ type ArchivedDiff struct {
 	ClusterName    string `json:"cluster_name"`
 	DBName         string `json:"dbname"`
 	TableName      string `json:"table_name"`
-	Parent         string `json:"parent,omitempty"` // the task that compares several tables, of which this one compared one
+	Parent         string `json:"parent,omitempty"` // the id of the task that compares several tables, if it submitted this task
 	FinishedAt     Time   `json:"finished_at"`
 	Verdict        string `json:"verdict,omitempty"` // absent if a task that compares several tables found no difference, but could not compare all
 	TotalRows      int64  `json:"total_rows"`

@@ -24,7 +24,7 @@ func EventTypes() []string {
 // IsEventType reports whether text is a type of events.
 func IsEventType(text string) bool { return slices.Contains(EventTypes(), text) }
 
-// Event reports how a task ended. ACE sends it to a receiver, which need not request it.
+// Event reports how a task ended. ACE sends it to a receiver without a request.
 // An event contains no values of rows and no text that may quote one: neither keys nor
 // the message of an error.
 type Event struct {
@@ -48,7 +48,7 @@ type EventData struct {
 	FinishedAt  Time   `json:"finished_at,omitzero"`
 
 	// The following fields are only in the event of a comparison that completed, or that
-	// compared several tables and failed because it could not compare all.
+	// compared several tables and failed because it could not compare all of them.
 	Verdict        string `json:"verdict,omitempty"`
 	TotalRows      *int64 `json:"total_rows,omitempty"`
 	MismatchedRows *int64 `json:"mismatched_rows,omitempty"`

@@ -15,7 +15,7 @@ type File struct {
 	ContentType string
 	Name        string // name under which the client saves the file
 	Inline      bool   // the browser shows the file instead of saving it
-	Leads       bool   // the page, if it is one, has no script and leads to other pages of the service
+	Leads       bool   // the file is an HTML page without scripts and with links to other pages of the service
 	ETag        string // without quotes
 	Size        int64  // bytes
 	ModTime     time.Time

@@ -5,7 +5,7 @@ type Param struct {
 	Name     string
 	Kind     Kind
 	Required bool
-	Default  string // the value that is used if the parameter is absent; "" if there is none
+	Default  string // the value that is used if the parameter is absent; "" if there is no default
 	Purpose  string // a phrase without a full stop
 	Allowed  string // the values that are allowed, as in errors; "" if the purpose states them
 	Example  string // a valid value; "" if the default is one
@@ -24,10 +24,10 @@ const (
 	KindList    Kind = "array"
 )
 
-// Values describes the values of a parameter for programs. It is built from what the
-// Decode functions check, and allows every value that they accept in the notation of its
-// kind. Rules that it cannot express, such as the maximum number of bytes of a name, are
-// only in Param.Allowed.
+// Values describes the values of a parameter for programs. It allows every value that
+// the Decode functions accept, in one notation of its kind: true, but not yes. Rules
+// that it cannot express, such as the maximum number of bytes of a name, are only in
+// Param.Allowed.
 type Values struct {
 	OneOf    []string
 	Pattern  string // a regular expression that is valid in Go and in JavaScript
@@ -35,12 +35,13 @@ type Values struct {
 	From     string // the least number; "": no minimum
 	Above    string // the number that all values exceed; "": none
 	To       string // the greatest number; "": no maximum
-	MinItems int    // of a list whose items differ from each other
+	MinItems int    // the minimum number of items of a list, which must all be different; 0: no such rule
 	All      bool   // the list may be the word all instead
 }
 
-// The patterns of Values. Those of names are less strict than the parsers only in what
-// depends on bytes: a name has at most 63.
+// The patterns of Values. A pattern of a name allows 63 characters, although the parsers
+// allow only 63 bytes, which a regular expression cannot count. Otherwise each pattern
+// allows what the parser of its parameter accepts.
 const (
 	patternBare   = "[^\\x00-@\\[-^`{-\\x7f][^\\x00-#%-/:-@\\[-^`{-\\x7f]{0,62}"
 	patternQuoted = `"([^"\x00]|""){1,63}"`

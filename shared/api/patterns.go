@@ -18,8 +18,8 @@ const (
 )
 
 // Patterns select tables. In a pattern * stands for any characters and ? for one. A
-// pattern is compared with the name of the table, and with schema.table, as the catalog
-// has them, without quotes.
+// pattern selects a table if it matches the name of the table or schema.table. These
+// names are as in the system catalog, without quotes.
 type Patterns []string
 
 // ParsePatterns parses patterns separated by commas.
@@ -55,10 +55,10 @@ func (p Patterns) Match(table TableName) bool {
 	})
 }
 
-// matchesPattern reports whether a pattern matches the whole text. It takes a fraction of
-// a microsecond, because there may be 1,000 patterns and a million objects.
+// matchesPattern reports whether a pattern matches the whole text. It must need less than
+// a microsecond, because it may be called for 1,000 patterns and a million objects.
 func matchesPattern(pattern, text string) bool {
-	rest, retry := "", "" // the pattern after its last *, and the text that this * has not taken
+	rest, retry := "", "" // the pattern after the last * so far, and the text after the characters that this * has matched
 	starred := false
 	for text != "" {
 		_, width := utf8.DecodeRuneInString(text)
@@ -70,7 +70,7 @@ func matchesPattern(pattern, text string) bool {
 			pattern, text = pattern[1:], text[width:]
 		case strings.HasPrefix(pattern, text[:width]):
 			pattern, text = pattern[width:], text[width:]
-		case starred: // the last * takes one more character
+		case starred: // the last * matches one more character, and the rest is tried again
 			_, width := utf8.DecodeRuneInString(retry)
 			retry = retry[width:]
 			pattern, text = rest, retry

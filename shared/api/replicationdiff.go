@@ -10,7 +10,8 @@ import (
 	"ace/shared/finding"
 )
 
-// The kinds of findings about replication. Package replication explains them.
+// replicationKinds returns the kinds of findings about replication. Package replication
+// explains them.
 func replicationKinds() []string {
 	return []string{
 		"cluster", "subscription", "lag", "initial_copy", "errors", "conflicts", "publication", "table", "slot", "origin", "loop", "settings",
@@ -119,7 +120,8 @@ func replicationDiffParams() []Param {
 // ReplicationResult is the result of a comparison of how nodes replicate. It is also in
 // the record of a task that failed because a node could not be read.
 type ReplicationResult struct {
-	// Verdict is match if there is no finding. It is absent if a node could not be read.
+	// Verdict is differ if there are findings, otherwise match. It is absent if there
+	// is no finding, but a node could not be read, or not completely.
 	Verdict  string              `json:"verdict,omitempty"`
 	Findings ReplicationFindings `json:"findings"`
 	// Worst has the first 20 findings of the document, which is sorted by rank.

@@ -43,13 +43,13 @@ type ScheduledRun struct {
 	Verdict string          `json:"verdict,omitempty"` // match, differ, incomplete or failed; absent until the run ends
 	Error   string          `json:"error,omitempty"`   // the reason why no table was compared
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table; those of a schema-diff are listed when it has ended
-	// NotCompared are the tables that were not compared, because they have no key or because
-	// fail_fast left them out.
+	// NotCompared are the tables that were not compared, because they have no key or
+	// because fail_fast left them out.
 	NotCompared   []NotCompared `json:"not_compared,omitempty"`
 	SkippedTables []string      `json:"skipped_tables,omitempty"` // the tables that skip_tables excludes
 }
 
-// NotCompared is a table that a run could not compare.
+// NotCompared is a table that a run did not compare.
 type NotCompared struct {
 	TableName string `json:"table_name"`
 	Reason    string `json:"reason"`

@@ -39,7 +39,7 @@ type TuningRequest struct {
 	Checksum     string   `json:"checksum"`
 	Baseline     string   `json:"baseline,omitempty"` // BaselineLast, or "" for none
 
-	// Every table must have the columns that these name.
+	// Every table must have the columns that the following parameters name.
 	TableFilter   string   `json:"table_filter,omitempty"`
 	IgnoreColumns []string `json:"ignore_columns,omitempty"`
 	Redact        []string `json:"redact,omitempty"`
@@ -79,7 +79,7 @@ func NewSchemaDiffRequest() SchemaDiffRequest {
 	}
 }
 
-// TuningOf returns the parameters of a table-diff that apply to any table.
+// TuningOf returns the parameters of a table-diff that do not depend on its table.
 func TuningOf(r TableDiffRequest) TuningRequest {
 	return TuningRequest{
 		BlockRows: r.BlockRows, MaxCPURatio: r.MaxCPURatio, BatchSize: r.BatchSize, Output: r.Output, Quiet: r.Quiet,
@@ -88,7 +88,7 @@ func TuningOf(r TableDiffRequest) TuningRequest {
 	}
 }
 
-// TableDiff returns the request to compare one of the tables.
+// TableDiff returns the request for the comparison of one of the tables.
 func (r SchemaDiffRequest) TableDiff(table TableName) TableDiffRequest {
 	t := r.TuningRequest
 	return TableDiffRequest{
@@ -196,7 +196,8 @@ func parseSchemas(text string) (Schemas, error) {
 	return names, nil
 }
 
-// parseComparison parses what to compare, in any order and each once.
+// parseComparison parses the words structure and data, in any order and each at most
+// once. In the result, structure is first.
 func parseComparison(text string) ([]string, error) {
 	parts, err := parseWords(text)
 	if err != nil {
@@ -212,7 +213,8 @@ func parseComparison(text string) ([]string, error) {
 	return parts, nil
 }
 
-// parseWords parses words of lower-case letters separated by commas, each once.
+// parseWords parses words separated by commas. They have only lower-case letters and
+// underscores, and are all different.
 func parseWords(text string) ([]string, error) {
 	words := strings.Split(text, ",")
 	for i, word := range words {
@@ -252,13 +254,13 @@ type SetResult struct {
 	OutputError string `json:"output_error,omitempty"`
 }
 
-// SetTables counts the tables of a comparison by how they were found.
+// SetTables counts the tables of a comparison by their verdicts.
 type SetTables struct {
 	Identical int `json:"identical"`
 	Different int `json:"different"`
 	Missing   int `json:"missing"` // on at least one node
 	Keyless   int `json:"keyless"` // without a usable key, so not compared
-	Skipped   int `json:"skipped"` // not to be compared
+	Skipped   int `json:"skipped"` // not compared because of skip_tables or fail_fast
 	Failed    int `json:"failed"`
 }
 
@@ -296,7 +298,7 @@ type SetFindings struct {
 	Differs int `json:"differs"`
 }
 
-// The verdicts of one table of a set.
+// The verdicts of a table in a comparison of several tables.
 const (
 	SetIdentical = "identical"
 	SetDifferent = "different"
@@ -306,7 +308,8 @@ const (
 	SetFailed    = "failed"
 )
 
-// SetVerdicts returns the verdicts of one table of a set, the worst first.
+// SetVerdicts returns the verdicts of a table in a comparison of several tables, the
+// worst first.
 func SetVerdicts() []string {
 	return []string{SetFailed, SetKeyless, SetMissing, SetDifferent, SetIdentical, SetSkipped}
 }

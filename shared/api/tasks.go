@@ -60,8 +60,8 @@ type TaskStatus struct {
 
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`
-	TableName   string          `json:"table_name"`           // of a task that compares several tables, their schemas, such as public.*; "(replication)" of a replication-diff
-	Parent      string          `json:"parent,omitempty"`     // the task that compares several tables, of which this task compares one
+	TableName   string          `json:"table_name"`           // the table; the schemas of a schema-diff, such as public.*; "(replication)" for a replication-diff
+	Parent      string          `json:"parent,omitempty"`     // the id of the task that compares several tables, if it submitted this task
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request as stored
 	Error       string          `json:"error,omitempty"`      // only if Status is FAILED or CANCELLED
 	Progress    *Progress       `json:"progress,omitempty"`   // only if Status is RUNNING
@@ -92,7 +92,8 @@ type Progress struct {
 	Percent           float64  `json:"percent"` // 0 to 100
 	RowsPerSecond     float64  `json:"rows_per_second"`
 	ETASeconds        *float64 `json:"eta_seconds"` // null until it can be estimated
-	// Retrying is the error of a step that is being retried, until there is more progress.
+	// Retrying is the error of a step that is being retried, until there is more
+	// progress.
 	Retrying string `json:"retrying,omitempty"`
 }
 
@@ -112,11 +113,12 @@ func DecodeTask(p Params) (TaskRequest, error) {
 // FormatSQL is the format of the script that makes the changes of a dry run.
 const FormatSQL = "sql"
 
-// ReportRequest asks for the report of a repair, or for the script of one node.
+// ReportRequest asks for the report of a repair, for the document of a replication-diff,
+// or for the script that makes the changes of a dry run on one node.
 type ReportRequest struct {
 	TaskID string
 	Format string
-	Node   string // for which node; "" means the only one with a script
+	Node   string // the node whose script is requested; "" means the only node that has one
 }
 
 // DecodeReport decodes the task id in the path, the format and the node.

@@ -16,9 +16,9 @@ const (
 	AllowedName = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
 )
 
-// The forms of names and task ids, as regular expressions. taskIDForm is the form of any
-// task id, tableIDForm of a task about one table, diffIDForm of a table-diff's and
-// repairIDForm of a repair's.
+// The forms of names and task ids, as regular expressions. taskIDForm is the form of
+// the id of any task, and tableIDForm that of any task about one table. diffIDForm is
+// the form of the id of a table-diff, and repairIDForm that of a repair or rerun.
 const (
 	nameForm     = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
 	idForm       = `_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?`

@@ -1,7 +1,8 @@
-// Package finding defines what ACE reports about the nodes of a cluster when it is not
-// about rows: an object that the nodes do not have alike, or that does not work as it
-// should. Findings are part of archived documents and of answers of the API, so their
-// JSON names and ranks never change their meaning.
+// Package finding defines the findings that ACE reports about the structure of a
+// database and about replication. A finding is about one object, such as a table or a
+// subscription, that differs between the nodes or does not work as it should. Archived
+// documents and answers of the API contain findings, so the meaning of a JSON name or
+// rank never changes.
 package finding
 
 import (
@@ -17,16 +18,16 @@ type Finding struct {
 	Rank   Rank              `json:"rank"`             // The consequence of the finding
 	Nodes  map[string]string `json:"nodes,omitempty"`  // What each node has, by the name of the node
 	Detail string            `json:"detail,omitempty"` // What differs, and the reason for the rank
-	Fix    map[string]string `json:"fix,omitempty"`    // SQL to review that mends the finding, by the name of the node where it would run
+	Fix    map[string]string `json:"fix,omitempty"`    // SQL to review that removes the cause of the finding, by the name of the node on which to run it
 }
 
-// Compare orders findings by rank, kind and object. The worst rank is first.
+// Compare orders findings by rank, kind, object and detail. The worst rank is first.
 func (f Finding) Compare(g Finding) int {
 	return cmp.Or(f.Rank.Compare(g.Rank), strings.Compare(f.Kind, g.Kind), strings.Compare(f.Object, g.Object), strings.Compare(f.Detail, g.Detail))
 }
 
-// Sort sorts findings with the worst rank first. The result does not depend on the order
-// in which the findings were found.
+// Sort sorts findings by Compare, so the worst rank is first. The result does not depend
+// on the order in which the findings were found.
 func Sort(findings []Finding) {
 	slices.SortFunc(findings, Finding.Compare)
 }

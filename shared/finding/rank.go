@@ -28,8 +28,9 @@ func Ranks() []Rank {
 	return []Rank{Blocks, Broken, Drifts, Behind, Asymmetric, Differs, Different}
 }
 
-// Compare returns a negative number if r is worse than s, and 0 if they are equal. An
-// unknown rank is the worst, so that a reader of a newer document does not overlook it.
+// Compare returns a negative number if r is worse than s, and 0 if they are equal. A
+// rank that this version does not know is the worst, so that it is not overlooked in a
+// document of a newer version.
 func (r Rank) Compare(s Rank) int {
 	return cmp.Or(cmp.Compare(r.order(), s.order()), cmp.Compare(r, s))
 }

@@ -12,11 +12,11 @@ import (
 // Queue runs tasks in this process, a few at a time, in the order of their submission.
 // The caller must close it. It is safe for concurrent use.
 //
-// A task that only waits for the tasks that it submits (api.IsParentID) runs outside the
-// slots, because otherwise such tasks could occupy every slot and wait for ever. The
-// tasks of one parent form a group, and all other tasks form another group. When a slot
-// becomes free, the next task is one of the group that runs the fewest tasks. So a parent
-// with a thousand tables delays another request by one table at most.
+// A parent, a task that only submits other tasks and waits for them (api.IsParentID),
+// uses no slot, because otherwise parents could occupy every slot and wait forever. The
+// tasks of one parent form a group, and all tasks without a parent form another group.
+// When a slot becomes free, the next task is from the group that runs the fewest tasks.
+// So a parent with a thousand tables delays another request by one table at most.
 type Queue struct {
 	run      Run
 	maxTasks int
@@ -46,12 +46,12 @@ type Run func(ctx context.Context, taskID string, takeOver bool)
 // queued is a waiting or running task.
 type queued struct {
 	id       string
-	group    string // the id of its parent, parents, or "" for any other task
+	group    string // the id of the task's parent; the constant parents for a parent; "" for any other task
 	takeOver bool
 	ended    chan struct{} // closed when the task has run, or was dropped
 }
 
-// parents is the group of the tasks that run outside the slots.
+// parents is the group of the tasks that submit other tasks. They run outside the slots.
 const parents = "parents"
 
 // NewQueue returns a queue that runs at most maxTasks tasks at once. At most maxQueue
@@ -88,7 +88,8 @@ func (q *Queue) reserve() error {
 	return nil
 }
 
-// Accepts returns nil if the queue has a free slot, otherwise the error of Submit.
+// Accepts returns nil if the queue has a free slot, otherwise the error that Submit would
+// return.
 func (q *Queue) Accepts() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -137,7 +138,8 @@ func (q *Queue) redeem(taskID string) {
 	}
 }
 
-// groupOf returns the group of a task that was not submitted by a parent in this process.
+// groupOf returns the group of a task that is not added by RunChild, which knows the
+// parent.
 func groupOf(taskID string) string {
 	if api.IsParentID(taskID) {
 		return parents
@@ -155,8 +157,9 @@ func (q *Queue) Resume(taskID string, takeOver bool) {
 }
 
 // RunChild adds a task that its parent has submitted, even if the queue is full, and
-// returns when the task has run. It returns an error, and the task stays in the queue, if
-// ctx ends first. It returns ErrClosing if the queue is closed.
+// returns nil when the task has run or was dropped. If ctx ends first, RunChild returns
+// the cause, and the task stays in the queue. If the queue is closed, it returns
+// ErrClosing.
 func (q *Queue) RunChild(ctx context.Context, parent, taskID string) error {
 	q.mu.Lock()
 	t := q.add(taskID, parent, false)
@@ -174,8 +177,8 @@ func (q *Queue) RunChild(ctx context.Context, parent, taskID string) error {
 }
 
 // add appends a task to the queue, unless it is already waiting or running, and returns
-// it. After Close it returns nil; the next start of the service finds the task. The
-// caller must hold q.mu.
+// the task. After Close it does not append the task and returns nil; the next start of
+// the service resumes the stored task. The caller must hold q.mu.
 func (q *Queue) add(taskID, group string, takeOver bool) *queued {
 	if q.closed {
 		return nil
@@ -223,9 +226,11 @@ func (q *Queue) startNext() {
 	}
 }
 
-// next returns the index of the waiting task to start now, or -1 if there is none. It is
-// the first task of the group that runs the fewest. Of two such groups, the one of the
-// tasks without a parent is first. The caller must hold q.mu.
+// next returns the index of the waiting task to start now, or -1 if no task can start.
+// A task that submits other tasks is first, as long as fewer than maxTasks of these
+// run. Otherwise, it is the first task of the group that runs the fewest tasks. If
+// several groups run the fewest, the tasks without a parent are before all others. The
+// caller must hold q.mu.
 func (q *Queue) next() int {
 	slots := q.maxTasks
 	for group, n := range q.running {
@@ -249,8 +254,8 @@ func (q *Queue) next() int {
 	return best
 }
 
-// before reports whether a waiting task is started before another one that was added
-// earlier. The caller must hold q.mu.
+// before reports whether the waiting task t must be started before other, which was added
+// to the queue earlier. The caller must hold q.mu.
 func (q *Queue) before(t, other *queued) bool {
 	if mine, theirs := q.running[t.group], q.running[other.group]; mine != theirs {
 		return mine < theirs

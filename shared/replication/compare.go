@@ -11,20 +11,20 @@ import (
 	"ace/shared/finding"
 )
 
-// The kinds of findings.
+// The kinds of findings. Each comment names what the findings of the kind report.
 const (
 	KindCluster      = "cluster"      // nodes that do not replicate at all
 	KindSubscription = "subscription" // a subscription that is disabled or has no worker
 	KindLag          = "lag"          // changes that arrive late
 	KindCopy         = "initial_copy" // tables whose initial copy has not ended
 	KindErrors       = "errors"       // changes that could not be applied
-	KindConflicts    = "conflicts"    // changes that met other rows than on the provider
-	KindPublication  = "publication"  // a publication that does not exist, or is not alike on the nodes
-	KindTable        = "table"        // a table that is not replicated, or not alike
+	KindConflicts    = "conflicts"    // changes that could not be applied as on the provider, because the rows differed
+	KindPublication  = "publication"  // a publication that does not exist, or whose settings differ between the nodes
+	KindTable        = "table"        // a table that is not replicated, or that the nodes publish differently
 	KindSlot         = "slot"         // a slot that is missing, inactive, unused or invalidated
 	KindOrigin       = "origin"       // a replication origin of a subscription that does not exist
 	KindLoop         = "loop"         // changes that return to their origin
-	KindSettings     = "settings"     // subscriptions with different settings
+	KindSettings     = "settings"     // two nodes whose subscriptions to each other have different settings
 )
 
 // Kinds returns all kinds of findings.
@@ -37,18 +37,19 @@ func Kinds() []string {
 
 // Options configure a comparison.
 type Options struct {
-	MaxLagBytes   int64
-	MaxLagSeconds float64
-	Unread        []string // the nodes of the cluster whose state could not be read
+	MaxLagBytes   int64    // a subscription that lacks more bytes of WAL is late
+	MaxLagSeconds float64  // a subscription whose changes take longer is late
+	Unread        []string // the nodes of the cluster whose state could not be read completely
 	Ignore        []string // kinds of findings to leave out
 }
 
-// Compare returns the findings about the nodes, the worst first. It also completes the
-// subscriptions and slots in the states of the nodes.
+// Compare returns the findings about the nodes, the worst first. It also sets the fields
+// Provider, LagBytes and LagSeconds of the subscriptions and the fields Subscriber and
+// Subscription of the slots in the states of the nodes.
 func Compare(nodes []Node, o Options) []finding.Finding {
 	c := &comparison{nodes: nodes, options: o, links: connect(nodes)}
 	for _, l := range c.links {
-		if !l.subscriber.InRecovery() { // a standby has the subscriptions of its primary, but runs none
+		if !l.subscriber.InRecovery() { // the catalog of a standby has the subscriptions of its primary, but they do not run
 			c.subscription(l)
 		}
 	}
@@ -105,7 +106,8 @@ func (c *comparison) subscription(l *link) {
 	}
 }
 
-// noun returns what a publication is called in a system.
+// noun returns the word for a publication in a system: publication or, for example, spock
+// replication set.
 func noun(system string) string {
 	if system == Native {
 		return "publication"
@@ -113,7 +115,7 @@ func noun(system string) string {
 	return system + " replication set"
 }
 
-// works adds a finding if the subscription does not run.
+// works adds a finding if the subscription is disabled or has no apply worker.
 func (c *comparison) works(l *link) {
 	f := finding.Finding{Kind: KindSubscription, Object: l.sub.Name, Rank: finding.Broken}
 	failures := l.sub.failures()
@@ -151,7 +153,8 @@ func (l *link) from() string {
 	return " from " + l.sub.Provider
 }
 
-// failures returns how many errors the server has counted.
+// failures returns how many errors of the subscription the server has counted, while it
+// applied changes or copied tables.
 func (s *Subscription) failures() (n int64) {
 	for _, count := range []*int64{s.ApplyErrors, s.SyncErrors} {
 		if count != nil {
@@ -161,7 +164,7 @@ func (s *Subscription) failures() (n int64) {
 	return n
 }
 
-// enable returns the statement that enables the subscription.
+// enable returns the statement that enables the subscription in its system.
 func (s *Subscription) enable() string {
 	switch s.System {
 	case PGLogical:
@@ -172,7 +175,8 @@ func (s *Subscription) enable() string {
 	return "ALTER SUBSCRIPTION " + identifier(s.Name) + " ENABLE;"
 }
 
-// arrives adds findings if changes or initial copies are late.
+// arrives adds a finding if changes are late, and another if the initial copy of a table
+// has not ended.
 func (c *comparison) arrives(l *link) {
 	o := c.options
 	var late []string
@@ -240,8 +244,9 @@ func (c *comparison) counters(l *link) {
 	}
 }
 
-// missingSlot adds a finding if the provider lacks the slot of the subscription. A
-// subscription with a running worker has a slot, on a server that is not in the cluster.
+// missingSlot adds a finding about a subscription that has no slot name, or whose slot
+// was not found on a likely provider. It adds none if the worker is running, because
+// then the slot exists on a server that is not in the cluster.
 func (c *comparison) missingSlot(l *link) {
 	if l.sub.Running || len(l.likely) == 0 && l.sub.Slot != "" {
 		return
@@ -300,7 +305,7 @@ func (c *comparison) subscribedTables(l *link, published map[string][]*Published
 	}
 }
 
-// size returns a number of bytes for people.
+// size returns a number of bytes as text, such as 16 MiB.
 func size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }
 
 // list returns the first names of a list, and how many more there are.
@@ -324,8 +329,8 @@ func literal(text string) string {
 // identifier returns a name as an SQL identifier.
 func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// Confirmed returns those of the later findings that have a counterpart in the earlier
-// ones: a finding of the same kind and rank about the same object of the same nodes.
+// Confirmed returns the findings in later that earlier contains, too: earlier has a
+// finding with the same kind, rank, object and nodes. The texts of the two may differ.
 func Confirmed(earlier, later []finding.Finding) []finding.Finding {
 	seen := map[string]bool{}
 	for _, f := range earlier {

@@ -15,7 +15,7 @@ type Document struct {
 	Summary Summary `json:"summary"`
 	// Findings are sorted, the worst first.
 	Findings []finding.Finding `json:"findings"`
-	Nodes    map[string]*State `json:"nodes"` // by the name of the node, without those that could not be read
+	Nodes    map[string]*State `json:"nodes"` // by the name of the node, without the nodes that could not be read
 }
 
 // Summary describes a comparison of replication.
@@ -25,12 +25,12 @@ type Summary struct {
 	DBName      string               `json:"dbname"`
 	StartedAt   time.Time            `json:"started_at"`
 	FinishedAt  time.Time            `json:"finished_at"`
-	Verdict     string               `json:"verdict,omitempty"` // empty if a node could not be read
+	Verdict     string               `json:"verdict,omitempty"` // match or differ; "" if there is no finding, but a node was not read completely
 	Findings    map[finding.Rank]int `json:"findings"`          // how many findings have each rank
 	Unread      []Unread             `json:"unread_nodes,omitempty"`
 }
 
-// Unread is a node whose state could not be read.
+// Unread is a node whose state could not be read, or not completely.
 type Unread struct {
 	Node   string `json:"node"`
 	Error  string `json:"error"`

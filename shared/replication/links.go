@@ -5,26 +5,29 @@ import (
 	"strings"
 )
 
-// link is a subscription with its place in the cluster.
+// link is a subscription with the node that has it and, if it is known, the provider.
 type link struct {
 	subscriber Node
 	sub        *Subscription
-	// provider is the node that sends the changes. provider.State is nil if it is not known,
-	// because it is no node of the cluster, because it could not be read, or because several
-	// nodes have a slot of this name.
+	// provider is the node that sends the changes. provider.State is nil if the
+	// provider is not known: it is no node of the cluster, it could not be read, or
+	// several nodes have a slot with the name of the subscription's slot.
 	provider Node
-	slot     *Slot // on the provider; nil if it does not exist or is not known
-	// likely are the nodes that have all publications of the subscription, if no node has
-	// its slot.
+	slot     *Slot // the slot of the subscription on the provider; nil if it was not found
+	// likely are the nodes that may be the provider although they lack the slot: the node
+	// that the extension names, otherwise the nodes that have all publications of the
+	// subscription. It is empty if the slot was found.
 	likely []Node
 }
 
 func compareText(a, b string) int { return strings.Compare(a, b) }
 
-// connect finds the provider and the slot of each subscription. A subscription does not
-// reveal its provider, because the connection string is secret. So the name of the slot,
-// which is unique on a server, identifies the provider. The subscriptions of an extension
-// also have the name of the provider.
+// connect returns a link for each subscription, with its provider and slot if they can
+// be found. Only the connection string of a subscription names its provider, and ACE
+// does not read it, because it may contain a password. So the provider is the node that
+// has the slot. If several nodes have a slot of this name, the provider is known only
+// if all slots but one belong to other subscriptions. A subscription of an extension
+// also has the name of its provider.
 func connect(nodes []Node) []*link {
 	var links []*link
 	for _, n := range nodes {
@@ -33,8 +36,8 @@ func connect(nodes []Node) []*link {
 		}
 	}
 
-	// A slot serves one subscription. So if only one slot fits a subscription, the slot does
-	// not fit any other.
+	// A slot serves one subscription. So a slot that was assigned to a subscription is no
+	// candidate for another, which may then have only one candidate left.
 	used := map[*Slot]bool{}
 	for again := true; again; {
 		again = false
@@ -57,7 +60,9 @@ func connect(nodes []Node) []*link {
 	return links
 }
 
-// candidates returns the nodes that have an unused slot which fits the subscription.
+// candidates returns the nodes that may be the provider: nodes other than the subscriber
+// that have a slot with the right name which is not in used. For a subscription of an
+// extension, the name of the node in the extension must be right, too.
 func (l *link) candidates(nodes []Node, used map[*Slot]bool) []Node {
 	var found []Node
 	for _, n := range nodes {
@@ -74,14 +79,16 @@ func (l *link) candidates(nodes []Node, used map[*Slot]bool) []Node {
 	return found
 }
 
-// use makes n the provider of the subscription.
+// use makes n the provider of the subscription, and sets the fields of the subscription
+// and of the slot that name each other.
 func (l *link) use(n Node) {
 	l.provider, l.slot = n, n.slot(l.sub.Slot)
 	l.sub.Provider, l.sub.LagBytes, l.sub.LagSeconds = n.Name, l.slot.LagBytes, l.slot.LagSeconds
 	l.slot.Subscriber, l.slot.Subscription = l.subscriber.Name, l.sub.Name
 }
 
-// guess looks for the provider of a subscription whose slot no node has.
+// guess sets likely for a subscription whose slot was not found. The provider is then
+// known only if an extension names it.
 func (l *link) guess(nodes []Node) {
 	for _, n := range nodes {
 		switch {
@@ -100,8 +107,9 @@ func (l *link) guess(nodes []Node) {
 // known reports whether the provider is known.
 func (l *link) known() bool { return l.provider.State != nil }
 
-// published returns the tables that the provider publishes to the subscriber, each with
-// its publications, and the names of the publications that do not exist.
+// published returns the tables that the provider publishes to the subscription. The keys
+// are the names of the tables; a table has a value for each publication that contains it.
+// missing has the publications of the subscription that the provider does not have.
 func (l *link) published() (tables map[string][]*PublishedTable, missing []string) {
 	tables = map[string][]*PublishedTable{}
 	for _, name := range l.sub.Publications {
@@ -118,7 +126,8 @@ func (l *link) published() (tables map[string][]*PublishedTable, missing []strin
 	return tables, missing
 }
 
-// between returns the links from one node to another.
+// between returns the links whose provider is the node from and whose subscriber is the
+// node to.
 func between(links []*link, from, to string) []*link {
 	var found []*link
 	for _, l := range links {
@@ -129,8 +138,8 @@ func between(links []*link, from, to string) []*link {
 	return found
 }
 
-// receives reports whether a node has a subscription that may receive from a node that is
-// not known.
+// receivesFromUnknown reports whether a node has a subscription whose provider is not
+// known. It may be any node.
 func receivesFromUnknown(links []*link, node string) bool {
 	return slices.ContainsFunc(links, func(l *link) bool { return l.subscriber.Name == node && !l.known() })
 }

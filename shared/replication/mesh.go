@@ -11,7 +11,7 @@ import (
 
 // cluster adds findings about nodes that do not take part in the replication.
 func (c *comparison) cluster() {
-	if len(c.options.Unread) > 0 { // an unread node may be the other end
+	if len(c.options.Unread) > 0 { // an unread node may send changes to a node that looks alone, or receive from it
 		return
 	}
 	alone := map[string]string{}
@@ -39,7 +39,8 @@ func (c *comparison) cluster() {
 	}
 }
 
-// mesh adds findings about pairs of nodes that replicate to each other, or should.
+// mesh adds findings about each pair of nodes that replicate in both directions, or in
+// one direction although they seem to be set up for both.
 func (c *comparison) mesh() {
 	for i, a := range c.nodes {
 		for _, b := range c.nodes[i+1:] {
@@ -57,11 +58,12 @@ func (c *comparison) mesh() {
 	}
 }
 
-// oneWay adds a finding if to publishes tables that it receives from from, although from
-// does not subscribe to them.
+// oneWay adds a finding if changes of a table arrive in one direction only, although both
+// nodes publish the table. there has the subscriptions of the node to whose provider is
+// the node from. No subscription has the opposite direction.
 func (c *comparison) oneWay(there []*link, from, to Node) {
 	if receivesFromUnknown(c.links, from.Name) {
-		return // perhaps from to
+		return // the unknown provider may be the node to
 	}
 	for _, l := range there {
 		received, _ := l.published()
@@ -80,8 +82,9 @@ func (c *comparison) oneWay(there []*link, from, to Node) {
 	}
 }
 
-// loops adds a finding if two nodes send each other the changes that they received from
-// each other.
+// loops adds a finding for each subscription of two nodes to each other that receives
+// its own node's changes back: the provider sends changes of any origin, and receives
+// the same tables from the subscriber.
 func (c *comparison) loops(there, back []*link) {
 	for _, l := range slices.Concat(there, back) {
 		if l.sub.Origin == "none" || !l.sub.Enabled {
@@ -102,8 +105,9 @@ func (c *comparison) loops(there, back []*link) {
 	}
 }
 
-// loopingTables returns the tables in both lists. A row filter may end the loop, so
-// tables with one are not among them.
+// loopingTables returns the tables that are in both received and sent. It leaves out a
+// table that has a row filter in every publication of one of them, because the filter may
+// end the loop.
 func loopingTables(received, sent map[string][]*PublishedTable) []string {
 	filtered := func(in []*PublishedTable) bool {
 		return !slices.ContainsFunc(in, func(t *PublishedTable) bool { return t.RowFilter == "" })
@@ -145,7 +149,7 @@ func (c *comparison) settings(there, back []*link) {
 	for _, setting := range []struct {
 		name  string
 		value func(*Subscription) string
-		since int // the version that has it
+		since int // the first version that has the setting
 	}{
 		{"origin", func(s *Subscription) string { return s.Origin }, 160000},
 		{"two_phase", func(s *Subscription) string { return s.TwoPhase }, 150000},
@@ -220,7 +224,8 @@ func (c *comparison) publication(system, name string, nodes []Node) {
 	}
 }
 
-// unlike adds a finding if the values of the nodes are not all equal.
+// unlike adds a finding if the values of the nodes are not all equal. values has the
+// value of each node, what names it, and consequence is the effect of the difference.
 func (c *comparison) unlike(kind, object, what, consequence string, values map[string]string) {
 	different := map[string]bool{}
 	for _, value := range values {

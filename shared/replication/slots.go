@@ -66,8 +66,9 @@ func (c *comparison) slot(n Node, s *Slot) {
 	c.add(f)
 }
 
-// pauses reports whether a slot is inactive only for a moment: its subscription has a
-// worker, which connects again, and the slot is not late.
+// pauses reports whether an inactive slot is no problem: its subscription is enabled
+// and has a worker, which will connect again, and neither its lag nor the time since it
+// became inactive exceeds the maximum.
 func (c *comparison) pauses(s *Slot) bool {
 	late := s.LagBytes != nil && *s.LagBytes > c.options.MaxLagBytes || s.InactiveSeconds != nil && *s.InactiveSeconds > c.options.MaxLagSeconds
 	for _, l := range c.links {

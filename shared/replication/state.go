@@ -11,8 +11,8 @@ const (
 	Spock     = "spock"
 )
 
-// State is how one database of a node replicates. Objects are in the order of their
-// names. Names of tables are qualified, and quoted as in SQL.
+// State has what one database of a node replicates, and how. Objects are in the order of
+// their names. Names of tables are qualified, and quoted as in SQL.
 type State struct {
 	Server Server `json:"server"`
 	// Extensions are pglogical and Spock, if they are installed.
@@ -46,7 +46,7 @@ type Extension struct {
 type Unknown struct {
 	What   string `json:"what"`
 	Remedy string `json:"remedy"`
-	// Incomplete means that the state lacks publications or subscriptions because of it.
+	// Incomplete means that the state therefore lacks publications or subscriptions.
 	Incomplete bool `json:"incomplete,omitempty"`
 }
 
@@ -55,7 +55,7 @@ type Publication struct {
 	System           string           `json:"system"`
 	Name             string           `json:"name"`
 	AllTables        bool             `json:"all_tables,omitempty"`
-	Schemas          []string         `json:"schemas,omitempty"` // published with all their tables
+	Schemas          []string         `json:"schemas,omitempty"` // the schemas that are published with all their tables
 	Operations       string           `json:"operations"`        // such as "insert, update, delete, truncate"
 	ViaPartitionRoot bool             `json:"via_partition_root,omitempty"`
 	GeneratedColumns string           `json:"generated_columns,omitempty"` // PostgreSQL 18: n (none) or s (stored)
@@ -75,33 +75,37 @@ func (p *Publication) table(name string) *PublishedTable {
 type PublishedTable struct {
 	Table     string   `json:"table"`
 	Columns   []string `json:"columns,omitempty"`    // the column list; empty means all columns
-	RowFilter string   `json:"row_filter,omitempty"` // as the server prints it
+	RowFilter string   `json:"row_filter,omitempty"` // the expression, as the server prints it
 }
 
-// Subscription is a subscription of the database. What it would connect with is not read.
+// Subscription is a subscription of the database, or of an extension in it. ACE never
+// reads its connection string, which may contain a password.
 type Subscription struct {
 	System  string `json:"system"`
 	Name    string `json:"name"`
 	Enabled bool   `json:"enabled"`
-	Running bool   `json:"running"`          // an apply worker exists
-	Status  string `json:"status,omitempty"` // as the extension reports it
+	Running bool   `json:"running"`          // whether an apply worker exists
+	Status  string `json:"status,omitempty"` // the status that the extension reports; "" for native
 	Slot    string `json:"slot,omitempty"`
-	// Publications are the publications or replication sets that it subscribes to.
+	// Publications are the names of the publications or replication sets to which the
+	// subscription subscribes.
 	Publications []string `json:"publications"`
-	// ProviderName is the name of the provider in the extension.
+	// ProviderName is the name of the provider's node in the extension; "" for native.
 	ProviderName string `json:"provider_name,omitempty"`
 	// Origin is "none" if the provider sends only changes that were made on the provider,
-	// and "any" if it also sends changes that it received from others.
+	// and "any" if it also sends changes that it received from other nodes.
 	Origin         string `json:"origin"`
 	TwoPhase       string `json:"two_phase,omitempty"` // d (off), p (pending) or e (enabled)
 	Streaming      string `json:"streaming,omitempty"` // f (off), t (on) or p (parallel)
 	Binary         bool   `json:"binary,omitempty"`
 	DisableOnError bool   `json:"disable_on_error,omitempty"`
 	SkipLSN        string `json:"skip_lsn,omitempty"`
-	// ApplyErrors and SyncErrors are absent before PostgreSQL 15, which does not count them.
+	// ApplyErrors and SyncErrors count the errors while changes were applied and while
+	// tables were copied. They are nil before PostgreSQL 15, which does not count them.
 	ApplyErrors *int64 `json:"apply_errors,omitempty"`
 	SyncErrors  *int64 `json:"sync_errors,omitempty"`
-	// Conflicts counts the conflicts of each kind, since PostgreSQL 18.
+	// Conflicts counts the conflicts by their kind. PostgreSQL counts them since
+	// version 18.
 	Conflicts map[string]int64 `json:"conflicts,omitempty"`
 	// CountedSince is when the errors and conflicts were last reset; "" means never.
 	CountedSince string            `json:"counted_since,omitempty"`
@@ -109,8 +113,8 @@ type Subscription struct {
 	// LastMessage is how many seconds ago the worker received something.
 	LastMessage *float64 `json:"last_message_seconds,omitempty"`
 
-	// Provider is the node that sends the changes. Compare sets it, and the lag, if the
-	// provider is a node of the cluster.
+	// Provider is the name of the node that sends the changes. Compare sets Provider
+	// and the lag if it finds the provider among the nodes of the cluster.
 	Provider   string   `json:"provider,omitempty"`
 	LagBytes   *int64   `json:"lag_bytes,omitempty"`
 	LagSeconds *float64 `json:"lag_seconds,omitempty"`
@@ -129,7 +133,7 @@ func (t SubscribedTable) isReady() bool { return t.State == "r" || t.State == "s
 type Slot struct {
 	Name      string `json:"name"`
 	Type      string `json:"type"`             // logical or physical
-	Plugin    string `json:"plugin,omitempty"` // of a logical slot
+	Plugin    string `json:"plugin,omitempty"` // the output plugin of a logical slot
 	Active    bool   `json:"active"`
 	Temporary bool   `json:"temporary,omitempty"`
 	Synced    bool   `json:"synced,omitempty"`     // PostgreSQL 17: a copy of a slot of the primary
@@ -144,8 +148,9 @@ type Slot struct {
 	LagSeconds      *float64 `json:"lag_seconds,omitempty"`
 	InactiveSeconds *float64 `json:"inactive_seconds,omitempty"` // PostgreSQL 17
 
-	// Subscriber is the node, and Subscription the subscription, that uses the slot. Compare
-	// sets them if the subscriber is a node of the cluster.
+	// Subscriber is the node whose subscription uses the slot, and Subscription is the
+	// name of the subscription. Compare sets them if the subscriber is a node of the
+	// cluster.
 	Subscriber   string `json:"subscriber,omitempty"`
 	Subscription string `json:"subscription,omitempty"`
 }
@@ -154,7 +159,7 @@ type Slot struct {
 type Origin struct {
 	Name      string `json:"name"`
 	RemoteLSN string `json:"remote_lsn,omitempty"` // empty if the role may not read it
-	// Leftover means that the name is that of a subscription that does not exist.
+	// Leftover means that a subscription had this origin, and does not exist any more.
 	Leftover bool `json:"leftover,omitempty"`
 }
 
@@ -173,7 +178,8 @@ func (n Node) publication(system, name string) *Publication {
 	return nil
 }
 
-// publishesAll reports whether the node has all these publications.
+// publishesAll reports whether the node has all publications in names. It returns false
+// if names is empty.
 func (n Node) publishesAll(system string, names []string) bool {
 	for _, name := range names {
 		if n.publication(system, name) == nil {

@@ -83,9 +83,10 @@ func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) 
 	return s.replace(ctx, st, next)
 }
 
-// expand finds out which tables a run compares. A job of one table has one check. A job
-// with a pattern submits a schema-diff, and when this has ended, its tables become the
-// checks of the run.
+// expand finds out which tables a run compares, and stores a check for each. The run of
+// a job with one table has one check. The run of a job with a pattern submits a
+// schema-diff. When the schema-diff has ended, a later call of expand stores a check
+// for each of its tables.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	switch {
 	case !job.isSet():
@@ -96,7 +97,7 @@ func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	return s.readSet(ctx, job, st)
 }
 
-// expandTable stores the only check of a run.
+// expandTable stores the only check of a run of a job with one table.
 func (s *Scheduler) expandTable(ctx context.Context, job Job, st *stored) error {
 	expanded := *st.Run
 	expanded.Expanded = true
@@ -106,7 +107,9 @@ func (s *Scheduler) expandTable(ctx context.Context, job Job, st *stored) error 
 	return s.replace(ctx, st, next)
 }
 
-// submitSet submits the schema-diff of a run and stores its id.
+// submitSet submits the schema-diff of a run and stores the task id in the run. If the
+// submission fails and a retry cannot help, submitSet stores the error as the run's
+// result.
 func (s *Scheduler) submitSet(ctx context.Context, job Job, st *stored) error {
 	req := job.Set
 	if st.Run.Incremental {
@@ -134,7 +137,7 @@ func (s *Scheduler) readSet(ctx context.Context, job Job, st *stored) error {
 	of := *st.Run.Set
 	status, err := s.Submit.TaskStatus(ctx, api.TaskRequest{TaskID: of.TaskID})
 	switch {
-	case fault.CodeOf(err) == fault.NotFound: // the retention has deleted it
+	case fault.CodeOf(err) == fault.NotFound: // the retention has deleted the schema-diff
 		status.Error = fault.PublicMessage(err)
 	case err != nil:
 		return err
@@ -163,8 +166,10 @@ func (s *Scheduler) readSet(ctx context.Context, job Job, st *stored) error {
 	return s.replace(ctx, st, next)
 }
 
-// addTables records the tables of a schema-diff: in Skipped, Left or Keyless if they were
-// not compared for that reason, and otherwise as checks that have ended.
+// addTables records the tables of a schema-diff in the run. A table that was not
+// compared because of skip_tables is recorded in Skipped, because of fail_fast in Left,
+// and because it has no key in Keyless. Every other table becomes a check that has
+// ended.
 func (r *run) addTables(job Job, document setfile.Document, now time.Time) {
 	for _, t := range document.Tables {
 		c := check{Table: t.Table, TaskID: t.TaskID, Status: api.StatusCompleted, Error: t.Error}

@@ -14,7 +14,7 @@ type Job struct {
 	Name       string
 	Request    api.TableDiffRequest  // if Schema is set, the name of its table is anyTable
 	Schema     string                // set for a pattern such as public.*, which stands for all tables of the schema
-	Set        api.SchemaDiffRequest // only if Schema is set
+	Set        api.SchemaDiffRequest // the request of the schema-diff; used only if Schema is set
 	Spec       string                // the text of crontab_schedule or run_frequency
 	Skip       api.Patterns          // skip_tables: patterns of the tables of Schema that are not compared
 	RerunAfter time.Duration         // 0 means that differences are not compared again
@@ -52,7 +52,8 @@ func (j Job) Next(now time.Time) time.Time { return j.next(now) }
 // pattern (schema.*).
 const anyTable = "any_table"
 
-// isSet reports whether the job compares all tables of a schema.
+// isSet reports whether the table_name of the job is a pattern such as public.*, so that
+// its runs submit a schema-diff.
 func (j Job) isSet() bool { return j.Schema != "" }
 
 // skips reports whether a pattern of skip_tables matches the table.
@@ -61,8 +62,8 @@ func (j Job) skips(table api.TableName) bool { return j.Skip.Match(table) }
 // next returns the first time later than after at which a run of the job should start: a
 // due time plus its delay by Jitter. It returns the zero time if there is none.
 func (j Job) next(after time.Time) time.Time {
-	// The search begins Jitter before after. A due time before after may be delayed by up to
-	// Jitter, so that its run starts later than after.
+	// The search begins Jitter before after. A due time before after may be delayed by
+	// up to Jitter, so that its run starts later than after.
 	for due := j.timing.Next(after.Add(-j.Jitter)); !due.IsZero(); due = j.timing.Next(due) {
 		if at := delay(j.Name, due, j.Jitter); at.After(after) {
 			return at
@@ -71,7 +72,8 @@ func (j Job) next(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// decode sets the request of a job. A table such as public.* means a schema-diff.
+// decode sets Request from the fields and arguments of a job. For a pattern such as
+// public.*, it also sets Schema and Set.
 func (j *Job) decode(cluster, table string, args map[string]string) (err error) {
 	schema, pattern := strings.CutSuffix(table, ".*")
 	if !pattern {
@@ -87,8 +89,9 @@ func (j *Job) decode(cluster, table string, args map[string]string) (err error) 
 	return err
 }
 
-// setRequest decodes a job of all tables of a schema like the parameters of a
-// schema-diff. Unless the arguments say otherwise, only rows are compared.
+// setRequest decodes the fields and arguments of a job with a pattern as the parameters
+// of a schema-diff. The default of compare is data here, so that only rows are
+// compared.
 func setRequest(cluster, schema string, args map[string]string) (api.SchemaDiffRequest, error) {
 	all := map[string]string{"compare": api.CompareData}
 	maps.Copy(all, args)
@@ -99,7 +102,7 @@ func setRequest(cluster, schema string, args map[string]string) (api.SchemaDiffR
 	return api.DecodeSchemaDiff(params)
 }
 
-// request decodes a job's cluster, table and arguments like the parameters of a
+// request decodes the fields and arguments of a job with one table as the parameters of a
 // table-diff.
 func request(cluster, table string, args map[string]string) (api.TableDiffRequest, error) {
 	params, err := parameters(args, map[string]string{"cluster_name": cluster, "table_name": table})
@@ -109,9 +112,9 @@ func request(cluster, table string, args map[string]string) (api.TableDiffReques
 	return api.DecodeTableDiff(params)
 }
 
-// parameters returns the arguments of a job and its fields as parameters. A field that is
-// empty is left out. A name that both have is repeated, which is an error when the
-// parameters are decoded.
+// parameters returns the arguments and the fields of a job as parameters. It leaves out
+// empty fields. If args and fields have the same name, the parameter has two values,
+// which the Decode functions reject.
 func parameters(args, fields map[string]string) (api.Params, error) {
 	values := url.Values{}
 	for name, value := range args {

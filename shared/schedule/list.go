@@ -9,8 +9,9 @@ import (
 )
 
 // verdict returns the verdict of a run: failed if a check failed or the run's tables
-// could not be found, otherwise differ if a check found differences, otherwise incomplete
-// if a table was left out, otherwise match. It returns "" if the run has not ended.
+// could not be found, otherwise differ if a check or a finding about structure made a
+// difference, otherwise incomplete if a table was not compared because it has no key or
+// because of fail_fast, otherwise match. It returns "" if the run has not ended.
 func (r *run) verdict() string {
 	if r == nil || r.busy() {
 		return ""

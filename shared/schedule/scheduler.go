@@ -26,8 +26,8 @@ type Submitter interface {
 	SubmitTableDiff(ctx context.Context, req api.TableDiffRequest) (api.Submitted, error)
 	SubmitTableRerun(ctx context.Context, req api.TableRerunRequest) (api.Submitted, error)
 	SubmitSchemaDiff(ctx context.Context, req api.SchemaDiffRequest) (api.Submitted, error)
-	// SetDocument returns the document of a schema-diff that has ended. The error is
-	// NotFound if it has none.
+	// SetDocument returns the document of a schema-diff that has ended. If the task has
+	// no document, the error has the code NotFound.
 	SetDocument(ctx context.Context, taskID string) (setfile.Document, error)
 	TaskStatus(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error)
 }

@@ -47,10 +47,11 @@ type run struct {
 	// Incremental means that the run's comparisons are incremental: each builds on the
 	// last baseline (api.BaselineLast).
 	Incremental bool `json:"incremental,omitempty"`
-	// Set is the schema-diff of a job with a pattern. It is nil in runs of earlier versions,
-	// which submitted a comparison of their own for each table.
+	// Set is the schema-diff that a run of a job with a pattern has submitted. It is
+	// nil before, and for a job with one table. It is also nil in a run of an earlier
+	// version, which submitted a separate comparison for each table.
 	Set      *set    `json:"set,omitempty"`
-	Expanded bool    `json:"expanded"` // Checks is complete, or Error is set
+	Expanded bool    `json:"expanded"` // the tables of the run are known (Checks is complete), or Error is set
 	Checks   []check `json:"checks"`
 	Error    string  `json:"error,omitempty"` // why no table could be found
 	// Skipped are the tables that skip_tables excludes.
@@ -117,7 +118,8 @@ func (r *run) open() bool {
 	return r.busy() || r != nil && slices.ContainsFunc(r.Checks, check.awaitsRerun)
 }
 
-// full reports whether the run compared every row of all its tables that have a key.
+// full reports whether the run compared every row of all its tables, except those that
+// have no key or that skip_tables excludes.
 func (r *run) full() bool {
 	return r != nil && !r.Incremental && r.Error == "" && len(r.Checks) > 0 && len(r.Left) == 0 &&
 		!slices.ContainsFunc(r.Checks, func(c check) bool { return c.Status != api.StatusCompleted })

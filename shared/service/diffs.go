@@ -45,8 +45,8 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 	return file, nil
 }
 
-// SetDocument returns the document of a comparison of several tables. The error is
-// NotFound if the task has none.
+// SetDocument returns the document of a comparison of several tables. If the task has no
+// document, the error has the code NotFound.
 func (s *Service) SetDocument(ctx context.Context, taskID string) (setfile.Document, error) {
 	rec, err := s.Tasks.Get(ctx, taskID)
 	if err != nil {

@@ -30,20 +30,21 @@ import (
 // Clusters finds cluster definitions.
 type Clusters interface {
 	Load(ctx context.Context, name string) (cluster.Cluster, error)
-	// Names returns the sorted names of all clusters, also of those whose definitions cannot
-	// be used.
+	// Names returns the sorted names of all clusters, also of those whose definitions
+	// cannot be used.
 	Names(ctx context.Context) ([]string, error)
 }
 
 // Nodes asks the nodes of clusters.
 type Nodes interface {
-	// Probe connects to every node, for every database of a cluster, and returns a check for
-	// each, in the order of the definition. Callers must not change the checks.
+	// Probe connects to every node, for every database of a cluster, and returns a
+	// check for each, in the order of the definition. Callers must not change the
+	// checks.
 	Probe(ctx context.Context, definition cluster.Cluster) ([]inventory.NodeCheck, error)
 	// Tables returns a page of the tables of the targets.
 	Tables(ctx context.Context, targets []cluster.Target, of table.Selection) (inventory.Page, error)
-	// Structure returns the structure of the schemas on each node, by the name of the node.
-	// No schemas means all schemas of users.
+	// Structure returns the structure of the schemas on each node, by the name of the
+	// node. An empty list of schemas means all schemas of users.
 	Structure(ctx context.Context, targets []cluster.Target, schemas []string) (map[string]catalog.Catalog, error)
 }
 
@@ -64,8 +65,8 @@ type Starter interface {
 
 // Files opens files of the host that a client named.
 type Files interface {
-	// Open opens the file with an absolute path, if clients may name it. Otherwise the error
-	// is Invalid.
+	// Open opens the file with an absolute path, if clients may name it. Otherwise the
+	// error is Invalid.
 	Open(path string) (io.ReadCloser, error)
 }
 

@@ -39,8 +39,9 @@ const (
 // replicationNodesAtOnce bounds the number of nodes that one task reads concurrently.
 const replicationNodesAtOnce = 16
 
-// replicationDiff executes a replication-diff task. If a node cannot be read, the task
-// fails, but its document and result still have the findings about the others.
+// replicationDiff executes a replication-diff task. If a node cannot be read completely,
+// the task fails, but its document and result still have the findings about everything
+// else.
 func (e *Executor) replicationDiff(ctx context.Context, x execution) (runner.Outcome, error) {
 	var req api.ReplicationDiffRequest
 	if err := readRequest(x.rec, &req); err != nil {
@@ -77,15 +78,16 @@ func (e *Executor) replicationDiff(ctx context.Context, x execution) (runner.Out
 	return runner.Outcome{Result: result, Report: &stored}, unreadError(nodes)
 }
 
-// replicationNode is a node as it was read.
+// replicationNode is a node with its state, or the error with which it could not be read.
 type replicationNode struct {
 	target cluster.Target
-	state  *replication.State // nil if err is not
+	state  *replication.State // nil if err is not nil
 	server table.Identity
 	err    error
 }
 
-// unread returns the reason why the node was not read completely, and what to do.
+// unread returns the reason why the node was not read completely, and what to do. Both
+// are "" if it was read completely. remedy is also "" if the reason states what to do.
 func (n replicationNode) unread() (reason, remedy string) {
 	switch {
 	case fault.CodeOf(n.err) == fault.Unavailable && !strings.Contains(fault.PublicMessage(n.err), "SQLSTATE"): // the server has not answered
@@ -101,8 +103,9 @@ func (n replicationNode) unread() (reason, remedy string) {
 	return "", ""
 }
 
-// readReplication reads the state of all nodes, as long as the patience of the task
-// allows. It returns an error only if ctx ends, or if two nodes are the same database.
+// readReplication reads the state of all nodes. It repeats a failed attempt as long as
+// the patience of the task allows, and then returns the node with its error.
+// readReplication itself fails only if ctx ends, or if two nodes are the same database.
 func (e *Executor) readReplication(ctx context.Context, x execution, targets []cluster.Target) ([]replicationNode, error) {
 	nodes, err := fanout.Map(ctx, replicationNodesAtOnce, targets, func(ctx context.Context, target cluster.Target) (replicationNode, error) {
 		node := replicationNode{target: target}
@@ -130,8 +133,8 @@ func (e *Executor) readReplication(ctx context.Context, x execution, targets []c
 }
 
 // confirmReplication compares the nodes. If there are findings, it reads the nodes again
-// after a delay, and returns only the findings that still exist: a worker that restarts
-// and a burst of changes are no problem.
+// after confirm_delay, and returns the new states and only the findings that still exist.
+// So it does not report a worker that restarts, or the lag after a burst of changes.
 func (e *Executor) confirmReplication(
 	ctx context.Context, x execution, req api.ReplicationDiffRequest, nodes []replicationNode,
 ) ([]finding.Finding, []replicationNode, error) {
@@ -228,7 +231,7 @@ func unreadError(nodes []replicationNode) error {
 			continue
 		}
 		if n.err == nil {
-			code = fault.Conflict // waiting does not help
+			code = fault.Conflict // the role lacks a privilege, so waiting does not help
 		}
 		if remedy != "" {
 			reason += "; " + remedy
@@ -241,8 +244,8 @@ func unreadError(nodes []replicationNode) error {
 	return fault.New(code, "%s", strings.Join(reasons, "\n"))
 }
 
-// storeReport archives a document of a task as its report. If an earlier run of the task
-// has already stored one, the new report has the next number.
+// storeReport archives content as the report of a task. If an earlier run of the task has
+// already stored a report, the key of the new report has the next number.
 func (e *Executor) storeReport(ctx context.Context, x execution, content any) (task.Document, error) {
 	body, err := json.Marshal(content)
 	if err != nil {

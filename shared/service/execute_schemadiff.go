@@ -57,9 +57,9 @@ type setComparison struct {
 	quiet  bool   // do not log progress
 }
 
-// compareSet runs a comparison of several tables and renders its document if the request
-// asks for that. If some tables could not be compared, it returns the outcome with an
-// error.
+// compareSet runs a comparison of several tables, and renders its document if the
+// requested format is not JSON. If some tables could not be compared, compareSet
+// returns both the outcome and an error.
 func (e *Executor) compareSet(ctx context.Context, x execution, c setComparison) (runner.Outcome, error) {
 	report := x.report
 	if !c.quiet {
@@ -74,7 +74,7 @@ func (e *Executor) compareSet(ctx context.Context, x execution, c setComparison)
 	if err != nil {
 		return runner.Outcome{}, err
 	}
-	if result.Document.Key == "" { // the task was stopped
+	if result.Document.Key == "" { // the task was stopped, so there is a result but no document
 		body, err := json.Marshal(answer)
 		if failed == nil {
 			failed = err

@@ -11,8 +11,8 @@ import (
 	"ace/shared/structure/catalog"
 )
 
-// structure compares the structure of the schemas between the nodes. Objects of tables
-// that the request does not select are left out.
+// structure returns the findings about the structure of the schemas. It leaves out the
+// tables that the request does not select, with the objects that belong to them.
 func (s schemaTables) structure(ctx context.Context) ([]finding.Finding, error) {
 	var schemas []string // nil means all schemas of users
 	if !s.request.Schemas.All() {
@@ -44,7 +44,7 @@ func (s schemaTables) structure(ctx context.Context) ([]finding.Finding, error) 
 	return structure.Compare(catalogs, options), nil
 }
 
-// isOnAnyNode reports whether any node has an object of a schema, or the schema itself.
+// isOnAnyNode reports whether any node has the schema, or an object in it.
 func isOnAnyNode(catalogs map[string]catalog.Catalog, schema string) bool {
 	for _, read := range catalogs {
 		if slices.ContainsFunc(read.Objects, func(o catalog.Object) bool {
@@ -56,7 +56,8 @@ func isOnAnyNode(catalogs map[string]catalog.Catalog, schema string) bool {
 	return false
 }
 
-// partitions has the partitioned table of each table that is a partition on any node.
+// partitions has, for each table that is a partition on any node, the table of which it
+// is a partition.
 type partitions map[api.TableName]api.TableName
 
 func partitionsOf(catalogs map[string]catalog.Catalog) partitions {
@@ -71,9 +72,11 @@ func partitionsOf(catalogs map[string]catalog.Catalog) partitions {
 	return of
 }
 
-// root returns the partitioned table by which a table is selected, or the table itself.
+// root returns the partitioned table of which a table is a direct or indirect
+// partition, and which is no partition itself. For a table that is no partition, it
+// returns the table.
 func (p partitions) root(name api.TableName) api.TableName {
-	for range len(p) { // nodes that disagree may form a cycle
+	for range len(p) { // bounded, because p may have a cycle if the nodes have different parents
 		parent, isPartition := p[name]
 		if !isPartition {
 			break
@@ -84,8 +87,9 @@ func (p partitions) root(name api.TableName) api.TableName {
 }
 
 // selected returns a catalog without the tables that the request does not select, and
-// without what belongs to them. A partition is selected with its partitioned table, as
-// its rows are.
+// without the objects that belong to them. A partition is selected if its partitioned
+// table is, because the rows of both are compared together. If the request names tables,
+// selected also leaves out all objects that belong to no table.
 func (s schemaTables) selected(read catalog.Catalog, parts partitions) catalog.Catalog {
 	if s.request.Tables == nil && s.request.SkipTables == nil {
 		return read

@@ -42,8 +42,8 @@ func (s schemaTables) Read(ctx context.Context) (setdiff.Set, error) {
 	return set, err
 }
 
-// tables lists ordinary and partitioned tables. A partitioned table is listed once,
-// without its partitions.
+// tables returns the ordinary and partitioned tables of the schemas that the request
+// selects. The list has each partitioned table, but not its partitions.
 func (s schemaTables) tables(ctx context.Context) ([]setdiff.Table, error) {
 	schemas := []string(s.request.Schemas)
 	if s.request.Schemas.All() {
@@ -71,8 +71,8 @@ func (s schemaTables) tables(ctx context.Context) ([]setdiff.Table, error) {
 	return tables, s.check(tables, found)
 }
 
-// check returns an error if there is nothing to compare. found reports whether the
-// schemas have any table.
+// check returns an error if no table is to be compared. found reports whether the schemas
+// have any table, including those that the request does not select.
 func (s schemaTables) check(tables []setdiff.Table, found bool) error {
 	if !found {
 		return fault.New(fault.NotFound, "no node has a table in a schema of users")
@@ -88,13 +88,13 @@ func (s schemaTables) check(tables []setdiff.Table, found bool) error {
 	return fault.New(fault.NotFound, "skip_tables excludes every table of %s that would be compared", s.request.Name())
 }
 
-// noTable returns the error that no table is selected.
+// noTable returns the error for a request whose parameter tables matches no table.
 func (s schemaTables) noTable() error {
 	return fault.New(fault.NotFound, "tables is %s, which matches no table of %s", strings.Join(s.request.Tables, ","), s.request.Name())
 }
 
-// list returns all tables of a schema, or of all schemas if schema is "". A node that
-// cannot be read is an error.
+// list returns all tables of a schema, or of all schemas if schema is "". It fails if a
+// node cannot be read.
 func (s schemaTables) list(ctx context.Context, schema string) ([]inventory.Table, error) {
 	var tables []inventory.Table
 	of := table.Selection{Schema: schema, Limit: tablesPerPage}
@@ -115,7 +115,8 @@ func (s schemaTables) list(ctx context.Context, schema string) ([]inventory.Tabl
 	}
 }
 
-// table decides whether a table is to be compared.
+// table returns the entry of a table in the plan. The entry has a verdict if the table is
+// not to be compared.
 func (s schemaTables) table(name api.TableName, one inventory.Table) setdiff.Table {
 	t := setdiff.Table{Name: name, MissingOn: one.MissingOn}
 	if one.RowEstimate != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // replicationSubject is the table_name of a replication-diff, which is about no table. It
-// is not empty, so that lists of tasks have something to show, and no table has this
-// name, because it lacks a schema.
+// is not empty, so that lists of tasks have a text to show. It cannot be the name of a
+// table, because it has no schema.
 const replicationSubject = "(replication)"
 
 // SubmitReplicationDiff checks a request against the cluster's definition and submits a

@@ -80,14 +80,15 @@ func (s *Service) lastComparison(ctx context.Context, cluster, database, name st
 	}, nil
 }
 
-// restrictions returns the restrictions of a comparison. It returns false if the task has
-// been deleted meanwhile.
+// restrictions returns the parameters that restricted a comparison to some rows, nodes or
+// columns. It returns false if the entry lacks them and the task, whose record has them,
+// has been deleted meanwhile.
 func (s *Service) restrictions(ctx context.Context, entry diffindex.Entry) (diffindex.Restrictions, bool, error) {
 	if entry.Restrictions != nil {
 		return *entry.Restrictions, true, nil
 	}
 
-	rec, err := s.Tasks.Get(ctx, entry.TaskID) // the entry is of an earlier version
+	rec, err := s.Tasks.Get(ctx, entry.TaskID) // an earlier version wrote the entry, without the restrictions
 	if fault.CodeOf(err) == fault.NotFound {
 		return diffindex.Restrictions{}, false, nil
 	}

@@ -113,12 +113,13 @@ func progress(p task.Progress, running time.Duration) *api.Progress {
 	return shown
 }
 
-// rowsOfTable is the number of rows whose comparison takes about as long as the fixed
-// part of the comparison of a table.
+// rowsOfTable is the number of rows whose comparison takes about as long as the part of
+// the comparison of a table that does not depend on its rows.
 const rowsOfTable = 10_000
 
-// tablesProgress returns how much of the work of a task that compares several tables is
-// done, and how much there is, in rows.
+// tablesProgress returns how much work of a task that compares several tables is done,
+// and how much there is in total. The unit is a row, and each table counts as
+// rowsOfTable rows in addition to its own.
 func tablesProgress(p task.Progress) (done, total float64) {
 	left := float64(p.TablesTotal - p.TablesDone)
 	done = float64(p.TablesDone)*rowsOfTable + float64(p.RowsCompared)

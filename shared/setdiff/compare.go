@@ -17,14 +17,15 @@ import (
 )
 
 const (
-	// pollEvery is the wait for a task that another process runs.
+	// pollEvery is the time between two readings of a task that another process runs.
 	pollEvery = time.Second
-	// cancelTime bounds the requests to cancel the running tasks when the parent stops.
+	// cancelTime bounds the time for the requests that cancel the running tasks of a
+	// parent.
 	cancelTime = 5 * time.Second
 )
 
-// compare compares the tables of the plan. It returns an error only if the run must end
-// before all tables have ended.
+// compare compares the tables of the plan and records their results in r.results. It
+// returns an error only if the run must end before the tasks of all tables have ended.
 func (r *run) compare(ctx context.Context) error {
 	numbers := r.plan.order()
 	r.startProgress(numbers)
@@ -44,8 +45,9 @@ func (r *run) compare(ctx context.Context) error {
 	return err
 }
 
-// cancelWithParent cancels the running tasks if the cancellation of the parent was
-// requested. They are not cancelled if another run is to continue the parent.
+// cancelWithParent cancels the running tasks of the parent if its cancellation was
+// requested. If the run ends for another reason, the tasks continue, because the next run
+// of the parent uses their results.
 func (r *run) cancelWithParent(ctx context.Context) {
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer cancel()
@@ -54,8 +56,8 @@ func (r *run) cancelWithParent(ctx context.Context) {
 	}
 }
 
-// compareTable submits the task of a table, waits for its end and records the result. A
-// failure of the table is a result.
+// compareTable submits the task of the table with the number i, waits for its end and
+// records the result. If the task fails, this is a result and not an error.
 func (r *run) compareTable(ctx context.Context, i int) error {
 	rec, err := r.submit(ctx, i)
 	if err != nil {
@@ -88,8 +90,8 @@ func (r *run) compareTable(ctx context.Context, i int) error {
 	return nil
 }
 
-// submit creates the task of a table, or returns the task that an earlier run of the
-// parent has created.
+// submit creates the task of the table with the number i. If an earlier run of the parent
+// has created this task, submit returns it.
 func (r *run) submit(ctx context.Context, i int) (rec task.Record, err error) {
 	parent, name := r.request.Parent, r.plan.Tables[i].Name
 	parameters, err := json.Marshal(r.request.TableDiff(name))
@@ -107,8 +109,8 @@ func (r *run) submit(ctx context.Context, i int) (rec task.Record, err error) {
 	return rec, err
 }
 
-// cancelRunning requests the cancellation of the running tasks. A failure only delays
-// their end: a task ends with its parent.
+// cancelRunning requests the cancellation of the running tasks of the parent. It ignores
+// errors, because such a task only runs longer than necessary.
 func (r *run) cancelRunning(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer cancel()
@@ -118,12 +120,13 @@ func (r *run) cancelRunning(ctx context.Context) {
 	})
 }
 
-// sameNodes reports whether two lists have the same nodes in any order.
+// sameNodes reports whether a and b have the same nodes, in any order.
 func sameNodes(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// resultOf returns the result of a table whose task has ended.
+// resultOf returns the result of a table from the record of its task, which has ended.
+// nodes are the nodes that the parent compares.
 func resultOf(name api.TableName, rec task.Record, nodes []string) setfile.Table {
 	result := setfile.Table{Table: name, TaskID: rec.TaskID, Verdict: api.SetFailed}
 	if rec.Status != task.Completed {

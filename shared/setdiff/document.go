@@ -25,7 +25,8 @@ const (
 	afterEnd  = "not compared, because the task ended before"
 )
 
-// document returns the document of the results so far.
+// document returns the document with the results so far. A table without a result has the
+// verdict skipped or failed in it, with the reason why it was not compared.
 func (r *run) document() setfile.Document {
 	r.progress.mu.Lock()
 	defer r.progress.mu.Unlock()
@@ -38,7 +39,7 @@ func (r *run) document() setfile.Document {
 		case compared:
 		case t.Verdict != "":
 			result = setfile.Table{Table: t.Name, Verdict: t.Verdict, MissingOn: t.MissingOn, Error: t.Reason}
-		case r.stop: // some other table is not identical, so the verdict is not match
+		case r.stop: // another table is not identical, so the verdict of the document is not match
 			result = setfile.Table{Table: t.Name, Verdict: api.SetSkipped, Error: afterStop}
 		default:
 			result = setfile.Table{Table: t.Name, Verdict: api.SetFailed, Error: afterEnd}
@@ -53,7 +54,8 @@ func (r *run) document() setfile.Document {
 	return d
 }
 
-// problem returns why not everything could be compared, or "".
+// problem returns how many tables could not be compared and why the first of them could
+// not, or "" if all could.
 func problem(d setfile.Document) string {
 	counts := d.Summary.Tables
 	left := counts.Failed + counts.Keyless
@@ -71,7 +73,8 @@ func problem(d setfile.Document) string {
 	return text
 }
 
-// failure returns the error with which the parent fails, or nil.
+// failure returns the error with which the parent fails, or nil if all tables could be
+// compared.
 func (r *run) failure(d setfile.Document) error {
 	if d.Summary.Error == "" {
 		return nil
@@ -83,7 +86,9 @@ func (r *run) failure(d setfile.Document) error {
 	return fault.New(code, "%s", d.Summary.Error)
 }
 
-// publish stores the document. If an earlier run has stored one, publish returns that.
+// publish stores the document and returns its key and its content. If an earlier run of
+// the parent has stored a document, publish returns the key and the content of that
+// document.
 func (r *run) publish(ctx context.Context, d setfile.Document) (task.Document, setfile.Document, error) {
 	body, err := setfile.Encode(d)
 	if err != nil {
@@ -102,7 +107,7 @@ func (r *run) publish(ctx context.Context, d setfile.Document) (task.Document, s
 	return task.Document{Key: key, Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}, d, err
 }
 
-// adopt reads the document that an earlier run has stored.
+// adopt returns the bytes and the content of the document that an earlier run has stored.
 func (r *run) adopt(ctx context.Context, key string) ([]byte, setfile.Document, error) {
 	object, err := r.Store.Get(ctx, key)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 // planFormat is the format of the stored plan.
 const planFormat = "ace-set-plan/1"
 
-// plan is the stored list of what a parent compares. It never changes.
+// plan is the stored list of the tables and nodes that a parent compares. It never
+// changes.
 type plan struct {
 	Format    string    `json:"format"`
 	PlannedAt time.Time `json:"planned_at"`
@@ -23,7 +24,8 @@ type plan struct {
 	Set
 }
 
-// makePlan reads the stored plan, or reads the tables and stores them as the plan.
+// makePlan sets r.plan to the stored plan. If there is none, it first reads the tables
+// from the nodes and stores them as the plan.
 func (r *run) makePlan(ctx context.Context) error {
 	id := r.request.Parent.TaskID
 	return r.request.Patience.Do(ctx, "listing tables", func() error {
@@ -57,8 +59,8 @@ func (r *run) loadPlan(ctx context.Context) error {
 	return nil
 }
 
-// order returns the numbers of the tables that are to be compared. Large tables are
-// first, so that the last ones are short.
+// order returns the numbers (indexes in the plan) of the tables that are to be compared.
+// Large tables are first, so that no large table runs alone at the end.
 func (p plan) order() []int {
 	numbers := slices.DeleteFunc(fanout.Indexes(len(p.Tables)), func(i int) bool { return p.Tables[i].Verdict != "" })
 	slices.SortStableFunc(numbers, func(a, b int) int { return cmp.Compare(p.Tables[b].Rows, p.Tables[a].Rows) })

@@ -24,11 +24,11 @@ const watchEvery = 2 * time.Second
 // progress is the progress of a parent.
 type progress struct {
 	mu     sync.Mutex
-	now    task.Progress // of the tables that have ended
-	report func(task.Progress)
+	now    task.Progress       // the progress without the running tasks: only of tables that have ended
+	report func(task.Progress) // stores the progress of the parent
 }
 
-// startProgress reports the totals.
+// startProgress reports how many tables and rows are to be compared.
 func (r *run) startProgress(numbers []int) {
 	r.progress.mu.Lock()
 	defer r.progress.mu.Unlock()
@@ -54,7 +54,7 @@ func (r *run) ended(i int, rec task.Record) {
 	defer r.progress.mu.Unlock()
 	delete(r.running, rec.TaskID)
 	if r.stop && rec.Status == task.Cancelled {
-		return // stopped because of another table
+		return // cancelRunning cancelled the task because of another table, so there is no result
 	}
 	r.results[i] = result
 	if result.Verdict == api.SetFailed && r.failed == "" {
@@ -82,8 +82,8 @@ func (r *run) runningTasks() []string {
 	return slices.Collect(maps.Keys(r.running))
 }
 
-// watch starts to report the progress of the running tasks. The caller must call the
-// returned function, which ends that.
+// watch starts a goroutine that reports the progress of the running tasks until the
+// caller calls end. The caller must call end.
 func (r *run) watch(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
@@ -105,8 +105,8 @@ func (r *run) watch(ctx context.Context) (end func()) {
 	}
 }
 
-// reportRunning reports the progress of the tables that have ended, plus what the running
-// tasks have stored of theirs.
+// reportRunning reports the progress of the tables that have ended, plus the progress
+// that the running tasks have stored in their records.
 func (r *run) reportRunning(ctx context.Context) {
 	var of []task.Record
 	for _, id := range r.runningTasks() {

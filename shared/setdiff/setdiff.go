@@ -1,17 +1,19 @@
-// Package setdiff compares several tables as one task, the parent. Each table is an
-// ordinary table-diff task whose parent it is.
+// Package setdiff compares several tables as one task, the parent. For each table, the
+// parent submits an ordinary table-diff task.
 //
-// The parent reads the list of tables from every node once and stores it as its plan. So
-// a parent that another process continues compares the same list. It submits the task of
-// a table when one of its tables has ended, so at most a few of its tasks wait or run at
-// any time. The submission of a table's task can be repeated: it creates one task only.
+// The parent reads the list of tables from every node once and stores it as its plan.
+// So a parent that another process continues compares the same list. It submits the
+// next task only when an earlier one has ended, so at most Request.AtOnce of its tasks
+// wait or run at any time. If it submits the task of a table again, no second task is
+// created.
 //
-// The parent keeps no other state. After a crash, the next run of the parent submits all
-// tables again, finds those that have ended, and waits for the others.
+// The parent stores no other state. After a crash, the next run of the parent submits the
+// tasks of all tables again. It uses the results of the tasks that have ended, and waits
+// for the others.
 //
-// The verdict is computed only from the stored records of the tables' tasks. A table is
-// identical only if its task completed, was about all nodes of the parent, and found no
-// difference. Any other end is a difference or a failure.
+// The results of tables are computed only from the stored records of their tasks. A table
+// is identical only if its task completed, compared all nodes of the parent, and found no
+// difference. Otherwise the table is different, or its comparison has failed.
 package setdiff
 
 import (
@@ -28,14 +30,14 @@ import (
 	"ace/shared/task"
 )
 
-// Source finds what a parent compares.
+// Source finds the tables that a parent compares.
 type Source interface {
-	// Read reads the tables from every node. An error means that a node could not be read,
-	// or that there is nothing to compare.
+	// Read returns the tables of all nodes, and the findings about their structure. An
+	// error means that a node could not be read, or that there is nothing to compare.
 	Read(ctx context.Context) (Set, error)
 }
 
-// Set is what a parent compares.
+// Set has the tables that a parent compares, and the findings about structure.
 type Set struct {
 	Tables   []Table           `json:"tables"` // in the order of their names
 	Findings []finding.Finding `json:"findings,omitempty"`
@@ -44,18 +46,21 @@ type Set struct {
 // Table is a table that at least one node has.
 type Table struct {
 	Name api.TableName `json:"table"`
-	// Verdict is set if the table is not to be compared: missing, keyless or skipped.
+	// Verdict is missing, keyless or skipped if the table is not to be compared, and ""
+	// otherwise.
 	Verdict   string   `json:"verdict,omitempty"`
-	Reason    string   `json:"reason,omitempty"` // why it is not to be compared
-	MissingOn []string `json:"missing_on,omitempty"`
-	Rows      int64    `json:"rows,omitempty"` // the largest estimate of the nodes
+	Reason    string   `json:"reason,omitempty"`     // why the table is not to be compared
+	MissingOn []string `json:"missing_on,omitempty"` // the nodes that lack the table
+	Rows      int64    `json:"rows,omitempty"`       // the largest estimate of the number of rows on a node
 }
 
 // Runner runs the tasks of tables.
 type Runner interface {
-	// RunChild makes sure that a stored task runs, and returns when this run has ended, or
-	// when another process runs the task. An error means that this process can run no
-	// further tasks. It returns soon after ctx has ended.
+	// RunChild runs a stored task of a parent and returns when the run has ended. If
+	// another process runs the task, RunChild returns without running it. So the caller
+	// must read the task's record to find out whether the task has ended. An error
+	// means that this process can run no further tasks. RunChild returns soon after ctx
+	// has ended.
 	RunChild(ctx context.Context, parent, taskID string) error
 }
 
@@ -76,31 +81,32 @@ func New(o Options) *Coordinator { return &Coordinator{o} }
 
 // Request is one parent to run.
 type Request struct {
-	Parent    task.Record // as it was when its lease was acquired
+	Parent    task.Record // the record of the parent when its lease was acquired
 	Source    Source
 	TableDiff func(api.TableName) api.TableDiffRequest // returns the request of a table's task
-	Summary   setfile.Summary                          // the members that describe the request
+	Summary   setfile.Summary                          // has only the members that describe the request
 	AtOnce    int                                      // how many tables are compared at the same time
-	FailFast  bool                                     // stop at the first table that is not identical
+	FailFast  bool                                     // start no further table after one that is not identical
 	Patience  patience.Budget
 }
 
 // Result is the result of a parent.
 type Result struct {
-	Document task.Document
-	Content  setfile.Document
+	Document task.Document    // the stored document; the zero value if none was stored
+	Content  setfile.Document // the content of the document
 }
 
-// Run runs a parent, or continues it. If some tables could not be compared, it returns
-// the result with an error. When ctx ends with a cancellation, it requests the
-// cancellation of the tables' tasks, and returns the tables that have ended, without a
-// document.
+// Run runs a parent, or continues it. If some tables could not be compared, Run returns
+// both the result and an error. If ctx ends, Run stores no document and returns the
+// results of the tables that have ended, and an error. If the cancellation of the
+// parent was requested, Run then also requests the cancellation of the tables' tasks.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
 	report(task.Progress{Phase: phaseList})
 	r := &run{Coordinator: c, request: req, results: map[int]setfile.Table{}, running: map[string]int{}}
 	r.progress.report = report
 
-	// Durable: the list of tables. From here on, every run of the parent compares the same.
+	// Durable: the list of tables. From here on, every run of the parent compares this
+	// list.
 	if err := r.makePlan(ctx); err != nil {
 		return Result{}, err
 	}
@@ -127,8 +133,8 @@ type run struct {
 	plan    plan
 
 	progress progress
-	results  map[int]setfile.Table // by the number of the table in the plan; guarded by progress.mu
-	running  map[string]int        // ids of the running tasks, and their tables; guarded by progress.mu
-	failed   fault.Code            // of the first table that failed; guarded by progress.mu
-	stop     bool                  // no further table is started; guarded by progress.mu
+	results  map[int]setfile.Table // the results of the tables that have ended, by the number of the table in the plan; guarded by progress.mu
+	running  map[string]int        // the number of the table by the id of its task, while the task runs; guarded by progress.mu
+	failed   fault.Code            // the code of the first table that failed, or ""; guarded by progress.mu
+	stop     bool                  // FailFast is set and a table is not identical, so no further table is started; guarded by progress.mu
 }

@@ -1,6 +1,6 @@
 // Package setfile defines the document of a comparison of several tables (format
-// ace-set/1): one line for each table, with the document of its rows, and the findings
-// about structure.
+// ace-set/1). It has the result of each table, with the key of the document that lists
+// the table's differing rows, and the findings about structure.
 //
 // A document has at most some thousand tables, so it is encoded and decoded as a whole.
 // It contains names of tables and error messages, and no rows.
@@ -38,7 +38,7 @@ type Summary struct {
 	Name        string       `json:"name"`                  // what was compared, such as public.*
 	Nodes       []string     `json:"nodes"`                 // in the cluster's order
 	Compare     []string     `json:"compare"`               // structure, data or both
-	Only        api.Patterns `json:"tables_only,omitempty"` // the parameter tables
+	Only        api.Patterns `json:"tables_only,omitempty"` // the value of the parameter tables
 	Skip        api.Patterns `json:"skip_tables,omitempty"`
 	Ignore      []string     `json:"ignore,omitempty"`
 	StartedAt   api.Time     `json:"started_at"`
@@ -49,7 +49,7 @@ type Summary struct {
 	Verdict        string          `json:"verdict,omitempty"`
 	Tables         api.SetTables   `json:"tables"`
 	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes and tables
-	MismatchedRows int64           `json:"mismatched_rows"` // those of them that differ
+	MismatchedRows int64           `json:"mismatched_rows"` // how many of these keys have rows that differ
 	Findings       api.SetFindings `json:"findings"`
 	Error          string          `json:"error,omitempty"` // why not everything could be compared
 }
@@ -58,18 +58,19 @@ type Summary struct {
 type Table struct {
 	Table          api.TableName `json:"table"`
 	Verdict        string        `json:"verdict"`              // one of api.SetVerdicts
-	TaskID         string        `json:"task_id,omitempty"`    // the table-diff of the table
-	DiffFile       string        `json:"diff_file,omitempty"`  // the document of the table-diff
+	TaskID         string        `json:"task_id,omitempty"`    // the id of the table-diff that compared the table
+	DiffFile       string        `json:"diff_file,omitempty"`  // the key of the document of the table-diff
 	TotalRows      int64         `json:"total_rows,omitempty"` // distinct keys over all nodes
 	MismatchedRows int64         `json:"mismatched_rows"`
 	MissingOn      []string      `json:"missing_on,omitempty"` // the nodes that lack the table
-	Error          string        `json:"error,omitempty"`      // why the table was not compared
+	Error          string        `json:"error,omitempty"`      // why the table was not compared, or why its comparison failed
 }
 
 // Summarize sets the counts and the verdict of the summary from the tables and findings.
 //
-// The verdict is differ if a row differs, a table is missing, or a finding blocks or
-// drifts. It is match only if every table that was to be compared was found identical.
+// The verdict is differ if a row differs, a node lacks a table, or a finding has the
+// rank blocks or drifts. Otherwise it is match if every table was identical or skipped
+// and Error is empty, and "" if not.
 func (d *Document) Summarize() {
 	s := &d.Summary
 	s.Tables, s.TotalRows, s.MismatchedRows, s.Findings = api.SetTables{}, 0, 0, api.SetFindings{}
@@ -91,8 +92,8 @@ func (d *Document) Summarize() {
 	}
 }
 
-// counterOf returns the count of a verdict. An unknown verdict counts as failed, so that
-// it never makes a match.
+// counterOf returns a pointer to the count of a verdict. An unknown verdict counts as
+// failed, so that the verdict of the document is never match because of it.
 func counterOf(t *api.SetTables, verdict string) *int {
 	switch verdict {
 	case api.SetIdentical:
@@ -109,8 +110,8 @@ func counterOf(t *api.SetTables, verdict string) *int {
 	return &t.Failed
 }
 
-// WorstFirst returns the tables in the order in which a reader wants to see them: by
-// verdict, then by the number of differing rows, then by name.
+// WorstFirst returns the tables sorted by verdict (see api.SetVerdicts), then by the
+// number of differing rows, the largest first, then by name.
 func (d Document) WorstFirst() []Table {
 	order := api.SetVerdicts()
 	tables := slices.Clone(d.Tables)
@@ -144,10 +145,11 @@ func Encode(d Document) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// maxDocument bounds the size of a document that is read.
+// maxDocument is the maximum number of bytes of a document that Read accepts.
 const maxDocument = 256 << 20
 
-// Read reads a document. The error is Invalid if it is not one.
+// Read reads a document. If the content is not a document of this format, the error has
+// the code Invalid.
 func Read(r io.Reader) (Document, error) {
 	body, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {

@@ -5,9 +5,10 @@ import (
 	"ace/shared/structure/catalog"
 )
 
-// checkCollationVersions adds a finding for each collation whose recorded version is not
-// the one that a node uses now. Indexes that were built before may be out of order. No
-// statement mends this alone: the indexes must be rebuilt first.
+// checkCollationVersions adds a finding for each collation whose recorded version
+// differs from its actual version on a node. Indexes that were built with the recorded
+// version may be out of order. The finding has no SQL, because REFRESH VERSION would
+// only hide this: the indexes must be rebuilt first.
 func (c *comparison) checkCollationVersions() {
 	for _, id := range c.ids() {
 		if id.Kind != catalog.CollationVersion {

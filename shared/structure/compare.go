@@ -9,8 +9,9 @@ import (
 	"ace/shared/structure/catalog"
 )
 
-// Compare returns the differences between the catalogs of the nodes, the worst first.
-// Fewer than two catalogs have no differences, but may have sequences that are behind.
+// Compare returns the findings about the catalogs, the worst first. The keys of catalogs
+// are the names of the nodes. A single catalog has no differences, but there may be
+// findings about its sequences and the versions of its collations.
 func Compare(catalogs map[string]catalog.Catalog, options Options) []finding.Finding {
 	c := newComparison(catalogs, options)
 	c.collectSequences()
@@ -29,13 +30,13 @@ func Compare(catalogs map[string]catalog.Catalog, options Options) []finding.Fin
 
 // comparison is the state of one call of Compare.
 type comparison struct {
-	nodes    []string // in the order of the options
+	nodes    []string // the names of the nodes, in the order of Options.Nodes
 	catalogs map[string]catalog.Catalog
-	objects  map[catalog.ID]map[string]catalog.Object // by the name of the node
-	children map[relation][]catalog.ID                // what belongs to each relation
+	objects  map[catalog.ID]map[string]catalog.Object // each object, by the name of the node
+	children map[relation][]catalog.ID                // the objects that belong to each relation
 	rules    map[catalog.Kind]kindRule
 	compared map[catalog.Kind][]catalog.Property // the properties that are compared, sorted
-	done     map[catalog.ID]bool                 // objects that need no further comparison
+	done     map[catalog.ID]bool                 // objects that pairRenamed has compared
 	options  Options
 	findings []finding.Finding
 
@@ -43,7 +44,8 @@ type comparison struct {
 	renamedSequence map[catalog.ID]bool // the columns whose sequences have different names
 }
 
-// relation is a table, or another object that has objects of its own.
+// relation is a table, or another object to which objects belong. With an empty name, it
+// stands for the schema, which has the objects that belong to no relation.
 type relation struct{ schema, name string }
 
 func newComparison(catalogs map[string]catalog.Catalog, options Options) *comparison {
@@ -68,7 +70,8 @@ func newComparison(catalogs map[string]catalog.Catalog, options Options) *compar
 	return c
 }
 
-// order returns the names with those in first at the start, in their order.
+// order sorts names in place and returns them: first the names that first contains, in
+// the order of first, and then the others, in the order in which they were.
 func order(names, first []string) []string {
 	rank := func(name string) int {
 		if i := slices.Index(first, name); i >= 0 {
@@ -110,13 +113,15 @@ func (c *comparison) compareObject(id catalog.ID) {
 	}
 }
 
-// allEqual reports whether all properties are the same texts, which is the usual case.
+// allEqual reports whether all nodes have the same text for every property of an object.
+// This is the usual case, so compareObject checks it before it compares each property.
 func (c *comparison) allEqual(id catalog.ID, nodes []string) bool {
 	first := c.objects[id][nodes[0]].Properties
 	return !slices.ContainsFunc(nodes[1:], func(node string) bool { return !maps.Equal(first, c.objects[id][node].Properties) })
 }
 
-// properties returns the rules of the properties of a kind.
+// properties returns the rules of the properties that are compared for a kind of object,
+// including the owner, the privileges and the comment.
 func (c *comparison) properties(kind catalog.Kind) properties {
 	all := maps.Clone(c.rules[kind].properties)
 	if all == nil {
@@ -128,8 +133,9 @@ func (c *comparison) properties(kind catalog.Kind) properties {
 	return all
 }
 
-// hasParent reports whether a node has the object to which id belongs. If the parent is
-// missing, that is the finding.
+// hasParent reports whether a node has the object to which id belongs, such as the
+// table of a column. If the node lacks the parent, there is a finding about the parent,
+// and none about each object that belongs to it.
 func (c *comparison) hasParent(id catalog.ID, node string) bool {
 	if id.Kind == catalog.PublicationTable && !c.has(catalog.ID{Kind: catalog.Publication, Name: id.Name}, node) {
 		return false
@@ -158,7 +164,8 @@ func parentKinds(kind catalog.Kind) []catalog.Kind {
 	return []catalog.Kind{catalog.Table, catalog.ForeignTable}
 }
 
-// ownerOf returns the column that owns a sequence.
+// ownerOf returns the column that owns a sequence. It returns false if id is no sequence
+// or no column owns it.
 func (c *comparison) ownerOf(id catalog.ID) (catalog.ID, bool) {
 	if id.Kind != catalog.Sequence {
 		return catalog.ID{}, false
@@ -176,20 +183,23 @@ func (c *comparison) has(id catalog.ID, node string) bool {
 	return has
 }
 
-// followsName reports whether a default differs because its sequence has another name.
+// followsName reports whether the default of a column differs only because the nodes have
+// different names for its sequence. pairRenamed has added a finding about the names.
 func (c *comparison) followsName(id catalog.ID, property catalog.Property, groups []group) bool {
 	return property == catalog.Default && c.renamedSequence[id] &&
 		!slices.ContainsFunc(groups, func(g group) bool { return !strings.HasPrefix(g.value, "nextval('") })
 }
 
-// followsType reports whether a property of a column differs because each type has its
-// own default for it.
+// followsType reports whether property is the storage of a column whose type differs,
+// too. Each type has its own default storage, so the finding about the type is
+// sufficient.
 func (c *comparison) followsType(id catalog.ID, property catalog.Property, present []string) bool {
 	return id.Kind == catalog.Column && property == catalog.Storage && len(c.group(id, catalog.Type, present)) > 1
 }
 
-// mayComeFromParent reports whether a partition gets such objects from its parent. They
-// are read as objects of the table only while it is no partition.
+// mayComeFromParent reports whether PostgreSQL creates objects of a kind on a partition
+// for those of its parent. The catalog has such an object only after the partition was
+// detached: before, it is left out, because the parent has it.
 func mayComeFromParent(kind catalog.Kind) bool {
 	switch kind {
 	case catalog.PrimaryKey, catalog.UniqueKey, catalog.ForeignKey, catalog.Check, catalog.Exclusion, catalog.Index, catalog.Trigger:
@@ -198,7 +208,8 @@ func mayComeFromParent(kind catalog.Kind) bool {
 	return false
 }
 
-// isDetachedSomewhere reports whether a table is a partition on some nodes only.
+// isDetachedSomewhere reports whether a table is a partition on some nodes, and no
+// partition on others.
 func (c *comparison) isDetachedSomewhere(table catalog.ID) bool {
 	attached, detached := false, false
 	for _, o := range c.objects[table] {
@@ -208,10 +219,11 @@ func (c *comparison) isDetachedSomewhere(table catalog.ID) bool {
 	return attached && detached
 }
 
-// followsParent reports whether a finding about an inherited column repeats one about the
-// column of the parent, or that about an owned sequence one about its table, or whether
-// an object may come from the parent of a partition that is detached on some nodes. An
-// empty property means that the object is missing.
+// followsParent reports whether a finding about an object would repeat another finding:
+// about the same column of a parent table if the object is a column, about the
+// persistence of the table if the object is a sequence that a column owns, or about a
+// partition that is detached on some nodes if the object may come from the parent. An
+// empty property means the finding that the object is missing.
 func (c *comparison) followsParent(id catalog.ID, property catalog.Property) bool {
 	if owner, owned := c.ownerOf(id); owned && property == catalog.Persistence {
 		return c.differs(catalog.ID{Kind: catalog.Table, Schema: owner.Schema, Name: owner.Relation}, property)
@@ -233,7 +245,9 @@ func (c *comparison) followsParent(id catalog.ID, property catalog.Property) boo
 	return false
 }
 
-// differs reports whether the nodes that have the parent of the object differ.
+// differs reports whether a property of an object differs between the nodes that have the
+// object. If property is empty, differs reports whether a node lacks the object although
+// it has the object's parent (see hasParent).
 func (c *comparison) differs(id catalog.ID, property catalog.Property) bool {
 	var present []string
 	for _, node := range c.nodes {

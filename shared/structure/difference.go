@@ -9,14 +9,15 @@ import (
 	"ace/shared/structure/ddl"
 )
 
-// group is the nodes that have the same value of a property.
+// group is a value of a property, with the nodes that have this value.
 type group struct {
 	value string
 	nodes []string
 }
 
-// group returns the values of a property with the nodes that have each, in the order of
-// the nodes. Nodes without the property are left out if their versions do not have it.
+// group returns the different values of a property, each with the nodes that have it, in
+// the order of the nodes. A node is left out if no node of its major version has the
+// property, because then that version does not know the property.
 func (c *comparison) group(id catalog.ID, property catalog.Property, nodes []string) []group {
 	known := map[int]bool{} // the major versions that have the property
 	for _, node := range nodes {
@@ -47,8 +48,8 @@ func (c *comparison) group(id catalog.ID, property catalog.Property, nodes []str
 // occurrence is the value of a property on a node.
 type occurrence struct{ node, value string }
 
-// same reports whether two values mean the same, although the versions of the servers may
-// write them differently.
+// same reports whether two values of a property mean the same. Servers of different
+// versions may write the same value differently.
 func (c *comparison) same(kind catalog.Kind, property catalog.Property, a, b occurrence) bool {
 	if a.value == b.value {
 		return true
@@ -71,7 +72,8 @@ const (
 	versionMaintain   = 170000 // the first version with the privilege MAINTAIN
 )
 
-// withoutMaintain removes a privilege that older versions do not have.
+// withoutMaintain returns a value of catalog.Grants without the privilege MAINTAIN, which
+// versions before 17 do not have.
 func withoutMaintain(grants string) string {
 	var byRole map[string][]string
 	if json.Unmarshal([]byte(grants), &byRole) != nil {
@@ -90,11 +92,12 @@ func withoutMaintain(grants string) string {
 	return string(text)
 }
 
-// addMissing adds the finding that nodes lack an object.
+// addMissing adds the finding that the nodes in absent lack an object which the nodes in
+// present have.
 func (c *comparison) addMissing(id catalog.ID, present, absent []string) {
 	o := c.objects[id][present[0]]
 	what := c.missingRule(o)
-	if what.rank == "" { // the versions of a collation that no column of the node uses
+	if what.rank == "" { // a collation version is missing if no column of the node uses the collation
 		return
 	}
 	f := finding.Finding{
@@ -115,8 +118,8 @@ func (c *comparison) addMissing(id catalog.ID, present, absent []string) {
 	c.add(f)
 }
 
-// create returns the statements that create an object like that of a node. New sequences
-// continue after the values that exist already.
+// create returns the statements that create the object o as it is on node. Each sequence
+// that they create continues after the values that exist already.
 func (c *comparison) create(o catalog.Object, node string) []string {
 	d := c.definitionOf(o, node)
 	statements := ddl.Create(d)
@@ -131,7 +134,8 @@ func (c *comparison) create(o catalog.Object, node string) []string {
 	return statements
 }
 
-// alter returns the statements that change a property to that of another node.
+// alter returns the statements that change a property of have to the value that the
+// object has on node.
 func (c *comparison) alter(have catalog.Object, node string, property catalog.Property) []string {
 	d := c.definitionOf(c.objects[have.ID][node], node)
 	statements := ddl.Alter(have, d, property)
@@ -143,7 +147,9 @@ func (c *comparison) alter(have catalog.Object, node string, property catalog.Pr
 	return statements
 }
 
-// namesake returns the table, view or sequence with the name of another kind of relation.
+// namesake returns the table, view or sequence on a node that has the same name as id,
+// but is of another kind. All of them share one namespace, so the object id cannot be
+// created there. namesake returns false if there is none.
 func (c *comparison) namesake(id catalog.ID, node string) (catalog.ID, bool) {
 	kinds := []catalog.Kind{catalog.Table, catalog.ForeignTable, catalog.View, catalog.MaterializedView, catalog.Sequence}
 	if !slices.Contains(kinds, id.Kind) {
@@ -158,7 +164,8 @@ func (c *comparison) namesake(id catalog.ID, node string) (catalog.ID, bool) {
 	return catalog.ID{}, false
 }
 
-// missingRule returns the consequence of a missing object.
+// missingRule returns the rule for an object that a node lacks. The rank is "" if that is
+// not a finding.
 func (c *comparison) missingRule(o catalog.Object) rule {
 	switch {
 	case o.Kind == catalog.Index && o.Get(catalog.Unique) == "true":
@@ -186,7 +193,7 @@ func (c *comparison) addDifference(id catalog.ID, property catalog.Property, gro
 	for i, g := range groups {
 		for _, node := range g.nodes {
 			f.Nodes[node] = display(property, g.value)
-			if i != wanted && (property != catalog.Version || !c.majorsDiffer()) { // a server has only its own versions
+			if i != wanted && (property != catalog.Version || !c.majorsDiffer()) { // a server has only the extension versions of its own release
 				addFix(&f, node, c.alter(c.objects[id][node], groups[wanted].nodes[0], property))
 			}
 		}
@@ -194,7 +201,7 @@ func (c *comparison) addDifference(id catalog.ID, property catalog.Property, gro
 	c.add(f)
 }
 
-// differenceRule returns the consequence of a property that differs.
+// differenceRule returns the rule for a property that differs.
 func (c *comparison) differenceRule(id catalog.ID, property catalog.Property, groups []group) rule {
 	has := func(value string) bool {
 		return slices.ContainsFunc(groups, func(g group) bool { return g.value == value })
@@ -231,7 +238,7 @@ func (c *comparison) isUsed(id catalog.ID) bool {
 	return false
 }
 
-// samePermutation reports whether all values are the same list in another order.
+// samePermutation reports whether all values are lists of the same texts, in any order.
 func samePermutation(groups []group) bool {
 	var lists [][]string
 	for _, g := range groups {
@@ -245,8 +252,10 @@ func samePermutation(groups []group) bool {
 	return !slices.ContainsFunc(lists, func(l []string) bool { return !slices.Equal(l, lists[0]) })
 }
 
-// preferred returns the index of the value that the other nodes should get: one that
-// loses nothing if there is one, otherwise the most frequent one.
+// preferred returns the index of the value that the other nodes should have: a value to
+// which all others can be changed without a loss (ddl.Widens), such as bigint for
+// integer. If there is no such value, it is the most frequent value, and of several
+// such values the first.
 func preferred(kind catalog.Kind, property catalog.Property, groups []group) int {
 	for i, g := range groups {
 		accepts := func(other group) bool {
@@ -266,7 +275,8 @@ func preferred(kind catalog.Kind, property catalog.Property, groups []group) int
 	return best
 }
 
-// addFix adds the statements that mend a finding on a node, if there are any.
+// addFix adds the statements that remove the cause of a finding on a node, if there are
+// any.
 func addFix(f *finding.Finding, node string, statements []string) {
 	if len(statements) == 0 {
 		return
@@ -274,7 +284,8 @@ func addFix(f *finding.Finding, node string, statements []string) {
 	f.Fix[node] = ddl.Script(statements)
 }
 
-// definitionOf returns an object of a node with what belongs to it.
+// definitionOf returns an object with the objects that belong to it on a node, such as
+// the columns of a table.
 func (c *comparison) definitionOf(o catalog.Object, node string) ddl.Definition {
 	d := ddl.Definition{Object: o, WithOwner: !c.options.ignores(kindOwner), WithGrants: !c.options.ignores(kindGrants)}
 	for _, id := range c.children[relation{o.Schema, o.Name}] {

@@ -112,13 +112,13 @@ func displayEnabled(value string) string {
 	case "A":
 		return "always enabled"
 	}
-	if strings.HasPrefix(value, "D") { // of the triggers of a foreign key
+	if strings.HasPrefix(value, "D") { // a foreign key has several triggers, and only some are disabled
 		return "partly disabled"
 	}
 	return value
 }
 
-// summary describes an object that other nodes lack.
+// summary returns what a finding shows of an object that other nodes lack.
 func summary(o catalog.Object) string {
 	switch o.Kind {
 	case catalog.Column, catalog.Domain:

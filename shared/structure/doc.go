@@ -2,12 +2,14 @@
 // It returns a finding for each object that a node lacks, for each property that differs,
 // and for each sequence that will return a value which exists already.
 //
-// Each finding has a rank by its consequence for replication and repairs (rules.go), what
-// each node has, and, if a safe mend exists, SQL that would make the nodes alike. The SQL
-// is text to review; the package executes nothing. Running every statement of a result
-// makes the nodes alike: for each finding the nodes that differ are changed to what most
-// nodes have, or to what the first node has if no value has a majority.
+// Each finding has a rank by its consequence for replication and repairs (rules.go),
+// what each node has, and, if a safe statement exists, SQL that would make the nodes
+// alike. The SQL is text to review; the package executes nothing. It creates missing
+// objects. It changes a property that differs to the value that loses nothing, such as
+// the wider type. If there is no such value, it is the most frequent one, and in a tie
+// the first node's.
 //
-// Objects are matched by name. Constraints and indexes that have the same definition
-// under another name are one finding of the lowest rank.
+// Objects are matched by name. If all nodes have a constraint, an index or the sequence
+// of a column with the same definition but different names, this is one finding of the
+// lowest rank.
 package structure

@@ -54,7 +54,8 @@ func isNamed(kind, name string) bool {
 	return name == kind || name == kind+"s" || name == kind+"es" || name == strings.TrimSuffix(kind, "y")+"ies"
 }
 
-// kindOf returns the kind of a finding about a property of an object.
+// kindOf returns the kind of a finding about a property of an object: owner, grants or
+// comment for these properties, otherwise the kind of the object.
 func kindOf(kind catalog.Kind, property catalog.Property) string {
 	switch property {
 	case catalog.Owner:

@@ -11,7 +11,8 @@ import (
 	"ace/shared/structure/ddl"
 )
 
-// signature is what identifies a constraint or an index without its name.
+// signature has all properties of an object except its name and comment. Objects of the
+// same signature on different nodes are one object under different names.
 type signature struct {
 	kind             catalog.Kind
 	schema, relation string
@@ -19,10 +20,11 @@ type signature struct {
 }
 
 // pairRenamed finds constraints, indexes and sequences of columns that all nodes have,
-// but under different names. Names that the server chose depend on the order of
-// statements. Each of them is one finding, and is done.
+// but under different names. This is usual, because a name that the server chooses
+// depends on the order of statements. It adds one finding for each such object and
+// marks it as done, so that it is not reported as missing.
 func (c *comparison) pairRenamed() {
-	bySignature := map[signature]map[string][]catalog.ID{} // by the name of the node
+	bySignature := map[signature]map[string][]catalog.ID{} // the objects of each signature, by the name of the node
 	for id, nodes := range c.objects {
 		if len(nodes) == len(c.nodes) {
 			continue
@@ -66,8 +68,9 @@ func signatureOf(o catalog.Object) signature {
 	return signature{o.Kind, o.Schema, o.Relation, b.String()}
 }
 
-// pair adds a finding for each object of which every node has one. The nodes may have
-// several objects with the same signature.
+// pair adds the findings about the objects of one signature. byNode has their identities,
+// by the name of the node. If a node has several, pair matches the first by name with the
+// first of every other node, the second with the second, and so on.
 func (c *comparison) pair(byNode map[string][]catalog.ID) {
 	count := 0
 	for i, node := range c.nodes {

@@ -5,7 +5,8 @@ import (
 	"ace/shared/structure/catalog"
 )
 
-// rule is what a difference means for replication and repairs.
+// rule is the consequence of a difference for replication and repairs: the rank of the
+// finding, and the reason for the rank.
 type rule struct {
 	rank   finding.Rank
 	reason string
@@ -14,7 +15,7 @@ type rule struct {
 // kindRule has the rules for one kind of object.
 type kindRule struct {
 	missing    rule
-	properties map[catalog.Property]rule // the properties that are compared
+	properties map[catalog.Property]rule // for each property that is compared, the rule if it differs
 }
 
 func blocks(reason string) rule  { return rule{finding.Blocks, reason} }
@@ -30,7 +31,8 @@ const (
 	writesOther = "the nodes may write different rows for the same statement"
 )
 
-// rules of the properties that many kinds of objects have.
+// commonRule returns the rule for a property that objects of many kinds have. It returns
+// false for any other property.
 func commonRule(property catalog.Property) (rule, bool) {
 	switch property {
 	case catalog.Owner, catalog.Grants:

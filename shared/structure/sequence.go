@@ -17,21 +17,22 @@ import (
 // are the names of nodes.
 type sequence struct {
 	id        catalog.ID
-	nodes     []string // in the order of the nodes
+	nodes     []string // the nodes that have the sequence, in the order of comparison.nodes
 	states    map[string]catalog.SequenceState
 	increment map[string]int64
 	bounds    map[string]bounds
 }
 
-// bounds are the smallest and the largest value that a sequence can return.
+// bounds are the smallest and the largest value that a sequence can return (MINVALUE and
+// MAXVALUE).
 type bounds struct{ minimum, maximum int64 }
 
 func (b bounds) contain(value int64) bool { return b.minimum <= value && value <= b.maximum }
 
-// compareSequenceValues adds a finding for each sequence that is behind: its next value
-// exists already in a column that it serves, or another node has returned it already.
-// Logical replication does not replicate sequences before PostgreSQL 19, so that the
-// first INSERT after a failover fails or repeats a key.
+// compareSequenceValues adds a finding for each sequence that is behind on a node: it has
+// yet to return a value that exists in a column which it serves, or that another node has
+// already returned or stored. Logical replication before PostgreSQL 19 does not replicate
+// sequences, so the first INSERT after a failover would fail or repeat a key.
 func (c *comparison) compareSequenceValues() {
 	for _, id := range slices.SortedFunc(maps.Keys(c.sequences), catalog.ID.Compare) {
 		if s := c.sequences[id]; !c.repeatsByDesign(s) {
@@ -40,7 +41,7 @@ func (c *comparison) compareSequenceValues() {
 	}
 }
 
-// collectSequences collects the states of all sequences.
+// collectSequences fills c.sequences with the states of all sequences on all nodes.
 func (c *comparison) collectSequences() {
 	for _, node := range c.nodes {
 		for _, state := range c.catalogs[node].Sequences {
@@ -53,8 +54,9 @@ func (c *comparison) collectSequences() {
 	}
 }
 
-// continueAfter returns the statement that sets a new sequence, created like that of a
-// node, to a value after those that exist already.
+// continueAfter returns the statement that makes a new sequence, which was created as
+// it is on node, continue after the values that exist already. It returns nil if these
+// values are unknown, or prove nothing (see repeatsByDesign and groups).
 func (c *comparison) continueAfter(id catalog.ID, node string) []string {
 	s := c.sequences[id]
 	if s == nil || c.repeatsByDesign(s) || len(s.groups()) != 1 {
@@ -81,8 +83,9 @@ func (s *sequence) add(node string, state catalog.SequenceState, definition cata
 	s.bounds[node] = bounds{number(catalog.Minimum, math.MinInt64), number(catalog.Maximum, math.MaxInt64)}
 }
 
-// repeatsByDesign reports whether the values of a sequence cannot be compared: it cycles,
-// or a function of a default derives other values from it, as that of snowflake does.
+// repeatsByDesign reports whether the values of a sequence cannot be compared: the
+// sequence cycles, or a column's default calls a function that derives other values
+// from the sequence, such as snowflake.nextval.
 func (c *comparison) repeatsByDesign(s *sequence) bool {
 	return slices.ContainsFunc(s.nodes, func(node string) bool {
 		return s.states[node].Derived || c.objects[s.id][node].Get(catalog.Cycle) == "true"
@@ -118,17 +121,17 @@ func (c *comparison) compareValues(s *sequence) {
 	c.addUnknown(s)
 }
 
-// groups returns the nodes in groups that return the same values. There are several
-// groups if the nodes interleave their values: the increments are equal and not 1, and
-// the values differ by no multiple of it. There is no group if a value that would show
-// this is unknown.
+// groups divides the nodes into groups whose sequences return the same values. There
+// are several groups if the nodes interleave their values: the increments are equal and
+// not 1 or -1, and the difference between the last values is not a multiple of the
+// increment. If a last value that is needed for this is unknown, groups returns nil.
 func (s *sequence) groups() [][]string {
 	step := s.increment[s.nodes[0]]
 	if step == 1 || step == -1 || step == 0 || slices.ContainsFunc(s.nodes, func(node string) bool { return s.increment[node] != step }) {
 		return [][]string{s.nodes}
 	}
 
-	indexes := map[int64]int{} // of the groups by remainder
+	indexes := map[int64]int{} // the index of each group, by the remainder of its values
 	var groups [][]string
 	for _, node := range s.nodes {
 		value := s.states[node].LastValue
@@ -145,10 +148,12 @@ func (s *sequence) groups() [][]string {
 	return groups
 }
 
-// furthest returns the value which the sequence of a node may not return again: the
-// furthest of all values that the nodes of its group have returned or stored. A sequence
-// never returns a value outside of its bounds. If the nodes interleave their values, the
-// largest one of a column may be that of any node.
+// furthest returns the value after which the sequence of one node (of) must continue: the
+// largest value, or the smallest of a descending sequence, that the nodes of its group
+// have returned or stored. It ignores values outside the bounds of the sequence, which
+// the sequence never returns. If the nodes interleave their values, it ignores the
+// values of columns, because they may be those of another group. known is false if no
+// value is left.
 func (s *sequence) furthest(of string, group []string, interleaved bool) (value int64, known bool) {
 	consider := func(v int64) {
 		if s.bounds[of].contain(v) && (!known || further(v, value, s.increment[of] < 0)) {
@@ -176,8 +181,8 @@ func further(a, b int64, descending bool) bool {
 	return a > b
 }
 
-// lag returns why the sequence of a node is behind the values of its group, or "", and
-// the statement that mends it.
+// lag returns the reason why the sequence of a node is behind the values of its group,
+// and the statement that sets the sequence after them. Otherwise, the reason is "".
 func (s *sequence) lag(node string, group []string, interleaved bool) (reason string, fix []string) {
 	state, descending := s.states[node], s.increment[node] < 0
 	wanted, known := s.furthest(node, group, interleaved)
@@ -194,7 +199,8 @@ func (s *sequence) lag(node string, group []string, interleaved bool) (reason st
 	return fmt.Sprintf("%d was returned or stored on another node", wanted), fix
 }
 
-// willRepeat reports whether the sequence has yet to pass a value.
+// willRepeat reports whether a value is still ahead of the sequence, so that the sequence
+// may return the value.
 func willRepeat(state catalog.SequenceState, value int64, descending bool) bool {
 	if state.IsCalled {
 		return further(value, *state.LastValue, descending)
@@ -206,7 +212,8 @@ func columnName(column catalog.ServedColumn) string {
 	return catalog.ID{Kind: catalog.Column, Schema: column.Schema, Relation: column.Table, Name: column.Name}.String()
 }
 
-// describe returns what a node has.
+// describe returns what a finding shows of the sequence on a node: its last value, and
+// the largest (or smallest) value of each column that it serves.
 func (s *sequence) describe(state catalog.SequenceState, descending bool) string {
 	var parts []string
 	switch {
@@ -229,8 +236,8 @@ func (s *sequence) describe(state catalog.SequenceState, descending bool) string
 	return strings.Join(parts, ", ")
 }
 
-// addUnknown adds a finding for a sequence whose value could not be read on a node, so
-// that it may be behind.
+// addUnknown adds a finding if the value of a sequence could not be read on a node: the
+// sequence may be behind there.
 func (c *comparison) addUnknown(s *sequence) {
 	f := finding.Finding{Kind: string(catalog.Sequence), Object: s.id.String(), Rank: finding.Differs, Nodes: map[string]string{}}
 	var unread []string

@@ -2,9 +2,10 @@ package structure
 
 import "strings"
 
-// sameView reports whether two definitions of a view are the same query. older is that of
-// a server before PostgreSQL 16. It qualifies the columns of a query of a single relation
-// with the alias of that relation, which newer servers omit.
+// sameView reports whether two definitions of a view are the same query. older is the
+// definition on a server before PostgreSQL 16. If the query reads a single relation,
+// such a server writes the name of the relation before each column, as in t.id. Newer
+// servers do not.
 func sameView(older, newer string) bool {
 	a, b := tokens(older), tokens(newer)
 	alias := ""

@@ -2,11 +2,11 @@
 // the only user of the Lambda client.
 //
 // The payloads are those of package invoke: the id of a task, or a unit of work. The
-// reply to a unit of work is its totals. A task is started by an asynchronous invocation,
-// which AWS delivers at least once. A unit is done by a synchronous invocation. Both can
-// be repeated safely, so an invocation without a reply is sent again. The client's own
-// retries are disabled, because they do not distinguish a function that is busy for a
-// while from one that fails.
+// reply to a unit of work is its totals. A task is started by an asynchronous
+// invocation, which AWS delivers at least once. A unit is done by a synchronous
+// invocation. Both can be repeated safely, so Start and Dispatcher repeat an invocation
+// that failed. The client's own retries are disabled, because they do not distinguish a
+// function that is busy for a while from one that fails.
 package awslambda
 
 import (

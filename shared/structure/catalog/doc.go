@@ -3,11 +3,11 @@
 //
 // Objects are identified by name. No OID, and no other value that depends on the history
 // of a database, leaves this package. A property that a server version does not have is
-// absent, unless the older server behaves as if the property had a certain value; then it
-// has that value.
+// absent, unless the older server behaves as if the property had a certain value (every
+// constraint is enforced before PostgreSQL 18). Then the property has that value.
 //
-// Read needs no privilege on a table. It reads rows of no table, with one exception: for
-// a sequence that serves a column, it reads the largest value of that column by one probe
-// of an index, if the role has SELECT on the column. Read does not write and executes no
-// code of users.
+// Read needs no privilege on a table. It reads no rows of tables, with one exception: for
+// a column that a sequence serves, it reads the largest value of the column by one probe
+// of an index, if there is such an index and the role may read the column. Read does not
+// write and executes no code of users.
 package catalog

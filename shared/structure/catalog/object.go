@@ -8,7 +8,7 @@ import (
 	"ace/shared/table"
 )
 
-// Kind is a kind of object. Its text is part of documents.
+// Kind is a kind of object. Documents contain its text, so the text must not change.
 type Kind string
 
 // The kinds of objects that Read returns.
@@ -16,7 +16,7 @@ const (
 	Database         Kind = "database"
 	Schema           Kind = "schema"
 	Extension        Kind = "extension"
-	CollationVersion Kind = "collation version" // the versions of a collation that columns use
+	CollationVersion Kind = "collation version" // the recorded and the actual version of a collation that columns use
 	Collation        Kind = "collation"
 	Enum             Kind = "enum"
 	Composite        Kind = "composite type"
@@ -42,16 +42,16 @@ const (
 	View             Kind = "view"
 	MaterializedView Kind = "materialized view"
 	Publication      Kind = "publication"
-	PublicationTable Kind = "publication table" // a table that a publication names
+	PublicationTable Kind = "publication table" // a table of a publication that does not publish all tables
 	EventTrigger     Kind = "event trigger"
 )
 
 // ID identifies an object within a database.
 type ID struct {
 	Kind     Kind
-	Schema   string // empty for objects of the database
-	Relation string // the table, view or domain that has the object, or empty
-	Name     string // empty for objects of which a relation has only one, such as its primary key
+	Schema   string // empty for an object that is in no schema, such as an extension
+	Relation string // the table, view or domain to which the object belongs, or empty
+	Name     string // empty for the database, a schema and the primary key of a table
 }
 
 // Compare orders identities by schema, relation, kind and name.
@@ -60,7 +60,8 @@ func (id ID) Compare(other ID) int {
 		strings.Compare(string(id.Kind), string(other.Kind)), strings.Compare(id.Name, other.Name))
 }
 
-// String returns the qualified name for messages, quoted only where SQL requires it.
+// String returns the qualified name for messages, quoted only where SQL requires it. It
+// returns "" for the database.
 func (id ID) String() string {
 	var parts []string
 	for _, part := range []string{id.Schema, id.Relation} {
@@ -78,8 +79,8 @@ func (id ID) String() string {
 	return strings.Join(parts, ".")
 }
 
-// Object is an object with its properties. The values are those of the node's catalogs; a
-// list is a JSON array.
+// Object is an object with its properties. The value of a property is the text that the
+// node's catalogs have. The value of a property that is a list is a JSON array.
 type Object struct {
 	ID
 	Properties map[Property]string
@@ -88,7 +89,8 @@ type Object struct {
 // Get returns a property, or "" if the object does not have it.
 func (o Object) Get(p Property) string { return o.Properties[p] }
 
-// List returns a property that is a list of texts.
+// List returns a property that is a list of texts, or nil if the object does not have the
+// property.
 func (o Object) List(p Property) []string {
 	var list []string
 	if json.Unmarshal([]byte(o.Properties[p]), &list) != nil {
@@ -97,7 +99,9 @@ func (o Object) List(p Property) []string {
 	return list
 }
 
-// Names returns a property that is a list of names, each with its qualifiers.
+// Names returns a property that is a list of lists of texts, or nil if the object does
+// not have the property. Each item is a qualified name (schema and name) or, in
+// Members, the name and the type of an attribute.
 func (o Object) Names(p Property) [][]string {
 	var list [][]string
 	if json.Unmarshal([]byte(o.Properties[p]), &list) != nil {
@@ -108,7 +112,7 @@ func (o Object) Names(p Property) [][]string {
 
 // Catalog is the structure of one database on one node.
 type Catalog struct {
-	Version   int // the server_version_num, such as 150018
+	Version   int // the setting server_version_num of the server, such as 150018
 	Objects   []Object
 	Sequences []SequenceState
 }

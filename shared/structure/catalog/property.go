@@ -13,11 +13,11 @@ const (
 	Enabled    Property = "enabled"
 	Version    Property = "version"
 	InSchema   Property = "schema"
-	Used       Property = "used" // "true" if an object of the schemas depends on it; not compared
-	ObjectName Property = "name" // the name of a primary key
+	Used       Property = "used" // "true" for an extension or function that objects of the schemas use; not compared
+	ObjectName Property = "name" // the name of a constraint; compared for primary keys, whose ID has no name
 )
 
-// Properties of tables and of what looks like a table.
+// Properties of tables, foreign tables, views and materialized views.
 const (
 	Persistence     Property = "persistence"
 	PartitionKey    Property = "partition key"
@@ -45,8 +45,8 @@ const (
 	Storage       Property = "storage"
 	Compression   Property = "compression"
 	Target        Property = "statistics target"
-	Inherited     Property = "inherited" // "true" if only the parents define it; not compared
-	Position      Property = "position"  // not compared
+	Inherited     Property = "inherited" // "true" if the table has the column only because a parent has it; not compared
+	Position      Property = "position"  // the number of the column in its table; not compared
 	Provider      Property = "provider"
 	Locale        Property = "locale"
 	Deterministic Property = "deterministic"

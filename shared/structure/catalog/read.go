@@ -14,9 +14,9 @@ import (
 )
 
 // Querier runs statements in one read-only transaction with one snapshot, in which
-// search_path is pinned to pg_catalog. All statements have the same parameters, as texts.
-// row is called for each result row with the index of the statement; the values are valid
-// only during the call.
+// search_path is pinned to pg_catalog. args are the parameters of every statement, as
+// texts. doing names the step in error messages. Query calls row for each result row,
+// with the index of its statement. The values are valid only during the call of row.
 type Querier interface {
 	Query(ctx context.Context, doing string, statements []string, args [][]byte, row func(statement int, values [][]byte) error) error
 }
@@ -53,7 +53,8 @@ func Read(ctx context.Context, node Querier, schemas []string) (Catalog, error) 
 	return c, err
 }
 
-// schemaNames returns the parameter of the statements.
+// schemaNames returns the parameter of the statements in sql.go: the names of the schemas
+// as a JSON array, in the bytes that the node stores.
 func schemaNames(schemas []string) ([]byte, error) {
 	if schemas == nil {
 		schemas = []string{}
@@ -79,7 +80,9 @@ func readVersion(ctx context.Context, node Querier) (int, error) {
 	return version, err
 }
 
-// forVersion replaces what a server version lacks.
+// forVersion returns the statement with an expression for $DATABASE_VERSION, the actual
+// version of the database's collation. Before PostgreSQL 15, which lacks the function for
+// it, the expression is NULL.
 func forVersion(sql string, version int) string {
 	actual := "pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {
@@ -88,7 +91,8 @@ func forVersion(sql string, version int) string {
 	return strings.ReplaceAll(sql, "$DATABASE_VERSION", actual)
 }
 
-// readObject reads a result row of the statements. A property that is NULL is absent.
+// readObject converts a result row of the statements to an object. The object lacks the
+// properties whose value is null.
 func readObject(values [][]byte) (Object, error) {
 	o := Object{
 		ID: ID{
@@ -113,7 +117,8 @@ func readObject(values [][]byte) (Object, error) {
 	return o, nil
 }
 
-// readProperty returns the text of a string, and other JSON values in a compact form.
+// readProperty returns the content of a JSON string, and any other JSON value in compact
+// form. present is false if the value is null.
 func readProperty(raw json.RawMessage) (text string, present bool, err error) {
 	switch {
 	case bytes.Equal(raw, []byte("null")):

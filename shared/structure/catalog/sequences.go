@@ -10,31 +10,35 @@ import (
 	"ace/shared/table"
 )
 
-// SequenceState is the state of a sequence, and of the columns that it serves. It is not
-// part of a snapshot: sequences are not transactional.
+// SequenceState is the state of a sequence, and of the columns that it serves. A
+// sequence serves the column that owns it and the columns whose defaults use it.
+// LastValue is newer than the snapshot of the transaction, because sequences are not
+// transactional.
 type SequenceState struct {
 	Schema, Name string
 	LastValue    *int64 // nil if it could not be read
-	IsCalled     bool   // whether LastValue was returned already; otherwise it is the next value
-	Unknown      string // why LastValue could not be read
-	Derived      bool   // whether a default passes the sequence to a function other than nextval
+	IsCalled     bool   // whether nextval has returned LastValue; otherwise LastValue is the next value
+	Unknown      string // why LastValue could not be read; "" if it could
+	Derived      bool   // whether the default of a column passes the sequence to a function other than PostgreSQL's nextval
 	Columns      []ServedColumn
 }
 
 // ServedColumn is a column that a sequence serves.
 type ServedColumn struct {
 	Schema, Table, Name string
-	Furthest            *int64 // the largest value, or the smallest for a descending sequence; nil if none or unknown
-	Unknown             string // why the values could not be read
-	only                bool   // whether the values of inheriting tables are left out
+	Furthest            *int64 // the largest value, or the smallest for a descending sequence; nil if the column has no value or Unknown is set
+	Unknown             string // why Furthest could not be read; "" if it could
+	only                bool   // whether the table is read without the tables that inherit from it
 }
 
-// maxProbes is the number of sequences that one statement reads.
+// maxProbes is the maximum number of values, of sequences and columns, that one statement
+// reads.
 const maxProbes = 200
 
 // readSequences returns the states of the sequences. The values of the columns are those
-// of the transaction's snapshot, which is older than the values of the sequences. So a
-// sequence that is always ahead of its column is also read as being ahead.
+// in the transaction's snapshot. The values of the sequences are read later and are at
+// least as new. So a sequence that is always ahead of its column is ahead in the result,
+// too.
 func readSequences(ctx context.Context, node Querier, schemas []byte) ([]SequenceState, error) {
 	var r sequenceReader
 	err := node.Query(ctx, "reading sequences", []string{scope + expand(probesSQL)}, [][]byte{schemas}, func(_ int, v [][]byte) error {
@@ -56,7 +60,7 @@ func readSequences(ctx context.Context, node Querier, schemas []byte) ([]Sequenc
 // sequenceReader is the state of one call of readSequences.
 type sequenceReader struct {
 	states     []SequenceState
-	descending []bool // of the sequences
+	descending []bool // whether the increment is negative, by the index of the sequence in states
 }
 
 func (r *sequenceReader) addProbe(v [][]byte) {
@@ -78,9 +82,10 @@ func (r *sequenceReader) addProbe(v [][]byte) {
 	}
 }
 
-// statements returns the statements that read all values which the role may read. Each
-// result row has the index of the sequence, the index of the column or -1, a value and
-// whether it was returned already.
+// statements returns the statements that read the values of all sequences and columns
+// whose Unknown is "". Each result row has the index of the sequence in states, the index
+// of its column, a value and false. In a row about the sequence itself, the index of the
+// column is -1, and the last member is is_called.
 func (r *sequenceReader) statements() []string {
 	var selects []string
 	for i, s := range r.states {
@@ -143,7 +148,8 @@ func (r *sequenceReader) addValue(v [][]byte) error {
 	return nil
 }
 
-// quote returns a qualified name in quotes, as bytes that the node stores.
+// quote returns a qualified name in quotes, in the bytes that the node stores (see
+// package rawtext).
 func quote(parts ...string) string {
 	quoted := make([]string, len(parts))
 	for i, part := range parts {

@@ -3,14 +3,15 @@ package catalog
 import "strings"
 
 // Every statement has one parameter, the JSON array of the schemas to read; an empty
-// array means all schemas of users. Every statement returns the columns of a row
-// (read.go): kind, schema, relation, name and a JSON object of properties. The caller
-// must pin search_path to pg_catalog, so that the names in the statements are those of
+// array means all schemas of users. Every statement returns the columns that readObject
+// expects: kind, schema, relation, name and a JSON object of properties. The caller must
+// pin search_path to pg_catalog, so that the names in the statements are those of
 // pg_catalog, and so that the server writes every other name with its schema.
 //
-// Objects that belong to an extension are left out: its version stands for them.
+// Objects that belong to an extension are left out: the version of the extension
+// determines them.
 
-// scope begins each statement. It defines the schemas to read.
+// scope is the beginning of each statement. It defines the schemas to read.
 const scope = `
 WITH scope AS MATERIALIZED (
     SELECT n.oid, n.nspname FROM pg_namespace n
@@ -36,9 +37,9 @@ func statements() []string {
 
 // expand replaces the abbreviations of the statements:
 //
-//	$OWNED(class, oid)         is true for an object of an extension
-//	$GRANTS(acl, kind, owner)  are the privileges of other roles than the owner
-//	$COMMENT(oid, class)       is the comment
+//	$OWNED(class, oid)         is true for an object that belongs to an extension
+//	$GRANTS(acl, kind, owner)  is a JSON object: privileges by role, without the owner
+//	$COMMENT(oid, class)       is the comment of an object, or ''
 func expand(sql string) string {
 	for name, body := range map[string]string{
 		"$OWNED": `EXISTS (SELECT FROM pg_depend x WHERE x.classid = '%1'::regclass AND x.objid = %2 AND x.deptype = 'e')`,
@@ -82,7 +83,8 @@ SELECT 'schema', n.nspname, '', '', json_build_object(
 FROM scope JOIN pg_namespace n ON n.oid = scope.oid
 WHERE NOT $OWNED(pg_namespace, n.oid)`
 
-// An extension is used if a column of the schemas has a type of it.
+// An extension is used if a column of a table in the schemas has a type of the extension,
+// or an array of such a type.
 const extensionsSQL = `
 SELECT 'extension', '', '', x.extname, json_build_object(
     'version', x.extversion, 'schema', n.nspname, 'comment', '',
@@ -94,8 +96,8 @@ SELECT 'extension', '', '', x.extname, json_build_object(
           AND NOT $OWNED(pg_class, c.oid)))
 FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace`
 
-// The versions of the collations that columns use. "default" is the collation of the
-// database, whose versions PostgreSQL records since version 15.
+// One row for each collation that a column uses. The collation "default" is that of the
+// database, whose version PostgreSQL records since PostgreSQL 15.
 const collationVersionsSQL = `
 SELECT 'collation version', '', '', CASE WHEN n.nspname = 'pg_catalog' THEN co.collname::text ELSE n.nspname || '.' || co.collname END, json_build_object(
     'provider', CASE WHEN co.collprovider = 'd' THEN coalesce(to_jsonb(db)->>'datlocprovider', 'c') ELSE co.collprovider::text END,
@@ -107,7 +109,8 @@ WHERE co.oid IN (
     SELECT a.attcollation FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN scope ON scope.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0 AND NOT a.attisdropped)`
 
-// Versions of ICU write the value of a keyword such as kn with or without "-true".
+// Some versions of ICU write "-true" after a keyword such as kn, and others do not. So
+// "-true" is removed from the end of the locale.
 const collationsSQL = `
 SELECT 'collation', n.nspname, '', co.collname, json_build_object(
     'provider', co.collprovider::text,

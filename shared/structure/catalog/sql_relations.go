@@ -1,6 +1,6 @@
 package catalog
 
-// relationKind is the kind of a relation c.
+// relationKind is the SQL expression for the Kind of c, a row of pg_class.
 const relationKind = `CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' ELSE 'table' END`
 
 const relationsSQL = `
@@ -36,10 +36,14 @@ LEFT JOIN pg_am am ON am.oid = c.relam LEFT JOIN pg_tablespace ts ON ts.oid = c.
 LEFT JOIN pg_foreign_table ft ON ft.ftrelid = c.oid LEFT JOIN pg_foreign_server fs ON fs.oid = ft.ftserver
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
-// A column of a partition is inherited even if the partition was a table of its own once.
+// A column of a partition is always inherited. attislocal is true for it if the partition
+// was attached, because it was an independent table before.
+//
 // Some minor releases of PostgreSQL 14 to 17 store a position of the WAL as the option
-// pg_attver of each column.
-// Since PostgreSQL 18, a NOT NULL constraint may be not validated.
+// pg_attver of each column. It differs between nodes, so it is left out.
+//
+// Since PostgreSQL 18, a NOT NULL constraint can be NOT VALID: the column may have NULLs
+// that were written earlier.
 const columnsSQL = `
 SELECT 'column', n.nspname, c.relname, a.attname, json_build_object(
     'position', a.attnum,
@@ -66,10 +70,11 @@ JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
-// Constraints that the parent has too are left out. So are NOT NULL constraints, which
-// are a property of the column in every version. The index of a key is invalid as long as
-// a partition lacks it. ALTER TABLE ... DISABLE TRIGGER ALL also disables the triggers
-// that check a foreign key.
+// Constraints that a table inherits from a parent are left out. NOT NULL constraints are
+// left out, because columnsSQL reads them as a property of the column, which they are in
+// every version. The property valid is false for a key of a partitioned table as long as
+// a partition lacks the key. The property enabled has the states of the triggers that
+// check a foreign key, because ALTER TABLE ... DISABLE TRIGGER ALL disables them, too.
 const constraintsSQL = `
 SELECT CASE co.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique key' WHEN 'f' THEN 'foreign key' WHEN 'x' THEN 'exclusion' ELSE 'check' END,
        n.nspname, c.relname, CASE co.contype WHEN 'p' THEN '' ELSE co.conname::text END, json_build_object(
@@ -88,9 +93,10 @@ LEFT JOIN pg_index i ON i.indexrelid = co.conindid AND co.contype IN ('p', 'u', 
 WHERE co.contype IN ('p', 'u', 'f', 'c', 'x') AND co.conparentid = 0 AND co.coninhcount = 0
   AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
-// The index of a partition that is attached to an index of the partitioned table follows
-// that index and is left out, as is the index of a constraint. The definition is without
-// the names of the index and of the table.
+// An index of a partition is left out if it is attached to an index of the partitioned
+// table, because it follows that index. The index of a constraint is left out, because
+// constraintsSQL reads the constraint. The definition does not contain the names of the
+// index and of the table, so that renamed indexes have equal definitions.
 const indexesSQL = `
 SELECT 'index', n.nspname, c.relname, ic.relname, json_build_object(
     'unique', i.indisunique,
@@ -112,8 +118,8 @@ SELECT 'statistics', n.nspname, '', s.stxname, json_build_object(
 FROM scope n JOIN pg_statistic_ext s ON s.stxnamespace = n.oid
 WHERE NOT $OWNED(pg_statistic_ext, s.oid)`
 
-// The triggers of a partition that follow those of the partitioned table are left out,
-// unless their state differs.
+// A trigger of a partition that PostgreSQL created for a trigger of the partitioned table
+// is left out, unless the two triggers have different values of tgenabled.
 const triggersSQL = `
 SELECT 'trigger', n.nspname, c.relname, t.tgname, json_build_object(
     'definition', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled::text, 'comment', $COMMENT(t.oid, pg_trigger))

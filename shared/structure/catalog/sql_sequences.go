@@ -1,14 +1,17 @@
 package catalog
 
-// owningColumn selects the column that owns the sequence c, or whose identity it is. Both
-// fragments are lookups by an index for each sequence: without statistics about the
-// catalogs, the planner would join whole catalogs by nested loops.
+// owningColumn selects the column that owns the sequence c, or the identity column for
+// which c was created. owningColumn and servedColumns are lateral subqueries, so that
+// they use an index for each sequence. In a plain join, the planner would join whole
+// catalogs by nested loops if it has no statistics about the catalogs.
 const owningColumn = `
     SELECT d.refobjid AS rel, d.refobjsubid::smallint AS col, d.deptype::text AS deptype FROM pg_depend d
     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')`
 
-// servedColumns selects also the columns whose defaults depend on the sequence c. A
-// condition on the constant classid would make the planner use the wrong index.
+// servedColumns selects the columns that the sequence c serves: the column of
+// owningColumn and the columns whose defaults depend on c. It compares classid with
+// tableoid, because a comparison with a constant would make the planner use the wrong
+// index.
 const servedColumns = `
     SELECT o.rel, o.col FROM (` + owningColumn + `) o
   UNION
@@ -28,9 +31,11 @@ LEFT JOIN pg_class t ON t.oid = owning.rel LEFT JOIN pg_namespace tn ON tn.oid =
 LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = owning.col
 WHERE c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
-// probesSQL returns for each sequence and each column that it serves what the role may
-// read, without reading it. The rows of a sequence without a column have no column. If
-// the default of a column is an expression, its values prove nothing about the sequence.
+// probesSQL returns a row for each sequence and each column that the sequence serves,
+// with the reason why the value of each cannot be read, or an empty text. It reads no
+// value itself. In the only row of a sequence that serves no column, the column is
+// NULL. A column whose default is an expression, such as nextval('s') * 10, is not
+// read, because its values prove nothing about the sequence.
 const probesSQL = `
 SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 0,
     CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'the role lacks USAGE on the schema'

@@ -49,8 +49,9 @@ SELECT 'domain constraint', n.nspname, t.typname, co.conname, json_build_object(
 FROM scope n JOIN pg_type t ON t.typnamespace = n.oid JOIN pg_constraint co ON co.contypid = t.oid
 WHERE co.contype = 'c' AND NOT $OWNED(pg_type, t.oid)`
 
-// usedFunctions selects the functions on which objects of the schemas depend: defaults,
-// constraints, indexes, rules and views, policies and triggers.
+// usedFunctions selects the functions on which defaults, constraints, indexes,
+// policies, triggers and rules of the schemas depend. Functions that only the
+// query of a view calls are not among them.
 const usedFunctions = `
 , used AS MATERIALIZED (
     SELECT d.refobjid AS oid FROM pg_depend d JOIN pg_attrdef o ON o.oid = d.objid JOIN pg_class c ON c.oid = o.adrelid JOIN scope ON scope.oid = c.relnamespace
@@ -70,10 +71,12 @@ const usedFunctions = `
     SELECT d.refobjid FROM pg_depend d JOIN pg_rewrite o ON o.oid = d.objid JOIN pg_class c ON c.oid = o.ev_class JOIN scope ON scope.oid = c.relnamespace
     WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_proc'::regclass AND o.rulename <> '_RETURN')`
 
-// A function is identified by its name and the types of its arguments. The constructors
-// of a range type belong to that type and are left out.
+// functionArguments is the SQL expression for the types of a function's arguments. The
+// name of a function in an ID contains them, because functions may differ only in them.
 const functionArguments = `(SELECT coalesce(string_agg(format_type(a.type, NULL), ', ' ORDER BY a.n), '') FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n))`
 
+// The constructor functions of a range type are left out, because PostgreSQL creates them
+// with the type.
 const functionsSQL = usedFunctions + `
 SELECT 'function', n.nspname, '', p.proname || '(' || ` + functionArguments + ` || ')', json_build_object(
     'definition', pg_get_functiondef(p.oid), 'language', l.lanname, 'procedure', p.prokind = 'p', 'used', used.oid IS NOT NULL,

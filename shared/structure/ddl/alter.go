@@ -8,8 +8,8 @@ import (
 	"ace/shared/structure/catalog"
 )
 
-// Alter returns the statements that change one property of an object to that of want. It
-// returns nothing if no statement is safe.
+// Alter returns the statements that change a property of have to the value that want has.
+// It returns nil if no statement is safe.
 func Alter(have catalog.Object, want Definition, property catalog.Property) []string {
 	switch property {
 	case catalog.Owner:
@@ -113,7 +113,8 @@ func alterIdentity(have catalog.Object, want Definition) []string {
 	return []string{alterColumn(have) + " SET GENERATED " + value}
 }
 
-// alterOptions returns the statement that sets and resets storage parameters.
+// alterOptions returns the statements that set and reset storage parameters. alter is the
+// beginning of each statement, such as ALTER TABLE "s"."t".
 func alterOptions(alter string, have, want []string) []string {
 	var set, reset []string
 	for _, option := range want {
@@ -176,7 +177,9 @@ func rowSecurity(alter, have, want string) []string {
 	return statements
 }
 
-// alterParents attaches a partition that is detached, and nothing else.
+// alterParents returns the statement that attaches have as a partition. It returns nil
+// unless want is a partition and have is a table without a parent, because any other
+// change of the parents could lose rows.
 func alterParents(alter string, have, want catalog.Object) []string {
 	parents := want.Names(catalog.Parents)
 	if have.Get(catalog.Bounds) != "" || want.Get(catalog.Bounds) == "" || len(have.Names(catalog.Parents)) > 0 || len(parents) != 1 {
@@ -185,8 +188,10 @@ func alterParents(alter string, have, want catalog.Object) []string {
 	return []string{"ALTER TABLE " + name(parents[0]...) + " ATTACH PARTITION " + strings.TrimPrefix(alter, "ALTER TABLE ") + " " + want.Get(catalog.Bounds)}
 }
 
-// alterSequence does not change the range of a sequence if the start differs too: the
-// nodes may have ranges of their own, or interleave their values.
+// alterSequence returns the statement that changes a property of a sequence. It returns
+// nil for the start, the minimum or the maximum if several of them differ, and for the
+// start if the increment is not 1 or -1: the nodes may return different values on
+// purpose.
 func alterSequence(have, want catalog.Object, property catalog.Property) []string {
 	alter, value := "ALTER SEQUENCE "+name(have.Schema, have.Name), want.Get(property)
 	differs := func(p catalog.Property) bool { return have.Get(p) != want.Get(p) }
@@ -263,7 +268,8 @@ func alterIndex(have, want catalog.Object, property catalog.Property) []string {
 	return nil
 }
 
-// cluster returns the statement that selects the index for CLUSTER, or none.
+// cluster returns the statement that selects the index o for CLUSTER or, if selected is
+// false, the statement after which no index of the table is selected.
 func cluster(o catalog.Object, selected bool) []string {
 	if selected {
 		return []string{alterTable(o) + " CLUSTER ON " + name(indexName(o))}
@@ -271,7 +277,7 @@ func cluster(o catalog.Object, selected bool) []string {
 	return []string{alterTable(o) + " SET WITHOUT CLUSTER"}
 }
 
-// indexName returns the name of an index, or of the index of a key.
+// indexName returns the name of an index, or of the index of a constraint.
 func indexName(o catalog.Object) string {
 	if o.Kind == catalog.PrimaryKey {
 		return o.Get(catalog.ObjectName)
@@ -335,8 +341,9 @@ func alterDomain(have catalog.Object, property catalog.Property, value string) [
 	return nil
 }
 
-// alterView does not change the query of a materialized view: dropping it would drop its
-// indexes and its rows.
+// alterView returns the statement that changes a property of a view or of a materialized
+// view. It returns nil for the query of a materialized view, because only DROP and CREATE
+// change it, and DROP would drop its indexes and its rows.
 func alterView(have catalog.Object, want Definition, property catalog.Property) []string {
 	switch {
 	case property == catalog.Options:

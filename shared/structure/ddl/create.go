@@ -8,8 +8,8 @@ import (
 )
 
 // Create returns the statements that create an object with its parts, its comment and, if
-// requested, its owner and privileges. It returns nothing for a kind that it cannot
-// create.
+// WithOwner or WithGrants is set, its owner or privileges. It returns nil for a kind of
+// object that it cannot create.
 func Create(d Definition) []string {
 	statements := create(d)
 	if len(statements) == 0 {
@@ -18,7 +18,8 @@ func Create(d Definition) []string {
 	return append(statements, d.extras()...)
 }
 
-// create returns the statements that create an object without comment and privileges.
+// create returns the statements of Create, without those that set the comment, the owner
+// and the privileges of the object itself (see extras).
 func create(d Definition) []string {
 	switch d.Kind {
 	case catalog.Schema:
@@ -55,7 +56,8 @@ func create(d Definition) []string {
 	return nil
 }
 
-// extras returns the statements for the comment, the owner and the privileges.
+// extras returns the statements that set the comment, the owner and the privileges of an
+// object. The owner of a sequence that a column owns is always the owner of the table.
 func (d Definition) extras() []string {
 	var statements []string
 	if d.Get(catalog.Comment) != "" {
@@ -88,7 +90,8 @@ func members(o catalog.Object) string {
 	return strings.Join(parts, ", ")
 }
 
-// collate returns the COLLATE clause, or "".
+// collate returns the COLLATE clause of a column or domain, or "" if its collation is the
+// default of its type.
 func collate(o catalog.Object) string {
 	if collation := o.List(catalog.CollationName); len(collation) > 0 {
 		return " COLLATE " + name(collation...)
@@ -96,7 +99,7 @@ func collate(o catalog.Object) string {
 	return ""
 }
 
-// with returns the clause for storage parameters of the relation itself, or "".
+// with returns the WITH clause for storage parameters, or "" if there are none.
 func with(options []string) string {
 	var parts []string
 	for _, option := range options {
@@ -108,7 +111,8 @@ func with(options []string) string {
 	return " WITH (" + strings.Join(parts, ", ") + ")"
 }
 
-// parameter returns a storage parameter, such as fillfactor = '80'.
+// parameter converts a storage parameter from the form in the catalog (fillfactor=80) to
+// that in a statement (fillfactor = '80').
 func parameter(option string) string {
 	key, value, _ := strings.Cut(option, "=")
 	return key + " = " + literal(value)
@@ -156,7 +160,8 @@ func sequenceOptions(o catalog.Object) string {
 		o.Get(catalog.Minimum), o.Get(catalog.Maximum), o.Get(catalog.Cache), cycle)
 }
 
-// ownedBy returns the statement that makes a column the owner of a sequence.
+// ownedBy returns the statement that makes a column the owner of a sequence. An empty
+// list means that no column owns it.
 func ownedBy(o catalog.Object, column []string) string {
 	if len(column) == 0 {
 		return "ALTER SEQUENCE " + name(o.Schema, o.Name) + " OWNED BY NONE"
@@ -217,7 +222,8 @@ func createIndex(o catalog.Object) []string {
 	return statements
 }
 
-// createFiring creates a trigger or a rule, and sets when it fires.
+// createFiring returns the statements that create a trigger or a rule, and set when it
+// fires.
 func createFiring(o catalog.Object) []string {
 	statements := []string{strings.TrimSuffix(strings.TrimSpace(o.Get(catalog.Definition)), ";")}
 	if o.Get(catalog.Enabled) != "O" {
@@ -226,7 +232,8 @@ func createFiring(o catalog.Object) []string {
 	return statements
 }
 
-// enable returns the statement that sets when a trigger or a rule fires.
+// enable returns the statement that sets when a trigger or a rule fires. state is a value
+// of pg_trigger.tgenabled: O (enabled), D (disabled), R (replica) or A (always).
 func enable(o catalog.Object, state string) string {
 	verb := map[string]string{"O": "ENABLE", "D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}[state]
 	if o.Kind == catalog.EventTrigger {

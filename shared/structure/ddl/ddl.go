@@ -17,7 +17,7 @@ type Definition struct {
 	WithOwner, WithGrants bool // whether Create also sets the owner and the privileges
 }
 
-// parts returns the parts of a kind.
+// parts returns the parts of the kinds, in the order of kinds.
 func (d Definition) parts(kinds ...catalog.Kind) []catalog.Object {
 	var found []catalog.Object
 	for _, kind := range kinds {
@@ -30,8 +30,9 @@ func (d Definition) parts(kinds ...catalog.Kind) []catalog.Object {
 	return found
 }
 
-// Script joins statements, one per line. Statements that drop an object and create it
-// again are one transaction, so that it is not lost if it cannot be created.
+// Script joins statements, each on a new line. If the first one drops an object, which
+// the others create again, Script writes BEGIN and COMMIT around them. So the object
+// still exists if it cannot be created again.
 func Script(statements []string) string {
 	drops := func(statement string) bool {
 		return strings.HasPrefix(statement, "DROP ") || strings.HasPrefix(statement, "ALTER DOMAIN ") && strings.Contains(statement, " DROP CONSTRAINT ")
@@ -42,7 +43,7 @@ func Script(statements []string) string {
 	return strings.Join(statements, ";\n") + ";"
 }
 
-// name returns a qualified name in quotes.
+// name returns a qualified name in quotes, such as "s"."t". It leaves out empty parts.
 func name(parts ...string) string {
 	var quoted []string
 	for _, part := range parts {
@@ -107,7 +108,8 @@ func target(o catalog.Object) string {
 	return typeOf(o) + " " + name(o.Schema, o.Name)
 }
 
-// alterTable begins a statement that changes the relation of an object.
+// alterTable returns the beginning of a statement that changes the table or domain to
+// which o belongs, such as ALTER TABLE "s"."t".
 func alterTable(o catalog.Object) string {
 	if o.Kind == catalog.DomainConstraint {
 		return "ALTER DOMAIN " + name(o.Schema, o.Relation)
@@ -127,8 +129,9 @@ func Rename(o catalog.Object, to string) []string {
 	return []string{fmt.Sprintf("%s RENAME CONSTRAINT %s TO %s", alterTable(o), name(from), name(to))}
 }
 
-// SetValue returns the statement after which a sequence continues after a value. It never
-// sets the sequence back, even if the sequence has advanced since the value was read.
+// SetValue returns the statement after which a sequence returns only values after value.
+// The statement never sets the sequence back, even if the sequence has advanced since the
+// value was read.
 func SetValue(id catalog.ID, value int64, descending bool) []string {
 	further := "GREATEST"
 	if descending {

@@ -9,12 +9,13 @@ import (
 	"ace/shared/structure/catalog"
 )
 
-// owner returns the statement that changes the owner, or "" if the kind has none.
+// owner returns the statement that changes the owner of an object.
 func owner(o catalog.Object, to string) string {
 	return "ALTER " + target(o) + " OWNER TO " + name(to)
 }
 
-// defaultGrants returns the privileges of other roles than the owner on a new object.
+// defaultGrants returns the privileges that roles other than the owner have on a new
+// object of a kind, in the form of catalog.Grants.
 func defaultGrants(kind catalog.Kind) string {
 	switch kind {
 	case catalog.Function, catalog.Aggregate:
@@ -25,7 +26,8 @@ func defaultGrants(kind catalog.Kind) string {
 	return "{}"
 }
 
-// grants returns the statements that change the privileges from have to want.
+// grants returns the statements that change the privileges on o from have to want, two
+// values of catalog.Grants.
 func grants(o catalog.Object, have, want string) []string {
 	from, to := privileges(have), privileges(want)
 	var statements []string

@@ -11,7 +11,7 @@ import (
 )
 
 // createTable returns the statements that create a table with everything that belongs to
-// it. Foreign keys are last, because their tables may not exist yet.
+// it. Foreign keys are last, because the tables that they reference may not exist yet.
 func createTable(d Definition) []string {
 	var statements []string
 	for _, sequence := range d.parts(catalog.Sequence) {
@@ -95,8 +95,9 @@ func inherits(parents [][]string) string {
 	return " INHERITS (" + strings.Join(list, ", ") + ")"
 }
 
-// elements returns the columns, and the checks, which may also be part of a partition
-// key.
+// elements returns the elements of CREATE TABLE: the definitions of the columns and, if
+// the table has no parent, of its validated check constraints. createTable adds all
+// other constraints by statements of their own.
 func (d Definition) elements() []string {
 	var list []string
 	for _, column := range d.columns() {
@@ -112,7 +113,7 @@ func (d Definition) elements() []string {
 	return list
 }
 
-// identitySequence returns the sequence of an identity column.
+// identitySequence returns the sequence of an identity column, or nil if it is unknown.
 func (d Definition) identitySequence(column catalog.Object) *catalog.Object {
 	for _, sequence := range d.parts(catalog.Sequence) {
 		owner := sequence.List(catalog.OwnedBy)
@@ -152,8 +153,8 @@ func identityClause(o catalog.Object, sequence *catalog.Object) string {
 	return sql + " (SEQUENCE NAME " + name(sequence.Schema, sequence.Name) + " " + sequenceOptions(*sequence) + ")"
 }
 
-// createColumn returns the statements that add a column to a table, with the sequence
-// that it owns.
+// createColumn returns the statements that add a column to a table and create the
+// sequences that the column owns.
 func createColumn(d Definition) []string {
 	var statements []string
 	for _, sequence := range d.parts(catalog.Sequence) {
@@ -180,8 +181,8 @@ func mapWithout(properties map[catalog.Property]string, property catalog.Propert
 	return rest
 }
 
-// columnDetails returns the statements for what the definition of a column cannot
-// contain.
+// columnDetails returns the statements that set the properties which CREATE TABLE cannot
+// set in every version: statistics target, storage, options, comment and privileges.
 func columnDetails(o catalog.Object, withGrants bool) []string {
 	var statements []string
 	if o.Get(catalog.Target) != "-1" && o.Get(catalog.Target) != "" {

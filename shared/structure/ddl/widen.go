@@ -10,8 +10,8 @@ import (
 	"ace/shared/structure/catalog"
 )
 
-// Widens reports whether an object whose property has the value from can get the value to
-// and accepts everything that it accepted before.
+// Widens reports whether a property can be changed from one value to another such that
+// nothing is lost: the object then accepts at least everything that it accepted before.
 func Widens(kind catalog.Kind, property catalog.Property, from, to string) bool {
 	switch {
 	case kind == catalog.Column && property == catalog.Type:
@@ -32,8 +32,8 @@ func Widens(kind catalog.Kind, property catalog.Property, from, to string) bool 
 // modified is a type with a modifier in parentheses, such as numeric(12,2).
 var modified = regexp.MustCompile(`^(character varying|character|numeric|bit varying)\((\d+)(?:,(-?\d+))?\)$`)
 
-// widensType reports whether every value of a type is a value of the other, so that ALTER
-// TABLE converts it without a change.
+// widensType reports whether every value of the type from is also a value of the type to,
+// so that ALTER TABLE converts rows without a change of their values.
 func widensType(from, to string) bool {
 	integers := []string{"smallint", "integer", "bigint"}
 	if a, b := slices.Index(integers, from), slices.Index(integers, to); a >= 0 && b >= 0 {
@@ -57,7 +57,8 @@ func widensType(from, to string) bool {
 	return number(b[2])-number(b[3]) >= number(a[2])-number(a[3]) && number(b[3]) >= number(a[3])
 }
 
-// isNewer reports whether a version such as 1.10 is newer than another.
+// isNewer reports whether the first version is newer than the second. It compares
+// numbers: 1.10 is newer than 1.9.
 func isNewer(version, than string) bool {
 	a, b := strings.Split(version, "."), strings.Split(than, ".")
 	return slices.CompareFunc(a, b, func(x, y string) int { return number(x) - number(y) }) > 0
@@ -81,8 +82,9 @@ func contains(whole, part []string) bool {
 	return len(part) == 0
 }
 
-// addLabels returns the statements that add the labels that an enum lacks. It returns
-// nothing if the enum has labels that are not wanted, or another order.
+// addLabels returns the statements that add the labels of want that an enum lacks. It
+// returns nil if the enum has a label that want does not have, or has the labels in
+// another order, because PostgreSQL can neither drop nor move a label.
 func addLabels(o catalog.Object, have, want []string) []string {
 	if !contains(want, have) {
 		return nil
