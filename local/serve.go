@@ -266,8 +266,9 @@ func (s *service) resume(ctx context.Context, ours bool) error {
 	if err != nil {
 		return err
 	}
-	// The tasks of tables are first, because a parent that runs submits them too, and then
-	// could not take over their leases.
+	// The tasks of tables are added before their parents. A running parent also adds its
+	// tasks to the queue, but without ours. They would then wait for the leases of the
+	// former process to expire.
 	slices.SortStableFunc(ids, func(a, b string) int { return rankOf(a) - rankOf(b) })
 	for _, id := range ids {
 		s.queue.Resume(id, ours)
@@ -279,7 +280,7 @@ func (s *service) resume(ctx context.Context, ours bool) error {
 	return nil
 }
 
-// rankOf returns 1 for the id of a parent, and 0 for that of any other task.
+// rankOf returns 1 for the id of a parent, and 0 for the id of any other task.
 func rankOf(taskID string) int {
 	if api.IsParentID(taskID) {
 		return 1

@@ -9,9 +9,10 @@ import (
 	"ace/shared/endpoint/httpx"
 )
 
-// withPage returns a handler that also serves the web page, unless ACE_PAGE is false. The
-// requests of the page are not in the metrics of the API, because a stream that is open
-// for minutes would be a slow request there.
+// withPage returns a handler that serves the web page and passes all other requests to
+// next. If ACE_PAGE is false, it returns next. Requests for the web page are not in the
+// metrics of the API, because a stream of events that is open for minutes would count as
+// a slow request.
 func (s *service) withPage(next http.Handler, mux *endpoint.Mux, c config.Config, token string) (http.Handler, error) {
 	if !c.Page {
 		return next, nil
@@ -20,7 +21,8 @@ func (s *service) withPage(next http.Handler, mux *endpoint.Mux, c config.Config
 	var err error
 	s.page, err = page.New(page.Options{
 		API: mux, OpenTasks: s.app.Tasks().Open, Log: s.log, Version: version(),
-		Downloads: httpx.Handler(mux, httpx.Options{Hosts: c.AllowedHosts()}), // the page has checked the token
+		// Downloads needs no token, because httpx.Pages has already checked it.
+		Downloads: httpx.Handler(mux, httpx.Options{Hosts: c.AllowedHosts()}),
 	})
 	if err != nil {
 		return nil, err

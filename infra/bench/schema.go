@@ -12,8 +12,8 @@ import (
 	"ace/shared/api"
 )
 
-// manyTables creates :tables tables, of which every second is empty and the others have
-// ten rows.
+// manyTables is a psql script that creates as many tables as its variable "tables"
+// states. Every second table has ten rows, and the others are empty.
 const manyTables = `
 SELECT format('CREATE TABLE t%s (id int PRIMARY KEY, name text NOT NULL, at timestamptz DEFAULT now(), amount numeric(12,2)); '
            || 'CREATE INDEX ON t%1$s (name)', i) FROM generate_series(1, :tables) i

@@ -85,9 +85,9 @@ func (s *schemas) component(t reflect.Type) *Schema {
 	return ref(name)
 }
 
-// componentName returns the name of the component of a struct. The types of the packages
-// setfile and replication have names of their own, because other packages have types of
-// the same names.
+// componentName returns the name of the component of a struct. It adds a prefix to the
+// names of the types of the packages setfile and replication, because other packages have
+// types of the same names.
 func componentName(t reflect.Type) string {
 	switch t.PkgPath() {
 	case reflect.TypeFor[setfile.Document]().PkgPath():
@@ -133,7 +133,7 @@ func (s *schemas) field(t reflect.Type, field reflect.StructField, name string) 
 	return schema
 }
 
-// anyOf returns a schema of the values of any of the types.
+// anyOf returns a schema that accepts a value of any of the types.
 func (s *schemas) anyOf(types []reflect.Type) *Schema {
 	if len(types) == 1 {
 		return s.of(types[0])

@@ -20,7 +20,7 @@ type Options struct {
 	Stdout, Stderr io.Writer
 	NoColor        bool   // NO_COLOR is set
 	Browser        string // the commands in BROWSER, separated by colons; "" means xdg-open
-	Version        string // of the program
+	Version        string // the version of this program
 	Listen         string // where a service of this configuration listens (ACE_LISTEN); "" means localhost:5000
 	// Embed starts the service within this process for the duration of one command. It
 	// may change the working directory. resume means that the service also runs the

@@ -32,20 +32,21 @@ func serveAgent(ctx context.Context, s *session) error {
 	return fault.Wrap(err, fault.Invalid, "the standard input does not have messages of the Model Context Protocol: %v", err)
 }
 
-// agentService lets the tools of an agent use the server.
+// agentService implements mcpserver.Service by requests to a server.
 type agentService struct{ server *Server }
 
-// Get sends a GET request.
+// Get sends a GET request and returns the JSON of the answer.
 func (a agentService) Get(ctx context.Context, path string, params url.Values) ([]byte, error) {
 	return a.server.get(ctx, path, params)
 }
 
-// Submit starts a task.
+// Submit starts a task and returns its id.
 func (a agentService) Submit(ctx context.Context, route api.Route, params url.Values) (string, error) {
 	return a.server.submit(ctx, route, params)
 }
 
-// Document downloads a document.
+// Document downloads the document of a task to a temporary file and opens it. The
+// returned function deletes the file.
 func (a agentService) Document(ctx context.Context, taskID string) (*rowpairs.Document, func(), error) {
 	return a.server.document(ctx, taskID)
 }

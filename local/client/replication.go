@@ -52,8 +52,8 @@ func (s *session) printReplication(t task, r api.ReplicationResult) {
 	}
 }
 
-// printFinding prints a finding: a line with its rank and object, what each node has, the
-// reason, and the SQL that mends it.
+// printFinding prints a finding: a line with its rank and object, the state of each node,
+// the reason, and the SQL that fixes the problem.
 func (s *session) printFinding(f finding.Finding) {
 	color := text.FgYellow
 	if f.Rank == finding.Broken || f.Rank == finding.Blocks {

@@ -140,7 +140,7 @@ func (s *session) headline(t task) string {
 	return line + "  " + s.paint(t.TaskID, text.Faint)
 }
 
-// subject returns what the task is about.
+// subject returns what a task compares or repairs, such as "public.users on demo".
 func (t task) subject() string {
 	if t.TaskType == api.TypeReplicationDiff {
 		return "replication on " + t.ClusterName

@@ -14,8 +14,9 @@ import (
 	"ace/shared/setfile"
 )
 
-// shownTables is the number of tables that are printed after a comparison of several.
-// Those that are identical or skipped are not printed.
+// shownTables is the maximum number of tables, and also of findings about structure, that
+// are printed after a comparison of several tables. Identical and skipped tables are
+// never printed.
 const shownTables = 40
 
 // schemaDiff runs `ace schema-diff CLUSTER SCHEMA`.
@@ -129,7 +130,7 @@ func (s *session) printFindings(document setfile.Document) {
 	}
 }
 
-// countIf returns a number for people, or "" if it is not known.
+// countIf returns n with thousands separators, or "" if known is false.
 func countIf(known bool, n int64) string {
 	if !known {
 		return ""
@@ -137,7 +138,8 @@ func countIf(known bool, n int64) string {
 	return humanize.Comma(n)
 }
 
-// firstLine returns a remark that fits in a table.
+// firstLine returns the first line of a remark, cut off so that it fits in a column of a
+// printed table.
 func firstLine(remark string) string {
 	const most = 80
 	remark, _, _ = strings.Cut(remark, "\n")

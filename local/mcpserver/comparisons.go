@@ -56,8 +56,9 @@ func (t *tools) compareTable(ctx context.Context, in compareInput) (any, error) 
 	return t.status(ctx, id, in.WaitSeconds)
 }
 
-// columnList returns names as the catalog has them in the form of a parameter: quoted and
-// separated by commas.
+// columnList returns the value of a parameter that is a list of columns: each name in
+// double quotes, separated by commas. Because of the quotes, the service does not convert
+// the names to lower case: they must be spelled as in the catalog.
 func columnList(names []string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {

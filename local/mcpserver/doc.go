@@ -4,10 +4,11 @@
 // An agent acts on texts that it reads, and a value of a row may contain instructions. So
 // the package limits what an agent can do, whatever it has read:
 //
-//   - A repair needs Options.AllowRepair and the counts of a dry run (runRepair).
-//   - A table_filter, which is SQL, cannot be sent.
-//   - Control characters are escaped in every text of an answer, in one place (add).
+//   - It can repair rows only if Options.AllowRepair is set, and only if it repeats the
+//     counts of a dry run (see runRepair).
+//   - It cannot send a table_filter, because that is SQL.
+//   - The function add escapes control characters in every text of every answer.
 //   - The rows and the values of an answer are limited in number and size.
 //
-// It uses the API of the service and nothing else.
+// The package uses only the API of the service.
 package mcpserver

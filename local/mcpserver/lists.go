@@ -10,7 +10,7 @@ import (
 	"ace/shared/api"
 )
 
-// listedTables is the number of tables on a page of list_tables.
+// listedTables is the maximum number of tables in one answer of list_tables.
 const listedTables = 100
 
 func (t *tools) addLists(server *mcp.Server) {
@@ -34,7 +34,8 @@ type listedCluster struct {
 	Error     string   `json:"error,omitempty"`
 }
 
-// listClusters leaves out addresses and connection parameters, which no tool needs.
+// listClusters returns the names of the clusters, databases and nodes. It leaves out the
+// addresses and connection parameters, which no tool needs.
 func (t *tools) listClusters(ctx context.Context, _ clustersInput) (any, error) {
 	var list api.ClusterList
 	if err := t.read(ctx, string(api.RouteClusters), nil, &list); err != nil {

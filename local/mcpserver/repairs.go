@@ -15,7 +15,7 @@ import (
 	"ace/shared/fault"
 )
 
-// maxAge is how old a dry run may be when its repair is run.
+// maxAge is the maximum age of a dry run, since its submission, when its repair is run.
 const maxAge = time.Hour
 
 func (t *tools) addRepairs(server *mcp.Server) {
@@ -45,7 +45,8 @@ type dryRunInput struct {
 	WaitSeconds   int      `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the end, at most 50; 30 by default"`
 }
 
-// defaultWait is how many seconds a tool waits for a repair or a dry run by default.
+// defaultWait is the number of seconds that a tool waits for the end of a repair or dry
+// run if the agent has set no wait_seconds.
 const defaultWait = 30
 
 func (t *tools) dryRunRepair(ctx context.Context, in dryRunInput) (any, error) {
@@ -97,8 +98,8 @@ type changes struct {
 	Deleted  int64 `json:"deleted"`
 }
 
-// runRepair runs the repair of a dry run. An agent that repeats the counts has read them,
-// and can have shown them to its user.
+// runRepair runs the repair that a dry run has tried. The agent must repeat the counts of
+// the dry run, which proves that it has read them and could show them to its user.
 func (t *tools) runRepair(ctx context.Context, in repairInput) (any, error) {
 	dryRun, err := t.task(ctx, in.DryRunID)
 	if err != nil {
@@ -126,8 +127,10 @@ func (t *tools) runRepair(ctx context.Context, in repairInput) (any, error) {
 	return t.status(ctx, id, orDefault(in.WaitSeconds))
 }
 
-// repairOf returns the request of a dry run, whose repair may be run. A dry run with an
-// option that permits further effects was made by a person, who can run the repair.
+// repairOf returns the request with which a dry run was submitted. It returns an error if
+// an agent must not run the repair. That includes a dry run with fire_triggers or an
+// allow_ option: dry_run_repair sets none of them, so a person has made the dry run and
+// must also decide about the repair.
 func repairOf(dryRun api.TaskStatus, now time.Time) (req api.TableRepairRequest, err error) {
 	if dryRun.TaskType != api.TypeTableRepair {
 		return req, fault.New(fault.Invalid, "task %s is a %s; dry_run_id must be that of dry_run_repair", dryRun.TaskID, dryRun.TaskType)
@@ -148,7 +151,8 @@ func repairOf(dryRun api.TaskStatus, now time.Time) (req api.TableRepairRequest,
 	return req, nil
 }
 
-// checkChanges returns an error unless the counts are those of the dry run's result.
+// checkChanges returns an error if the repeated counts are not those of the dry run's
+// result, or if the dry run found nothing to change.
 func checkChanges(dryRun api.TaskStatus, repeated map[string]changes) error {
 	var result struct {
 		Nodes map[string]changes `json:"nodes"`

@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	defaultRows = 20
-	maxRows     = 200
-	// maxValue is the maximum number of characters of a value in an answer, and
-	// maxRowBytes the size at which an answer gets no further row and no further column.
-	maxValue    = 200
+	defaultRows = 20  // number of rows in an answer if the agent has set no limit
+	maxRows     = 200 // maximum number of rows in an answer
+	// maxValue is the number of characters after which a value is cut off.
+	maxValue = 200
+	// maxRowBytes is the size of the texts in an answer, in bytes, after which no further
+	// row and no further column of a row is added.
 	maxRowBytes = 64 << 10
 )
 
@@ -40,7 +41,7 @@ type rowsAnswer struct {
 	NextOffset *int64         `json:"next_offset,omitempty"` // absent after the last row
 	Incomplete bool           `json:"incomplete,omitempty"`  // the comparison found more rows than max_diff_rows
 	Untrusted  string         `json:"about"`
-	size       int            // of the texts in Rows
+	size       int            // number of bytes of the texts in Rows
 	document   difffile.Summary
 }
 
@@ -50,8 +51,8 @@ type differingRow struct {
 	Kind      string            `json:"kind"`
 	Unsettled bool              `json:"unsettled,omitempty"` // the row was still changing when last read
 	Key       map[string]string `json:"key"`
-	// Values has, for each column and node, the text of the value; nil is NULL. A node
-	// without the row is missing.
+	// Values has the text of the value for each column and, within a column, for each node.
+	// NULL is nil. A node that does not have the row has no entry.
 	Values map[string]map[string]*string `json:"values"`
 	// Omitted is the number of columns that are left out because the answer is too large.
 	Omitted int `json:"omitted_columns,omitempty"`
@@ -86,7 +87,8 @@ func (t *tools) differingRows(ctx context.Context, in rowsInput) (any, error) {
 	return found, err
 }
 
-// read adds the differences of a document from Offset on.
+// read adds the differences of a document to the answer, beginning after the first Offset
+// ones, until the answer is full. Then it sets NextOffset if more differences follow.
 func (a *rowsAnswer) read(ctx context.Context, document *rowpairs.Document, limit int, allColumns bool) error {
 	at := int64(0)
 	for difference, err := range document.Differences(ctx) {
@@ -106,10 +108,12 @@ func (a *rowsAnswer) read(ctx context.Context, document *rowpairs.Document, limi
 	return nil
 }
 
-// isFull reports whether the answer gets no further row.
+// isFull reports whether no further row may be added to the answer.
 func (a *rowsAnswer) isFull(limit int) bool { return len(a.Rows) == limit || a.size > maxRowBytes }
 
-// add adds one difference. key has the indexes of the key columns.
+// add adds one difference to Rows: the key, and the values of the columns that differ (of
+// all columns if allColumns is true or only one node has the row). key has the indexes of
+// the key columns.
 func (a *rowsAnswer) add(key []int, d rowpairs.Difference, allColumns bool) {
 	row := differingRow{Nodes: d.Pair, Kind: kindOf(d), Unsettled: d.Unsettled, Key: map[string]string{}, Values: map[string]map[string]*string{}}
 	for _, values := range d.Rows {
@@ -165,7 +169,8 @@ func kindOf(d rowpairs.Difference) string {
 	return "different"
 }
 
-// shorten returns a value of at most maxValue characters.
+// shorten returns a value whose text is cut off after maxValue characters. It appends the
+// number of characters of the whole text to a text that it has cut off.
 func shorten(value *string) *string {
 	if value == nil {
 		return nil

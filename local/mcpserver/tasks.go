@@ -16,7 +16,8 @@ const (
 	maxWait   = 50 * time.Second
 	firstPoll = 50 * time.Millisecond
 	slowPoll  = time.Second
-	// maxResult is the maximum size in bytes of the result of a task in an answer.
+	// maxResult is the maximum size in bytes of the result of a task in an answer. A larger
+	// result is left out.
 	maxResult = 64 << 10
 )
 
@@ -44,7 +45,8 @@ type answer struct {
 	Note      string         `json:"note,omitempty"`
 }
 
-// status returns the state of a task, after its end or after a number of seconds.
+// status waits until a task has ended, or until a number of seconds (at most maxWait) has
+// passed. It returns the state of the task.
 func (t *tools) status(ctx context.Context, id string, seconds int) (answer, error) {
 	task, err := t.wait(ctx, id, min(time.Duration(max(seconds, 0))*time.Second, maxWait))
 	if err != nil {
@@ -53,7 +55,8 @@ func (t *tools) status(ctx context.Context, id string, seconds int) (answer, err
 	return answerOf(task), nil
 }
 
-// wait returns the state of a task after its end, or after the time limit.
+// wait waits until a task has ended, or until the next request would exceed the time
+// limit. It returns the last state that it has read.
 func (t *tools) wait(ctx context.Context, id string, limit time.Duration) (api.TaskStatus, error) {
 	until := time.Now().Add(limit)
 	for pause := firstPoll; ; pause = min(pause*3/2, slowPoll) {
@@ -100,8 +103,8 @@ func answerOf(task api.TaskStatus) answer {
 	return a
 }
 
-// unneeded returns the members of a summary that an agent does not need. They would take
-// room among what it can read.
+// unneeded returns the names of the members of a summary that an agent does not need.
+// Without them, an answer uses less of the limited text that an agent can read.
 func unneeded() []string {
 	return []string{
 		"task_id", "cluster_name", "schema", "table", "columns", "block_rows", "blocks", "mismatched_blocks", "strategy", "snapshots", "workers",

@@ -9,7 +9,8 @@ import (
 	"ace/shared/api"
 )
 
-// maxForm bounds the bytes of a form. A filter has at most 8 kB.
+// maxForm is the maximum size of a form in bytes. The longest field, table_filter, may
+// have 8 kB.
 const maxForm = 64 << 10
 
 // form returns a handler for a form that starts or changes something. It checks the token
@@ -27,13 +28,14 @@ func (p *Page) form(send func(http.ResponseWriter, *http.Request) error) func(ht
 	}
 }
 
-// toTask answers a form with the page of the task that it has started.
+// toTask redirects the browser to the page of a task.
 func toTask(w http.ResponseWriter, r *http.Request, id string) error {
 	http.Redirect(w, r, "/tasks/"+url.PathEscape(id), http.StatusSeeOther)
 	return nil
 }
 
-// submit starts a task and answers with its page.
+// submit starts a task with the parameters in form and redirects the browser to the page
+// of the task.
 func (p *Page) submit(w http.ResponseWriter, r *http.Request, route api.Route, form url.Values) error {
 	submitted, err := post[api.Submitted](r.Context(), p.API, route.Path(""), form)
 	if err != nil {
@@ -42,7 +44,8 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request, route api.Route, f
 	return toTask(w, r, submitted.TaskID)
 }
 
-// subject returns the parameters that name the table of a comparison and its document.
+// subject returns the parameters that a task based on a comparison needs: the cluster,
+// the database and the table of the comparison, and its document (diff_file).
 func subject(status api.TaskStatus) url.Values {
 	form := url.Values{"cluster_name": {status.ClusterName}, "table_name": {status.TableName}, "diff_file": {status.TaskID}}
 	if name := parameterOf(status, "dbname"); name != "" {
@@ -51,7 +54,8 @@ func subject(status api.TaskStatus) url.Values {
 	return form
 }
 
-// parameterOf returns a text parameter with which a task was submitted, or "".
+// parameterOf returns the value of a text parameter with which a task was submitted, or
+// "" if the parameter was not set.
 func parameterOf(status api.TaskStatus, name string) string {
 	var values map[string]any
 	_ = json.Unmarshal(status.Parameters, &values) // a task without readable parameters has none
@@ -59,8 +63,8 @@ func parameterOf(status api.TaskStatus, name string) string {
 	return text
 }
 
-// rerun compares again the rows of a comparison, or, on the page of a repair or undo, the
-// rows of the document that was repaired.
+// rerun starts a rerun of the comparison that the page shows. On the page of a repair or
+// undo, it starts a rerun of the document that was repaired.
 func (p *Page) rerun(w http.ResponseWriter, r *http.Request) error {
 	status, err := p.status(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -75,8 +79,8 @@ func (p *Page) rerun(w http.ResponseWriter, r *http.Request) error {
 	return p.submit(w, r, api.RouteTableRerun, form)
 }
 
-// repaired returns the document on which a repair, or the repair that an undo undoes, is
-// based. It returns "" for other tasks.
+// repaired returns the document whose rows a repair has repaired. For an undo, it returns
+// the document of the repair that was undone. It returns "" for other tasks.
 func (p *Page) repaired(r *http.Request, status api.TaskStatus) (document string, err error) {
 	if status.TaskType == api.TypeTableUndo {
 		if status, err = p.status(r.Context(), parameterOf(status, "task_id")); err != nil {
@@ -89,7 +93,7 @@ func (p *Page) repaired(r *http.Request, status api.TaskStatus) (document string
 	return parameterOf(status, "diff_file"), nil
 }
 
-// repair starts the dry run of a repair.
+// repair starts the dry run of a repair of the rows in the document of a comparison.
 func (p *Page) repair(w http.ResponseWriter, r *http.Request) error {
 	status, err := p.status(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -140,7 +144,7 @@ func (p *Page) confirm(w http.ResponseWriter, r *http.Request) error {
 	route := api.RouteTableUndo
 	if status.TaskType == api.TypeTableRepair {
 		route = api.RouteTableRepair
-		object["generate_report"] = true // which rows were changed, before and after
+		object["generate_report"] = true // the report has each changed row before and after
 	}
 	submitted, err := postJSON[api.Submitted](r.Context(), p.API, route.Path(""), object)
 	if err != nil {

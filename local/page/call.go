@@ -14,7 +14,8 @@ type API interface {
 	Handle(ctx context.Context, req endpoint.Request) endpoint.Response
 }
 
-// refusal is an error answer of the API.
+// refusal is an error that the API has answered, or that the page itself reports. A page
+// may show its message.
 type refusal struct {
 	Status  int
 	Message string
@@ -23,12 +24,12 @@ type refusal struct {
 // Error implements error.
 func (r *refusal) Error() string { return r.Message }
 
-// get returns the answer of a route that only reads.
+// get sends a GET request and returns the decoded answer.
 func get[T any](ctx context.Context, a API, path string, query url.Values) (T, error) {
 	return answer[T](a.Handle(ctx, endpoint.Request{Method: "GET", Path: path, RawQuery: query.Encode(), Header: endpoint.Header{}}))
 }
 
-// post sends parameters as a form.
+// post sends parameters as a form in a POST request and returns the decoded answer.
 func post[T any](ctx context.Context, a API, path string, form url.Values) (T, error) {
 	return answer[T](a.Handle(ctx, endpoint.Request{
 		Method: "POST", Path: path, Body: []byte(form.Encode()),
@@ -36,7 +37,8 @@ func post[T any](ctx context.Context, a API, path string, form url.Values) (T, e
 	}))
 }
 
-// postJSON sends parameters as a JSON object.
+// postJSON sends parameters as a JSON object in a POST request and returns the decoded
+// answer.
 func postJSON[T any](ctx context.Context, a API, path string, object map[string]any) (T, error) {
 	body, err := json.Marshal(object)
 	if err != nil {
@@ -48,7 +50,8 @@ func postJSON[T any](ctx context.Context, a API, path string, object map[string]
 	}))
 }
 
-// answer decodes a response. The error of a refused request is a *refusal.
+// answer decodes a response with status 200. For every other status, it returns a
+// *refusal as the error.
 func answer[T any](resp endpoint.Response) (T, error) {
 	var value T
 	if resp.Status == 200 {
@@ -65,7 +68,8 @@ func refused(resp endpoint.Response) error {
 	return &refusal{resp.Status, failure.Error}
 }
 
-// file returns a download of the API.
+// file returns the file with which the API answers a GET request for the path. If the API
+// does not answer with a file, the error is a *refusal.
 func file(ctx context.Context, a API, path string) (*api.File, error) {
 	resp := a.Handle(ctx, endpoint.Request{Method: "GET", Path: path, Header: endpoint.Header{}})
 	if resp.File == nil {

@@ -10,7 +10,8 @@ import (
 	"ace/shared/api"
 )
 
-// The size of a chart, in the units of its SVG. One bar per comparison.
+// The sizes of a chart and of its bars, in the units of its SVG. A chart has one bar for
+// each comparison.
 const (
 	chartHeight = 28
 	barWidth    = 4
@@ -19,8 +20,9 @@ const (
 )
 
 // chart returns a bar chart of the rows that differed in the comparisons of a table,
-// oldest first. The scale is logarithmic, because five rows and a million matter alike. A
-// comparison that found no difference is a short bar in the color of a match.
+// the oldest at the left. points must be in the order newest first. The scale is
+// logarithmic, so that five rows are visible next to a million. A comparison whose
+// verdict is not "differ" is a short bar in the color of a match.
 func chart(points []point) template.HTML {
 	most := 1.0
 	for _, p := range points {
@@ -28,7 +30,7 @@ func chart(points []point) template.HTML {
 	}
 
 	var bars, counts []string
-	for i, p := range points { // newest first: from the right
+	for i, p := range points { // draws the bars from right to left
 		height, class := 3.0, "bar-match"
 		if p.Verdict == api.VerdictDiffer {
 			height, class = 6+(chartHeight-6)*scaled(p.Mismatched)/most, "bar-differ"

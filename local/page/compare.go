@@ -10,7 +10,8 @@ import (
 	"ace/shared/api"
 )
 
-// offeredTables is the number of tables that the form shows. A search finds the others.
+// offeredTables is the maximum number of tables that the form shows. The other tables are
+// found by a search.
 const offeredTables = 200
 
 // compareView is the input of the form of a new comparison.
@@ -20,14 +21,14 @@ type compareView struct {
 	DBName   string
 	Search   string
 	Tables   []tableOption
-	Hidden   int // tables that are not shown
-	All      int // tables of the database
+	Hidden   int // number of tables that match Search but are not in Tables
+	All      int // number of tables of the database
 	Chosen   string
-	Unread   []api.UnreadNode
+	Unread   []api.UnreadNode // nodes whose tables could not be read
 	Nodes    []nodeOption
 	Usual    []field // options that are often needed
-	Rare     []field
-	Problem  string // why the form is refused, or the tables cannot be listed
+	Rare     []field // the other options
+	Problem  string  // why the form is refused, or the tables cannot be listed
 }
 
 // tableOption is a table in the list of the form.
@@ -43,23 +44,26 @@ type nodeOption struct {
 	Checked bool
 }
 
-// Opened reports whether a rare option has a value.
+// Opened reports whether the form shows the rare options unfolded. It does if one of them
+// has a value other than its default.
 func (c *compareView) Opened() bool {
 	return slices.ContainsFunc(c.Rare, func(f field) bool { return f.Value != "" && f.Value != f.Default })
 }
 
-// notFields are the parameters for which the form has elements of its own.
+// notFields are the parameters for which compareForm creates no field. The form has
+// elements of its own for them, or does not offer them ("quiet").
 var notFields = []string{"cluster_name", "table_name", "dbname", "nodes", "quiet"} //nolint:gochecknoglobals // a constant list
 
-// usualFields are the parameters that the form shows before the reader asks for all.
+// usualFields are the parameters that the form always shows. A reader must unfold the
+// others.
 var usualFields = []string{"table_filter", "ignore_columns", "baseline"} //nolint:gochecknoglobals // a constant list
 
 func (p *Page) showCompare(w http.ResponseWriter, r *http.Request) error {
 	return p.compareForm(w, r, r.URL.Query(), "")
 }
 
-// compare starts a comparison. A refused form is shown again, with the values that were
-// entered.
+// compare starts the comparison that a form describes. If the API refuses it as invalid,
+// compare shows the form again, with the entered values and the reason.
 func (p *Page) compare(w http.ResponseWriter, r *http.Request) error {
 	form := url.Values{}
 	for _, param := range operation("table-diff").Params {
@@ -78,7 +82,8 @@ func (p *Page) compare(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// compareForm shows the form with values and the reason why they were refused.
+// compareForm shows the form of a new comparison with these values. problem is the reason
+// why the API has refused the values; "" means that it has not.
 func (p *Page) compareForm(w http.ResponseWriter, r *http.Request, values url.Values, problem string) error {
 	c := &compareView{Problem: problem, Search: values.Get("q"), Chosen: values.Get("table_name"), DBName: values.Get("dbname")}
 	clusters, err := get[api.ClusterList](r.Context(), p.API, api.RouteClusters.Path(""), nil)
@@ -110,7 +115,8 @@ func (p *Page) compareForm(w http.ResponseWriter, r *http.Request, values url.Va
 	return p.show(w, status, "compare", p.view("New comparison", "compare", c))
 }
 
-// choose sets the cluster, the database and the nodes.
+// choose sets the cluster that the values name, or the only cluster, and the database. It
+// lists the nodes of the cluster; all of them are checked if the values name none.
 func (c *compareView) choose(values url.Values) {
 	name := values.Get("cluster_name")
 	if at := slices.IndexFunc(c.Clusters, func(cluster api.Cluster) bool { return cluster.ClusterName == name }); at >= 0 {
@@ -130,8 +136,8 @@ func (c *compareView) choose(values url.Values) {
 	}
 }
 
-// listTables adds the tables that the nodes have and that the search finds. A chosen
-// table is always among them.
+// listTables adds the tables of the database whose names contain the search text, at most
+// offeredTables, and the chosen table.
 func (p *Page) listTables(r *http.Request, c *compareView) {
 	query := url.Values{"cluster_name": {c.Cluster.ClusterName}, "dbname": {c.DBName}, "limit": {"1000"}}
 	for {
@@ -153,7 +159,8 @@ func (p *Page) listTables(r *http.Request, c *compareView) {
 	}
 }
 
-// offer adds a table to the list.
+// offer counts a table. It adds the table to the list if it is the chosen one, or if the
+// search finds it and the list is not full.
 func (c *compareView) offer(table api.ListedTable) {
 	c.All++
 	chosen := table.TableName == c.Chosen

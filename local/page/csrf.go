@@ -13,10 +13,11 @@ import (
 // formValid is how long a form can be sent after its page was shown.
 const formValid = 12 * time.Hour
 
-// csrf creates and checks the tokens of forms. A token is a time and its HMAC under a key
-// of the process. Only a page of this service can read a token, because no page of
-// another origin can read an answer. Therefore a token needs no cookie: a client that has
-// one can read pages, and may also send forms.
+// csrf creates and checks the tokens of forms. A token is the time at which it was
+// created and the HMAC of that time, under a key of this process. A page of another
+// origin cannot read a token, because browsers do not let it read the answers of this
+// service. A client that has a token can read this service's pages, so it may also send
+// forms. No cookie is needed.
 type csrf struct{ key []byte }
 
 func newCSRF() csrf {
@@ -31,7 +32,9 @@ func (c csrf) token(now time.Time) string {
 	return stamp + "." + c.sign(stamp)
 }
 
-// valid reports whether a token was created by this process, less than formValid ago.
+// valid reports whether a token was created by this process less than formValid ago. It
+// also accepts a token from less than a minute in the future, in case the clock was set
+// back.
 func (c csrf) valid(token string, now time.Time) bool {
 	stamp, sum, _ := strings.Cut(token, ".")
 	seconds, err := strconv.ParseInt(stamp, 36, 64)

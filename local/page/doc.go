@@ -2,18 +2,19 @@
 // their last verdicts, the tasks and the archive, and it starts comparisons, reruns,
 // repairs and undos.
 //
-// The page has no path of its own to the engine. It reads and starts everything through
-// the endpoints of the API (see Options.API), which validate a form like any other
-// request. The rows that differ are shown by package render, like in the HTML report.
+// The page never calls the engine directly. It reads and starts everything through the
+// endpoints of the API (see Options.API), which validate the values of a form like those
+// of any other request. Package render shows the rows that differ, as in the HTML report.
 //
-// Reading works without scripts. A page loads nothing: its style and its script are part
-// of it, and its content security policy allows nothing else. Every text from a database,
-// a request or a task is escaped.
+// Pages can be read without scripts. A page loads no other files: it contains its style
+// and its scripts, and its content security policy allows no others. Every text from a
+// database, a request or a task is escaped.
 //
-// A GET changes nothing. A form is a POST with a token that only pages of this process
-// have (see csrf), and has passed the guard of package httpx. A repair is started only
-// after a dry run, by a form that names the table and the nodes.
+// A GET changes nothing. Every change is a POST of a form with a token, which only pages
+// of this process have (see csrf). The guard of package httpx must have accepted the
+// request before. A repair is started only after a dry run, by a form that names the
+// table and the nodes.
 //
-// What takes time (the check of the nodes, the history of the archive, the progress of
-// tasks) is read by Run, once for all open pages, and only while pages are open.
+// Run reads what takes time (the check of the nodes, the history of the archive, the
+// progress of tasks), once for all open pages, and only while pages are open.
 package page

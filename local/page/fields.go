@@ -8,15 +8,16 @@ import (
 	"ace/shared/api"
 )
 
-// field is a parameter of the API in a form.
+// field is a field of a form, for one parameter of the API.
 type field struct {
 	api.Param
 	Label string
 	Value string // as entered; "" means the default
 }
 
-// fieldsOf returns the named parameters of an operation with the values of a form. The
-// API's own declarations have the help texts, the defaults and the allowed values.
+// fieldsOf returns a field for each parameter in names of the operation name, with the
+// parameter's value in values. The API's declaration of a parameter has its help text,
+// its default and its allowed values.
 func fieldsOf(name string, names []string, values url.Values) []field {
 	var fields []field
 	for _, wanted := range names {
@@ -29,7 +30,8 @@ func fieldsOf(name string, names []string, values url.Values) []field {
 	return fields
 }
 
-// labelOf returns the name of a parameter as the label of its field.
+// labelOf returns the label of the field of a parameter: the label of "block_rows" is
+// "Block rows".
 func labelOf(name string) string {
 	words := strings.ReplaceAll(name, "_", " ")
 	for from, to := range map[string]string{"dbname": "database", "cpu": "CPU"} {
@@ -44,18 +46,20 @@ func (f field) IsFlag() bool { return f.Kind == api.KindFlag }
 // IsChoice reports whether the field offers a list of values.
 func (f field) IsChoice() bool { return len(f.Values.OneOf) > 0 }
 
-// IsLong reports whether the field has several lines.
+// IsLong reports whether the field offers room for several lines of text.
 func (f field) IsLong() bool { return f.Name == "table_filter" }
 
-// Is reports whether a value of the list is the one that is chosen.
+// Is reports whether value is the selected value of a list: the entered value, or the
+// default if none was entered.
 func (f field) Is(value string) bool {
 	return value == f.Value || f.Value == "" && value == f.Default
 }
 
-// Checked reports whether the check box is set.
+// Checked reports whether the check box is checked.
 func (f field) Checked() bool { return slices.Contains([]string{"true", "on", "1"}, f.Value) }
 
-// Help returns the purpose of the parameter and what is allowed.
+// Help returns the help text of the field: the purpose of the parameter and, unless the
+// field is a check box or a list, which values are allowed.
 func (f field) Help() string {
 	text := strings.ToUpper(f.Purpose[:1]) + f.Purpose[1:]
 	if f.IsFlag() || f.IsChoice() || f.Allowed == "" {

@@ -13,24 +13,27 @@ import (
 )
 
 const (
-	historyMaxAge  = 3 * time.Second
-	historyRenewal = time.Hour // after which it is read from the beginning, because documents may have been deleted
-	historyStep    = 200       // documents that are read at once
-	maxHistory     = 20_000    // documents that are read
-	maxPoints      = 24        // comparisons that are kept of a table
+	historyMaxAge = 3 * time.Second // an older history is read again
+	// historyRenewal is the time after which the whole history is read again instead of
+	// only the new documents, because old documents may have been deleted.
+	historyRenewal = time.Hour
+	historyStep    = 200    // number of documents that are listed by one request
+	maxHistory     = 20_000 // number of documents after which no older ones are read
+	maxPoints      = 24     // maximum number of comparisons that are stored for a table
 )
 
-// history has the newest comparisons of each table. It is never changed: a newer history
-// is a new value.
+// history has the newest comparisons of each table. readHistory never changes a history
+// that pages use: it returns a new one.
 type history struct {
-	tables map[tableKey][]point // newest first
-	begun  time.Time            // when the first step was read
+	tables map[tableKey][]point // the comparisons of each table, newest first
+	begun  time.Time            // when the reading from the newest document began
 	newest time.Time            // when the newest comparison ended
-	read   int                  // number of documents
-	next   string               // where the next step continues
+	read   int                  // number of documents read since begun, without later ones
+	next   string               // the cursor of the next step; "" after the oldest document
 }
 
-// tableKey names a table of a database.
+// tableKey names a table of a database or, for a comparison of several tables, what the
+// archive lists as its table.
 type tableKey struct{ Cluster, DB, Table string }
 
 // point is one comparison of a table.
@@ -41,12 +44,15 @@ type point struct {
 	Verdict    string
 	Mismatched int64
 	Total      int64
-	// Partial is why the verdict is not about the whole table, or "".
+	// Partial is the reason why the verdict is not about the whole table, or "" if it is.
 	Partial string
 }
 
-// readHistory reads a part of the list of documents: at first step by step from the
-// newest to the oldest, later only what is new.
+// readHistory reads a part of the list of documents and returns old with that part added.
+// The first calls read the list from the newest document to the oldest, historyStep of
+// them in each call. The returned bool is true if another such call must follow. When
+// they are complete, later calls read only the documents that are new, and after
+// historyRenewal everything is read again.
 func (p *Page) readHistory(ctx context.Context, old kept[history]) (history, bool, error) {
 	h := history{tables: maps.Clone(old.Value.tables), begun: old.Value.begun, newest: old.Value.newest, read: old.Value.read, next: old.Value.next}
 	query := url.Values{"limit": {strconv.Itoa(historyStep)}}
@@ -75,7 +81,8 @@ func (p *Page) readHistory(ctx context.Context, old kept[history]) (history, boo
 	return h, h.next != "" && h.read < maxHistory, nil
 }
 
-// add adds a comparison, unless it is known.
+// add adds a comparison, unless the history already has it. Only the newest maxPoints
+// comparisons of a table remain.
 func (h *history) add(d api.ArchivedDiff) {
 	key := tableKey{d.ClusterName, d.DBName, d.TableName}
 	points := h.tables[key]
@@ -92,7 +99,8 @@ func (h *history) add(d api.ArchivedDiff) {
 	}
 }
 
-// partial returns why the verdict of a comparison is not about the whole table, or "".
+// partial returns the reason why the verdict of a comparison is not about the whole table
+// on all nodes, such as "only some nodes". It returns "" if it is.
 func partial(d api.ArchivedDiff) string {
 	switch {
 	case d.TaskType == api.TypeTableRerun:
@@ -107,15 +115,15 @@ func partial(d api.ArchivedDiff) string {
 	return ""
 }
 
-// tableRow is a table with its newest comparisons.
+// tableRow is an entry of the history with its newest comparisons.
 type tableRow struct {
 	tableKey
 	Last   point
 	Points []point // newest first
 }
 
-// rows returns the tables: those that differ first, and of these the one with the newest
-// comparison first.
+// rows returns one tableRow for each table. The tables whose last verdict is not "match"
+// are first. In each of the two groups, the tables with the newest comparisons are first.
 func (h history) rows() []tableRow {
 	rows := make([]tableRow, 0, len(h.tables))
 	for key, points := range h.tables {

@@ -8,18 +8,18 @@ import (
 	"ace/shared/api"
 )
 
-// listLimit is the number of entries on a page of a list. The records of tasks are read
-// one after the other, so more entries would take longer.
+// listLimit is the maximum number of entries on a page of a list. It is small because the
+// API reads the records of the listed tasks one after the other.
 const listLimit = "25"
 
-// tasksView is the input of the list of tasks.
+// tasksView is the input of the template that shows the list of tasks.
 type tasksView struct {
 	api.TaskList
 	Filter   url.Values
 	Types    []string
 	Statuses []string
-	Problem  string // why the filter is refused
-	NextPage string // the address of the next page of the list
+	Problem  string // why the API has refused the filter; "" if it has not
+	NextPage string // the address of the next page of the list; "" if there is none
 }
 
 func (p *Page) showTasks(w http.ResponseWriter, r *http.Request) error {
@@ -43,14 +43,14 @@ func (p *Page) showTasks(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, status, "tasks", p.view("Tasks", "tasks", t))
 }
 
-// archiveView is the input of the list of documents.
+// archiveView is the input of the template that shows the list of documents.
 type archiveView struct {
 	api.DiffList
 	Filter   url.Values
 	Verdicts []string
 	Formats  []string
-	Problem  string // why the filter is refused
-	NextPage string // the address of the next page of the list
+	Problem  string // why the API has refused the filter; "" if it has not
+	NextPage string // the address of the next page of the list; "" if there is none
 }
 
 func (p *Page) showArchive(w http.ResponseWriter, r *http.Request) error {
@@ -71,7 +71,10 @@ func (p *Page) showArchive(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, status, "archive", p.view("Archive", "archive", a))
 }
 
-// refusedFilter converts the error of a filter to a text for the page.
+// refusedFilter handles the error of a request for a list. If the API has refused the
+// filter, refusedFilter stores the reason in problem and returns status 400 without an
+// error, so that the page shows the filter and the reason. Otherwise it returns status
+// 200 and err.
 func refusedFilter(err error, problem *string) (int, error) {
 	if refused, ok := err.(*refusal); ok && refused.Status == http.StatusBadRequest { //nolint:errorlint // get returns it as it is
 		*problem = refused.Message
@@ -80,7 +83,7 @@ func refusedFilter(err error, problem *string) (int, error) {
 	return http.StatusOK, err
 }
 
-// chosen returns the parameters with these names that are not empty.
+// chosen returns the given parameters that have one of these names and are not empty.
 func chosen(given url.Values, names ...string) url.Values {
 	query := url.Values{}
 	for _, name := range names {
@@ -91,14 +94,15 @@ func chosen(given url.Values, names ...string) url.Values {
 	return query
 }
 
-// limited returns a filter with the limit of a page.
+// limited returns a copy of a filter with the parameter limit, set to listLimit.
 func limited(filter url.Values) url.Values {
 	query := maps.Clone(filter)
 	query.Set("limit", listLimit)
 	return query
 }
 
-// nextPage returns the address of the next page of a list, or "" if there is none.
+// nextPage returns the address of the next page of a list, or "" if there is none. after
+// is the value of next in the API's answer; the API returns "" for the last page.
 func nextPage(path string, query url.Values, after string) string {
 	if after == "" {
 		return ""
@@ -108,7 +112,8 @@ func nextPage(path string, query url.Values, after string) string {
 	return path + "?" + next.Encode()
 }
 
-// operation returns the declaration of an operation of the API.
+// operation returns the declaration of the operation of the API with this name, which has
+// the operation's parameters. The zero Operation means that there is none.
 func operation(name string) api.Operation {
 	for _, o := range api.Operations() {
 		if o.Name == name {

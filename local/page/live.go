@@ -16,23 +16,31 @@ import (
 )
 
 const (
-	liveEvery   = time.Second      // the least time between two looks at the running tasks
-	liveLatest  = 10 * time.Second // the longest
-	liveShare   = 60               // the time between two looks is at least this many times as long as a look
-	liveTasks   = 10               // tasks that are shown with their progress
-	maxWatchers = 64               // streams that are open at once
+	// liveEvery is the shortest pause between two readings of the running tasks.
+	liveEvery = time.Second
+	// liveLatest is the longest pause between two readings of the running tasks.
+	liveLatest = 10 * time.Second
+	// liveShare is the ratio of a pause to the duration of the reading before it, within
+	// the limits liveEvery and liveLatest. So reading uses little of the machine.
+	liveShare = 60
+
+	liveTasks   = 10               // maximum number of tasks shown with their progress
+	maxWatchers = 64               // maximum number of streams that are open at once
 	writeTime   = 10 * time.Second // bounds one write to a stream
-	beatEvery   = 20 * time.Second // after which an idle stream sends a comment, so that a dead client is noticed
+	// beatEvery is the time between two comments that each stream sends. A write to a
+	// client that is gone fails, so the comments end streams that send no events.
+	beatEvery = 20 * time.Second
 )
 
 // running has the tasks that have not ended.
 type running struct {
-	Tasks   []api.TaskStatus // the oldest ones
-	Waiting int              // the number of others
-	ids     []string         // of all
+	Tasks   []api.TaskStatus // the state of the oldest tasks, at most liveTasks
+	Waiting int              // the number of tasks after the first liveTasks
+	ids     []string         // the ids of all tasks, the oldest first
 }
 
-// readRunning returns the tasks that have not ended.
+// readRunning returns the tasks that have not ended. It reads the state of only the
+// oldest liveTasks of them.
 func (p *Page) readRunning(ctx context.Context) (running, error) {
 	ids, err := p.OpenTasks(ctx)
 	if err != nil {
@@ -41,7 +49,7 @@ func (p *Page) readRunning(ctx context.Context) (running, error) {
 	now := running{ids: ids, Waiting: max(0, len(ids)-liveTasks)}
 	for _, id := range ids[:min(len(ids), liveTasks)] {
 		status, err := p.status(ctx, id)
-		if isNotFound(err) { // it has no record yet, or has been deleted
+		if isNotFound(err) { // the task has no record yet, or has been deleted
 			continue
 		}
 		if err != nil {
@@ -67,7 +75,8 @@ func isNotFound(err error) bool {
 	return errors.As(err, &refused) && refused.Status == http.StatusNotFound
 }
 
-// publicError returns the text of an error that a page may show.
+// publicError returns the message of an error in the form that a page may show, without
+// internal details.
 func publicError(err error) string {
 	var refused *refusal
 	if errors.As(err, &refused) {
@@ -76,24 +85,25 @@ func publicError(err error) string {
 	return fault.PublicMessage(err)
 }
 
-// hub has the open streams. It is safe for concurrent use.
+// hub has the open streams of events to pages. It is safe for concurrent use.
 type hub struct {
 	mu       sync.Mutex
 	watchers map[*watcher]bool
 	closed   bool
-	wake     chan struct{} // has a value after a stream was opened
+	wake     chan struct{} // receives a value when a stream is opened
 }
 
-// watcher is an open stream.
+// watcher is an open stream of events to a page.
 type watcher struct {
-	task   string // the task that the page shows; "": all running tasks
+	task   string // the id of the task that the page shows; "" means all running tasks
 	events chan string
-	sent   string // the last progress that was sent
+	sent   string // the data of the last eventProgress that was sent
 }
 
 func newHub() *hub { return &hub{watchers: map[*watcher]bool{}, wake: make(chan struct{}, 1)} }
 
-// open adds a stream. It returns false if there are too many, or if the service stops.
+// open adds a stream for the page of a task, or for the page of all running tasks ("").
+// It returns false if maxWatchers streams are open, or if the service is stopping.
 func (h *hub) open(task string) (*watcher, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -109,7 +119,7 @@ func (h *hub) open(task string) (*watcher, bool) {
 	return w, true
 }
 
-// remove ends a stream, if it has not ended.
+// remove ends a stream. It does nothing if the stream has already ended.
 func (h *hub) remove(w *watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -132,7 +142,8 @@ func (h *hub) close() {
 	}
 }
 
-// tasks returns the tasks that the streams follow. It reports whether a stream is open.
+// tasks returns the ids of the tasks whose pages have an open stream. watched reports
+// whether any stream is open, which may also be one for all running tasks.
 func (h *hub) tasks() (ids []string, watched bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -145,7 +156,8 @@ func (h *hub) tasks() (ids []string, watched bool) {
 	return slices.Compact(ids), len(h.watchers) > 0
 }
 
-// send sends an event to all streams of a task, or of all tasks ("").
+// send sends an event to the streams of a task, or to the streams that show all running
+// tasks (""). Progress that a stream has already sent is not sent again.
 func (h *hub) send(task, event, data string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -166,8 +178,11 @@ func (h *hub) send(task, event, data string) {
 
 // The events of a stream.
 const (
-	eventProgress = "progress" // the data replaces the element with the id "progress"
-	eventChanged  = "changed"  // a task has begun or ended: the page is out of date
+	// eventProgress has the new content of the element with the id "progress" as its data.
+	eventProgress = "progress"
+	// eventChanged means that a task has begun or ended. The script of the page then reads
+	// the page again.
+	eventChanged = "changed"
 )
 
 // message returns an event in the format of server-sent events.
@@ -176,8 +191,8 @@ func message(event, data string) string {
 }
 
 // follow sends the progress of tasks to the open streams, until the context ends. It
-// reads the tasks once for all streams, and not at all if there is none. If many tasks
-// wait or the machine is busy, it reads them less often.
+// reads the tasks once for all streams, and not at all while no stream is open. The
+// longer a reading takes, the longer is the pause after it (see liveShare).
 func (p *Page) follow(ctx context.Context) {
 	defer p.live.close()
 	var before running
@@ -196,7 +211,9 @@ func (p *Page) follow(ctx context.Context) {
 	}
 }
 
-// followOnce reads the tasks and sends what is new. It returns the tasks that run.
+// followOnce reads the open tasks once and sends their progress to the streams. tasks has
+// the ids of the tasks whose pages have a stream, and before is the result of the last
+// call. It returns the tasks that have not ended, or before if they cannot be read.
 func (p *Page) followOnce(ctx context.Context, tasks []string, before running) running {
 	now, err := p.readRunning(ctx)
 	if err != nil {
@@ -219,7 +236,7 @@ func (p *Page) followOnce(ctx context.Context, tasks []string, before running) r
 		}
 		status, err := p.status(ctx, id)
 		switch {
-		case err != nil: // it may be readable again
+		case err != nil: // the next call reads the task again
 		case hasEnded(status):
 			p.live.send(id, eventChanged, "")
 		default:
@@ -229,7 +246,8 @@ func (p *Page) followOnce(ctx context.Context, tasks []string, before running) r
 	return now
 }
 
-// fragment returns a part of a page.
+// fragment returns the HTML of a part of a page: the result of the template with this
+// name.
 func (p *Page) fragment(name string, data any) string {
 	var out bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&out, name, data); err != nil {
@@ -238,7 +256,8 @@ func (p *Page) fragment(name string, data any) string {
 	return strings.TrimSpace(out.String())
 }
 
-// stream answers with the events of one page, until the page is closed.
+// stream answers with the events of one page, until the page is closed or the hub ends
+// the stream.
 func (p *Page) stream(w http.ResponseWriter, r *http.Request) error {
 	task := r.URL.Query().Get("task")
 	if task != "" && !api.IsTaskID(task) {
@@ -253,7 +272,8 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	control := http.NewResponseController(w)
 	write := func(text string) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // not supported only in tests without a connection
+		// SetWriteDeadline fails only in tests without a connection.
+		_ = control.SetWriteDeadline(time.Now().Add(writeTime))
 		_, err := w.Write([]byte(text))
 		return err == nil && control.Flush() == nil
 	}

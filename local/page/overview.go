@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	nodesMaxAge = 30 * time.Second
+	nodesMaxAge = 30 * time.Second // the nodes are checked again if the last check is older
 	nodesTime   = 20 * time.Second // bounds one check of the nodes
-	// firstWait is how long the overview waits for what was never read before.
+	// firstWait bounds the wait of the overview for the first part of the history after the
+	// start of the service.
 	firstWait = 80 * time.Millisecond
-	// shownTables is the number of tables on the overview.
+	// shownTables is the maximum number of tables on the overview.
 	shownTables = 200
 )
 
@@ -26,24 +27,28 @@ func (p *Page) readNodes(ctx context.Context, _ kept[[]api.ClusterCheck]) ([]api
 	return list.Clusters, false, err
 }
 
-// overview is the input of the overview.
+// overview is the input of the template that shows the overview.
 type overview struct {
-	Clusters  []clusterView
-	Checked   time.Time // when the nodes were checked
-	Running   running
-	Tables    []tableRow
-	All       int // number of tables; the other rows are comparisons of several tables
-	More      int // tables that are not shown
-	Differing int // tables whose last verdict is differ
-	Partial   int // tables whose last verdict is match, but not about the whole table
-	Read      int // documents of the archive that were read
-	Reading   bool
-	Shortened bool // the archive has more documents than are read
+	Clusters []clusterView
+	Checked  time.Time // when the nodes were checked
+	Running  running
+	Tables   []tableRow
+	// All is the number of tables in the history. Comparisons of several tables also have
+	// entries in the history; All, Differing and Partial do not count them.
+	All       int
+	More      int // number of entries of the history that are not in Tables
+	Differing int // number of tables whose last verdict is "differ"
+	// Partial is the number of tables whose last verdict is not "differ", but is not about
+	// the whole table.
+	Partial   int
+	Read      int  // number of documents of the archive that were read
+	Reading   bool // older documents of the archive are still being read
+	Shortened bool // the archive has more than maxHistory documents; the oldest are not read
 	Schedules []api.Schedule
-	Problems  []string // what could not be read
+	Problems  []string // why parts of the overview could not be read
 }
 
-// clusterView is a cluster with what is known about its nodes.
+// clusterView is a cluster with the results of the last check of its nodes.
 type clusterView struct {
 	api.Cluster
 	Checks []nodeView
@@ -52,7 +57,7 @@ type clusterView struct {
 // nodeView is one database of a node.
 type nodeView struct {
 	Name, DBName, Host string
-	Known              bool
+	Known              bool // the node was checked; if not, only Name and Host are set
 	Usable             bool
 	Version            string
 	Error, Remedy      string
@@ -101,14 +106,16 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, http.StatusOK, "overview", v)
 }
 
-// note adds the reason why something could not be read. The rest of the page is shown.
+// note adds the reason why a part of the overview could not be read, if err is not nil.
+// The other parts are shown anyway.
 func (o *overview) note(err error) {
 	if err != nil {
 		o.Problems = append(o.Problems, publicError(err))
 	}
 }
 
-// nodeViews returns the nodes of a cluster with the last checks.
+// nodeViews returns the nodes of a cluster with the results of their last check. If there
+// is none, it returns only the names and hosts of the nodes.
 func nodeViews(cluster api.Cluster, checks []api.ClusterCheck) []nodeView {
 	for _, check := range checks {
 		if check.ClusterName != cluster.ClusterName || len(check.Nodes) == 0 {

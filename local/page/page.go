@@ -32,9 +32,10 @@ var ownScript string
 
 // Options configure a Page.
 type Options struct {
-	// API answers the requests of the page like those of any client.
+	// API answers the requests that the page sends to the API, like those of any client.
 	API API
-	// Downloads answers requests for the files of the API.
+	// Downloads serves the files of tasks, such as documents. A request must have the path
+	// that the file has in the API.
 	Downloads http.Handler
 	// OpenTasks returns the ids of the tasks that have not ended, the oldest first.
 	OpenTasks func(ctx context.Context) ([]string, error)
@@ -43,7 +44,8 @@ type Options struct {
 	Now       func() time.Time // nil means time.Now
 }
 
-// Page is the web page. It is safe for concurrent use. Run must be called.
+// Page is the web page. It is safe for concurrent use. The caller must call Run, which
+// reads in the background what the pages show.
 type Page struct {
 	Options
 	mux       *http.ServeMux
@@ -54,7 +56,7 @@ type Page struct {
 	history   *keeper[history]
 	nodes     *keeper[[]api.ClusterCheck]
 	live      *hub
-	rendering chan struct{} // bounds the documents that are shown at once
+	rendering chan struct{} // has a value for each page whose rows are being read
 }
 
 // New returns a Page.
@@ -78,9 +80,9 @@ func New(o Options) (*Page, error) {
 	return p, nil
 }
 
-// policy returns the content security policy of all pages. Only the style and the scripts
-// with these contents are used. A page connects only to its own service, for the stream
-// of its progress, and sends forms only there.
+// policy returns the header Content-Security-Policy of all pages. A browser applies only
+// this style and runs only these scripts, which the policy names by their hashes. A page
+// can connect and send forms only to its own service.
 func policy(style string, scripts ...string) string {
 	allowed := make([]string, 0, len(scripts))
 	for _, script := range scripts {
@@ -118,7 +120,8 @@ func (p *Page) routes() *http.ServeMux {
 	return mux
 }
 
-// Serves reports whether a path belongs to the page.
+// Serves reports whether a path belongs to the web page. All other paths belong to the
+// API.
 func (p *Page) Serves(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return path == "/" || slices.Contains([]string{"tasks", "compare", "archive", "events"}, first)
@@ -137,8 +140,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mux.ServeHTTP(w, r)
 }
 
-// Run reads in the background what open pages need, until the context ends. Then it ends
-// their streams.
+// Run reads what open pages need, until the context ends. Then it ends the streams of all
+// pages and returns.
 func (p *Page) Run(ctx context.Context) {
 	var background sync.WaitGroup
 	background.Go(func() { p.history.run(ctx) })
@@ -147,7 +150,8 @@ func (p *Page) Run(ctx context.Context) {
 	background.Wait()
 }
 
-// handler returns a handler that shows an error as a page.
+// handler returns a handler that calls show. If show returns an error, the handler
+// answers with a page that shows the error.
 func (p *Page) handler(show func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := show(w, r); err != nil {
@@ -156,16 +160,17 @@ func (p *Page) handler(show func(http.ResponseWriter, *http.Request) error) http
 	}
 }
 
-// view is the input of the templates.
+// view is the input of the template of every page. Body is the part that differs between
+// the templates.
 type view struct {
 	Title   string
 	Current string // the entry of the navigation to which the page belongs
 	CSRF    string
 	Style   template.CSS
 	Script  template.JS
-	Rows    template.JS // the script of the rows; "" if there are none
+	Rows    template.JS // the script of the differing rows; "" if the page shows no rows
 	Version string
-	Watch   string // the address of the stream of the page; "" if there is none
+	Watch   string // the address of the event stream of the page; "" if it has no stream
 	Body    any
 }
 
@@ -176,7 +181,8 @@ func (p *Page) view(title, current string, body any) view {
 	}
 }
 
-// show writes a whole page.
+// show writes a whole page: the template with this name between those that begin and end
+// every page. If a template fails, show writes nothing and returns the error.
 func (p *Page) show(w http.ResponseWriter, status int, name string, v view) error {
 	var out bytes.Buffer
 	for _, part := range []string{"begin", name, "end"} {
@@ -190,8 +196,9 @@ func (p *Page) show(w http.ResponseWriter, status int, name string, v view) erro
 	return nil
 }
 
-// showError shows why a request failed. An error that the API has not reported is logged,
-// because its text may be for developers only.
+// showError answers a failed request with a page that shows the reason. An error that is
+// not a *refusal may have a text for developers only. It is logged, and the page shows
+// only its public message.
 func (p *Page) showError(w http.ResponseWriter, r *http.Request, err error) {
 	var refused *refusal
 	if !errors.As(err, &refused) {

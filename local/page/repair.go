@@ -13,8 +13,9 @@ type repairForm struct {
 	Options []field
 }
 
-// newRepairForm returns the form for a document. It suggests no source of truth: which
-// rows are right is for the operator to decide.
+// newRepairForm returns the form that repairs the rows of a document. s is the summary of
+// the document. The form suggests no source of truth, because only the operator can
+// decide which node's rows are right.
 func newRepairForm(s *difffile.Summary) *repairForm {
 	return &repairForm{Nodes: s.Nodes, Options: fieldsOf("table-repair", []string{
 		"upsert_only", "insert_only", "fire_triggers", "allow_cascade", "allow_lag", "allow_conflict",
@@ -28,8 +29,9 @@ type confirmation struct {
 	Total int64
 }
 
-// newConfirmation returns the form for the task of a dry run, or nil if there is nothing
-// to confirm.
+// newConfirmation returns the form that carries out the dry run t, which must be a repair
+// or undo with a result. It returns nil if t is not a completed dry run, or if t would
+// change no row.
 func newConfirmation(t *taskView) *confirmation {
 	if t.Status != api.StatusCompleted || !t.Changes.DryRun || t.Changes.Total == 0 {
 		return nil
@@ -44,8 +46,9 @@ func newConfirmation(t *taskView) *confirmation {
 	return c
 }
 
-// Statement returns the statement that the operator confirms. It names the table and the
-// nodes. The form sends it back, so that a form of another dry run is refused.
+// Statement returns the statement that the operator confirms, such as "change 2 rows of
+// public.users on n1 and n2". The form sends the statement with the request. A request
+// whose statement is not that of the dry run is refused (see confirm).
 func (c *confirmation) Statement() string {
 	return "change " + count(c.Total, "row") + " of " + c.Table + " on " + enumerate(c.Nodes)
 }

@@ -16,17 +16,18 @@ import (
 )
 
 const (
-	rowsPerPage  = 1000            // differences that a page contains
-	maxRendering = 2               // documents that are read for pages at once
-	rowsTime     = 2 * time.Minute // bounds the reading of one
-	maxInMemory  = 16 << 20        // bytes of a document that is read into memory
-	maxDocument  = 256 << 20       // bytes of a document whose rows a page shows
+	rowsPerPage  = 1000            // maximum number of differences on a page
+	maxRendering = 2               // maximum number of pages whose rows are read at once
+	rowsTime     = 2 * time.Minute // bounds the wait for a document and its reading
+	maxInMemory  = 16 << 20        // maximum size of a document that is read into memory
+	maxDocument  = 256 << 20       // maximum size of a document whose rows a page shows
 	tooLarge     = "The document is too large for this page. Download it, or open the report."
-	firstOnPage  = "first" // the parameter with the number of differences before the page
+	// firstOnPage is the query parameter with the number of differences before the page.
+	firstOnPage = "first"
 )
 
-// showComparison writes the page of a comparison that has completed. The verdict is sent
-// before the rows are read, so that a reader sees it at once.
+// showComparison writes the page of a comparison that has a result. The verdict is sent
+// before the rows are read, so that a reader sees the verdict at once.
 func (p *Page) showComparison(w http.ResponseWriter, r *http.Request, v view, t *taskView) error {
 	var top, summary bytes.Buffer
 	if err := render.Summary(&summary, *t.Summary); err != nil {
@@ -45,7 +46,7 @@ func (p *Page) showComparison(w http.ResponseWriter, r *http.Request, v view, t 
 
 	pages := rowPages{TaskID: t.TaskID}
 	if t.Diff.MismatchedRows > 0 {
-		_ = http.NewResponseController(w).Flush() // without it, the verdict is sent with the rows
+		_ = http.NewResponseController(w).Flush() // sends the verdict now, not with the rows
 		first, _ := strconv.ParseInt(r.URL.Query().Get(firstOnPage), 10, 64)
 		var err error
 		if pages.Excerpt, err = p.writeRows(r.Context(), w, t.TaskID, max(first, 0)); err != nil {
@@ -60,26 +61,31 @@ func (p *Page) showComparison(w http.ResponseWriter, r *http.Request, v view, t 
 	}{{"row-pages", pages}, {"comparison-bottom", v}, {"end", v}} {
 		if err := p.templates.ExecuteTemplate(w, part.name, part.data); err != nil {
 			p.Log.ErrorContext(r.Context(), "page not complete", "task_id", t.TaskID, "error", err)
-			return nil // the status is sent already
+			return nil // the status has been sent, so no error page can follow
 		}
 	}
 	return nil
 }
 
-// rowPages is which of the rows a page shows.
+// rowPages is the input of the template "row-pages". Its Excerpt states which differences
+// the page shows, and how many the document has.
 type rowPages struct {
 	TaskID string
 	render.Excerpt
-	Problem string // why the rows are not shown
+	Problem string // why the rows are not shown; "" if they are
 }
 
-// Last returns the number of the last difference of the page.
+// Last returns the number of the last difference of the page. The first difference of the
+// document has the number 1.
 func (p rowPages) Last() int64 { return p.First + p.Shown }
 
-// Previous returns the number of differences before the previous page.
+// Previous returns the number of differences that precede the previous page, which is the
+// parameter firstOnPage of that page.
 func (p rowPages) Previous() int64 { return max(0, p.First-rowsPerPage) }
 
-// writeRows writes the differences of a document after the first ones.
+// writeRows skips the first differences of a task's document and writes the next ones, at
+// most rowsPerPage. It returns which differences it has written. If the rows of
+// maxRendering other pages are being read, it waits for one of them to end.
 func (p *Page) writeRows(ctx context.Context, w io.Writer, id string, first int64) (render.Excerpt, error) {
 	ctx, cancel := context.WithTimeout(ctx, rowsTime)
 	defer cancel()
@@ -104,8 +110,9 @@ func (p *Page) writeRows(ctx context.Context, w io.Writer, id string, first int6
 	return render.Rows(ctx, w, open, first, rowsPerPage)
 }
 
-// opener returns a function that opens a document at an offset. A small document is read
-// into memory once.
+// opener returns a function that opens a document at an offset. A document of at most
+// maxInMemory bytes is read into memory once, so that the function does not read it again
+// for each offset.
 func opener(ctx context.Context, document *api.File) (rowpairs.Opener, error) {
 	if document.Size > maxInMemory {
 		return func(ctx context.Context, offset int64) (io.ReadCloser, error) { return openAt(ctx, document, offset) }, nil

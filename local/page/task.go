@@ -14,22 +14,22 @@ import (
 	"ace/shared/difffile"
 )
 
-// taskView is the input of the page of a task.
+// taskView is the input of the template that shows a task.
 type taskView struct {
 	api.TaskStatus
 	Ended      bool
 	Comparison bool
-	Diff       *api.DiffResult   // of a completed comparison
-	Summary    *difffile.Summary // of its document
-	Changes    *changes          // of a repair or undo that has a result
-	Other      *otherResult      // a result of another form
+	Diff       *api.DiffResult   // the result of a comparison of one table, if it has one
+	Summary    *difffile.Summary // the summary in Diff; nil if Diff is nil
+	Changes    *changes          // the result of a repair or undo, if it has one
+	Other      *otherResult      // the result of a task of another type, if it has one
 	Parameters []parameter
-	Source     string // the task or document that the task works on; "" if there is none
-	Repair     *repairForm
-	Confirm    *confirmation
+	Source     string        // the task id that diff_file or task_id names; "" if none
+	Repair     *repairForm   // nil unless the rows of this comparison can be repaired
+	Confirm    *confirmation // nil unless this is a dry run that can be carried out
 }
 
-// parameter is a parameter of a task that does not have its zero value.
+// parameter is a parameter of a task whose value is neither empty nor false.
 type parameter struct{ Name, Value string }
 
 // changes is the result of a repair or undo.
@@ -72,7 +72,8 @@ func (p *Page) showTask(w http.ResponseWriter, r *http.Request) error {
 	return p.showComparison(w, r, v, t)
 }
 
-// taskView returns what the page of a task shows, except for the rows.
+// taskView returns what the page of a task shows, without the differing rows, which
+// showComparison reads from the document.
 func (p *Page) taskView(status api.TaskStatus) (*taskView, error) {
 	t := &taskView{TaskStatus: status, Ended: hasEnded(status), Comparison: isComparison(status.TaskType)}
 	t.Parameters, t.Source = parameters(status)
@@ -104,11 +105,11 @@ func (p *Page) taskView(status api.TaskStatus) (*taskView, error) {
 	return t, nil
 }
 
-// otherResult is the result of a task that is neither the comparison nor the repair of
-// one table. It is shown as it is, without the summary, which the document has too.
+// otherResult is the result of a task that is neither a comparison nor a repair or undo
+// of one table. The page shows it as JSON.
 type otherResult struct {
-	Document bool // the task has a document
-	Fields   json.RawMessage
+	Document bool            // the task has a document
+	Fields   json.RawMessage // the result without its summary, which the document also has
 }
 
 func (o *otherResult) decode(raw json.RawMessage) error {
@@ -147,8 +148,9 @@ func readChanges(status api.TaskStatus) (*changes, error) {
 	return c, nil
 }
 
-// parameters returns the parameters of a task that are set, and the task or document that
-// the task works on.
+// parameters returns the parameters of a task that are neither empty nor false, sorted by
+// name. source is the id of the task that the parameter diff_file or task_id names, or
+// "".
 func parameters(status api.TaskStatus) (list []parameter, source string) {
 	var values map[string]any
 	if json.Unmarshal(status.Parameters, &values) != nil {
@@ -184,7 +186,8 @@ func parameters(status api.TaskStatus) (list []parameter, source string) {
 	return list, taskOf(source)
 }
 
-// taskOf returns the id of the task that a diff_file names, or "" if it names none.
+// taskOf returns the id of the task that a diff_file names, or "" if it names none. The
+// diff_file may be a task id, or a path whose last element is a task id and an extension.
 func taskOf(diffFile string) string {
 	name := diffFile[strings.LastIndexByte(diffFile, '/')+1:]
 	name, _, _ = strings.Cut(name, ".")
@@ -194,8 +197,8 @@ func taskOf(diffFile string) string {
 	return ""
 }
 
-// download answers with a file of the task: the endpoint of the API that has the file
-// serves it.
+// download answers with a file of the task: its document, its report or its
+// before-images. It passes the request to the endpoint of the API that serves the file.
 func (p *Page) download(w http.ResponseWriter, r *http.Request) error {
 	route, known := map[string]api.Route{
 		"document": api.RouteDiff, "report": api.RouteReport, "before-images": api.RouteBefore,
@@ -205,7 +208,7 @@ func (p *Page) download(w http.ResponseWriter, r *http.Request) error {
 	}
 	r = r.Clone(r.Context())
 	r.URL.Path = route.Path(r.PathValue("id"))
-	w.Header().Del("Content-Security-Policy") // that of a file is another
+	w.Header().Del("Content-Security-Policy") // Downloads sets the policy of the file
 	p.Downloads.ServeHTTP(w, r)
 	return nil
 }

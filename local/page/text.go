@@ -31,7 +31,8 @@ func (p *Page) functions() template.FuncMap {
 	}
 }
 
-// instant returns the time of a value of package time or api.
+// instant converts a time.Time or an api.Time to a time.Time. It returns the zero time
+// for a value of another type.
 func instant(t any) time.Time {
 	switch t := t.(type) {
 	case time.Time:
@@ -42,8 +43,9 @@ func instant(t any) time.Time {
 	return time.Time{}
 }
 
-// when returns an element that shows how long ago, or in how long, a moment is. Its title
-// is the moment itself.
+// when returns an HTML element that shows how long before or after now the time t is,
+// such as "3 h ago". The title of the element is t itself. For the zero time, when
+// returns "".
 func when(t, now time.Time) template.HTML {
 	if t.IsZero() {
 		return ""
@@ -53,8 +55,8 @@ func when(t, now time.Time) template.HTML {
 		t.Format(time.RFC3339), t.Format(time.DateTime), relative(now.Sub(t))))
 }
 
-// relative returns a time span as people say it: "3 h ago", or "in 5 min" if it is
-// negative.
+// relative returns an age in words, such as "3 h ago". A negative age is in the future:
+// "in 5 min".
 func relative(age time.Duration) string {
 	form := "%s ago"
 	if age < 0 {
@@ -64,7 +66,7 @@ func relative(age time.Duration) string {
 	for _, unit := range []struct {
 		name  string
 		size  float64
-		below float64 // the unit is used for fewer than this number of it
+		below float64 // the unit is used only for a smaller number, such as 59 for "s"
 	}{{"s", 1, 60}, {"min", 60, 60}, {"h", 3600, 48}, {"days", 86400, 60}, {"months", 30.44 * 86400, 24}, {"years", 365.25 * 86400, math.Inf(1)}} {
 		n := math.Floor(seconds / unit.size)
 		if n >= unit.below {
@@ -78,7 +80,8 @@ func relative(age time.Duration) string {
 	return ""
 }
 
-// duration returns a number of seconds in the unit that a reader expects.
+// duration returns a number of seconds in words, such as "1.5 s", "2 min 3 s" or
+// "1 h 5 min". s is a float64, a *float64 or an *api.Seconds. A nil pointer is "".
 func duration(s any) string {
 	var seconds float64
 	switch s := s.(type) {
@@ -120,7 +123,8 @@ func enumerate(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// indent formats JSON for people.
+// indent returns JSON with line breaks and indentation. It returns invalid JSON
+// unchanged.
 func indent(raw json.RawMessage) string {
 	var out bytes.Buffer
 	if err := json.Indent(&out, raw, "", "  "); err != nil {
@@ -129,10 +133,11 @@ func indent(raw json.RawMessage) string {
 	return out.String()
 }
 
-// label is a short text with the class of its color.
+// label is a short text and the CSS class that sets its color.
 type label struct{ Text, Class string }
 
-// stateOf returns how a task stands: its verdict if it has one, otherwise its state.
+// stateOf returns the label of a task: the verdict of a completed comparison, or the
+// status of any other task in words, such as "running", "dry run" or "done".
 func stateOf(t api.TaskStatus) label {
 	switch t.Status {
 	case api.StatusQueued:
@@ -162,9 +167,9 @@ func stateOf(t api.TaskStatus) label {
 	return label{"done", "waiting"}
 }
 
-// verdictText returns a verdict in words. A comparison of several tables may differ
-// without a row that differs, and has no verdict if it found no difference but could not
-// compare all tables.
+// verdictText returns a verdict in words, such as "2 rows differ". A comparison of
+// several tables can have the verdict "differ" with 0 rows. Its verdict is "" if it found
+// no difference but could not compare all tables.
 func verdictText(verdict string, rows int64) string {
 	switch {
 	case verdict == "":
@@ -177,7 +182,7 @@ func verdictText(verdict string, rows int64) string {
 	return count(rows, "row") + " differ"
 }
 
-// verdictClass returns the class of the color of a verdict.
+// verdictClass returns the CSS class that sets the color of a verdict.
 func verdictClass(verdict string) string {
 	switch verdict {
 	case api.VerdictMatch:
@@ -188,7 +193,7 @@ func verdictClass(verdict string) string {
 	return "differ"
 }
 
-// kindOf returns what a type of tasks is called.
+// kindOf returns the name of a type of task for readers, such as "Comparison".
 func kindOf(taskType string) string {
 	names := map[string]string{
 		api.TypeTableDiff: "Comparison", api.TypeTableRerun: "Rerun", api.TypeTableRepair: "Repair", api.TypeTableUndo: "Undo",
@@ -200,7 +205,8 @@ func kindOf(taskType string) string {
 	return taskType
 }
 
-// isComparison reports whether tasks of a type have a document of rows that differ.
+// isComparison reports whether a task of this type compares the rows of one table, so
+// that its document has the rows that differ.
 func isComparison(taskType string) bool {
 	return slices.Contains([]string{api.TypeTableDiff, api.TypeTableRerun}, taskType)
 }

@@ -79,13 +79,15 @@ func (o Options) maxImport() int64 { return cmp.Or(o.MaxImport, defaultMaxImport
 
 // App holds what all requests and tasks of a process share. The caller must call Close.
 type App struct {
-	options    Options
-	tasks      *task.Registry
-	diffs      *diffindex.Index
-	pools      *pg.Pools
-	catalogs   inventory.Connections // for lists of tables
-	states     *pg.Pools             // for reading how nodes replicate; separate, so that no comparison waits for it
-	probes     singleflight.Group    // the running probes of clusters, by the name of the cluster
+	options  Options
+	tasks    *task.Registry
+	diffs    *diffindex.Index
+	pools    *pg.Pools
+	catalogs inventory.Connections // for lists of tables
+	// states has the connections for reading how nodes replicate. They are separate, so that
+	// no comparison waits for them.
+	states     *pg.Pools
+	probes     singleflight.Group // the running probes of clusters, by the name of the cluster
 	worker     *worker.Worker
 	repair     tablerepair.Invoker // runs units of repairs in this process, because a unit is one transaction
 	renderings *diffarchive.Renderings

@@ -63,8 +63,8 @@ func (n askedNodes) Tables(ctx context.Context, targets []cluster.Target, of tab
 	return inventory.Tables(ctx, n.app.catalogs, targets, of)
 }
 
-// Structure implements service.Nodes. It uses the connections of tasks, because it may
-// take longer than a request waits.
+// Structure implements service.Nodes. It uses the connections of tasks and not those of
+// the other checks, whose time limits are too short for reading a large schema.
 func (n askedNodes) Structure(ctx context.Context, targets []cluster.Target, schemas []string) (map[string]catalog.Catalog, error) {
 	read, err := fanout.Map(ctx, len(targets), targets, func(ctx context.Context, target cluster.Target) (catalog.Catalog, error) {
 		node, err := n.app.pools.Node(target)

@@ -51,7 +51,8 @@ func (a *App) Handlers(invoker tablediff.Invoker, tables setdiff.Runner, capacit
 	return executor.Handlers()
 }
 
-// RunChild is a function that implements setdiff.Runner.
+// RunChild is a function that runs the task of one table for its parent, a task that
+// compares several tables. It implements setdiff.Runner.
 type RunChild func(ctx context.Context, parent, taskID string) error
 
 // RunChild implements setdiff.Runner.

@@ -10,14 +10,15 @@ import (
 	"ace/shared/table"
 )
 
-// replicationStatement is the longest time limit of each statement that reads how a node
-// replicates. A catalog with 10,000 published tables takes about a second.
+// replicationStatement bounds each statement that reads how a node replicates, unless the
+// configured time limit of statements is shorter. Reading a catalog with 10,000 published
+// tables takes about a second.
 const replicationStatement = 30 * time.Second
 
 // replicationReader implements service.ReplicationReader.
 type replicationReader struct{ pools *pg.Pools }
 
-// ReplicationState returns how a node replicates.
+// ReplicationState returns how a node replicates, and the identity of its server.
 func (r replicationReader) ReplicationState(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error) {
 	node, err := r.pools.Node(target)
 	if err != nil {

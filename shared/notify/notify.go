@@ -82,9 +82,9 @@ func (n *Notifier) Stats() Stats {
 }
 
 // Add stores the event of a task that has ended in the outbox, unless events of its type
-// are not sent. A task that has a parent has no event: that of the parent is about all
-// its tasks. The caller must repeat Add until it succeeds. Storing an event twice has no
-// additional effect while it is in the outbox.
+// are not sent. It stores no event for a task that has a parent, because the parent's
+// event describes all tasks of the parent. The caller must repeat Add until it succeeds.
+// Storing an event twice has no additional effect while it is in the outbox.
 func (n *Notifier) Add(ctx context.Context, rec task.Record) error {
 	if rec.Parent != "" {
 		return nil

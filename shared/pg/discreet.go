@@ -6,9 +6,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Discreet returns a copy of the node for a task with redacted columns. An error of the
-// copy does not contain the server's message if the message may quote a value of a row.
-// The server's own log has it.
+// Discreet returns a copy of the node for a task with redacted columns. The errors that
+// the copy returns do not contain a message of the server that may quote a value of a
+// row. Only the server's own log has such a message.
 func (n *Node) Discreet() *Node {
 	discreet := *n
 	discreet.discreet = true
@@ -18,15 +18,22 @@ func (n *Node) Discreet() *Node {
 // omitted replaces a message that may quote a value.
 const omitted = "the message is omitted, because it may quote a value of a redacted column; the server's log has it"
 
-// internalError is the SQLSTATE of an error for which the server or an extension has
-// chosen no other one.
+// internalError is the SQLSTATE of an error to which the server or an extension has
+// assigned no specific SQLSTATE.
 const internalError = "XX000"
 
-// mayQuoteValue reports whether the message of an error may quote a value of a row. It is
-// false for an error with a position, which is about the text of the statement (values
-// are parameters), for a missing privilege, and for the classes of errors that are about
-// the server and its objects. A function can raise an error with any SQLSTATE, and the
-// types of extensions such as PostGIS report invalid values as internal errors.
+// mayQuoteValue reports whether the message of an error may quote a value of a row. These
+// messages quote none:
+//
+//   - An error with a position is about the text of the statement, and values are passed
+//     as parameters, not in that text.
+//   - A missing privilege, and the classes of errors that are about the server and its
+//     objects, are not about values.
+//
+// There are two exceptions, whose messages may quote a value. Functions in PL/pgSQL and
+// PL/Python can raise an error with any SQLSTATE. The types of extensions such as PostGIS
+// report invalid values as internal errors. Of the internal errors, only that of a value
+// that exceeds the memory of the server is known to quote no value (see exceedsMemory).
 func mayQuoteValue(e *pgconn.PgError) bool {
 	switch {
 	case e.Routine == "exec_stmt_raise", e.Routine == "PLy_elog_impl": // RAISE of PL/pgSQL, errors of PL/Python
@@ -40,8 +47,8 @@ func mayQuoteValue(e *pgconn.PgError) bool {
 	return !slices.Contains(ofServer, e.Code[:min(2, len(e.Code))])
 }
 
-// withoutValues returns the error with the parts that the code of this package uses, and
-// none that may quote a value.
+// withoutValues returns a copy of the error that has only the fields that this package
+// uses and that quote no value. The constant omitted replaces the message.
 func withoutValues(e *pgconn.PgError) *pgconn.PgError {
 	return &pgconn.PgError{
 		Severity: e.Severity, SeverityUnlocalized: e.SeverityUnlocalized, Code: e.Code, Message: omitted,

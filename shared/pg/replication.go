@@ -230,15 +230,16 @@ func (o *origins) unmarked() string {
 }
 
 // KeepLocal marks the changes of this transaction so that subscribers of this node do not
-// apply them. It must be the first call. With Spock, it uses Spock's repair mode.
-// Otherwise it sets a replication origin ("ace_repair_1" and so on), whose changes
-// subscriptions with origin = none skip. reason explains to the user why the changes
-// could not be marked. It is empty if they are marked, or if nothing is replicated from
-// this node.
+// apply them. It must be the first call, because it may commit. With Spock, it uses
+// Spock's repair mode. Otherwise it sets a replication origin ("ace_repair_1" and so on).
+// Subscriptions with origin = none skip the changes of a replication origin. reason
+// explains to the user why the changes could not be marked. It is empty if they are
+// marked, or if nothing is replicated from this node.
 //
-// An origin belongs to the session. KeepLocal sets it in a short transaction that it
-// commits: as long as a transaction that has created an origin is open, everyone who
-// creates an origin on this server waits for it, even CREATE SUBSCRIPTION.
+// An origin is set for the session, so it remains set after a commit. KeepLocal sets it
+// in a short transaction of its own: as long as a transaction that has created an origin
+// is open, every other session of the server that creates an origin waits for it, for
+// example in CREATE SUBSCRIPTION.
 func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 	if r.tx.state != stateUnbegun {
 		return "", fault.New(fault.Internal, "node %q: the origin of a repair is set before its first statement", r.tx.node.name)

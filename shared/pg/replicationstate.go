@@ -13,8 +13,9 @@ import (
 const doingReplication = "reading how the node replicates"
 
 // ReplicationState returns how the database replicates, and the identity of its server.
-// It reads only catalogs and statistics, and no connection string. What the role may not
-// read is in the state as unknown. No answer within the statement timeout is an error.
+// It reads only catalogs and statistics, and no connection string. State.Unknown lists
+// what the role may not read. ReplicationState returns an error if a query does not end
+// within the statement timeout.
 func (n *Node) ReplicationState(ctx context.Context) (replication.State, table.Identity, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -22,7 +23,8 @@ func (n *Node) ReplicationState(ctx context.Context) (replication.State, table.I
 	}
 	defer tx.Close()
 
-	// What can be read depends on the version, the extensions and the role.
+	// The first query reads the version, the extensions and the privileges of the role. The
+	// other queries depend on them.
 	var can replicationAbilities
 	if err := tx.run(ctx, doingReplication, versionQuery(n.name), jsonQuery(replicationServerSQL, &can)); err != nil {
 		return replication.State{}, table.Identity{}, err
@@ -74,10 +76,12 @@ type replicationExtension struct {
 	System   string `json:"system"`
 	Version  string `json:"version"`
 	Readable bool   `json:"readable"`
-	Status   string `json:"status"` // the function that reports the status of subscriptions, or "" if the role may not call it
+	// Status is the name of the function that reports the status of subscriptions. It is ""
+	// if the role may not call the function.
+	Status string `json:"status"`
 }
 
-// unknown returns what the role cannot read.
+// unknown returns what the role may not read, with the privileges that it would need.
 func (a replicationAbilities) unknown() []replication.Unknown {
 	var found []replication.Unknown
 	if !a.SeesStatistics {
@@ -108,7 +112,8 @@ func (a replicationAbilities) unknown() []replication.Unknown {
 	return found
 }
 
-// extensionTables returns the tables of pglogical or Spock that are read.
+// extensionTables returns the tables of pglogical or Spock that extensionSQL reads.
+// system is the name of the extension and of its schema.
 func extensionTables(system string) []string {
 	var tables []string
 	for _, name := range []string{"local_node", "local_sync_status", "node", "replication_set", "replication_set_table", "subscription"} {

@@ -8,8 +8,9 @@ import (
 // pg_catalog, because the search path of a catalog transaction has only this schema.
 
 // replicationServerSQL returns the version and settings of the server, what the role may
-// read, and the installed replication extensions. It finds the functions and tables of an
-// extension by their schema, because a role without USAGE cannot name them.
+// read, and the installed replication extensions. It looks up the functions and tables of
+// an extension in pg_proc and pg_class, because naming them in a query would be an error
+// for a role without USAGE on their schema.
 const replicationServerSQL = `
 SELECT json_build_object(
   'server', json_build_object(
@@ -29,8 +30,8 @@ SELECT json_build_object(
     FROM pg_extension e JOIN pg_namespace n ON n.nspname = e.extname
     WHERE e.extname IN ('pglogical', 'spock')))`
 
-// operations is an expression that lists the operations of a publication. Its arguments
-// replace the names of the four columns.
+// operations is an expression that lists the operations of a publication, such as
+// "insert, update". operationsOf replaces $1 to $4 by the columns that enable them.
 const operations = `concat_ws(', ', CASE WHEN $1 THEN 'insert' END, CASE WHEN $2 THEN 'update' END, CASE WHEN $3 THEN 'delete' END, CASE WHEN $4 THEN 'truncate' END)`
 
 func operationsOf(prefix string) string {
@@ -38,11 +39,12 @@ func operationsOf(prefix string) string {
 	return r.Replace(operations)
 }
 
-// publicationsSQL returns the query for the publications. Before PostgreSQL 15 there are
-// no schemas, row filters and column lists. The view pg_publication_tables would wait for
-// locks on tables, so the query finds the tables as the view does: with
-// publish_via_partition_root, a partition is published as its topmost published ancestor,
-// and otherwise a partitioned table is published as its leaf partitions.
+// publicationsSQL returns the query for the publications. Before PostgreSQL 15,
+// publications have no schemas, row filters and column lists. The query does not use the
+// view pg_publication_tables, which would wait for locks on tables, but finds the same
+// tables: with publish_via_partition_root, a partition is published as its topmost
+// published ancestor. Otherwise a partitioned table is published as its partitions that
+// have no partitions of their own.
 func publicationsSQL(version int) string {
 	schemas, inSchema, columns, filter := "NULL::json", "", "NULL::json", "''"
 	if version >= 150000 {
@@ -86,7 +88,8 @@ FROM pg_publication p`
 }
 
 // nativeSubscriptionsSQL returns the query for the subscriptions of the database. It
-// names each column that it reads, because a role may not read the connection strings.
+// names each column that it reads, because SELECT * would fail for a role that may not
+// read the connection strings.
 func nativeSubscriptionsSQL(version int) string {
 	since := func(introduced int, expression, otherwise string) string {
 		if version < introduced {
@@ -119,8 +122,8 @@ WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database(
 }
 
 // replicationSlotsSQL returns the logical slots of the database, and all physical slots.
-// A slot is connected with the statistics of the process that uses it, of which a role
-// without pg_read_all_stats sees no times.
+// The lag of a slot in seconds is read from the statistics of the process that uses the
+// slot. It is null if no process uses the slot, or if the role lacks pg_read_all_stats.
 const replicationSlotsSQL = `
 SELECT coalesce(json_agg(json_build_object(
     'name', s.slot_name, 'type', s.slot_type, 'plugin', coalesce(s.plugin, ''), 'active', s.active, 'temporary', s.temporary,
@@ -134,9 +137,11 @@ SELECT coalesce(json_agg(json_build_object(
 FROM pg_replication_slots s LEFT JOIN pg_stat_replication w ON w.pid = s.active_pid
 WHERE s.slot_type = 'physical' OR s.database = current_database()`
 
-// replicationOriginsSQL returns the query for the replication origins of the server. The
-// server names the origin of a subscription pg_<OID>, and that of a worker that copies a
-// table pg_<OID>_<OID of the table>.
+// replicationOriginsSQL returns the query for the replication origins of the server. sees
+// means that the role may read the positions of origins. The server names the origin of a
+// subscription pg_<OID of the subscription>. It adds _<OID of a table> to the name for
+// the origin of a worker that copies the table. If no subscription has the OID, the
+// origin is a leftover.
 func replicationOriginsSQL(sees bool) string {
 	position, status := "NULL::pg_lsn", ""
 	if sees {
@@ -151,7 +156,8 @@ FROM pg_replication_origin o ` + status
 }
 
 // extensionSQL returns the query for the nodes, replication sets and subscriptions of
-// pglogical or Spock. It reads no interfaces of nodes, because they contain passwords.
+// pglogical or Spock. It does not read the table node_interface, because the connection
+// strings in it may contain passwords.
 func extensionSQL(e replicationExtension) string {
 	status := "(SELECT NULL::text AS subscription_name, NULL::text AS status)"
 	if e.Status != "" {

@@ -10,13 +10,13 @@ import (
 	"ace/shared/table"
 )
 
-// structurePlans are the settings of the statements that read the structure. To write an
-// expression or the query of a view, the server opens the tables in it, and waits for a
-// session that has locked one. A short limit is enough.
+// structurePlans are the settings of the statements that read the structure. To return
+// the text of an expression or of a view's query, the server locks the tables in it. If
+// another session has locked such a table, the statement fails after lock_timeout.
 var structurePlans = []setting{{"lock_timeout", "3s"}} //nolint:gochecknoglobals // a constant list
 
-// ReadStructure reads the structure of the schemas, or of all schemas of users if the
-// list is empty, in one snapshot.
+// ReadStructure reads the structure of the schemas in one snapshot. If schemas is empty,
+// it reads all schemas of users.
 func (n *Node) ReadStructure(ctx context.Context, schemas []string) (catalog.Catalog, error) {
 	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
 	if err != nil {
@@ -27,21 +27,22 @@ func (n *Node) ReadStructure(ctx context.Context, schemas []string) (catalog.Cat
 	tx.plans = structurePlans
 	found, err := catalog.Read(ctx, tx, schemas)
 	if err != nil && sqlState(err) == lockNotAvailable {
-		tx.Close() // the pool may have no other connection
+		tx.Close() // lockedFault needs a connection, and the pool may have only this one
 		return found, n.lockedFault(ctx, err)
 	}
 	return found, err
 }
 
-// lockedSQL returns the relations that a session has locked against reading.
+// lockedSQL returns up to five relations of the database for which a session has or
+// requests a lock that excludes reading.
 const lockedSQL = `
 SELECT DISTINCT n.nspname, c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND n.nspname <> 'pg_toast' AND c.relkind NOT IN ('i', 'I')
 ORDER BY 1, 2 LIMIT 5`
 
-// lockedFault adds the names of locked relations to an error that means that a lock was
-// not granted within the limit.
+// lockedFault returns err, the error of a statement that has reached lock_timeout, with
+// the names of locked relations added. It returns err unchanged if it finds none.
 func (n *Node) lockedFault(ctx context.Context, err error) error {
 	tx, beginErr := n.beginCatalog(ctx)
 	if beginErr != nil {
@@ -61,8 +62,8 @@ func (n *Node) lockedFault(ctx context.Context, err error) error {
 		fault.PublicMessage(err), strings.Join(locked, ", "))
 }
 
-// Query runs statements that have the same parameters. It calls row for each result row
-// with the index of the statement.
+// Query runs statements that all have the parameters args. It calls row for each result
+// row, with the index of the row's statement in statements.
 func (t *Tx) Query(ctx context.Context, doing string, statements []string, args [][]byte, row func(statement int, values [][]byte) error) error {
 	queries := make([]query, len(statements))
 	for i, sql := range statements {

@@ -1,11 +1,12 @@
 // Package redact replaces the values of chosen columns by keyed hashes. A hash shows
 // whether two nodes have the same value in a row, and nothing else about the value.
 //
-// The key is random and is drawn for each task. It is stored only in the task's plan,
-// which is deleted after the task has ended. Without the key, a value with few
-// possibilities (a date of birth, a yes or no) cannot be found by hashing them all. The
-// hash also covers the name of the column and the key of the row. So equal values of two
-// rows have different hashes, and counting hashes reveals nothing about frequent values.
+// The key of the hashes is random and is drawn for each task. It is stored only in the
+// task's plan, which is deleted after the task has ended. A value with few possibilities
+// (such as a date of birth) therefore cannot be found by hashing every possibility: that
+// would need the key. The hash also covers the name of the column and the key of the row.
+// So equal values of two rows have different hashes, and counting the hashes does not
+// reveal which values are frequent.
 package redact
 
 import (
@@ -23,15 +24,16 @@ const (
 	// Prefix is the beginning of each text that replaces a value.
 	Prefix = "redacted:"
 
-	// hashBytes is the length of the truncated hash. Two different values of a row have the
-	// same hash with a probability of one in 2^64. That affects only how the row is shown:
-	// rows are compared before their values are replaced.
+	// hashBytes is the length of the truncated hash. If two nodes have different values in a
+	// column of a row, the hashes are equal with a probability of one in 2^64. That affects
+	// only how the row is shown: rows are compared before their values are replaced.
 	hashBytes = 8
-	keyBytes  = 32
+	// keyBytes is the length of the key of the hashes.
+	keyBytes = 32
 )
 
-// Redaction is which columns of a table are redacted, and the key of the hashes. The zero
-// Redaction redacts nothing.
+// Redaction has the names of the redacted columns of a table, and the key of the hashes.
+// The zero Redaction redacts nothing.
 type Redaction struct {
 	Columns []string `json:"columns,omitempty"`
 	Key     []byte   `json:"key,omitempty"` // set if Columns is not empty
@@ -78,9 +80,10 @@ func (r Redaction) Hasher(names []string) *Hasher {
 	return h
 }
 
-// Row returns the row of a key, with the value of each redacted column replaced. The row
-// itself is not changed. It may lack the last columns. NULL stays NULL. A nil Hasher
-// returns the row itself.
+// Row returns a copy of the row with this key, in which a hash replaces the value of each
+// redacted column. NULL (nil) stays NULL. row is not changed. It may have fewer values
+// than the Hasher has column names; then the last columns are missing. A nil Hasher
+// returns row itself.
 func (h *Hasher) Row(key []string, row []*string) []*string {
 	if h == nil || row == nil {
 		return row
@@ -95,8 +98,8 @@ func (h *Hasher) Row(key []string, row []*string) []*string {
 	return out
 }
 
-// Values is like Row for the values of some columns of a row. columns has the index of
-// the column of each value.
+// Values is like Row, but for the values of only some columns of a row. columns[i] is the
+// index of the column of values[i] in the column names of the Hasher.
 func (h *Hasher) Values(key []string, columns []int, values []*string) []*string {
 	if h == nil || values == nil {
 		return values
@@ -111,8 +114,9 @@ func (h *Hasher) Values(key []string, columns []int, values []*string) []*string
 	return out
 }
 
-// hash returns the text that replaces a value. The parts of the hashed text are preceded
-// by their lengths, so no two lists of parts have the same text.
+// hash returns the text that replaces a value: Prefix and the hash in hexadecimal. In the
+// text that is hashed, the length of each part precedes the part. So different columns,
+// keys and values never result in the same text.
 func (h *Hasher) hash(column string, key []string, value string) string {
 	h.mac.Reset()
 	h.part(column)

@@ -14,25 +14,27 @@ import (
 )
 
 const (
-	// maxExcerpt bounds the bytes of the rows that Rows writes.
+	// maxExcerpt is the size of the written rows, in bytes, after which Rows writes no
+	// further row.
 	maxExcerpt = 8 << 20
 	// maxPlain is the number of differences that Rows also writes as a plain table, for
 	// browsers without scripts.
 	maxPlain = 50
-	// maxPlainText is the number of characters of a value in this table.
+	// maxPlainText is the maximum number of characters of a value in the plain table.
 	maxPlainText = 200
 )
 
-// Style returns the style sheet of the page. It also has the colors and the type of the
-// pages of the service.
+// Style returns the style sheet of the page that HTML writes. The pages of the service
+// use its colors and fonts too.
 func Style() string { return pageCSS }
 
-// Script returns the script of the page, which shows the rows that Rows has written. It
-// must be at the end of the page.
+// Script returns the script that shows the rows that Rows has written. It must be at the
+// end of the page.
 func Script() string { return pageJS }
 
-// Summary writes, for a page of the service, what the page of HTML shows above the rows:
-// the verdict, the warnings, the counts, and how the table was compared.
+// Summary writes the part of a page of the service that describes a comparison: the
+// verdict, the warnings, the counts, and how the table was compared. It is the same part
+// that HTML writes above the rows.
 func Summary(w io.Writer, s difffile.Summary) error {
 	page, err := parsePage()
 	if err != nil {
@@ -48,10 +50,10 @@ type Excerpt struct {
 	Found int64 // number of differences in the document
 }
 
-// Rows writes, for a page of the service, what the page of HTML shows about the rows that
-// differ: at most limit differences, without the first ones. The page must contain Style
-// and, at its end, Script. Browsers without scripts show some of the differences as a
-// plain table.
+// Rows writes the part of a page of the service that shows the differences of a document.
+// It skips the number first of differences and writes at most the number limit. The page
+// must contain Style and, at its end, Script. For browsers without scripts, Rows also
+// writes up to maxPlain of the differences as a plain table.
 func Rows(ctx context.Context, w io.Writer, open rowpairs.Opener, first, limit int64) (Excerpt, error) {
 	doc, err := rowpairs.Open(ctx, open)
 	if err != nil {
@@ -108,7 +110,8 @@ func (e *excerpt) write(ctx context.Context, out io.Writer, keys *rowpairs.Keys)
 	})
 }
 
-// embed writes the selected differences as the page's data.
+// embed writes the differences that the page shows as the data that the script reads. It
+// also adds the first maxPlain of them to lines.
 func (e *excerpt) embed(ctx context.Context, c *chunks, keys *rowpairs.Keys) error {
 	skipped := int64(0)
 	for key, err := range keys.All(ctx) {
@@ -138,11 +141,11 @@ type plainLine struct {
 	Cells       []plainCell // one for each node
 }
 
-// plainCell is a value, or a note if there is none.
+// plainCell is the text of a value, or a note such as "NULL" instead of a text.
 type plainCell struct{ Text, Note string }
 
-// addPlain adds the lines of a difference: one for each column that differs, or a single
-// one if no two versions of the row differ.
+// addPlain adds the lines of a difference: one for each column that differs. If no column
+// differs, it adds a single line that shows which nodes have the row.
 func (e *excerpt) addPlain(key rowpairs.Key) {
 	versions, _, pattern := group(key)
 	s := e.doc.Summary()

@@ -38,7 +38,7 @@ type head struct {
 	Timings []timing
 	Notices notices
 	Found   int64 // number of differences in the document
-	Excerpt bool  // the rows are shown in a page of the service (see Rows)
+	Excerpt bool  // the rows are part of a page of the service (see Rows), not of a report
 }
 
 // alone is the node that stands alone in the most rows. A node stands alone in a row if
@@ -57,8 +57,9 @@ type layout struct {
 	Nodes   []safeText `json:"nodes"`
 	Columns []safeText `json:"columns"`
 	Key     int        `json:"key"` // the number of key columns, which are first in Columns
-	// First is the number of differences of the document before those of the page. Found is
-	// the number of all differences, if the page does not have all of them.
+	// First is the number of differences of the document that precede those of the page.
+	// Found is the number of all differences of the document. It is 0 if one page can have
+	// all of them.
 	First int64 `json:"first,omitempty"`
 	Found int64 `json:"found,omitempty"`
 }
@@ -103,8 +104,8 @@ type timing struct {
 	Seconds api.Seconds
 }
 
-// newHead returns the description of the comparison of a summary. Found and Data are not
-// set.
+// newHead returns the head of a page for the comparison with this summary. It does not
+// set Found and Data.
 func newHead(s difffile.Summary) head {
 	h := head{
 		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Several: len(s.Nodes) > 2,

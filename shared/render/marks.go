@@ -20,8 +20,8 @@ const (
 	byKey                 // jsonb
 )
 
-// markerOf returns the marker for the values of a column. Of two hashes of redacted
-// values, only the whole is meaningful.
+// markerOf returns the marker for the values of a column. The hashes of redacted values
+// are marked as a whole, because parts of a hash have no meaning.
 func markerOf(column difffile.Column) marker {
 	if column.Redacted {
 		return byValue

@@ -21,13 +21,14 @@ import (
 //go:embed set.html
 var setHTML string
 
-// SetCSV writes the tables of a document, the worst first, as CSV in the form that CSV
-// uses. Each table has one line with these columns:
+// SetCSV writes the tables of a document, the worst first, as CSV with the same quoting
+// as the function CSV. Each table has one line with these columns:
 //
 //	table, verdict, total_rows, mismatched_rows, task_id, diff_file, missing_on, error
 //
-// The findings about structure follow as lines whose verdict is the rank of the finding,
-// and whose table is the object, with its kind in front.
+// After the tables, each finding about structure has one line. Its column table contains
+// the kind and the name of the object, its column verdict the rank of the finding, and
+// its column error the description. The other columns are empty.
 func SetCSV(w io.Writer, d setfile.Document) error {
 	c := &csv{out: bufio.NewWriterSize(w, 64<<10)}
 	lines := [][]string{{"table", "verdict", "total_rows", "mismatched_rows", "task_id", "diff_file", "missing_on", "error"}}
@@ -57,7 +58,7 @@ type setPage struct {
 	Policy    string
 	Style     template.CSS
 	Summary   setfile.Summary
-	Outcome   string // such as matches
+	Outcome   string // see setOutcome
 	Nodes     []nodeView
 	ToCompare int64 // number of tables that were to be compared
 	Compared  int64
@@ -66,7 +67,7 @@ type setPage struct {
 	Findings  []setFinding
 }
 
-// setCount is the number of tables with a verdict.
+// setCount is the number of tables that have one verdict.
 type setCount struct {
 	Count int64
 	Word  string
@@ -149,7 +150,7 @@ func newSetPage(d setfile.Document) setPage {
 	return p
 }
 
-// setOutcome returns the verdict as the page's title states it.
+// setOutcome returns the verdict as a part of the page's title, such as "matches".
 func setOutcome(s setfile.Summary) string {
 	switch s.Verdict {
 	case api.VerdictMatch:
@@ -162,7 +163,7 @@ func setOutcome(s setfile.Summary) string {
 
 func isBad(verdict string) bool { return verdict != api.SetIdentical && verdict != api.SetSkipped }
 
-// setWord returns a verdict as a sentence has it.
+// setWord returns the verdict of a table in words that can follow a count of tables.
 func setWord(verdict string) string {
 	switch verdict {
 	case api.SetKeyless:
@@ -173,7 +174,8 @@ func setWord(verdict string) string {
 	return verdict
 }
 
-// nodeTexts returns texts by node in the order of the names.
+// nodeTexts returns the texts of a map from node to text, in the order of the nodes'
+// names.
 func nodeTexts(texts map[string]string, views map[string]nodeView) []nodeText {
 	var list []nodeText
 	for _, name := range slices.Sorted(maps.Keys(texts)) {

@@ -83,8 +83,9 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 	return removed, err
 }
 
-// isParentKept reports whether a task has a parent that has not ended before a time. The
-// document of the parent names that of the task, so both are kept for the same time.
+// isParentKept reports whether a task has a parent that is still open or that ended at or
+// after the time before. Such a task is kept, because the document of the parent names
+// the document of the task.
 func (s *Sweeper) isParentKept(ctx context.Context, rec task.Record, before time.Time) (bool, error) {
 	if rec.Parent == "" {
 		return false, nil

@@ -23,8 +23,9 @@ import (
 
 // Outcome is what a handler returns. If it returns an error too, the result and the
 // report are stored anyway: they describe what was done before the work failed or was
-// cancelled. The document of a failed task is stored too, so a handler must return one
-// only if it states what is missing. The document of a cancelled task is not.
+// cancelled. The document of a failed task is stored too. A handler that fails must
+// therefore return a document only if the document states what is missing. The document
+// of a cancelled task is not stored.
 type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document

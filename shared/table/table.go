@@ -444,7 +444,7 @@ func (a Access) Unguarded() Access {
 // Name returns schema.table for messages, quoted only where SQL requires it.
 func Name(schema, name string) string { return Display(schema) + "." + Display(name) }
 
-// Display returns an identifier for messages, quoted only where SQL requires it.
+// Display returns an identifier as messages show it: quoted only if SQL requires it.
 func Display(identifier string) string {
 	plain := identifier != "" && (identifier[0] == '_' || identifier[0] >= 'a' && identifier[0] <= 'z')
 	for i := 0; i < len(identifier) && plain; i++ {

@@ -12,9 +12,9 @@ import (
 )
 
 // redactColumns marks the compared columns that are redacted. It fails if the request
-// names a column that does not exist, or one of the key: a rerun and a repair find rows
-// by the keys in the document. A column that is not compared may be named too, because
-// the report of a repair contains it.
+// names a column that no node has. It also fails for a column of the key, because reruns
+// and repairs find rows by the keys in the document. The request may name a column that
+// is not compared, because the report of a repair contains the values of all columns.
 func (p *planner) redactColumns() error {
 	for _, name := range p.request.Redact {
 		if slices.Contains(p.plan.Key, name) {
@@ -70,8 +70,8 @@ func (p *planner) inheritRedaction(summary difffile.Summary) {
 	p.plan.Redaction = redact.New(columns)
 }
 
-// plainColumns returns the compared columns as they are without redaction, which does not
-// change what is compared.
+// plainColumns returns the compared columns without the mark Redacted. Redaction does not
+// change what is compared, so the settings of a baseline must not depend on it.
 func plainColumns(p *plan.Plan) []difffile.Column {
 	columns := slices.Clone(p.Columns)
 	for i := range columns {

@@ -45,8 +45,9 @@ type Plan struct {
 	Key      []string `json:"key"`
 	Targets  []Target `json:"targets"`
 	Warnings []string `json:"warnings,omitempty"`
-	// Redaction is which columns are redacted in the report: those of the document or, in an
-	// undo, those of the repair. Its key exists only here.
+	// Redaction has the columns that are redacted in the report: the redacted columns of the
+	// document or, in an undo, of the repair. The key of the hashes is stored only in the
+	// plan.
 	Redaction redact.Redaction `json:"redaction,omitzero"`
 
 	hash string // SHA-256 of the stored bytes
@@ -161,7 +162,7 @@ type Column struct {
 	Padded bool `json:"padded,omitempty"`
 	// NotNull is set if the column is NOT NULL and can be written.
 	NotNull bool `json:"not_null,omitempty"`
-	// Redacted is set if reports have a keyed hash of the column's values.
+	// Redacted is set if reports contain keyed hashes instead of the column's values.
 	Redacted bool `json:"redacted,omitempty"`
 }
 

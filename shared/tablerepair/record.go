@@ -27,7 +27,9 @@ type recorder struct {
 	n      int
 	line   []byte // buffer for the change that is being written
 	totals *Totals
-	hasher *redact.Hasher // of a dry run, whose changes are only reported; nil if nothing is redacted
+	// hasher redacts the changes of a dry run, which are only reported. It is nil in a
+	// repair that writes, and if no column is redacted.
+	hasher *redact.Hasher
 }
 
 // add stores a change.

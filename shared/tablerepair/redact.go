@@ -8,8 +8,8 @@ import (
 	"ace/shared/redact"
 )
 
-// CheckScripts returns an error if scripts are requested although columns are redacted: a
-// script has to contain the values that it writes.
+// CheckScripts returns an error if SQL scripts are requested and columns are redacted,
+// because a script must contain the values that it writes.
 func CheckScripts(scripts bool, redacted []string) error {
 	if !scripts || len(redacted) == 0 {
 		return nil
@@ -18,8 +18,8 @@ func CheckScripts(scripts bool, redacted []string) error {
 		strings.Join(redacted, ", "))
 }
 
-// redact adds columns to the redacted columns of the plan. It fails if the plan has
-// scripts.
+// redact adds columns to the redacted columns of the plan. It fails if the plan requests
+// SQL scripts (see CheckScripts).
 func (p *Plan) redact(columns []string) error {
 	if err := CheckScripts(p.Scripts, columns); err != nil {
 		return err
@@ -47,8 +47,9 @@ func (m *Manifest) redacted() []string {
 	return names
 }
 
-// redact returns the change with the values of redacted columns replaced. Such a change
-// can be reported, but not made.
+// redact returns the change with hashes instead of the values of redacted columns. The
+// returned change may only be reported. It must not be written to a table, which would
+// store the hashes there.
 func (c change) redact(h *redact.Hasher) change {
 	if h == nil {
 		return c
@@ -63,8 +64,8 @@ func (c change) redact(h *redact.Hasher) change {
 	return c
 }
 
-// rowHasher returns what redacts rows of a target for the report. It returns nil if no
-// column is redacted.
+// rowHasher returns the Hasher that redacts the rows of a target for the report. It
+// returns nil if no column of the target is redacted.
 func (p *Plan) rowHasher(t *Target) *redact.Hasher {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {

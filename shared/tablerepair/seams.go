@@ -19,8 +19,8 @@ type Node interface {
 	// Expecting returns the same node, bound to a server: a transaction on the returned node
 	// fails if the connection leads to another server.
 	Expecting(server table.Identity) Node
-	// Discreet returns the same node with errors that do not contain a message of the server
-	// that may quote a value of a row.
+	// Discreet returns a copy of the node whose errors do not contain a message of the
+	// server that may quote a value of a row.
 	Discreet() Node
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
 	// DescribeWriting reads what could prevent writes to a table, and which effects a write

@@ -72,8 +72,9 @@ func cannotCancel(v version) error {
 		v.TaskID, v.Status)
 }
 
-// checkParent returns a fault Cancelled if the task parent has ended, or if its
-// cancellation was requested. A failure of the store is not an error.
+// checkParent returns a fault Cancelled if the task with the id parent has ended or does
+// not exist, or if its cancellation was requested. It ignores a failure of the store,
+// because the next call checks again.
 func (r *Registry) checkParent(ctx context.Context, parent string) error {
 	rec, err := r.Get(ctx, parent)
 	if fault.CodeOf(err) == fault.NotFound || err == nil && rec.Status.Terminal() {

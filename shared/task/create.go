@@ -33,8 +33,9 @@ type New struct {
 	Exclusive string
 	Scheduled bool   // see Record.Scheduled
 	Parent    string // see Record.Parent
-	// Once is empty, or a text that only this submission has. A repeated Create with the
-	// same Once and SubmittedAt creates no second task: it returns the task of the first.
+	// Once is empty, or a text that identifies this submission and no other. A repeated
+	// Create with the same Once and SubmittedAt creates no second task. It returns the task
+	// that the first Create has created.
 	Once string
 	// SubmittedAt is the time of the submission. The zero value means now.
 	SubmittedAt time.Time
@@ -82,7 +83,9 @@ func (r *Registry) Create(ctx context.Context, n New) (Record, error) {
 	return Record{}, fault.New(fault.Unavailable, "no free task id was found for %s; try again", base)
 }
 
-// createOnce stores rec, unless an earlier submission with the same once has stored it.
+// createOnce stores rec under an id that depends on once, and returns the stored record.
+// If an earlier submission with the same once has stored a task, createOnce returns that
+// task and stores none.
 func (r *Registry) createOnce(ctx context.Context, rec Record, once string) (Record, error) {
 	sum := sha256.Sum256([]byte(once))
 	rec.Submission = hex.EncodeToString(sum[:])

@@ -73,8 +73,8 @@ func withSuffix(id string) string {
 	return id + "_" + strings.ToLower(rand.Text()[:idSuffixLen])
 }
 
-// onceID returns the n-th id that a submission with New.Once tries. It is the same for
-// every repetition of the submission.
+// onceID returns the n-th id that a submission with New.Once tries. A repetition of the
+// submission tries the same ids in the same order, so it finds the task of the first one.
 func onceID(t Type, submitted time.Time, once string, n int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", n, once))
 	suffix := base32.StdEncoding.EncodeToString(sum[:])[:idSuffixLen]

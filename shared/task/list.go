@@ -75,7 +75,7 @@ func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error)
 	}
 	limit := cmp.Or(f.Limit, defaultLimit)
 	most := scanLimit
-	if f == (Filter{Limit: f.Limit, After: f.After}) { // every task passes
+	if f == (Filter{Limit: f.Limit, After: f.After}) { // every task is listed
 		most = limit
 	}
 	names, err := r.indexNames(ctx, f.After, most)
@@ -115,9 +115,9 @@ func (f Filter) check() error {
 	return nil
 }
 
-// indexNames returns the names of the index entries that follow after: the first most,
-// and one more that only shows that another page follows. It skips objects that are no
-// entries.
+// indexNames returns the names of the index entries that follow after, at most most+1 of
+// them. The caller must not list the last of most+1 names: it only shows that another
+// page follows. indexNames skips objects that are no entries.
 func (r *Registry) indexNames(ctx context.Context, after string, most int) ([]string, error) {
 	if after != "" {
 		after = indexPrefix + after

@@ -18,8 +18,9 @@ type Record struct {
 	DBName      string          `json:"dbname"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
-	// Parent is the id of the task that submitted this task as one part of its work, or "".
-	// The task ends with its parent (see KeepAlive).
+	// Parent is the id of the task that submitted this task as a part of its work. It is ""
+	// if a client or a schedule submitted this task. If the parent ends, or if it is to be
+	// cancelled, this task is cancelled (see KeepAlive).
 	Parent string `json:"parent,omitempty"`
 	// Input is the document from which the task starts. It is set at the submission.
 	Input *Document `json:"input,omitempty"`

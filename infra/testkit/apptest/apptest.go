@@ -38,8 +38,8 @@ const (
 // afterwards.
 func Main(m *testing.M) { Wrapped(m) }
 
-// Wrapped is like Main for tests that the caller has wrapped, so that something else is
-// stopped after them.
+// Wrapped is like Main, but m may do more than run the tests: for example, it may stop a
+// server of the caller after them.
 func Wrapped(m interface{ Run() int }) {
 	pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...)
 }

@@ -23,15 +23,16 @@ func (s *Service) SubmitSchema(t testing.TB, schema string, args ...string) stri
 	return submitted.TaskID
 }
 
-// Schema is the end of a schema-diff: its status, its result, and the content of its
-// document, which is empty if the task has none.
+// Schema describes a schema-diff that has ended: its status, its result, and the content
+// of its document. Document is empty if the task has no document.
 type Schema struct {
 	Status   api.TaskStatus
 	Result   api.SetResult
 	Document setfile.Document
 }
 
-// SchemaEnd waits for the end of a schema-diff and reads its document.
+// SchemaEnd waits for the end of a schema-diff and returns its status, result and
+// document.
 func (s *Service) SchemaEnd(t testing.TB, taskID string) Schema {
 	t.Helper()
 	end := Schema{Status: s.Wait(t, taskID)}

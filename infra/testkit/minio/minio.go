@@ -39,7 +39,7 @@ type Server struct {
 	dir       string // directory of the buckets
 	accessKey string
 	secretKey string
-	env       []string // further variables of its environment
+	env       []string // additional environment variables of the server
 }
 
 // Start runs a server until the test ends.
@@ -48,8 +48,8 @@ func Start(t testing.TB) *Server {
 	return start(t, nil)
 }
 
-// StartEncrypted is like Start, for a server whose buckets encrypt every object with a
-// KMS key of the server (SSE-KMS), as a bucket of AWS with such a default does.
+// StartEncrypted is like Start, but the bucket of the server encrypts every object with a
+// KMS key (SSE-KMS) by default. A bucket of AWS can have the same default.
 func StartEncrypted(t testing.TB) *Server {
 	t.Helper()
 	key := make([]byte, 32)

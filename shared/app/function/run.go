@@ -39,10 +39,10 @@ func (f *Function) runTask(ctx context.Context, taskID string) {
 		Tasks: f.Tasks(), Owner: owner(), Handover: awslambda.ErrStopped, NoProgress: dispatcher.Idle, LeaseLost: f.metrics.LeaseLost, Log: f.log,
 	}
 
-	// A task that compares several tables runs the tasks of the tables in this invocation,
-	// because it would otherwise occupy an invocation while it waits for others. At a
-	// handover only the parent is started again.
-	slots := make(chan struct{}, runnerConns) // each table's plan uses one connection to a node
+	// A task that compares several tables runs the tasks of its tables in this invocation.
+	// If they ran in other invocations, this one would only wait for them. At a handover,
+	// only the parent is started again (own.Restart), and then runs the tasks of the tables.
+	slots := make(chan struct{}, runnerConns) // planning a table uses one connection to each node
 	tables := app.RunChild(func(_ context.Context, _, taskID string) error {
 		slots <- struct{}{}
 		defer func() { <-slots }()

@@ -15,9 +15,9 @@ import (
 const inlinePolicy = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// leadingPolicy is the Content-Security-Policy of a page that leads to other pages. Such
-// a page runs no script, so it keeps the origin of the service, and the guard accepts the
-// requests of its links.
+// leadingPolicy is the Content-Security-Policy of a page with links to other pages of the
+// service. The page keeps the origin of the service, so that the guard accepts the
+// requests of its links. That is safe because the page runs no script.
 const leadingPolicy = "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

@@ -7,9 +7,9 @@ import (
 	"ace/shared/fault"
 )
 
-// Pages returns a handler that passes to h the requests for web pages of the service that
-// the options allow. h must change something only on POST, and only with a token of the
-// form that it has sent (a CSRF token).
+// Pages returns a handler for the web pages of the service. It refuses the requests that
+// the options do not allow, and passes the others to h. h must change something only on
+// POST, and only if the request contains the CSRF token of a form that h has sent.
 //
 // A browser cannot send Authorization: Bearer for a page. If a token is required, Pages
 // therefore also accepts it as the password of HTTP basic authentication. The browser

@@ -20,8 +20,8 @@ type Node interface {
 	// Expecting returns the same node, bound to a server: a transaction on the returned node
 	// fails if the connection leads to another server.
 	Expecting(server table.Identity) Node
-	// Discreet returns the same node with errors that do not contain a message of the server
-	// that may quote a value of a row.
+	// Discreet returns a copy of the node whose errors do not contain a message of the
+	// server that may quote a value of a row.
 	Discreet() Node
 	// Describe reads the table's columns, key, partitions and size. It also digests some
 	// constants with the seeds. If the digests of two nodes differ, the nodes do not digest
@@ -122,8 +122,8 @@ func OpenNodes(ctx context.Context, opener Opener, p *Plan) ([]Node, error) {
 	return BindServers(ForRedaction(nodes, p.Redaction), p.Servers), nil
 }
 
-// ForRedaction returns the nodes. If any column is redacted, their errors do not quote
-// values (see Node.Discreet).
+// ForRedaction returns the nodes for a task with this redaction. If any column is
+// redacted, the errors of the returned nodes do not quote values (see Node.Discreet).
 func ForRedaction(nodes []Node, r redact.Redaction) []Node {
 	if !r.Active() {
 		return nodes

@@ -101,8 +101,8 @@ type Plan struct {
 	Selections        []FilterMeaning `json:"selections,omitempty"` // per node: what Filter means there
 	Ignored           []string        `json:"ignore_columns,omitempty"`
 	Warnings          []string        `json:"warnings,omitempty"`
-	// Redaction is which columns are redacted in the parts with findings, and so in the
-	// document. Its key exists only here.
+	// Redaction has the columns that are redacted in the parts with findings, and therefore
+	// in the document. The key of the hashes is stored only in the plan.
 	Redaction redact.Redaction `json:"redaction,omitzero"`
 
 	hash string // SHA-256 of the stored bytes

@@ -230,7 +230,7 @@ func (c *confirmation) judge(candidate indexed) error {
 }
 
 // writeFinding writes a finding to the part, with its rows in the form of the document.
-// It is the only place at which a comparison stores rows, so it also redacts them.
+// A comparison stores rows only here, so writeFinding also redacts them.
 func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.Row) (err error) {
 	c.key = table.AppendKey(c.key[:0], key)
 	f.Key, f.Rows = c.key, c.rows
