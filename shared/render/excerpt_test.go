@@ -51,7 +51,7 @@ func TestRows_OfAllPagesAreThoseOfTheWholePage(t *testing.T) {
 	}
 }
 
-func TestRows_WithoutScriptsAreAPlainTable(t *testing.T) {
+func TestRows_WithoutScriptsAreOnePlainTable(t *testing.T) {
 	s := rendertest.Customers("n1", "n2")
 	hostile, long := "</noscript><script>alert(1)</script>\u202e", strings.Repeat("x", 500)
 	row := func(status, note *string) difffile.Row {

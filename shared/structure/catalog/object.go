@@ -61,8 +61,12 @@ func (id ID) Compare(other ID) int {
 }
 
 // String returns the qualified name for messages, quoted only where SQL requires it. It
-// returns "" for the database.
+// returns "database" for the database, whose name may differ between nodes.
 func (id ID) String() string {
+	if id.Kind == Database {
+		return "database"
+	}
+
 	var parts []string
 	for _, part := range []string{id.Schema, id.Relation} {
 		if part != "" {
