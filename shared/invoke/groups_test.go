@@ -3,6 +3,7 @@ package invoke_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,26 +43,38 @@ func waitQueued(t *testing.T, q *invoke.Queue, running, waiting int) {
 }
 
 func TestQueue_AnotherRequestIsDelayedByOneTableAtMost(t *testing.T) {
+	tables := []string{"td_1", "td_2", "td_3", "td_4"}
+	end := map[string]chan struct{}{}
+	for _, id := range append(tables, "td_single", "td_second") {
+		end[id] = make(chan struct{})
+	}
 	g := newGate()
-	q := invoke.NewQueue(2, 10, g.run)
+	q := invoke.NewQueue(2, 10, func(ctx context.Context, id string, _ bool) {
+		g.started <- id
+		select {
+		case <-end[id]:
+		case <-ctx.Done():
+		}
+	})
 	defer q.Close()
-	runChildren(t.Context(), q, parent, "td_1", "td_2", "td_3", "td_4")
+	runChildren(t.Context(), q, parent, tables...)
 	waitQueued(t, q, 2, 2)
-	g.waitStarted(t)
-	g.waitStarted(t)
+	first, second := g.waitStarted(t), g.waitStarted(t)
 
 	start(q, "td_single", "td_second")
-	g.release <- struct{}{}
+	close(end[first])
 	if id := g.waitStarted(t); id != "td_single" {
 		t.Errorf("%s was started before the request of another client", id)
 	}
 
-	// Now each group has one slot, so the next table follows the next table.
-	g.release <- struct{}{}
-	next := g.waitStarted(t)
-	g.release <- struct{}{}
-	if after := g.waitStarted(t); (next == "td_second") == (after == "td_second") {
-		t.Errorf("%s and %s were started: one group was starved", next, after)
+	// Now each group has one slot, so each follows its own.
+	close(end[second])
+	if id := g.waitStarted(t); !slices.Contains(tables, id) {
+		t.Errorf("%s was started instead of the next table", id)
+	}
+	close(end["td_single"])
+	if id := g.waitStarted(t); id != "td_second" {
+		t.Errorf("%s was started instead of the next request", id)
 	}
 }
 
