@@ -20,10 +20,11 @@ type findings struct {
 	lost     error // why the output could not be written
 }
 
-// section begins a section.
+// section prints the heading of a new section. The findings that follow are indented
+// below it.
 func (f *findings) section(format string, args ...any) { f.begin("", format, args...) }
 
-// subsection begins a part of a section.
+// subsection prints the heading of a part of the section.
 func (f *findings) subsection(format string, args ...any) { f.begin("  ", format, args...) }
 
 func (f *findings) begin(indent, format string, args ...any) {

@@ -109,7 +109,8 @@ func (s *session) printChecks(list api.ClusterCheckList) {
 	s.noteNone(len(list.Clusters), "cluster")
 }
 
-// stateOf returns whether a node can be used, in color.
+// stateOf returns the text for the state of a node: "not usable" or "ok", in color, or
+// "standby".
 func (s *session) stateOf(node api.NodeCheck) string {
 	switch {
 	case !node.Usable:

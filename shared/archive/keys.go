@@ -157,8 +157,8 @@ func RepairKey(taskID, node string, attempt int, name string) string {
 	return fmt.Sprintf("%s%d/%s", RepairsPrefix(taskID, node), attempt, name)
 }
 
-// ParseRepairKey returns the arguments of RepairKey for which it returned key, except the
-// task id. ok is false if RepairKey cannot have returned key.
+// ParseRepairKey returns the node, the attempt and the name from a key that RepairKey has
+// returned. ok is false if key does not have the form of such a key.
 func ParseRepairKey(key string) (node string, attempt int, name string, ok bool) {
 	parts := strings.Split(key, "/")
 	if len(parts) != 5 || parts[0] != "repairs" {

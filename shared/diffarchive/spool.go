@@ -10,7 +10,8 @@ import (
 	"ace/shared/part"
 )
 
-// phaseRuns is the phase in the archive keys of the parts that contain runs.
+// phaseRuns is the phase in the archive keys of the parts of a spool. Each such part
+// stores one sorted run of keys.
 const phaseRuns = "runs"
 
 // NewSpool returns a spool that stores each run of keys (see diffkeys.Spool) as a part of

@@ -201,7 +201,9 @@ func (t *Tx) keyAsItIs(ctx context.Context, doing, sql string) (table.Key, error
 // restart ends the transaction and begins another one, in which all scans of a table have
 // the same order.
 func (t *Tx) restart(ctx context.Context) error {
-	t.state = stateBegun // even if the failed call had the option EndTransaction
+	// The state may be unbegun after a call with EndTransaction. Then run would send BEGIN
+	// before ROLLBACK.
+	t.state = stateBegun
 	if err := t.rollback(ctx, "rolling back"); err != nil {
 		return err
 	}

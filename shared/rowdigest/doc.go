@@ -14,13 +14,14 @@
 // The inner hash combines the columns linearly, so if two rows swapped values, the XOR of
 // their inner hashes could stay the same. The outer hash of the eight bytes prevents
 // that. Rows that differ have the same digest with probability 2^-64. Rows that are the
-// same have the same digest on every server, whatever its version, settings, collations
-// and OIDs.
+// same have the same digest on every server with the same hash functions, whatever its
+// settings, collations and OIDs. If the hash functions of two servers differ, the nodes
+// must be compared by the portable digest (RowSHA256).
 //
 // There are exceptions: a type may have several binary forms with the same text, such as
 // a NaN with either sign. Such forms are called twins: their digests differ although the
-// values are the same. So different digests of a row prove that its values differ only if
-// TextExpr reports no twins for any column, or if the texts of the values differ too.
+// values are the same. So if TextExpr reports twins for a column, different digests do
+// not prove that two rows differ. Then the texts of the values must be compared.
 //
 // The expression of a column is chosen by the column's type, from explicit lists
 // (types.go). Nothing is inferred from the similarity of types. PostgreSQL's own hash

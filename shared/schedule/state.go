@@ -69,7 +69,7 @@ type set struct {
 	Differs bool `json:"differs,omitempty"`
 }
 
-// keyless is a table that cannot be compared.
+// keyless is a table that was not compared, and the reason.
 type keyless struct {
 	Table  api.TableName `json:"table_name"`
 	Reason string        `json:"reason"`

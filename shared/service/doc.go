@@ -37,9 +37,9 @@ type Clusters interface {
 
 // Nodes asks the nodes of clusters.
 type Nodes interface {
-	// Probe connects to every node, for every database of a cluster, and returns a
-	// check for each, in the order of the definition. Callers must not change the
-	// checks.
+	// Probe connects to every database of a cluster on every active node, and returns
+	// one check for each connection. The checks are ordered by database, then by node,
+	// both in the order of the definition. Callers must not change the checks.
 	Probe(ctx context.Context, definition cluster.Cluster) ([]inventory.NodeCheck, error)
 	// Tables returns a page of the tables of the targets.
 	Tables(ctx context.Context, targets []cluster.Target, of table.Selection) (inventory.Page, error)

@@ -92,8 +92,9 @@ func (d *Document) Summarize() {
 	}
 }
 
-// counterOf returns a pointer to the count of a verdict. An unknown verdict counts as
-// failed, so that the verdict of the document is never match because of it.
+// counterOf returns a pointer to the counter for a table's verdict. A table with an
+// unknown verdict is counted as failed, so that a document with such a table never has
+// the verdict match.
 func counterOf(t *api.SetTables, verdict string) *int {
 	switch verdict {
 	case api.SetIdentical:

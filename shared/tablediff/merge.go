@@ -210,8 +210,9 @@ func (r *run) snapshots() string {
 	return "one per node and batch"
 }
 
-// addBaseline adds two numbers to the summary: how many blocks (in the pages strategy,
-// page ranges) are unchanged since the baseline, and how many were compared.
+// addBaseline sets the summary's baseline, how many blocks (in the pages strategy, page
+// ranges) are unchanged since the baseline, and how many were compared. It does nothing
+// if the comparison is not incremental.
 func (r *run) addBaseline(s *difffile.Summary) {
 	if r.plan.Known == nil {
 		return

@@ -56,7 +56,7 @@ type Result struct {
 	Nodes    []NodeResult
 	Warnings []string
 	Report   *task.Document           // nil if there is none
-	Scripts  map[string]task.Document // by node
+	Scripts  map[string]task.Document // for each node, the SQL script that makes its changes
 }
 
 // NodeResult is how the repair of one node ended. Outcome is empty in a dry run.

@@ -38,9 +38,9 @@ type Node interface {
 	Position(ctx context.Context) (table.Position, error)
 	// FlushLog flushes the node's WAL to disk, so that it is sent to subscribers.
 	FlushLog(ctx context.Context) error
-	// SlotLag returns how many bytes of this node's WAL, up to position, the subscriber that
-	// uses a replication slot has not applied yet. It returns false if this node has no such
-	// slot.
+	// SlotLag returns the lag of the subscriber that uses this replication slot: the number
+	// of bytes of this node's WAL, up to position, that the subscriber has not confirmed.
+	// It returns false if this node has no such slot.
 	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
 	// Begin opens a read-only transaction. The first read locks the table and then takes the
 	// snapshot, which all further reads use. The caller must close the transaction.

@@ -31,9 +31,9 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 		return Record{}, err
 	}
 
-	// The task may have ended since it was read, and may have been cleared before the
-	// request was stored. So read it again: if it has ended, clear deletes the request
-	// below.
+	// The task may have ended since it was read. If its working objects were deleted before
+	// the request was stored, nothing would delete the request. So read the task again: if
+	// it has ended, the call of clear below deletes the request.
 	if v, err = r.read(ctx, id); err != nil {
 		return Record{}, err
 	}

@@ -275,9 +275,10 @@ func (r *unitRun) listRows(ctx context.Context, txs []plan.Tx, differing []diffe
 	return lists, err
 }
 
-// match finds the candidates of each range and writes them in key order. lists has, for
-// each node and each element of differing, the rows of the range. rank returns the ranks
-// of keys in key order, which only a server knows.
+// match finds the candidates of each chunk in differing and writes them to the part, in
+// key order within the chunk. lists has, for each node and each of these chunks, the rows
+// that the node listed. rank asks a server for the rank of each key in the order of the
+// key. Equal keys have the same rank.
 func (r *unitRun) match(rank func([]table.Key) ([]int, error), lists [][][]table.Listed, differing []differingChunk) error {
 	for i, d := range differing {
 		if err := r.matchOne(rank, nthOf(lists, i), d); err != nil {
