@@ -156,28 +156,38 @@ func TestSchemaDiff_DoesNotDelayAnotherRequest(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	fiveTables(t, c)
 	c.ExecAll(t, `CREATE SCHEMA other; CREATE TABLE other.t (id int PRIMARY KEY)`)
-	hold := make(chan struct{})
-	reached := make(chan struct{}, 10)
+	var gates sync.Map // by task id; a task waits until its gate is closed
+	gate := func(taskID string) chan struct{} {
+		g, _ := gates.LoadOrStore(taskID, make(chan struct{}))
+		return g.(chan struct{})
+	}
+	all := make(chan struct{})
+	reached := make(chan string, 100)
 	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
-		reached <- struct{}{}
+		reached <- u.TaskID
 		select {
-		case <-hold:
+		case <-gate(u.TaskID):
+		case <-all:
 		case <-ctx.Done():
 		}
 		return next.Invoke(ctx, u)
 	})})
 	id := s.SubmitSchema(t, "public", "compare", "data", "max_tables_at_once", "64")
-	<-reached
+	table := <-reached
 	<-reached // both slots of the queue have a table
+
 	single := s.Submit(t, "other.t")
-	close(hold)
+	close(gate(single))
+	close(gate(table))
 	if status := s.Wait(t, single); status.Status != api.StatusCompleted {
 		t.Errorf("it ended %s: %s", status.Status, status.Error)
 	}
 	var status api.TaskStatus
-	if s.Get(t, "/ace/task-status/"+id, nil, &status); status.Status != api.StatusRunning || status.Progress == nil || status.Progress.TablesTotal != 5 {
-		t.Errorf("the schema-diff was %s when the other request ended, progress %+v", status.Status, status.Progress)
+	if s.Get(t, "/ace/task-status/"+id, nil, &status); status.Status != api.StatusRunning {
+		t.Errorf("the schema-diff was %s when the other request ended", status.Status)
 	}
+
+	close(all)
 	if end := s.SchemaEnd(t, id); end.Result.Verdict != api.VerdictMatch {
 		t.Errorf("it ended %s: %s", end.Status.Status, end.Status.Result)
 	}
