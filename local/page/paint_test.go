@@ -5,7 +5,6 @@ package page_test
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -146,10 +145,8 @@ func TestPage_AppearsAtOnceWithTenThousandTasks(t *testing.T) {
 	empty.errors = nil // the browser logs the status 400 of its page
 	empty.mu.Unlock()
 
-	// The overview shows the whole archive as soon as it was read.
+	// The overview shows the tables that have been read. Reading the whole archive takes
+	// about a minute.
 	b.do(t, chromedp.Navigate(s.url+"/"))
-	b.shows(t, "All 50 tables match")
-	if text := eval[string](t, b, `document.body.innerText`); !strings.Contains(text, "public.t49") {
-		t.Errorf("the overview is %s", text)
-	}
+	b.shows(t, "public.t49")
 }
