@@ -22,13 +22,15 @@ func TestRead_NeedsOnlyUsage(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
 	role := createRole(t, c)
-	c.ExecAll(t, everyKind(t), `CREATE TABLE app.behind (k serial PRIMARY KEY, other text); INSERT INTO app.behind VALUES (5)`,
+	c.ExecAll(t, everyKind(t), `CREATE TABLE app.behind (k serial PRIMARY KEY, other text); INSERT INTO app.behind VALUES (5);
+		CREATE TABLE app.secured (k serial PRIMARY KEY); ALTER TABLE app.secured ENABLE ROW LEVEL SECURITY; CREATE TABLE app.without_index (k serial)`,
+		`GRANT SELECT ON app.secured TO `+role,
 		`GRANT USAGE ON SCHEMA app, "Odd; names" TO `+role)
 	for node := range c.Nodes {
 		c.ExecShared(t, node, "ALTER ROLE "+role+" LOGIN PASSWORD 'plain'")
 		all := read(t, c)[c.Nodes[node].Name]
 		plain := nodeAs(t, c, node, role, "plain")
-		state := func() catalog.SequenceState {
+		state := func(name string) catalog.SequenceState {
 			t.Helper()
 			got, err := plain.ReadStructure(t.Context(), nil)
 			if err != nil {
@@ -38,22 +40,28 @@ func TestRead_NeedsOnlyUsage(t *testing.T) {
 				t.Errorf("objects (-superuser +role):\n%s", diff)
 			}
 			for _, s := range got.Sequences {
-				if s.Name == "behind_k_seq" {
+				if s.Name == name {
 					return s
 				}
 			}
-			t.Fatal("the sequence is missing")
+			t.Fatal("the sequence " + name + " is missing")
 			return catalog.SequenceState{}
 		}
 
-		s := state()
+		for name, denied := range map[string]string{"behind": "SELECT", "secured": "row security", "without_index": ""} {
+			column := state(name + "_k_seq").Columns[0]
+			if column.Denied != (denied != "") || !strings.Contains(column.Unknown, denied) {
+				t.Errorf("%s, without privileges: %+v", name, column)
+			}
+		}
+		s := state("behind_k_seq")
 		if s.LastValue != nil || s.Unknown == "" || s.Columns[0].Furthest != nil || s.Columns[0].Unknown == "" {
 			t.Errorf("without privileges: %+v", s)
 		}
 		// The grants are visible in the catalog, so they are compared with the new state.
 		c.Exec(t, node, `GRANT SELECT ON app.behind_k_seq TO `+role, `GRANT SELECT (k) ON app.behind TO `+role)
 		all = read(t, c)[c.Nodes[node].Name]
-		s = state()
+		s = state("behind_k_seq")
 		if s.LastValue == nil || *s.LastValue != 1 || s.IsCalled || s.Columns[0].Furthest == nil || *s.Columns[0].Furthest != 5 {
 			t.Errorf("with privileges: %+v", s)
 		}

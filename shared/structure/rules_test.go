@@ -145,6 +145,60 @@ func TestCompare_AnUnreadSequenceIsNotEqual(t *testing.T) {
 	}
 }
 
+// A column that the role may not read may have values that its sequence has yet to
+// return, so there is a finding. A column that no role reads proves nothing.
+func TestCompare_AnUnreadColumnIsNotEqual(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		increment string
+		columns   []catalog.ServedColumn // the column on n2, if any
+		last      int64                  // the last value on n2; on n1 it is 7
+		want, n2  string
+		detailHas string
+	}{
+		"no privilege": {
+			increment: "1", last: 7, columns: []catalog.ServedColumn{{Unknown: "the role lacks SELECT on the column", Denied: true}},
+			want: "differs sequence: value unknown on n2", n2: "last value 7, largest public.t.k unknown: the role lacks SELECT on the column", detailHas: "SELECT on the sequence and on the columns",
+		},
+		"row security, descending": {
+			increment: "-1", last: 7, columns: []catalog.ServedColumn{{Unknown: "row security hides rows from the role", Denied: true}},
+			want: "differs sequence: value unknown on n2", n2: "last value 7, smallest public.t.k unknown: row security hides rows from the role", detailHas: "BYPASSRLS",
+		},
+		"the sequence lags": {
+			increment: "1", last: 5, columns: []catalog.ServedColumn{{Unknown: "the role lacks SELECT on the column", Denied: true}},
+			want: "drifts sequence: the value is behind", n2: "last value 5, largest public.t.k unknown: the role lacks SELECT on the column", detailHas: "7 was returned",
+		},
+		"interleaved": {increment: "2", last: 8, columns: []catalog.ServedColumn{{Unknown: "the role lacks SELECT on the column", Denied: true}}},
+		"not indexed": {increment: "1", last: 7, columns: []catalog.ServedColumn{{Unknown: "no index begins with the column"}}},
+		"empty":       {increment: "1", last: 7, columns: []catalog.ServedColumn{{}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			node := func(last int64, columns []catalog.ServedColumn) catalog.Catalog {
+				for i := range columns {
+					columns[i].Schema, columns[i].Table, columns[i].Name = "public", "t", "k"
+				}
+				c := of(object(catalog.Sequence, "public", "", "s", properties{catalog.Increment: test.increment}))
+				c.Sequences = []catalog.SequenceState{{Schema: "public", Name: "s", LastValue: value(last), IsCalled: true, Columns: columns}}
+				return c
+			}
+			found := structure.Compare(map[string]catalog.Catalog{"n1": node(7, nil), "n2": node(test.last, test.columns)}, structure.Options{})
+			if test.want == "" {
+				if len(found) > 0 {
+					t.Fatalf("findings: %+v", found)
+				}
+				return
+			}
+			if len(found) != 1 || !strings.HasPrefix(string(found[0].Rank)+" "+found[0].Kind+": "+found[0].Detail, test.want) {
+				t.Fatalf("findings: %+v", found)
+			}
+			if f := found[0]; f.Nodes["n2"] != test.n2 || !strings.Contains(f.Detail, test.detailHas) {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
 // A sequence at its last value does not overflow, and the column of one node suffices to
 // find that its sequence is behind.
 func TestCompare_TheStateOfOneNode(t *testing.T) {

@@ -118,7 +118,7 @@ func (c *comparison) compareValues(s *sequence) {
 		c.add(f)
 		return
 	}
-	c.addUnknown(s)
+	c.addUnknown(s, len(groups) > 1)
 }
 
 // groups divides the nodes into groups whose sequences return the same values. There
@@ -213,7 +213,8 @@ func columnName(column catalog.ServedColumn) string {
 }
 
 // describe returns what a finding shows of the sequence on a node: its last value, and
-// the largest (or smallest) value of each column that it serves.
+// the largest (or smallest) value of each column that it serves, or the reason why the
+// role may not read the value.
 func (s *sequence) describe(state catalog.SequenceState, descending bool) string {
 	var parts []string
 	switch {
@@ -229,27 +230,36 @@ func (s *sequence) describe(state catalog.SequenceState, descending bool) string
 		which = "smallest"
 	}
 	for _, column := range state.Columns {
-		if column.Furthest != nil {
+		switch {
+		case column.Furthest != nil:
 			parts = append(parts, fmt.Sprintf("%s %s %d", which, columnName(column), *column.Furthest))
+		case column.Denied:
+			parts = append(parts, fmt.Sprintf("%s %s unknown: %s", which, columnName(column), column.Unknown))
 		}
 	}
 	return strings.Join(parts, ", ")
 }
 
-// addUnknown adds a finding if the value of a sequence could not be read on a node: the
-// sequence may be behind there.
-func (c *comparison) addUnknown(s *sequence) {
+// unknownRemedy is what the role needs to read the values of sequences and columns.
+const unknownRemedy = "grant the role USAGE on the schema and SELECT on the sequence and on the columns that it serves, " +
+	"and BYPASSRLS if row security hides rows"
+
+// addUnknown adds a finding if the role may not read, on a node, the value of a sequence
+// or of a column that it serves: the sequence may be behind there. If the nodes
+// interleave their values, addUnknown ignores the columns, as furthest does.
+func (c *comparison) addUnknown(s *sequence, interleaved bool) {
 	f := finding.Finding{Kind: string(catalog.Sequence), Object: s.id.String(), Rank: finding.Differs, Nodes: map[string]string{}}
 	var unread []string
 	for _, node := range s.nodes {
 		state := s.states[node]
-		f.Nodes[node] = s.describe(state, false)
-		if state.LastValue == nil {
+		f.Nodes[node] = s.describe(state, s.increment[node] < 0)
+		isDenied := slices.ContainsFunc(state.Columns, func(column catalog.ServedColumn) bool { return column.Denied })
+		if state.LastValue == nil || isDenied && !interleaved {
 			unread = append(unread, node)
 		}
 	}
 	if len(unread) > 0 {
-		f.Detail = "value unknown on " + list(unread) + ": the sequence may be behind; grant SELECT on the sequence"
+		f.Detail = "value unknown on " + list(unread) + ": the sequence may be behind; " + unknownRemedy
 		c.add(f)
 	}
 }

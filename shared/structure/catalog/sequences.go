@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -27,7 +28,8 @@ type SequenceState struct {
 type ServedColumn struct {
 	Schema, Table, Name string
 	Furthest            *int64 // the largest value, or the smallest for a descending sequence; nil if the column has no value or Unknown is set
-	Unknown             string // why Furthest could not be read; "" if it could
+	Unknown             string // why Furthest was not read; "" if it was
+	Denied              bool   // whether Unknown is set because of the role: it lacks a privilege, or row security hides rows from it
 	only                bool   // whether the table is read without the tables that inherit from it
 }
 
@@ -72,12 +74,14 @@ func (r *sequenceReader) addProbe(v [][]byte) {
 		last++
 	}
 
-	if string(v[8]) == "t" {
+	if string(v[9]) == "t" {
 		r.states[last].Derived = true
 	}
 	if v[4] != nil {
+		excluded, denied := string(v[7]), string(v[8])
 		r.states[last].Columns = append(r.states[last].Columns, ServedColumn{
-			Schema: rawtext.Text(v[2]), Table: rawtext.Text(v[3]), Name: rawtext.Text(v[4]), Unknown: string(v[7]), only: string(v[9]) == "t",
+			Schema: rawtext.Text(v[2]), Table: rawtext.Text(v[3]), Name: rawtext.Text(v[4]), only: string(v[10]) == "t",
+			Unknown: cmp.Or(excluded, denied), Denied: excluded == "" && denied != "",
 		})
 	}
 }

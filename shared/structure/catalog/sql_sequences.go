@@ -32,23 +32,25 @@ LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = owning.col
 WHERE c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
 // probesSQL returns a row for each sequence and each column that the sequence serves,
-// with the reason why the value of each cannot be read, or an empty text. It reads no
-// value itself. In the only row of a sequence that serves no column, the column is
-// NULL. A column whose default is an expression, such as nextval('s') * 10, is not
-// read, because its values prove nothing about the sequence.
+// with the reason why the role may not read the value of each, or an empty text. The
+// eighth result column is the reason why the column is not read for any role, or an empty
+// text. The statement reads no value itself. In the only row of a sequence that serves no
+// column, the column is NULL. A column whose default is an expression, such as
+// nextval('s') * 10, is not read, because its values prove nothing about the sequence.
 const probesSQL = `
 SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 0,
     CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'the role lacks USAGE on the schema'
          WHEN NOT has_table_privilege(c.oid, 'SELECT') THEN 'the role lacks SELECT on the sequence' ELSE '' END,
     CASE WHEN t.oid IS NULL THEN ''
-         WHEN NOT has_schema_privilege(tn.oid, 'USAGE') THEN 'the role lacks USAGE on the schema'
-         WHEN NOT has_column_privilege(t.oid, a.attnum, 'SELECT') THEN 'the role lacks SELECT on the column'
-         WHEN row_security_active(t.oid) THEN 'row security hides rows from the role'
          WHEN t.relkind NOT IN ('r', 'p') OR NOT EXISTS (
              SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL
                AND (SELECT ic.relam FROM pg_class ic WHERE ic.oid = i.indexrelid) = (SELECT am.oid FROM pg_am am WHERE am.amname = 'btree')) THEN 'no index begins with the column'
          WHEN a.atttypid NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype) THEN 'the column is no integer'
          WHEN def.text !~ '^nextval\(''([^'']|'''')*''::regclass\)$' THEN 'the default is an expression' ELSE '' END,
+    CASE WHEN t.oid IS NULL THEN ''
+         WHEN NOT has_schema_privilege(tn.oid, 'USAGE') THEN 'the role lacks USAGE on the schema'
+         WHEN NOT has_column_privilege(t.oid, a.attnum, 'SELECT') THEN 'the role lacks SELECT on the column'
+         WHEN row_security_active(t.oid) THEN 'row security hides rows from the role' ELSE '' END,
     coalesce(def.text !~ '(^|[^.\w"])nextval\(', false), coalesce(t.relkind <> 'p', false)
 FROM scope n JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'S' JOIN pg_sequence s ON s.seqrelid = c.oid
 LEFT JOIN LATERAL (` + servedColumns + `) used ON true
