@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -156,14 +155,27 @@ func (s *Scheduler) readSet(ctx context.Context, job Job, st *stored) error {
 		expanded.Set = &of
 	case isTemporary(err):
 		return err
-	default: // a task that was cancelled, or could not list the tables, has no document
-		expanded.Error = cmp.Or(status.Error, "the task "+of.TaskID+" was cancelled")
+	default:
+		expanded.Error = withoutTables(of.TaskID, status, err)
 	}
 
 	next := *st
 	next.Run = &expanded
 	next.Reported = s.reportKeyless(ctx, job, st.Reported, expanded.Keyless)
 	return s.replace(ctx, st, next)
+}
+
+// withoutTables returns the reason why a run does not have the tables of its schema-diff,
+// whose document cannot be read because of err. A task that was cancelled, or could not
+// list the tables, has no document.
+func withoutTables(taskID string, status api.TaskStatus, err error) string {
+	switch {
+	case status.Error != "":
+		return status.Error
+	case status.Status == api.StatusCancelled:
+		return "the task " + taskID + " was cancelled"
+	}
+	return fault.PublicMessage(err)
 }
 
 // addTables records the tables of a schema-diff in the run. A table that was not

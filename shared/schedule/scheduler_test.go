@@ -515,6 +515,64 @@ func TestScheduler_APatternHasOneVerdict(t *testing.T) {
 	}
 }
 
+// A run whose schema-diff has no readable document has failed, and names the reason. It
+// does not report a completed task as cancelled.
+func TestScheduler_ReportsWhyASchemaDiffHasNoTables(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		do   func(b *bench, taskID string)
+		want []string // what the error contains
+	}{
+		"damaged": {func(b *bench, taskID string) { b.replaceDocument(taskID, "{") }, []string{"the diff document of task", ".json", "is damaged"}},
+		"another format": {func(b *bench, taskID string) { b.replaceDocument(taskID, `{"format":"ace-set/9"}`) }, []string{
+			"the diff document of task", ".json", "not a document of format ace-set/1"}},
+		"deleted": {func(b *bench, taskID string) { b.replaceDocument(taskID, "") }, []string{"the diff document of task", ".json", "no such object"}},
+		"cancelled": {func(b *bench, taskID string) {
+			if _, err := b.tasks.RequestCancel(b.t.Context(), taskID); err != nil {
+				b.t.Fatal(err)
+			}
+		}, []string{"was cancelled"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "jobs: [{name: all, cluster_name: demo, table_name: shop.*, run_frequency: 1h}]", "2024-03-15 12:30")
+			b.Step(t.Context())
+			b.tables = []string{"a"}
+			b.to("2024-03-15 13:00")
+			tt.do(b, b.started[0])
+			b.to("2024-03-15 13:01")
+
+			last := b.job().LastRun
+			if last.Verdict != api.VerdictFailed || slices.ContainsFunc(tt.want, func(part string) bool { return !strings.Contains(last.Error, part) }) {
+				t.Errorf("shown is %+v, want an error with %q", last, tt.want)
+			}
+			if !strings.Contains(last.Error, b.started[0]) || name != "cancelled" && strings.Contains(last.Error, "cancelled") {
+				t.Errorf("the error is %q", last.Error)
+			}
+		})
+	}
+}
+
+// replaceDocument ends all tasks, and then replaces the document of one. An empty body
+// deletes it.
+func (b *bench) replaceDocument(taskID, body string) {
+	b.t.Helper()
+	b.end(api.VerdictMatch)
+	rec, err := b.tasks.Get(b.t.Context(), taskID)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.store.Delete(b.t.Context(), rec.Document.Key); err != nil {
+		b.t.Fatal(err)
+	}
+	if body == "" {
+		return
+	}
+	if _, err := b.store.Put(b.t.Context(), rec.Document.Key, "application/json", []byte(body)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // A run that fail_fast has ended is never a match, although the table that differed
 // matches when it is compared again.
 func TestScheduler_TablesThatFailFastLeftOutAreNotCompared(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/diffarchive"
 	"ace/shared/fault"
+	"ace/shared/setdiff"
 	"ace/shared/setfile"
 	"ace/shared/task"
 )
@@ -46,7 +47,8 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 }
 
 // SetDocument returns the document of a comparison of several tables. If the task has no
-// document, the error has the code NotFound.
+// document, or the archive does not have it any more, the error has the code NotFound. If
+// it is damaged, the code is Internal.
 func (s *Service) SetDocument(ctx context.Context, taskID string) (setfile.Document, error) {
 	rec, err := s.Tasks.Get(ctx, taskID)
 	if err != nil {
@@ -55,12 +57,13 @@ func (s *Service) SetDocument(ctx context.Context, taskID string) (setfile.Docum
 	if rec.Document == nil {
 		return setfile.Document{}, withoutDocument(rec)
 	}
-	object, err := s.Store.Get(ctx, rec.Document.Key)
+
+	_, document, err := setdiff.ReadDocument(ctx, s.Store, rec.Document.Key)
 	if err != nil {
-		return setfile.Document{}, err
+		return setfile.Document{}, fault.Wrap(err, fault.CodeOf(err), "the diff document of task %s, %s, cannot be read: %s",
+			rec.TaskID, rec.Document.Key, fault.PublicMessage(err))
 	}
-	defer object.Body.Close()
-	return setfile.Read(object.Body)
+	return document, nil
 }
 
 // damaged converts an Invalid error of a rendering to Internal, because the archived

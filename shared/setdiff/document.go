@@ -1,13 +1,11 @@
 package setdiff
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 
 	"ace/shared/api"
 	"ace/shared/archive"
@@ -99,7 +97,7 @@ func (r *run) publish(ctx context.Context, d setfile.Document) (task.Document, s
 	err = r.request.Patience.Do(ctx, "storing the document", func() error {
 		_, err := r.Store.PutIfAbsent(ctx, key, documentType, body)
 		if errors.Is(err, archive.ErrPrecondition) {
-			body, d, err = r.adopt(ctx, key)
+			body, d, err = ReadDocument(ctx, r.Store, key)
 		}
 		return err
 	})
@@ -107,20 +105,17 @@ func (r *run) publish(ctx context.Context, d setfile.Document) (task.Document, s
 	return task.Document{Key: key, Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}, d, err
 }
 
-// adopt returns the bytes and the content of the document that an earlier run has stored.
-func (r *run) adopt(ctx context.Context, key string) ([]byte, setfile.Document, error) {
-	object, err := r.Store.Get(ctx, key)
+// ReadDocument reads the document at a key of the archive, and returns its bytes and its
+// content. The error is archive.ErrNotFound if there is none, and Internal if the object
+// is not a document of this format.
+func ReadDocument(ctx context.Context, store archive.Store, key string) ([]byte, setfile.Document, error) {
+	var d setfile.Document
+	body, _, err := archive.ReadJSON(ctx, store, key, &d)
+	if err == nil && d.Format != setfile.Format {
+		err = fault.New(fault.Internal, "object %s in the archive is not a document of format %s", key, setfile.Format)
+	}
 	if err != nil {
 		return nil, setfile.Document{}, err
-	}
-	defer object.Body.Close()
-	body, err := io.ReadAll(object.Body)
-	if err != nil {
-		return nil, setfile.Document{}, fault.Wrap(err, fault.Unavailable, "%s cannot be read to its end", key)
-	}
-	d, err := setfile.Read(bytes.NewReader(body))
-	if err != nil {
-		return nil, d, fault.Wrap(err, fault.Internal, "%s in the archive is damaged", key)
 	}
 	return body, d, nil
 }
