@@ -5,6 +5,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/diffindex"
+	"ace/shared/fanout"
 )
 
 // ListDiffs returns a page of the archived documents, the most recently finished first.
@@ -17,18 +18,25 @@ func (s *Service) ListDiffs(ctx context.Context, req api.DiffsRequest) (api.Diff
 		return api.DiffList{}, err
 	}
 
-	list := api.DiffList{Diffs: make([]api.ArchivedDiff, 0, len(entries)), Next: next}
-	for _, e := range entries {
-		restrictions, _, err := s.restrictions(ctx, e)
-		if err != nil {
-			return api.DiffList{}, err
-		}
-		list.Diffs = append(list.Diffs, api.ArchivedDiff{
-			TaskID: e.TaskID, TaskType: string(e.Type), ClusterName: e.ClusterName, DBName: e.DBName, TableName: e.TableName, Parent: e.Parent,
-			FinishedAt: api.At(e.FinishedAt), Verdict: e.Verdict, TotalRows: e.TotalRows, MismatchedRows: e.MismatchedRows,
-			DiffFile: e.DiffFile, Size: e.Size,
-			TableFilter: restrictions.TableFilter, Nodes: restrictions.Nodes, IgnoreColumns: restrictions.IgnoreColumns,
-		})
+	diffs, err := fanout.Map(ctx, comparisonsAtOnce, entries, s.archivedDiff)
+	if err != nil {
+		return api.DiffList{}, err
 	}
-	return list, nil
+	return api.DiffList{Diffs: diffs, Next: next}, nil
+}
+
+func (s *Service) archivedDiff(ctx context.Context, e diffindex.Entry) (api.ArchivedDiff, error) {
+	restrictions, found, err := s.restrictions(ctx, e)
+	if err != nil {
+		return api.ArchivedDiff{}, err
+	}
+	if !found {
+		restrictions.TableFilter = unknownFilter
+	}
+	return api.ArchivedDiff{
+		TaskID: e.TaskID, TaskType: string(e.Type), ClusterName: e.ClusterName, DBName: e.DBName, TableName: e.TableName, Parent: e.Parent,
+		FinishedAt: api.At(e.FinishedAt), Verdict: e.Verdict, TotalRows: e.TotalRows, MismatchedRows: e.MismatchedRows,
+		DiffFile: e.DiffFile, Size: e.Size,
+		TableFilter: restrictions.TableFilter, Nodes: restrictions.Nodes, IgnoreColumns: restrictions.IgnoreColumns,
+	}, nil
 }

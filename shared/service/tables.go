@@ -80,21 +80,29 @@ func (s *Service) lastComparison(ctx context.Context, cluster, database, name st
 	}, nil
 }
 
+// unknownFilter is the table_filter that lists show if the record of a task, or its
+// parameters, cannot be read. So no client takes the verdict for one about the whole
+// table.
+const unknownFilter = "unknown: the parameters of the task cannot be read"
+
 // restrictions returns the parameters that restricted a comparison to some rows, nodes or
 // columns. It returns false if the entry lacks them and the task, whose record has them,
-// has been deleted meanwhile.
+// has been deleted meanwhile. If the record is damaged, the filter is unknownFilter.
 func (s *Service) restrictions(ctx context.Context, entry diffindex.Entry) (diffindex.Restrictions, bool, error) {
 	if entry.Restrictions != nil {
 		return *entry.Restrictions, true, nil
 	}
 
-	rec, err := s.Tasks.Get(ctx, entry.TaskID) // an earlier version wrote the entry, without the restrictions
-	if fault.CodeOf(err) == fault.NotFound {
+	var found diffindex.Restrictions
+	rec, err := s.Tasks.Get(ctx, entry.TaskID) // an earlier version wrote the entry without the restrictions, or the parameters are damaged
+	if err == nil {
+		found, err = diffindex.RestrictionsOf(rec)
+	}
+	switch fault.CodeOf(err) {
+	case fault.NotFound:
 		return diffindex.Restrictions{}, false, nil
+	case fault.Internal:
+		return diffindex.Restrictions{TableFilter: unknownFilter}, true, nil
 	}
-	if err != nil {
-		return diffindex.Restrictions{}, false, err
-	}
-	found, err := diffindex.RestrictionsOf(rec)
 	return found, err == nil, err
 }
