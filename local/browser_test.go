@@ -20,6 +20,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"ace/infra/testkit/chromium"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/endpoint"
 )
@@ -31,33 +32,17 @@ const browserPatience = time.Minute
 // this machine.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-popup-blocking", true),
+	browser, stop, err := chromium.Start(chromedp.Flag("disable-popup-blocking", true),
 		chromedp.Flag("host-resolver-rules", "MAP ace.test 127.0.0.1, MAP evil.test 127.0.0.1"))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // how the browser ends does not matter
-		cancel()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("chromium does not start (`make deps` installs it): %v", err)
-	}
-	return ctx
+	chromium.MustStart(t, err)
+	return browser
 }
 
 // openTab opens a page in a tab of its own, which lives as long as the test.
 func openTab(browser context.Context, t *testing.T, page string) context.Context {
 	t.Helper()
-	ctx, closeTab := chromedp.NewContext(browser)
-	t.Cleanup(closeTab)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, browserPatience)
-	t.Cleanup(cancel)
+	ctx := chromium.NewContext(browser, t, browserPatience)
 	if err := chromedp.Do(ctx, chromedp.Navigate(page)); err != nil {
 		t.Fatalf("%s: %v", page, err)
 	}

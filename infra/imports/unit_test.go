@@ -20,7 +20,7 @@ func serverPackages() []string {
 	kit := module + "/infra/testkit/"
 	return []string{
 		kit + "pgserver", kit + "pgtest", kit + "minio", kit + "embedded", kit + "apptest", kit + "prometheus",
-		module + "/infra/testbed", "github.com/chromedp",
+		kit + "chromium", module + "/infra/testbed", "github.com/chromedp",
 	}
 }
 

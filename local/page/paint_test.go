@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/chromium"
 	"ace/infra/testkit/embedded"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
@@ -84,29 +85,9 @@ func longArchive(t *testing.T) archive.Store {
 	return store
 }
 
-// fixedWork does a fixed amount of the work of a page and returns how long it took in
-// milliseconds. Limits grow with it, so that they are limits of the page and not of what
-// else runs on the machine. See also shared/render, which has the same.
-const fixedWork = `(async () => {
-	const start = performance.now();
-	const texts = Array.from({ length: 100000 }, (_, i) => "row " + (i * 7919 % 100003));
-	texts.filter((text) => text.includes("99")).sort();
-	const table = document.body.appendChild(document.createElement("table"));
-	for (let i = 0; i < 200; i++) {
-		const row = table.insertRow();
-		for (let j = 0; j < 10; j++) row.insertCell().textContent = texts[i * 10 + j];
-	}
-	table.getBoundingClientRect();
-	table.remove();
-	await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-	return performance.now() - start;
-})()`
-
 const (
-	usualWork   = 100 // how long fixedWork takes on an idle machine with 2 cores, in milliseconds
-	usualPaint  = 60  // how long the first paint of a page that reads nothing takes there
-	maxSlowdown = 5
-	attempts    = 10 // a busy machine is slow now and then, a slow page always
+	usualPaint = 60 // how long the first paint of a page that reads nothing takes on an idle machine, in milliseconds
+	attempts   = 10 // a busy machine is slow now and then, a slow page always
 )
 
 // firstPaint returns the milliseconds from the navigation to the first content. It
@@ -120,17 +101,15 @@ func TestPage_AppearsAtOnceWithTenThousandTasks(t *testing.T) {
 	s := newSiteWith(t, c, "", apptest.Options{Store: longArchive(t)})
 	b, idle, empty := s.open(t, desktop, "/archive"), s.open(t, desktop, "/archive"), s.open(t, desktop, "/archive")
 	paint := func(tab *tab, path string) float64 {
-		tab.do(t, chromedp.Navigate(s.url+path))
-		return eval[float64](t, tab, firstPaint)
+		tab.Do(t, chromedp.Navigate(s.url+path))
+		return chromium.Eval[float64](t, tab.Tab, firstPaint)
 	}
 	for _, path := range []string{"/", "/", "/tasks", "/archive"} {
 		var took, allowed []float64
 		for range attempts {
-			before := eval[float64](t, idle, fixedWork)
-			took = append(took, paint(b, path))
-			work := (before + eval[float64](t, idle, fixedWork)) / 2
-			slowdown := max(1, work/usualWork, paint(empty, "/archive?verdict=x")/usualPaint)
-			allowed = append(allowed, paintLimit*min(slowdown, maxSlowdown))
+			m := chromium.Measure(t, idle.Tab, paintLimit, func() float64 { return paint(b, path) },
+				func() float64 { return paint(empty, "/archive?verdict=x") / usualPaint })
+			took, allowed = append(took, m.Took), append(allowed, m.Allowed)
 			if took[len(took)-1] <= allowed[len(took)-1] {
 				break
 			}
@@ -141,12 +120,10 @@ func TestPage_AppearsAtOnceWithTenThousandTasks(t *testing.T) {
 		}
 	}
 
-	empty.mu.Lock()
-	empty.errors = nil // the browser logs the status 400 of its page
-	empty.mu.Unlock()
+	empty.ForgetErrors() // the browser logs the status 400 of its page
 
 	// The overview shows the tables that have been read. Reading the whole archive takes
 	// about a minute.
-	b.do(t, chromedp.Navigate(s.url+"/"))
+	b.Do(t, chromedp.Navigate(s.url+"/"))
 	b.shows(t, "public.t49")
 }

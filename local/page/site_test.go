@@ -8,20 +8,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	cdppage "github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/chromium"
 	"ace/infra/testkit/pgtest"
 	"ace/local/page"
 	"ace/shared/app"
@@ -104,99 +99,26 @@ func (s *site) do(t testing.TB, method, path, form string, header map[string]str
 	return resp.StatusCode, resp.Header, string(body)
 }
 
-// screen is the size and the color scheme of a browser window.
-type screen struct {
-	width, height int64
-	scheme        string // light or dark
-}
-
 var (
-	desktop = screen{1600, 1000, "light"}
-	phone   = screen{360, 780, "dark"}
+	desktop = chromium.Screen{Width: 1600, Height: 1000, Scheme: "light"}
+	phone   = chromium.Screen{Width: 360, Height: 780, Scheme: "dark"}
 )
 
-// tab is an open page, with its requests and errors.
+// tab is an open page of a site.
 type tab struct {
-	ctx      context.Context //nolint:containedctx // the browser's handle is one
-	site     *site
-	mu       sync.Mutex
-	requests []string
-	errors   []string
+	*chromium.Tab
+	site *site
 }
 
 // open opens a page of the site in a tab. At the end of the test, the tab must have sent
 // requests only to the site, and must have reported no error.
-func (s *site) open(t testing.TB, size screen, path string) *tab {
+func (s *site) open(t testing.TB, size chromium.Screen, path string) *tab {
 	t.Helper()
-	ctx, closeTab := chromedp.NewContext(browser(t))
-	t.Cleanup(closeTab)
-	if err := chromedp.Do(ctx); err != nil { // opens the tab, which exists until this context ends
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	t.Cleanup(cancel)
-	b := &tab{ctx: ctx, site: s}
-	if err := chromedp.Listen(ctx, b.listen); err != nil {
-		t.Fatal(err)
-	}
-	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: size.scheme}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var options []chromedp.EmulateViewportOption
-	if size.width < 600 {
-		options = append(options, chromedp.EmulateMobile)
-	}
-	b.do(t, chromedp.EmulateViewport(size.width, size.height, options...), chromedp.Navigate(s.url+path))
-	t.Cleanup(func() { b.check(t) })
+	b := &tab{site: s, Tab: chromium.NewTab(browser.Context(t), t, patience, size, func(url string) bool {
+		return strings.HasPrefix(url, s.url+"/") || strings.HasPrefix(url, "data:") // the browser's own icons of form fields
+	})}
+	b.Do(t, chromedp.Navigate(s.url+path))
 	return b
-}
-
-func (b *tab) check(t testing.TB) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	others := slices.DeleteFunc(b.requests, func(url string) bool {
-		return strings.HasPrefix(url, b.site.url+"/") || strings.HasPrefix(url, "data:") // the browser's own icons of form fields
-	})
-	if len(others)+len(b.errors) > 0 {
-		t.Errorf("the page requested %q and reported %q", others, b.errors)
-	}
-}
-
-func (b *tab) listen(event any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch e := event.(type) {
-	case *network.EventRequestWillBeSent:
-		b.requests = append(b.requests, e.Request.URL)
-	case *cdppage.EventJavascriptDialogOpening:
-		b.errors = append(b.errors, "dialog: "+e.Message)
-	case *runtime.EventExceptionThrown:
-		b.errors = append(b.errors, "exception: "+e.ExceptionDetails.Text)
-	case *runtime.EventConsoleAPICalled:
-		b.errors = append(b.errors, "console: "+string(e.Type))
-	case *log.EventEntryAdded: // includes violations of the page's policy
-		b.errors = append(b.errors, "log: "+e.Entry.Text)
-	}
-}
-
-func (b *tab) do(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// eval returns the value of an expression in the page. It awaits a promise.
-func eval[T any](t testing.TB, b *tab, expression string) T {
-	t.Helper()
-	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatalf("%s: %v", expression, err)
-	}
-	return value
 }
 
 // until waits until an expression in the page is true. The page may be replaced
@@ -204,12 +126,12 @@ func eval[T any](t testing.TB, b *tab, expression string) T {
 func (b *tab) until(t testing.TB, expression string) {
 	t.Helper()
 	for {
-		value, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression))
+		value, err := chromedp.Run(b.Context, chromedp.Evaluate[bool](expression))
 		if err == nil && value {
 			return
 		}
-		if b.ctx.Err() != nil {
-			text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		if b.Context.Err() != nil {
+			text, _ := chromedp.Run(b.Context, chromedp.Evaluate[string]("document.body.innerText"))
 			t.Fatalf("%s: %v, %v: %s", expression, value, err, text)
 		}
 		time.Sleep(20 * time.Millisecond)

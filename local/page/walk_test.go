@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"ace/infra/testkit/chromium"
 	"ace/infra/testkit/pgserver"
 	"ace/shared/schedule"
 )
@@ -26,17 +27,17 @@ var update = flag.Bool("update", false, "take the screenshots in docs/ again")
 // click clicks on an element.
 func (b *tab) click(t testing.TB, selector string) {
 	t.Helper()
-	b.do(t, chromedp.Click(selector))
+	b.Do(t, chromedp.Click(selector))
 }
 
 // shot takes a screenshot of the whole page for the documentation, if -update is set and
 // the screen is the one for which the picture is wanted.
-func (b *tab) shot(t testing.TB, size, wanted screen, name string) {
+func (b *tab) shot(t testing.TB, size, wanted chromium.Screen, name string) {
 	t.Helper()
 	if !*update || size != wanted {
 		return
 	}
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,12 +49,12 @@ func (b *tab) shot(t testing.TB, size, wanted screen, name string) {
 // accessible checks the page with axe-core, and that it is not wider than the screen.
 func (b *tab) accessible(t testing.TB, what string) {
 	t.Helper()
-	found := eval[[]string](t, b, axe+`; axe.run(document, {resultTypes: ["violations"]}).then((result) => result.violations.map(
+	found := chromium.Eval[[]string](t, b.Tab, axe+`; axe.run(document, {resultTypes: ["violations"]}).then((result) => result.violations.map(
 		(v) => v.id + ": " + v.help + ": " + v.nodes.map((node) => node.html + " " + node.any.map((a) => a.message).join("; ")).slice(0, 3).join(" | ")))`)
 	for _, violation := range found {
 		t.Errorf("%s: %s", what, violation)
 	}
-	if wide := eval[bool](t, b, `document.documentElement.scrollWidth > innerWidth`); wide {
+	if wide := chromium.Eval[bool](t, b.Tab, `document.documentElement.scrollWidth > innerWidth`); wide {
 		t.Errorf("%s: the page is wider than the screen", what)
 	}
 }
@@ -91,8 +92,8 @@ func TestPage(t *testing.T) {
 
 // walk is what a DBA does at 3 a.m.: which table differs, which rows, repair them, prove
 // it, and undo.
-func walk(t *testing.T, s *site, size screen) {
-	name := map[screen]string{desktop: "wide", phone: "phone"}[size]
+func walk(t *testing.T, s *site, size chromium.Screen) {
+	name := map[chromium.Screen]string{desktop: "wide", phone: "phone"}[size]
 	b := s.open(t, size, "/")
 	b.shows(t, "tables differ")
 	b.shows(t, "next run in")
@@ -123,13 +124,13 @@ func walk(t *testing.T, s *site, size screen) {
 	b.click(t, `form.ask button[type=submit]`)
 	b.shows(t, "4 rows were changed")
 	b.accessible(t, "repair, "+name)
-	repair := eval[string](t, b, `location.pathname`)
+	repair := chromium.Eval[string](t, b.Tab, `location.pathname`)
 
 	b.click(t, `form[action$="/rerun"] button`)
 	b.shows(t, "All 4 rows that differed before are the same now")
 	b.accessible(t, "rerun, "+name)
 
-	b.do(t, chromedp.Navigate(s.url+repair))
+	b.Do(t, chromedp.Navigate(s.url+repair))
 	b.click(t, `form[action$="/undo"] button`)
 	b.shows(t, "4 rows would change")
 	b.click(t, `input[name=confirmed]`)
@@ -140,12 +141,10 @@ func walk(t *testing.T, s *site, size screen) {
 		if list == "/nothing/here" {
 			list = "/tasks/td_20200101_000000"
 		}
-		b.do(t, chromedp.Navigate(s.url+list))
+		b.Do(t, chromedp.Navigate(s.url+list))
 		b.accessible(t, list+", "+name)
 	}
-	b.mu.Lock()
-	b.errors = nil // the browser logs the statuses 400 and 404
-	b.mu.Unlock()
+	b.ForgetErrors() // the browser logs the statuses 400 and 404
 }
 
 // follow checks the live progress of a comparison that waits for a lock.
@@ -164,7 +163,7 @@ func follow(t *testing.T, s *site) {
 	id = s.Submit(t, "public.orders")
 	task = s.open(t, phone, "/tasks/"+id)
 	task.shows(t, "Cancel this task")
-	eval[bool](t, task, `document.querySelector("button.danger").click(), true`)
+	chromium.Eval[bool](t, task.Tab, `document.querySelector("button.danger").click(), true`)
 	task.shows(t, "cancelled")
 	release()
 	s.Wait(t, id)
@@ -209,14 +208,14 @@ func escapes(t *testing.T, s *site) {
 // withoutScripts checks that everything can be read in a browser without scripts.
 func withoutScripts(t *testing.T, s *site, id string) {
 	b := s.open(t, desktop, "/archive")
-	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+	if _, err := chromedp.Call(b.Context, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
 		"/": "public.orders", "/tasks": "Comparison", "/archive": "public.customers",
 		"/tasks/" + id: "no such row", "/compare?q=order": "public.orders",
 	} {
-		b.do(t, chromedp.Navigate(s.url+path))
+		b.Do(t, chromedp.Navigate(s.url+path))
 		b.shows(t, want)
 	}
 }
@@ -226,21 +225,21 @@ func keyboard(t *testing.T, s *site) {
 	b := s.open(t, desktop, "/compare")
 	press := func(keys ...string) {
 		for _, key := range keys {
-			b.do(t, chromedp.KeyEvent(key))
+			b.Do(t, chromedp.KeyEvent(key))
 		}
 	}
 	reach := func(selector string) {
 		t.Helper()
 		for range 40 {
 			press(kb.Tab)
-			if eval[bool](t, b, `document.activeElement.matches("`+selector+`")`) {
+			if chromium.Eval[bool](t, b.Tab, `document.activeElement.matches("`+selector+`")`) {
 				return
 			}
 		}
 		t.Fatalf("%s cannot be reached with Tab", selector)
 	}
 	press(kb.Tab)
-	if got := eval[string](t, b, `document.activeElement.className`); got != "skip" {
+	if got := chromium.Eval[string](t, b.Tab, `document.activeElement.className`); got != "skip" {
 		t.Errorf("the first focus is on %q", got)
 	}
 	press(kb.Enter)

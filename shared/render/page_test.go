@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"ace/infra/testkit/chromium"
 	"ace/infra/testkit/difftest"
 	"ace/infra/testkit/rendertest"
 	"ace/infra/testkit/soak"
@@ -29,9 +30,9 @@ import (
 var update = flag.Bool("update", false, "update the pictures in the documentation")
 
 // wantStatus waits until the status line of the page begins with a text.
-func wantStatus(t *testing.T, b *tab, want string) {
+func wantStatus(t *testing.T, b *chromium.Tab, want string) {
 	t.Helper()
-	got := eval[string](t, b, fmt.Sprintf(`new Promise((done) => {
+	got := chromium.Eval[string](t, b, fmt.Sprintf(`new Promise((done) => {
 		const look = (left) => {
 			const text = document.getElementById("status").textContent;
 			if (left === 0 || text.startsWith(%q)) done(text); else setTimeout(look, 20, left - 1);
@@ -44,9 +45,9 @@ func wantStatus(t *testing.T, b *tab, want string) {
 }
 
 // set sets the value of a control as a user does.
-func set(t *testing.T, b *tab, id, value string) {
+func set(t *testing.T, b *chromium.Tab, id, value string) {
 	t.Helper()
-	eval[bool](t, b, fmt.Sprintf(`(() => {
+	chromium.Eval[bool](t, b, fmt.Sprintf(`(() => {
 		const control = document.getElementById(%q);
 		if (control.type === "checkbox") control.checked = %q === "on"; else control.value = %q;
 		control.dispatchEvent(new Event(control.type === "search" ? "input" : "change"));
@@ -55,9 +56,9 @@ func set(t *testing.T, b *tab, id, value string) {
 }
 
 // lines returns the texts of the page's rows, with a bar between cells.
-func lines(t *testing.T, b *tab) []string {
+func lines(t *testing.T, b *chromium.Tab) []string {
 	t.Helper()
-	return eval[[]string](t, b, `[...document.querySelectorAll("#results tbody tr")].map((row) => [...row.cells].map((cell) =>
+	return chromium.Eval[[]string](t, b, `[...document.querySelectorAll("#results tbody tr")].map((row) => [...row.cells].map((cell) =>
 		[...cell.querySelectorAll("mark")].reduce((text, mark) => text, cell.innerText.replaceAll("\n", " ").trim())).join(" | "))`)
 }
 
@@ -83,7 +84,7 @@ func TestPage_ShowsBothRowsAndMarksTheDifferences(t *testing.T) {
 	if got := lines(t, b); !slices.Equal(got, want) {
 		t.Errorf("the page shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	marks := eval[[]string](t, b, `[...document.querySelectorAll("#results mark")].map((mark) => mark.innerText)`)
+	marks := chromium.Eval[[]string](t, b, `[...document.querySelectorAll("#results mark")].map((mark) => mark.innerText)`)
 	if want := []string{"Jon", "John", "NULL", "empty text", "3.0", "3.00"}; !slices.Equal(marks, want) {
 		t.Errorf("the marked texts are %q, want %q", marks, want)
 	}
@@ -104,7 +105,7 @@ func TestPage_FiltersByPairKindColumnAndKey(t *testing.T) {
 		"kind":   {"all", "different", "n1 stands alone", "n2 stands alone", "missing on n1", "missing on n2", "missing on n3"},
 		"column": {"any", "email", "status", "balance", "preferences", "updated_at", "note"},
 	} {
-		if got := eval[[]string](t, b, fmt.Sprintf(options, id)); !slices.Equal(got, want) {
+		if got := chromium.Eval[[]string](t, b, fmt.Sprintf(options, id)); !slices.Equal(got, want) {
 			t.Errorf("%s offers %q, want %q", id, got, want)
 		}
 	}
@@ -176,11 +177,11 @@ func TestPage_MarksTheNodeThatStandsAlone(t *testing.T) {
 	if got := lines(t, b); !slices.Equal(got, want) {
 		t.Errorf("the page shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	marked := eval[[]string](t, b, `[...document.querySelectorAll("#results td.unusual")].map((cell) => cell.dataset.node + " " + cell.querySelector("mark").innerText)`)
+	marked := chromium.Eval[[]string](t, b, `[...document.querySelectorAll("#results td.unusual")].map((cell) => cell.dataset.node + " " + cell.querySelector("mark").innerText)`)
 	if want := []string{"n3 Le", "n2 b", "n1 a", "n2 a", "n3 b", "n4 b"}; !slices.Equal(marked, want) {
 		t.Errorf("marked as unusual are %q, want %q", marked, want)
 	}
-	if got := eval[string](t, b, `document.querySelector(".lead").innerText`); !strings.Contains(got, "n2 stands alone in 1 of them.") {
+	if got := chromium.Eval[string](t, b, `document.querySelector(".lead").innerText`); !strings.Contains(got, "n2 stands alone in 1 of them.") {
 		t.Errorf("the verdict is %q", got)
 	}
 }
@@ -199,7 +200,7 @@ func TestPage_FoldsLongValuesAndUnfoldsThemOnAllNodes(t *testing.T) {
 	wantStatus(t, b, "1 to 1 of 1 differences")
 	content := func() []string {
 		t.Helper()
-		return eval[[]string](t, b, `[...document.querySelectorAll("#results td")].map((cell) => cell.innerText.trim().replaceAll("↵", "").replace(/\s*\n\s*/g, "|"))`)
+		return chromium.Eval[[]string](t, b, `[...document.querySelectorAll("#results td")].map((cell) => cell.innerText.trim().replaceAll("↵", "").replace(/\s*\n\s*/g, "|"))`)
 	}
 	want := []string{
 		"… 28 equal lines …|line 28|line 29|line 30|line 31|line 32|… 28 equal lines …",
@@ -209,19 +210,19 @@ func TestPage_FoldsLongValuesAndUnfoldsThemOnAllNodes(t *testing.T) {
 		t.Errorf("folded, the page shows %q, want %q", got, want)
 	}
 
-	eval[bool](t, b, `(document.querySelector(".unfold").focus(), true)`)
-	b.do(t, chromedp.KeyEvent(kb.Enter))
+	chromium.Eval[bool](t, b, `(document.querySelector(".unfold").focus(), true)`)
+	b.Do(t, chromedp.KeyEvent(kb.Enter))
 	if got := content(); len(got) != 3 || strings.Count(got[0], "line") != 60 || strings.Count(got[1], "line") != 59 {
 		t.Errorf("unfolded, the page shows %q", got)
 	}
 	// The values of all nodes have one scroll position: that of their line.
-	if got := eval[bool](t, b, `(() => {
+	if got := chromium.Eval[bool](t, b, `(() => {
 		const line = document.activeElement.closest("tr");
 		return line.scrollHeight > line.clientHeight && [...line.querySelectorAll("td, .value")].every((e) => getComputedStyle(e).overflowY === "visible");
 	})()`); !got {
 		t.Error("the values do not scroll together")
 	}
-	b.do(t, chromedp.KeyEvent(kb.Enter))
+	b.Do(t, chromedp.KeyEvent(kb.Enter))
 	if got := content(); !slices.Equal(got, want) {
 		t.Errorf("folded again, the page shows %q, want %q", got, want)
 	}
@@ -230,31 +231,6 @@ func TestPage_FoldsLongValuesAndUnfoldsThemOnAllNodes(t *testing.T) {
 // attempts is the number of measurements of which one must be fast. A busy machine is
 // slow at times; a slow page is always slow.
 const attempts = 4
-
-// fixedWork is an expression that does a fixed amount of the work of a page and returns
-// how long it took in milliseconds: it compares 100,000 strings, lays out a table of
-// 2,000 cells and waits for a frame. It runs in a tab of its own before and after each
-// measurement. Limits grow with it, up to maxSlowdown times, so that they are limits of
-// the page and not of what else runs on the machine.
-const fixedWork = `(async () => {
-	const start = performance.now();
-	const texts = Array.from({ length: 100000 }, (_, i) => "row " + (i * 7919 % 100003));
-	texts.filter((text) => text.includes("99")).sort();
-	const table = document.body.appendChild(document.createElement("table"));
-	for (let i = 0; i < 200; i++) {
-		const row = table.insertRow();
-		for (let j = 0; j < 10; j++) row.insertCell().textContent = texts[i * 10 + j];
-	}
-	table.getBoundingClientRect();
-	table.remove();
-	await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-	return performance.now() - start;
-})()`
-
-const (
-	usualWork   = 100 // how long fixedWork takes on an idle machine with 2 cores, in milliseconds
-	maxSlowdown = 5
-)
 
 // Rows have four columns here, and ten in a soak, because wide rows are slow to render.
 func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
@@ -265,8 +241,8 @@ func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
 	b := show(t, desktop, bigPage(t, width))
 	idle := show(t, desktop, []byte("<!doctype html><title>idle</title>"))
 	checkFast(t, idle, "opening", 3000, func() float64 {
-		b.do(t, chromedp.Reload())
-		return eval[float64](t, b, `performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd`)
+		b.Do(t, chromedp.Reload())
+		return chromium.Eval[float64](t, b, `performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd`)
 	})
 	// The rows were shown at that event, because the script is part of the page.
 	wantStatus(t, b, "1 to 50 of 100,000 differences")
@@ -280,12 +256,12 @@ func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
 		{"equal columns", `document.getElementById("equal").click()`, "1 to 50 of 100,000"},
 	} {
 		checkFast(t, idle, tt.name, 500, func() float64 {
-			eval[bool](t, b, `(() => {
+			chromium.Eval[bool](t, b, `(() => {
 				for (const id of ["text", "column", "kind"]) document.getElementById(id).value = "";
 				document.getElementById("kind").dispatchEvent(new Event("change"));
 				return true;
 			})()`)
-			return eval[float64](t, b, `(async () => {
+			return chromium.Eval[float64](t, b, `(async () => {
 				const line = document.getElementById("status"), start = performance.now();
 				const changed = new Promise((done) => new MutationObserver(done).observe(line, { childList: true }));
 				`+tt.action+`
@@ -300,14 +276,12 @@ func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
 
 // checkFast checks that one of several measurements is within the limit, in milliseconds.
 // idle is the tab that does the fixed work.
-func checkFast(t *testing.T, idle *tab, what string, limit float64, measure func() float64) {
+func checkFast(t *testing.T, idle *chromium.Tab, what string, limit float64, measure func() float64) {
 	t.Helper()
 	var took, allowed []float64
 	for i := range attempts {
-		before := eval[float64](t, idle, fixedWork)
-		took = append(took, measure())
-		work := (before + eval[float64](t, idle, fixedWork)) / 2
-		allowed = append(allowed, limit*min(max(1, work/usualWork), maxSlowdown))
+		m := chromium.Measure(t, idle, limit, measure)
+		took, allowed = append(took, m.Took), append(allowed, m.Allowed)
 		if took[i] <= allowed[i] {
 			t.Logf("%s: %.0f ms, allowed %.0f", what, took, allowed)
 			return
@@ -322,12 +296,12 @@ func TestPage_WorksWithTheKeyboardAlone(t *testing.T) {
 	press := func(keys ...string) {
 		t.Helper()
 		for _, key := range keys {
-			b.do(t, chromedp.KeyEvent(key))
+			b.Do(t, chromedp.KeyEvent(key))
 		}
 	}
 	focused := func() string {
 		t.Helper()
-		return eval[string](t, b, `document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.className || document.activeElement.tagName`)
+		return chromium.Eval[string](t, b, `document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.className || document.activeElement.tagName`)
 	}
 	// reach presses Tab until an element has the focus.
 	reach := func(want string) {
@@ -365,16 +339,16 @@ func TestPage_WorksWithTheKeyboardAlone(t *testing.T) {
 	if got := focused(); got != "Next page" {
 		t.Errorf("after turning the page the focus is on %q", got)
 	}
-	eval[bool](t, b, `(document.querySelector("[aria-label='Previous page']").focus(), true)`)
+	chromium.Eval[bool](t, b, `(document.querySelector("[aria-label='Previous page']").focus(), true)`)
 	press(kb.Enter)
 	wantStatus(t, b, "51 to 100 of 120 differences")
 	reach("more columns")
 	before := len(lines(t, b))
 	press(" ")
-	if got := eval[string](t, b, `document.activeElement.getAttribute("aria-expanded") + " " + document.activeElement.textContent`); !strings.HasPrefix(got, "true hide ") || len(lines(t, b)) <= before {
+	if got := chromium.Eval[string](t, b, `document.activeElement.getAttribute("aria-expanded") + " " + document.activeElement.textContent`); !strings.HasPrefix(got, "true hide ") || len(lines(t, b)) <= before {
 		t.Errorf("the focus is on %q; the page has %d lines, want more than %d", got, len(lines(t, b)), before)
 	}
-	eval[bool](t, b, `(document.querySelector("#results + .pager [aria-label='Next page']").focus(), true)`)
+	chromium.Eval[bool](t, b, `(document.querySelector("#results + .pager [aria-label='Next page']").focus(), true)`)
 	press(kb.Enter)
 	wantStatus(t, b, "101 to 120 of 120 differences")
 	if got := focused(); got != "rows-title" { // the buttons below the rows scroll to their top
@@ -386,9 +360,9 @@ func TestPage_WorksWithTheKeyboardAlone(t *testing.T) {
 type node struct{ role, name string }
 
 // tree returns the accessibility tree of the page.
-func tree(t *testing.T, b *tab) []node {
+func tree(t *testing.T, b *chromium.Tab) []node {
 	t.Helper()
-	full, err := chromedp.Call(b.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	full, err := chromedp.Call(b.Context, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -411,8 +385,8 @@ func tree(t *testing.T, b *tab) []node {
 func TestPage_IsAccessibleToScreenReadersOnEveryScreen(t *testing.T) {
 	t.Parallel()
 	html := htmlOf(t, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(60) })
-	for _, s := range []screen{desktop, phone} {
-		t.Run(fmt.Sprint(s.width), func(t *testing.T) {
+	for _, s := range []chromium.Screen{desktop, phone} {
+		t.Run(fmt.Sprint(s.Width), func(t *testing.T) {
 			nodes := tree(t, show(t, s, html))
 			for _, n := range nodes {
 				if slices.Contains([]string{"button", "searchbox", "combobox", "checkbox", "spinbutton", "table"}, n.role) && strings.TrimSpace(n.name) == "" {
@@ -470,23 +444,23 @@ func TestPage_HostileTextDoesNothing(t *testing.T) {
 	t.Parallel()
 	s, list := hostileDocument()
 	html := htmlOf(t, s, list.Each)
-	for _, screen := range []screen{desktop, phone} {
-		t.Run(fmt.Sprint(screen.width), func(t *testing.T) {
+	for _, screen := range []chromium.Screen{desktop, phone} {
+		t.Run(fmt.Sprint(screen.Width), func(t *testing.T) {
 			b := show(t, screen, html)
 			for range 2 { // pages
-				if got := eval[int](t, b, `document.querySelectorAll("img, iframe, object, link, base, form, [onerror]").length + (document.pwned ?? 0)`); got != 0 {
+				if got := chromium.Eval[int](t, b, `document.querySelectorAll("img, iframe, object, link, base, form, [onerror]").length + (document.pwned ?? 0)`); got != 0 {
 					t.Error("markup in the data became markup of the page")
 				}
-				if got := eval[[]string](t, b, `[...document.body.innerText.matchAll(/[\p{Cf}\p{Zl}\p{Zp}]|(?![\n\t])\p{Cc}/gu)].map((m) => "U+" + m[0].codePointAt(0).toString(16)).filter((c) => c !== "U+200d")`); len(got) > 0 {
+				if got := chromium.Eval[[]string](t, b, `[...document.body.innerText.matchAll(/[\p{Cf}\p{Zl}\p{Zp}]|(?![\n\t])\p{Cc}/gu)].map((m) => "U+" + m[0].codePointAt(0).toString(16)).filter((c) => c !== "U+200d")`); len(got) > 0 {
 					t.Errorf("the page shows hidden characters %q", got)
 				}
-				if got := eval[[]int](t, b, `[document.documentElement.scrollWidth, innerWidth]`); got[0] > got[1] {
+				if got := chromium.Eval[[]int](t, b, `[document.documentElement.scrollWidth, innerWidth]`); got[0] > got[1] {
 					t.Errorf("the page is %d wide on a screen of %d", got[0], got[1])
 				}
-				eval[bool](t, b, `(document.querySelector("[aria-label='Next page']").click(), true)`)
+				chromium.Eval[bool](t, b, `(document.querySelector("[aria-label='Next page']").click(), true)`)
 			}
-			scripts := eval[int](t, b, `[...document.scripts].filter((script) => script.type !== "application/json").length`)
-			styles := eval[int](t, b, `document.querySelectorAll("style").length`)
+			scripts := chromium.Eval[int](t, b, `[...document.scripts].filter((script) => script.type !== "application/json").length`)
+			styles := chromium.Eval[int](t, b, `document.querySelectorAll("style").length`)
 			if scripts != 1 || styles != 1 {
 				t.Errorf("the page has %d scripts and %d styles", scripts, styles)
 			}
@@ -524,7 +498,7 @@ func TestPage_HidesTheSameCharactersInGoAndInTheScript(t *testing.T) {
 			}
 			before = r
 		}
-		got := eval[[]string](t, b, fmt.Sprintf(`[...document.querySelectorAll("#results tbody")[%d].querySelectorAll("td .hidden")].map((e) => e.textContent)`, i))
+		got := chromium.Eval[[]string](t, b, fmt.Sprintf(`[...document.querySelectorAll("#results tbody")[%d].querySelectorAll("td .hidden")].map((e) => e.textContent)`, i))
 		if !slices.Equal(got, want) {
 			t.Errorf("for %q the page shows the numbers %q, want %q", value, got, want)
 		}
@@ -541,7 +515,7 @@ func TestPage_CutsALongValueAroundItsDifference(t *testing.T) {
 	b := show(t, phone, htmlOf(t, s, difftest.List{n12: {
 		{Rows: [2]difffile.Row{difftest.Row("1", long+"<A>"+long), difftest.Row("1", long+"<B>"+long)}},
 	}}.Each))
-	got := eval[[]string](t, b, `[...document.querySelectorAll("td.node-0 .value > *")].map((e) => e.nodeName + " " + e.innerText)`)
+	got := chromium.Eval[[]string](t, b, `[...document.querySelectorAll("td.node-0 .value > *")].map((e) => e.nodeName + " " + e.innerText)`)
 	want := []string{"SPAN … 249,801 more characters …", "MARK A", "SPAN … 249,801 more characters …"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the value has %q, want %q", got, want)
@@ -557,7 +531,7 @@ func TestPage_ShowsBeforeTheRowsThatSomeAreMissing(t *testing.T) {
 	}
 	b := show(t, desktop, html.Bytes())
 	wantStatus(t, b, "1 to 50 of 201 differences")
-	if got := eval[string](t, b, `document.getElementById("controls").previousElementSibling.textContent`); !strings.Contains(got, "the first 201 of 500 differences") {
+	if got := chromium.Eval[string](t, b, `document.getElementById("controls").previousElementSibling.textContent`); !strings.Contains(got, "the first 201 of 500 differences") {
 		t.Errorf("before the rows the page has %q", got)
 	}
 }
@@ -572,17 +546,17 @@ func TestPage_Pictures(t *testing.T) {
 	s.Warnings = []string{`column "note" may refer to large objects: their contents are not compared`, `column "note" is text on node n1 but character varying(200) on node n2: compared as text`}
 	html := htmlOf(t, s, driftOfThree(103, 12).Each)
 	for _, picture := range []struct {
-		name string
-		screen
-		from string // the element at the top
+		name   string
+		screen chromium.Screen
+		from   string // the element at the top
 	}{
-		{"html-light.png", screen{1280, 1740, "light"}, "main"},
-		{"html-dark-phone.png", screen{390, 1120, "dark"}, "#rows"},
+		{"html-light.png", chromium.Screen{Width: 1280, Height: 1740, Scheme: "light"}, "main"},
+		{"html-dark-phone.png", chromium.Screen{Width: 390, Height: 1120, Scheme: "dark", Touch: true}, "#rows"},
 	} {
 		t.Run(picture.name, func(t *testing.T) {
 			b := show(t, picture.screen, html)
-			eval[bool](t, b, fmt.Sprintf(`(document.querySelector(%q).scrollIntoView(), true)`, picture.from))
-			taken, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+			chromium.Eval[bool](t, b, fmt.Sprintf(`(document.querySelector(%q).scrollIntoView(), true)`, picture.from))
+			taken, err := chromedp.Run(b.Context, chromedp.CaptureScreenshot())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -598,7 +572,7 @@ func TestPage_Pictures(t *testing.T) {
 			}
 			for _, raw := range [][]byte{taken, kept} {
 				config, err := png.DecodeConfig(bytes.NewReader(raw))
-				if err != nil || config.Width != int(picture.width) || config.Height != int(picture.height) {
+				if err != nil || config.Width != int(picture.screen.Width) || config.Height != int(picture.screen.Height) {
 					t.Errorf("the picture has %d x %d pixels, error %v", config.Width, config.Height, err)
 				}
 			}
