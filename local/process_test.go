@@ -11,10 +11,11 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"ace/infra/testkit/output"
 )
 
 const (
@@ -28,7 +29,7 @@ type settings map[string]string
 // process is one run of the program.
 type process struct {
 	cmd    *exec.Cmd
-	output *output // of stdout and stderr together
+	output *printed // of stdout and stderr together
 	ended  chan struct{}
 }
 
@@ -42,7 +43,7 @@ func start(t testing.TB, dir string, env settings, args ...string) *process {
 // startAs is start for another user, nil for that of the test.
 func startAs(t testing.TB, user *syscall.Credential, dir string, env settings, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), output: &output{}, ended: make(chan struct{})}
+	p := &process{cmd: exec.Command(binary, args...), output: &printed{}, ended: make(chan struct{})}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user}
 	all := settings{"PATH": os.Getenv("PATH"), "HOME": dir}
 	maps.Copy(all, env)
@@ -138,27 +139,10 @@ func (p *process) logged(t testing.TB, message, field string) string {
 	return ""
 }
 
-// output collects what a process prints.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
+// printed is what a process has printed so far.
+type printed struct{ output.Buffer }
 
-// Write adds to the text.
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-// String is everything printed so far.
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-func (o *output) lines() [][]byte { return bytes.Split([]byte(o.String()), []byte("\n")) }
+func (p *printed) lines() [][]byte { return bytes.Split([]byte(p.String()), []byte("\n")) }
 
 // eventually waits until a condition holds.
 func eventually(t testing.TB, limit time.Duration, what string, holds func() bool) {

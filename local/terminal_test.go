@@ -3,17 +3,16 @@
 package main_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/creack/pty"
 
+	"ace/infra/testkit/output"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 )
@@ -24,9 +23,8 @@ type terminal struct {
 	cmd  *exec.Cmd
 	keys io.Writer
 
-	mu     sync.Mutex
-	screen bytes.Buffer
-	ended  chan struct{}
+	output.Buffer // what the command has printed
+	ended         chan struct{}
 }
 
 // inTerminal starts a command in a terminal of 120 columns.
@@ -46,19 +44,6 @@ func (s shell) inTerminal(t *testing.T, args ...string) *terminal {
 		_ = file.Close()
 	}()
 	return x
-}
-
-// Write adds what the command prints.
-func (x *terminal) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.screen.Write(p)
-}
-
-func (x *terminal) String() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.screen.String()
 }
 
 // expect waits until the command has printed a text.

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"ace/infra/testkit/output"
 )
 
 const (
@@ -26,7 +28,7 @@ const (
 type Service struct {
 	URL     string
 	process *exec.Cmd
-	log     *log
+	log     *output.Buffer // of stderr
 	ended   chan error
 }
 
@@ -52,7 +54,7 @@ func StartService(ctx context.Context, binary, dir string, environ ...string) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{URL: "http://" + address, log: &log{}, ended: make(chan error, 1)}
+	s := &Service{URL: "http://" + address, log: &output.Buffer{}, ended: make(chan error, 1)}
 	s.process = exec.Command(binary, "serve", //nolint:noctx // Close stops it with a signal
 		"--listen", address, "--store", "file://"+filepath.Join(dir, "archive"), "--clusters", Clusters(dir))
 	s.process.Env = append(os.Environ(), environ...)

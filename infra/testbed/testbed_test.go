@@ -5,7 +5,6 @@ package testbed
 import (
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"ace/infra/testkit/pgserver"
@@ -46,22 +45,5 @@ func TestFindPsql_PrefersTheOneNextToAServerToThatInThePath(t *testing.T) {
 				t.Errorf("got %q, %v, want %q", got, err, tt.want)
 			}
 		})
-	}
-}
-
-func TestLog_MayBeReadWhileTheProcessWrites(t *testing.T) {
-	var l log
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		for range 100 {
-			_, _ = l.Write([]byte("x"))
-		}
-	})
-	for len(l.String()) < 50 {
-		continue
-	}
-	writer.Wait()
-	if n := len(l.String()); n != 100 {
-		t.Errorf("the log has %d bytes, want 100", n)
 	}
 }

@@ -3,17 +3,16 @@
 package app_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/output"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/archive"
 )
@@ -87,7 +86,7 @@ func TestTableDiff_SecretsAppearNowhere(t *testing.T) {
 			other := *c
 			other.Nodes = append([]pgtest.Node(nil), c.Nodes...)
 			test.change(&other)
-			var log safeBuffer
+			var log output.Buffer
 			s := apptest.New(t, &other, apptest.Options{Patience: time.Second, Log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 			status := s.Wait(t, s.Submit(t, "public.t"))
 			if !strings.Contains(status.Error, test.want) || (status.Error == "") != (test.want == "") {
@@ -133,22 +132,4 @@ func everything(t *testing.T, store archive.Store) string {
 		}
 	}
 	return all.String()
-}
-
-// safeBuffer is a buffer that is safe for concurrent writes.
-type safeBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }

@@ -17,6 +17,7 @@ import (
 
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/memstore"
+	"ace/infra/testkit/output"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive"
@@ -122,7 +123,7 @@ func TestRedact_NoValueLeavesTheNodes(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	privateTable(t, c)
 	store := newRecordingStore(t)
-	log := &lockedBuffer{}
+	log := &output.Buffer{}
 	s := apptest.New(t, c, apptest.Options{Store: store, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 
 	diff := s.Diff(t, "public.people", "redact", redacted, "output", "html", "block_rows", "1000")
@@ -279,7 +280,7 @@ func TestRedact_ErrorsQuoteNoValue(t *testing.T) {
 		`CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no %', NEW.v USING ERRCODE = '55000', HINT = NEW.v; END $$`)
 	c.Exec(t, 0, `UPDATE t SET v = 'secret-2'`)
 	c.Exec(t, 1, `CREATE TRIGGER reject BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION reject()`, `ALTER TABLE t ENABLE ALWAYS TRIGGER reject`)
-	log := &lockedBuffer{}
+	log := &output.Buffer{}
 	store := newRecordingStore(t)
 	s := apptest.New(t, c, apptest.Options{Store: store, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 
@@ -306,22 +307,4 @@ func TestRedact_ErrorsQuoteNoValue(t *testing.T) {
 	if plain := s.Fail(t, "public.t", "table_filter", filter); !strings.Contains(plain, "secret-") {
 		t.Errorf("the server quotes no value, so this test shows nothing: %s", plain)
 	}
-}
-
-// lockedBuffer is a buffer that several goroutines write to.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.out.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.out.String()
 }

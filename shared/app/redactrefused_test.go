@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/output"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive"
@@ -22,7 +23,7 @@ func TestRedact_NoRefusedValueIsQuotedAndNoHashIsWritten(t *testing.T) {
 	c.Exec(t, 0, `INSERT INTO t VALUES (1.0, 'secret-same', 'a'), (2, 'secret-refused', 'a')`)
 	c.Exec(t, 1, `INSERT INTO t VALUES (1.00, 'secret-same', 'b'), (2, 'secret-old', 'a')`,
 		`ALTER TABLE t ADD CHECK (v <> 'secret-refused')`)
-	log := &lockedBuffer{}
+	log := &output.Buffer{}
 	store := newRecordingStore(t)
 	s := apptest.New(t, c, apptest.Options{Store: store, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 
