@@ -33,17 +33,19 @@ type overview struct {
 	Checked  time.Time // when the nodes were checked
 	Running  running
 	Tables   []tableRow
-	// All is the number of tables in the history. Comparisons of several tables also have
-	// entries in the history; All, Differing and Partial do not count them.
+	// All is the number of tables in the history. Comparisons of schemas also have entries
+	// in the history; All, Differing and Partial do not count them.
 	All       int
 	More      int // number of entries of the history that are not in Tables
 	Differing int // number of tables whose last verdict is "differ"
 	// Partial is the number of tables whose last verdict is not "differ", but is not about
 	// the whole table.
 	Partial   int
-	Read      int  // number of documents of the archive that were read
-	Reading   bool // older documents of the archive are still being read
-	Shortened bool // the archive has more than maxHistory documents; the oldest are not read
+	Sets      int64 // number of schema comparisons in the history
+	SetsOther int64 // number of schema comparisons whose last verdict is not "match"
+	Read      int   // number of documents of the archive that were read
+	Reading   bool  // older documents of the archive are still being read
+	Shortened bool  // the archive has more than maxHistory documents; the oldest are not read
 	Schedules []api.Schedule
 	Problems  []string // why parts of the overview could not be read
 }
@@ -80,6 +82,10 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 	o.Shortened = past.Complete && past.Value.next != ""
 	for _, row := range o.Tables {
 		if !isComparison(row.Last.Type) {
+			o.Sets++
+			if row.Last.Verdict != api.VerdictMatch {
+				o.SetsOther++
+			}
 			continue
 		}
 		o.All++

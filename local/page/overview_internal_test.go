@@ -79,3 +79,42 @@ func TestOverview_StatesThatOldDocumentsAreMissing(t *testing.T) {
 		}
 	}
 }
+
+// A schema may differ although each of its tables matches: a table is missing, or the
+// structure differs.
+func TestOverview_NeverClaimsAMatchForASchemaThatDiffers(t *testing.T) {
+	table := api.ArchivedDiff{TaskID: "td_1", TaskType: api.TypeTableDiff, TableName: "public.t", Verdict: api.VerdictMatch}
+	schema := func(verdict string) api.ArchivedDiff {
+		return api.ArchivedDiff{TaskID: "sd_1", TaskType: api.TypeSchemaDiff, TableName: "public.*", Verdict: verdict}
+	}
+	tests := []struct {
+		name  string
+		diffs []api.ArchivedDiff
+		want  string
+	}{
+		{"only a schema that differs", []api.ArchivedDiff{schema(api.VerdictDiffer)}, "1 of 1 schema comparison <span>does not match</span>"},
+		{"a table matches", []api.ArchivedDiff{table, schema(api.VerdictDiffer)}, "1 of 1 schema comparison <span>does not match</span>"},
+		{"a schema without a verdict", []api.ArchivedDiff{table, schema("")}, "1 of 1 schema comparison <span>does not match</span>"},
+		{"only a schema that matches", []api.ArchivedDiff{schema(api.VerdictMatch)}, "The schema comparison <span>matches</span>"},
+		{"all match", []api.ArchivedDiff{table, schema(api.VerdictMatch)}, "The table <span>matches</span>"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := New(Options{API: longArchive{}, OpenTasks: func(context.Context) ([]string, error) { return nil, nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := history{tables: map[tableKey][]point{}, begun: time.Now()}
+			for _, d := range tt.diffs {
+				h.add(d)
+			}
+			p.history.state = kept[history]{Value: h, At: time.Now(), Complete: true}
+			answer := httptest.NewRecorder()
+			p.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+			_, after, _ := strings.Cut(answer.Body.String(), "<h1>")
+			if title, _, _ := strings.Cut(after, "</h1>"); title != tt.want {
+				t.Errorf("the title is %q, want %q", title, tt.want)
+			}
+		})
+	}
+}
