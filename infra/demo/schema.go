@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,14 +31,14 @@ func compareSchema(ctx context.Context, s *testbed.Service) error {
 	if err != nil {
 		return err
 	}
-	var document setfile.Document
-	if err := json.Unmarshal(body, &document); err != nil {
+	document, err := setfile.Read(bytes.NewReader(body))
+	if err != nil {
 		return err
 	}
 
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, table := range document.Tables {
-		fmt.Fprintf(out, "%s.%s\t%s\t%d rows differ\n", table.Table.Schema, table.Table.Name, table.Verdict, table.MismatchedRows)
+		fmt.Fprintf(out, "%s\t%s\t%d rows differ\n", table.Table, table.Verdict, table.MismatchedRows)
 	}
 	if err := out.Flush(); err != nil {
 		return err

@@ -234,15 +234,6 @@ func (s *Server) status(ctx context.Context, id string) (task, error) {
 	return t, decode(raw, path, &t.TaskStatus)
 }
 
-// hasEnded reports whether the task will not change any more.
-func (t task) hasEnded() bool {
-	switch t.Status {
-	case api.StatusCompleted, api.StatusFailed, api.StatusCancelled:
-		return true
-	}
-	return false
-}
-
 // cancel requests the cancellation of a task.
 func (s *Server) cancel(ctx context.Context, id string) error {
 	_, err := s.post(ctx, api.RouteTaskCancel.Path(url.PathEscape(id)), nil)

@@ -9,7 +9,6 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ace/shared/api"
-	"ace/shared/fault"
 )
 
 const flagFile = "output-file"
@@ -54,10 +53,7 @@ func (s *session) taskID() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !api.IsTaskID(args[0]) {
-		return "", fault.New(fault.Invalid, "%q is no task id; task ids look like td_20240315_123456", args[0])
-	}
-	return args[0], nil
+	return args[0], api.CheckTaskID(args[0])
 }
 
 // fetch downloads the file of a task that params select: to the path in --output-file, to

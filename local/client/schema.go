@@ -141,11 +141,6 @@ func countIf(known bool, n int64) string {
 // firstLine returns the first line of a remark, cut off so that it fits in a column of a
 // printed table.
 func firstLine(remark string) string {
-	const most = 80
 	remark, _, _ = strings.Cut(remark, "\n")
-	runes := []rune(remark)
-	if len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return remark
+	return cut(remark, 80)
 }

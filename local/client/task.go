@@ -39,7 +39,7 @@ func (s *session) wait(ctx context.Context, id string) (task, error) {
 		if err != nil {
 			return task{}, err
 		}
-		if t.hasEnded() {
+		if t.HasEnded() {
 			return t, nil
 		}
 		view.show(t)

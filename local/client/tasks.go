@@ -25,12 +25,12 @@ func status(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if s.cmd.Bool(flagWatch) && !t.hasEnded() {
+	if s.cmd.Bool(flagWatch) && !t.HasEnded() {
 		if t, err = s.wait(ctx, args[0]); err != nil {
 			return err
 		}
 	}
-	if t.hasEnded() {
+	if t.HasEnded() {
 		return s.finish(ctx, t)
 	}
 
@@ -93,7 +93,6 @@ func tasks(ctx context.Context, s *session) error {
 
 // outcomeOf returns the result of a task in a few words.
 func outcomeOf(t task) string {
-	const most = 60
 	if r, ok := replicationOf(t); ok && t.Status == api.StatusCompleted {
 		return r.Verdict + ", " + countFindings(r.Findings)
 	}
@@ -113,11 +112,7 @@ func outcomeOf(t task) string {
 	if r, ok := setOf(t); ok {
 		return setHeadline(r)
 	}
-	text := []rune(safe(t.Error))
-	if len(text) > most {
-		text = append(text[:most-1], '…')
-	}
-	return string(text)
+	return cut(safe(t.Error), 60)
 }
 
 // diffs runs `ace diffs`.

@@ -42,6 +42,16 @@ func isUnsafe(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar
 }
 
+// cut returns the first characters of text, so that it has at most this many. If it cuts
+// text off, the last character is an ellipsis.
+func cut(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
+}
+
 // countRows formats a number of rows: "1 row", "2 rows".
 func countRows(n int64) string {
 	if n == 1 {

@@ -8,6 +8,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"ace/shared/api"
+	"ace/shared/table"
 )
 
 func (t *tools) addComparisons(server *mcp.Server) {
@@ -62,7 +63,7 @@ func (t *tools) compareTable(ctx context.Context, in compareInput) (any, error) 
 func columnList(names []string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {
-		quoted[i] = `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+		quoted[i] = table.Quote(name)
 	}
 	return strings.Join(quoted, ",")
 }

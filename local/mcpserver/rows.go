@@ -59,8 +59,8 @@ type differingRow struct {
 }
 
 func (t *tools) differingRows(ctx context.Context, in rowsInput) (any, error) {
-	if !api.IsTaskID(in.TaskID) {
-		return nil, fault.New(fault.Invalid, "%q is no task id; task ids look like td_20240315_123456", in.TaskID)
+	if err := api.CheckTaskID(in.TaskID); err != nil {
+		return nil, err
 	}
 	if in.Limit < 0 || in.Limit > maxRows || in.Offset < 0 {
 		return nil, fault.New(fault.Invalid, "limit must be from 1 to %d, and offset must not be negative", maxRows)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"ace/shared/api"
-	"ace/shared/fault"
 	"ace/shared/retry"
 )
 
@@ -61,7 +60,7 @@ func (t *tools) wait(ctx context.Context, id string, limit time.Duration) (api.T
 	until := time.Now().Add(limit)
 	for pause := firstPoll; ; pause = min(pause*3/2, slowPoll) {
 		task, err := t.task(ctx, id)
-		if err != nil || hasEnded(task) || time.Now().Add(pause).After(until) {
+		if err != nil || task.HasEnded() || time.Now().Add(pause).After(until) {
 			return task, err
 		}
 		if err := retry.Sleep(ctx, pause); err != nil {
@@ -72,20 +71,16 @@ func (t *tools) wait(ctx context.Context, id string, limit time.Duration) (api.T
 
 // task returns the state of a task.
 func (t *tools) task(ctx context.Context, id string) (task api.TaskStatus, err error) {
-	if !api.IsTaskID(id) {
-		return task, fault.New(fault.Invalid, "%q is no task id; task ids look like td_20240315_123456", id)
+	if err := api.CheckTaskID(id); err != nil {
+		return task, err
 	}
 	err = t.read(ctx, api.RouteTaskStatus.Path(id), nil, &task)
 	return task, err
 }
 
-func hasEnded(task api.TaskStatus) bool {
-	return task.Status == api.StatusCompleted || task.Status == api.StatusFailed || task.Status == api.StatusCancelled
-}
-
 func answerOf(task api.TaskStatus) answer {
 	a := answer{
-		TaskID: task.TaskID, Type: task.TaskType, Status: task.Status, Ended: hasEnded(task), Cluster: task.ClusterName, Table: task.TableName,
+		TaskID: task.TaskID, Type: task.TaskType, Status: task.Status, Ended: task.HasEnded(), Cluster: task.ClusterName, Table: task.TableName,
 		Submitted: task.SubmittedAt, Error: task.Error, Progress: task.Progress,
 	}
 	if len(task.Result) > maxResult {

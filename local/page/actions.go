@@ -117,11 +117,7 @@ func (p *Page) undo(w http.ResponseWriter, r *http.Request) error {
 // confirm starts the repair or undo that a dry run has tried, with the same parameters.
 // The form must contain the statement that the page of this dry run shows.
 func (p *Page) confirm(w http.ResponseWriter, r *http.Request) error {
-	status, err := p.status(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	t, err := p.taskView(status)
+	t, err := p.readTask(r)
 	if err != nil {
 		return err
 	}
@@ -133,7 +129,7 @@ func (p *Page) confirm(w http.ResponseWriter, r *http.Request) error {
 	}
 
 	var object map[string]any
-	if err := json.Unmarshal(status.Parameters, &object); err != nil {
+	if err := json.Unmarshal(t.TaskStatus.Parameters, &object); err != nil {
 		return err
 	}
 	for name, value := range object {
@@ -142,7 +138,7 @@ func (p *Page) confirm(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	route := api.RouteTableUndo
-	if status.TaskType == api.TypeTableRepair {
+	if t.TaskType == api.TypeTableRepair {
 		route = api.RouteTableRepair
 		object["generate_report"] = true // the report has each changed row before and after
 	}

@@ -20,8 +20,9 @@ type field struct {
 // its default and its allowed values.
 func fieldsOf(name string, names []string, values url.Values) []field {
 	var fields []field
+	params := operation(name).Params
 	for _, wanted := range names {
-		for _, param := range operation(name).Params {
+		for _, param := range params {
 			if param.Name == wanted {
 				fields = append(fields, field{param, labelOf(param.Name), values.Get(param.Name)})
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"ace/shared/retry"
 )
 
 // kept is a value that a keeper has read.
@@ -80,7 +82,7 @@ func (k *keeper[T]) run(ctx context.Context) {
 			begun := time.Now()
 			more = k.advance(ctx)
 			if more {
-				sleep(ctx, 3*time.Since(begun))
+				_ = retry.Sleep(ctx, 3*time.Since(begun)) // the loop checks the context
 			}
 		}
 	}
@@ -100,14 +102,4 @@ func (k *keeper[T]) advance(ctx context.Context) (more bool) {
 	close(k.news)
 	k.news = make(chan struct{})
 	return more && err == nil
-}
-
-// sleep waits, or returns early if the context ends.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

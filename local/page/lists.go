@@ -1,6 +1,8 @@
 package page
 
 import (
+	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -24,18 +26,8 @@ type tasksView struct {
 
 func (p *Page) showTasks(w http.ResponseWriter, r *http.Request) error {
 	query := chosen(r.URL.Query(), "cluster_name", "table_name", "task_type", "status", "parent", "after")
-	t := tasksView{Filter: query}
-	for _, param := range operation("tasks").Params {
-		switch param.Name {
-		case "task_type":
-			t.Types = param.Values.OneOf
-		case "status":
-			t.Statuses = param.Values.OneOf
-		}
-	}
-	var err error
-	t.TaskList, err = get[api.TaskList](r.Context(), p.API, api.RouteTasks.Path(""), limited(query))
-	status, err := refusedFilter(err, &t.Problem)
+	t := tasksView{Filter: query, Types: choices("tasks", "task_type"), Statuses: choices("tasks", "status")}
+	status, err := p.readList(r.Context(), api.RouteTasks, query, &t.TaskList, &t.Problem)
 	if err != nil {
 		return err
 	}
@@ -55,15 +47,8 @@ type archiveView struct {
 
 func (p *Page) showArchive(w http.ResponseWriter, r *http.Request) error {
 	query := chosen(r.URL.Query(), "cluster_name", "table_name", "verdict", "since", "until", "after")
-	a := archiveView{Filter: query, Formats: []string{api.FormatHTML, api.FormatCSV, api.FormatJSON}}
-	for _, param := range operation("diffs").Params {
-		if param.Name == "verdict" {
-			a.Verdicts = param.Values.OneOf
-		}
-	}
-	var err error
-	a.DiffList, err = get[api.DiffList](r.Context(), p.API, api.RouteDiffs.Path(""), limited(query))
-	status, err := refusedFilter(err, &a.Problem)
+	a := archiveView{Filter: query, Verdicts: choices("diffs", "verdict"), Formats: []string{api.FormatHTML, api.FormatCSV, api.FormatJSON}}
+	status, err := p.readList(r.Context(), api.RouteDiffs, query, &a.DiffList, &a.Problem)
 	if err != nil {
 		return err
 	}
@@ -71,16 +56,31 @@ func (p *Page) showArchive(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, status, "archive", p.view("Archive", "archive", a))
 }
 
-// refusedFilter handles the error of a request for a list. If the API has refused the
-// filter, refusedFilter stores the reason in problem and returns status 400 without an
-// error, so that the page shows the filter and the reason. Otherwise it returns status
-// 200 and err.
-func refusedFilter(err error, problem *string) (int, error) {
+// readList reads a page of the list of a route into list. If the API refuses the filter,
+// readList stores the reason in problem and returns status 400 without an error, so that
+// the page shows the filter and the reason. Otherwise it returns status 200.
+func (p *Page) readList(ctx context.Context, route api.Route, filter url.Values, list any, problem *string) (int, error) {
+	query := maps.Clone(filter)
+	query.Set("limit", listLimit)
+	raw, err := get[json.RawMessage](ctx, p.API, route.Path(""), query)
 	if refused, ok := err.(*refusal); ok && refused.Status == http.StatusBadRequest { //nolint:errorlint // get returns it as it is
 		*problem = refused.Message
 		return refused.Status, nil
 	}
-	return http.StatusOK, err
+	if err != nil {
+		return 0, err
+	}
+	return http.StatusOK, json.Unmarshal(raw, list)
+}
+
+// choices returns the values that a parameter of an operation of the API may have.
+func choices(name, param string) []string {
+	for _, p := range operation(name).Params {
+		if p.Name == param {
+			return p.Values.OneOf
+		}
+	}
+	return nil
 }
 
 // chosen returns the given parameters that have one of these names and are not empty.
@@ -91,13 +91,6 @@ func chosen(given url.Values, names ...string) url.Values {
 			query.Set(name, value)
 		}
 	}
-	return query
-}
-
-// limited returns a copy of a filter with the parameter limit, set to listLimit.
-func limited(filter url.Values) url.Values {
-	query := maps.Clone(filter)
-	query.Set("limit", listLimit)
 	return query
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/fault"
+	"ace/shared/retry"
 )
 
 const (
@@ -55,7 +56,7 @@ func (p *Page) readRunning(ctx context.Context) (running, error) {
 		if err != nil {
 			return now, err
 		}
-		if !hasEnded(status) {
+		if !status.HasEnded() {
 			now.Tasks = append(now.Tasks, status)
 		}
 	}
@@ -64,10 +65,6 @@ func (p *Page) readRunning(ctx context.Context) (running, error) {
 
 func (p *Page) status(ctx context.Context, id string) (api.TaskStatus, error) {
 	return get[api.TaskStatus](ctx, p.API, api.RouteTaskStatus.Path(id), nil)
-}
-
-func hasEnded(t api.TaskStatus) bool {
-	return t.Status != api.StatusQueued && t.Status != api.StatusRunning
 }
 
 func isNotFound(err error) bool {
@@ -207,7 +204,7 @@ func (p *Page) follow(ctx context.Context) {
 		}
 		begun := time.Now()
 		before = p.followOnce(ctx, tasks, before)
-		sleep(ctx, min(max(liveEvery, liveShare*time.Since(begun)), liveLatest))
+		_ = retry.Sleep(ctx, min(max(liveEvery, liveShare*time.Since(begun)), liveLatest))
 	}
 }
 
@@ -237,7 +234,7 @@ func (p *Page) followOnce(ctx context.Context, tasks []string, before running) r
 		status, err := p.status(ctx, id)
 		switch {
 		case err != nil: // the next call reads the task again
-		case hasEnded(status):
+		case status.HasEnded():
 			p.live.send(id, eventChanged, "")
 		default:
 			p.live.send(id, eventProgress, p.fragment("progress", status))

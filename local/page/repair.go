@@ -5,6 +5,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/difffile"
+	"ace/shared/render"
 )
 
 // repairForm is the form that starts the dry run of a repair.
@@ -50,5 +51,5 @@ func newConfirmation(t *taskView) *confirmation {
 // public.users on n1 and n2". The form sends the statement with the request. A request
 // whose statement is not that of the dry run is refused (see confirm).
 func (c *confirmation) Statement() string {
-	return "change " + count(c.Total, "row") + " of " + c.Table + " on " + enumerate(c.Nodes)
+	return "change " + render.Quantity(c.Total, "row") + " of " + c.Table + " on " + render.Sentence(c.Nodes)
 }

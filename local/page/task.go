@@ -53,11 +53,7 @@ type nodeChanges struct {
 func (n nodeChanges) Total() int64 { return n.Inserted + n.Updated + n.Deleted }
 
 func (p *Page) showTask(w http.ResponseWriter, r *http.Request) error {
-	status, err := p.status(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	t, err := p.taskView(status)
+	t, err := p.readTask(r)
 	if err != nil {
 		return err
 	}
@@ -72,10 +68,19 @@ func (p *Page) showTask(w http.ResponseWriter, r *http.Request) error {
 	return p.showComparison(w, r, v, t)
 }
 
+// readTask returns what the page of the task in the path shows.
+func (p *Page) readTask(r *http.Request) (*taskView, error) {
+	status, err := p.status(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return p.taskView(status)
+}
+
 // taskView returns what the page of a task shows, without the differing rows, which
 // showComparison reads from the document.
 func (p *Page) taskView(status api.TaskStatus) (*taskView, error) {
-	t := &taskView{TaskStatus: status, Ended: hasEnded(status), Comparison: isComparison(status.TaskType)}
+	t := &taskView{TaskStatus: status, Ended: status.HasEnded(), Comparison: isComparison(status.TaskType)}
 	t.Parameters, t.Source = parameters(status)
 	switch {
 	case len(status.Result) == 0:

@@ -20,13 +20,13 @@ import (
 func (p *Page) functions() template.FuncMap {
 	return template.FuncMap{
 		"visible": render.Visible, "plain": render.Plain, "number": humanize.Comma, "chart": chart,
-		"count": count, "duration": duration, "bytes": func(n int64) string { return humanize.Bytes(uint64(max(n, 0))) },
+		"count": render.Quantity, "duration": duration, "bytes": func(n int64) string { return humanize.Bytes(uint64(max(n, 0))) },
 		"when":   func(t any) template.HTML { return when(instant(t), p.Now()) },
 		"state":  func(t api.TaskStatus) label { return stateOf(t) },
 		"kind":   kindOf,
 		"indent": indent, "upper": strings.ToUpper, "partial": partial,
 		"verdict": verdictText, "color": verdictClass, "isTable": isComparison,
-		"list": func(names []string) string { return enumerate(names) },
+		"list": render.Sentence,
 		"add":  func(a, b int64) int64 { return a + b },
 	}
 }
@@ -107,22 +107,6 @@ func duration(s any) string {
 	return fmt.Sprintf("%d h %d min", int(seconds)/3600, int(seconds)/60%60)
 }
 
-// count returns a number with a noun, such as "2 rows".
-func count(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return humanize.Comma(n) + " " + thing + "s"
-}
-
-// enumerate joins names as in a sentence: "n1, n2 and n3".
-func enumerate(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}
-
 // indent returns JSON with line breaks and indentation. It returns invalid JSON
 // unchanged.
 func indent(raw json.RawMessage) string {
@@ -179,7 +163,7 @@ func verdictText(verdict string, rows int64) string {
 	case rows == 1:
 		return "1 row differs"
 	}
-	return count(rows, "row") + " differ"
+	return render.Quantity(rows, "row") + " differ"
 }
 
 // verdictClass returns the CSS class that sets the color of a verdict.

@@ -67,6 +67,15 @@ type TaskStatus struct {
 	Progress    *Progress       `json:"progress,omitempty"`   // only if Status is RUNNING
 }
 
+// HasEnded reports whether the task will not change any more.
+func (t TaskStatus) HasEnded() bool {
+	switch t.Status {
+	case StatusCompleted, StatusFailed, StatusCancelled:
+		return true
+	}
+	return false
+}
+
 // DiffResult is the result of a comparison.
 type DiffResult struct {
 	DiffFile       string          `json:"diff_file"`       // key, in the archive, of the document or of its rendering in the requested format

@@ -45,6 +45,15 @@ func IsName(text string) bool { return namePattern.MatchString(text) }
 // tr_20240315_123456_x1y2z3.
 func IsTaskID(text string) bool { return taskIDPattern.MatchString(text) }
 
+// CheckTaskID returns a fault with code Invalid if text does not have the form of a task
+// id.
+func CheckTaskID(text string) error {
+	if !IsTaskID(text) {
+		return fault.New(fault.Invalid, "%q is no task id; task ids look like td_20240315_123456", text)
+	}
+	return nil
+}
+
 // IsParentID reports whether a task with this id submits other tasks and waits for them.
 func IsParentID(id string) bool { return strings.HasPrefix(id, "sd_") }
 

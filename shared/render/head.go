@@ -244,16 +244,16 @@ func functions() template.FuncMap {
 		"visible": visible, "plain": plain, "number": humanize.Comma,
 		"duration": duration,
 		"count": func(list any, thing string) string {
-			return quantity(int64(reflect.ValueOf(list).Len()), thing)
+			return Quantity(int64(reflect.ValueOf(list).Len()), thing)
 		},
 		"instant": func(t difffile.Time) string { return t.UTC().Format(time.DateTime) + " UTC" },
 		"machine": func(t difffile.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"rows":    func(n int64) string { return quantity(n, "row") },
+		"rows":    func(n int64) string { return Quantity(n, "row") },
 		"resolved": func(n int64, differs bool) string {
 			if differs {
-				return quantity(n, "other row")
+				return Quantity(n, "other row")
 			}
-			return quantity(n, "row")
+			return Quantity(n, "row")
 		},
 		"nodes": enumerateNodes,
 		"pairs": func(pairs []difffile.Pair) template.HTML {
@@ -290,8 +290,8 @@ func duration(exact api.Seconds) string {
 	return humanize.Comma(int64(math.Round(seconds/10)*10)) + " " + unit
 }
 
-// quantity returns a number with a noun, for example "2 rows".
-func quantity(n int64, thing string) string {
+// Quantity returns a number with a noun, for example "2 rows".
+func Quantity(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
@@ -304,11 +304,11 @@ func enumerateNodes(nodes []nodeView) template.HTML {
 	for i, node := range nodes {
 		parts[i] = fmt.Sprintf(`<bdi class="name %s">%s</bdi>`, node.Color, visible(node.Name))
 	}
-	return template.HTML(sentence(parts))
+	return template.HTML(Sentence(parts))
 }
 
-// sentence joins parts with commas and "and".
-func sentence(parts []string) string {
+// Sentence joins parts with commas and "and": "n1, n2 and n3".
+func Sentence(parts []string) string {
 	if len(parts) < 2 {
 		return strings.Join(parts, "")
 	}
@@ -322,5 +322,5 @@ func enumerate(names []string, element string) template.HTML {
 	for i, name := range names {
 		parts[i] = fmt.Sprintf("<%s>%s</%s>", element, visible(name), element)
 	}
-	return template.HTML(sentence(parts))
+	return template.HTML(Sentence(parts))
 }

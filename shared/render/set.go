@@ -101,7 +101,7 @@ type nodeText struct {
 // security policy forbids scripts and requests.
 func SetHTML(w io.Writer, d setfile.Document) error {
 	page, err := template.New("").Funcs(functions()).Funcs(template.FuncMap{
-		"quantity": quantity,
+		"quantity": Quantity,
 		"moment":   func(t api.Time) string { return t.UTC().Format(time.DateTime) + " UTC" },
 	}).Parse(setHTML)
 	if err != nil {
