@@ -29,7 +29,7 @@ func serveAgent(ctx context.Context, s *session) error {
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}
-	return fault.Wrap(err, fault.Invalid, "the standard input does not have messages of the Model Context Protocol: %v", err)
+	return fault.Wrap(err, fault.Invalid, "the connection with the agent ended: the standard input has no messages of the Model Context Protocol, or the standard output was closed: %v", err)
 }
 
 // agentService implements mcpserver.Service by requests to a server.

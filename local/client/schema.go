@@ -42,8 +42,8 @@ func setOf(t task) (result api.SetResult, ok bool) {
 	return result, json.Unmarshal(t.Result, &result) == nil
 }
 
-// setHeadline returns the counts for the first line of the result, such as "38 tables
-// identical, 2 different".
+// setHeadline returns the counts for the first line of the result, such as "2 different, 38
+// identical".
 func setHeadline(r api.SetResult) string {
 	line := r.Tables.Describe()
 	if line == "" {
@@ -53,7 +53,7 @@ func setHeadline(r api.SetResult) string {
 		line += ", " + countRows(r.MismatchedRows) + " differ"
 	}
 	if n := r.Findings.Blocks + r.Findings.Drifts + r.Findings.Differs; n > 0 {
-		line += ", " + humanize.Comma(int64(n)) + " findings"
+		line += ", " + count(int64(n), "finding")
 	}
 	return line
 }

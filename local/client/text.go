@@ -53,9 +53,12 @@ func cut(text string, most int) string {
 }
 
 // countRows formats a number of rows: "1 row", "2 rows".
-func countRows(n int64) string {
+func countRows(n int64) string { return count(n, "row") }
+
+// count formats a number of things: "1 finding", "2 findings".
+func count(n int64, thing string) string {
 	if n == 1 {
-		return "1 row"
+		return "1 " + thing
 	}
-	return humanize.Comma(n) + " rows"
+	return humanize.Comma(n) + " " + thing + "s"
 }

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 
 	"ace/shared/api"
@@ -63,7 +64,7 @@ func answer[T any](resp endpoint.Response) (T, error) {
 func refused(resp endpoint.Response) error {
 	var failure api.Failure
 	if err := json.Unmarshal(resp.Body, &failure); err != nil || failure.Error == "" {
-		failure.Error = "the request failed"
+		failure.Error = fmt.Sprintf("the request failed with status %d", resp.Status)
 	}
 	return &refusal{resp.Status, failure.Error}
 }

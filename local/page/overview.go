@@ -69,15 +69,15 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	o := &overview{}
 	clusters, err := get[api.ClusterList](ctx, p.API, api.RouteClusters.Path(""), nil)
-	o.note(err)
+	o.note("the clusters", err)
 	schedules, err := get[api.ScheduleList](ctx, p.API, api.RouteSchedules.Path(""), nil)
-	o.note(err)
+	o.note("the schedules", err)
 	o.Schedules = schedules.Schedules
 	o.Running, err = p.readRunning(ctx)
-	o.note(err)
+	o.note("the running tasks", err)
 
 	past := p.history.get(ctx, firstWait)
-	o.note(past.Err)
+	o.note("the archive", past.Err)
 	o.Tables, o.Reading, o.Read = past.Value.rows(), !past.Complete, past.Value.read
 	o.Shortened = past.Complete && past.Value.next != ""
 	for _, row := range o.Tables {
@@ -101,7 +101,7 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 	}
 
 	checks := p.nodes.get(ctx, 0)
-	o.note(checks.Err)
+	o.note("the nodes", checks.Err)
 	o.Checked = checks.At
 	for _, cluster := range clusters.Clusters {
 		o.Clusters = append(o.Clusters, clusterView{cluster, nodeViews(cluster, checks.Value)})
@@ -112,11 +112,11 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, http.StatusOK, "overview", v)
 }
 
-// note adds the reason why a part of the overview could not be read, if err is not nil.
-// The other parts are shown anyway.
-func (o *overview) note(err error) {
+// note adds the reason why a part of the overview, what, could not be read, if err is not
+// nil. The other parts are shown anyway.
+func (o *overview) note(what string, err error) {
 	if err != nil {
-		o.Problems = append(o.Problems, publicError(err))
+		o.Problems = append(o.Problems, what+": "+publicError(err))
 	}
 }
 

@@ -60,7 +60,7 @@
 
   if (live) {
     // The nodes are being checked, or the archive is being read.
-    if (live.querySelector(".pill.waiting, [data-reading]")) setTimeout(refresh, 1500);
+    if (live.querySelector("[data-reading]")) setTimeout(refresh, 1500);
     setInterval(refresh, REFRESH);
   }
 })();

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"errors"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"ace/shared/api"
+	"ace/shared/endpoint"
 )
 
 func TestCSRF_IsValidForTheProcessAndForTwelveHours(t *testing.T) {
@@ -206,5 +208,28 @@ func TestHub_EndsTheStreamOfAClientThatDoesNotRead(t *testing.T) {
 	}
 	if got := message("a", "b\nc"); got != "event: a\ndata: b\ndata: c\n\n" {
 		t.Errorf("the message is %q", got)
+	}
+}
+
+// checked answers like a service with one replication-diff that has ended.
+type checked struct{}
+
+func (checked) Handle(_ context.Context, req endpoint.Request) endpoint.Response {
+	return endpoint.Response{Status: 200, Body: []byte(`{"task_id":"rd_20240315_123456","task_type":"replication-diff","status":"COMPLETED",
+		"cluster_name":"demo","table_name":"(replication)","result":{"verdict":"differ","report_file":"reports/2024-03-15/rd_20240315_123456.json"}}`)}
+}
+
+func TestTask_OfAReplicationCheckLeadsToItsReport(t *testing.T) {
+	p, err := New(Options{API: checked{}, OpenTasks: func(context.Context) ([]string, error) { return nil, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	p.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "GET", "/tasks/rd_20240315_123456", nil))
+	body := answer.Body.String()
+	for text, want := range map[string]bool{`href="/tasks/rd_20240315_123456/report"`: true, "Replication check of demo": true, "The tasks of its tables": false} {
+		if got := strings.Contains(body, text); answer.Code != 200 || got != want {
+			t.Errorf("the page has status %d and contains %q: %v, want %v", answer.Code, text, got, want)
+		}
 	}
 }

@@ -93,7 +93,7 @@ func (p *Page) writeRows(ctx context.Context, w io.Writer, id string, first int6
 	case p.rendering <- struct{}{}:
 		defer func() { <-p.rendering }()
 	case <-ctx.Done():
-		return render.Excerpt{}, ctx.Err()
+		return render.Excerpt{}, &refusal{http.StatusServiceUnavailable, "other pages are reading rows; reload this page later"}
 	}
 
 	document, err := file(ctx, p.API, api.RouteDiff.Path(id))

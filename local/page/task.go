@@ -58,7 +58,11 @@ func (p *Page) showTask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 
-	v := p.view(kindOf(t.TaskType)+" of "+t.TableName, "tasks", t)
+	subject := t.TableName
+	if t.TaskType == api.TypeReplicationDiff {
+		subject = t.ClusterName
+	}
+	v := p.view(kindOf(t.TaskType)+" of "+subject, "tasks", t)
 	if !t.Ended {
 		v.Watch = "/events?task=" + t.TaskID
 	}
@@ -114,6 +118,7 @@ func (p *Page) taskView(status api.TaskStatus) (*taskView, error) {
 // of one table. The page shows it as JSON.
 type otherResult struct {
 	Document bool            // the task has a document
+	Report   bool            // the task has a report, such as the document of a replication-diff
 	Fields   json.RawMessage // the result without its summary, which the document also has
 }
 
@@ -122,7 +127,7 @@ func (o *otherResult) decode(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return err
 	}
-	o.Document = len(fields["diff_file"]) > 0
+	o.Document, o.Report = len(fields["diff_file"]) > 0, len(fields["report_file"]) > 0
 	delete(fields, "summary")
 	var err error
 	o.Fields, err = json.Marshal(fields)

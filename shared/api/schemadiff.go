@@ -269,8 +269,8 @@ func (t SetTables) Total() int {
 	return t.Identical + t.Different + t.Missing + t.Keyless + t.Skipped + t.Failed
 }
 
-// Describe returns the counts other than 0 as a text, such as "38 identical, 2
-// different".
+// Describe returns the counts other than 0 as a text, such as "2 different, 38
+// identical".
 func (t SetTables) Describe() string {
 	var parts []string
 	for _, of := range []struct {
