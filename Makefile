@@ -14,7 +14,8 @@ export CGO_ENABLED := 0
 
 # The race detector makes tests up to four times as slow. It is used where concurrency is: in all packages but those
 # whose tests vary values or run built programs, and in those tests of the whole service in which tasks are fanned out,
-# cancelled, interrupted or delayed (they are not repeated without it). infra/soak checks that each fragment of RACED matches a test.
+# cancelled, interrupted or delayed (they are not repeated without it). Of the web page, only the tests without a
+# browser are raced. infra/soak checks that each fragment of RACED matches a test.
 UNRACED   := /(local|local/page|infra/(openapi|readme|package|release|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
 RACED     := ALostOrWrongUnit|EndsTheQueriesOnTheNodes|ConnectionsAndLocksStay|DoesNotDependOnTheUnitsOfWork|RestartedDuringTheRun|RetriesAStatement|WithoutAFreeConnection|OutageLongerThanTheLease|Pages_|LiveWrites_|Rewrites_|Silence_|LeavesNoGoroutine|LeavesNoTransactionOpen|ResumesAnEarlierRun|IsCancelledWhileANodeAnswers|ComparesChangedBlocksAndProvesTheRest|AndAConcurrentComparisonBothComplete|WaitsForARowThatAnother
 
@@ -39,6 +40,7 @@ test: deps ## install what is missing, then run every test (about 20 minutes): m
 	raced() { CGO_ENABLED=1 tests -race "$$@"; }; \
 	raced -p 3 $$(go list ./... | grep -Ev '$(UNRACED)'); \
 	raced -run '$(RACED)' ./shared/app; \
+	raced -tags unit ./local/page; \
 	tests -skip '$(RACED)' ./shared/app; \
 	tests -p 3 $$(go list ./... | grep -E '$(UNRACED)' | grep -Ev '/(infra/lambda/e2e|shared/app)$$'); \
 	tests -parallel 2 ./infra/lambda/e2e; \

@@ -42,8 +42,8 @@ func setOf(t task) (result api.SetResult, ok bool) {
 	return result, json.Unmarshal(t.Result, &result) == nil
 }
 
-// setHeadline returns the counts for the first line of the result, such as "2 different, 38
-// identical".
+// setHeadline returns the counts for the first line of the result, such as "2 different,
+// 38 identical, 5 rows differ".
 func setHeadline(r api.SetResult) string {
 	line := r.Tables.Describe()
 	if line == "" {

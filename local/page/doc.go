@@ -4,7 +4,8 @@
 //
 // The page never calls the engine directly. It reads and starts everything through the
 // endpoints of the API (see Options.API), which validate the values of a form like those
-// of any other request. Package render shows the rows that differ, as in the HTML report.
+// of any other request. Only the ids of the open tasks come from elsewhere
+// (Options.OpenTasks). Package render shows the rows that differ, as in the HTML report.
 //
 // Pages can be read without scripts. A page loads no other files: it contains its style
 // and its scripts, and its content security policy allows no others. Every text from a
@@ -15,6 +16,7 @@
 // request before. A repair is started only after a dry run, by a form that names the
 // table and the nodes.
 //
-// Run reads what takes time (the check of the nodes, the history of the archive, the
-// progress of tasks), once for all open pages, and only while pages are open.
+// Run reads in the background what takes time. It checks the nodes and reads the history
+// of the archive when a page asks for them, and reads the progress of tasks once for all
+// open pages, only while pages are open.
 package page

@@ -214,7 +214,7 @@ func TestHub_EndsTheStreamOfAClientThatDoesNotRead(t *testing.T) {
 // checked answers like a service with one replication-diff that has ended.
 type checked struct{}
 
-func (checked) Handle(_ context.Context, req endpoint.Request) endpoint.Response {
+func (checked) Handle(context.Context, endpoint.Request) endpoint.Response {
 	return endpoint.Response{Status: 200, Body: []byte(`{"task_id":"rd_20240315_123456","task_type":"replication-diff","status":"COMPLETED",
 		"cluster_name":"demo","table_name":"(replication)","result":{"verdict":"differ","report_file":"reports/2024-03-15/rd_20240315_123456.json"}}`)}
 }
