@@ -63,12 +63,12 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	return spans
 }
 
-// dividePartition divides the pages of one partition among the units. It returns the page
-// range of each unit by the number of the unit. A unit that reads only other partitions
-// has no entry. before is the number of pages in the node's partitions before this one,
-// and total the number of pages in all partitions of the node. Each unit gets about the
-// same number of the node's pages. The page ranges end at multiples of grid, except the
-// last one, which has no end.
+// dividePartition divides the pages of one partition among the units. It returns a map
+// from the number of a unit to the page range that the unit reads. A unit that reads only
+// other partitions has no entry. before is the number of pages in the node's partitions
+// before this one, and total the number of pages in all partitions of the node. Each unit
+// gets about the same number of the node's pages. The page ranges end at multiples of
+// grid, except the last one, which has no end.
 func dividePartition(pages, before, total, units, grid int64) map[int64]table.PageRange {
 	shares := map[int64]table.PageRange{}
 	from := int64(0)

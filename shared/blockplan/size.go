@@ -55,7 +55,7 @@ func Buckets(rows int64) int {
 }
 
 // BlocksPerBatch returns the number of blocks in one unit of work: batchSize, or fewer in
-// a small table.
+// a small table, so that every worker gets several units.
 func BlocksPerBatch(blocks, batchSize, workers int) int {
 	return max(1, min(batchSize, divideUp(blocks, max(1, workers)*batchesPerWorker)))
 }

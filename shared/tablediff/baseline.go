@@ -30,8 +30,9 @@ const baselineFormat = "ace-baseline/1"
 const baselineType = "application/gzip"
 
 // Baseline is what a comparison stores for later incremental comparisons: which blocks
-// were equal when they were first digested, and in which snapshots. docs/INCREMENTAL.md
-// explains what a later comparison may conclude from it.
+// were equal when they were first digested, and in which snapshots; or, in the pages
+// strategy, the sums of every page range. docs/INCREMENTAL.md explains what a later
+// comparison may conclude from it.
 type Baseline struct {
 	Format   string              `json:"format"`
 	TaskID   string              `json:"task_id"`

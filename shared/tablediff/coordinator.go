@@ -138,7 +138,7 @@ type run struct {
 	multipleSnapshots bool               // scan: some pass over the pages used more than one snapshot of a node
 	keyList           keyList            // scan: the keys to compare in a rerun
 	factsUnchanged    bool               // checkFacts: a baseline may rely on the facts
-	expectedSums      []table.Sum        // scan: per node, the sum of the rows that compare units will list by its index, computed from its pages; nil if not known
+	expectedSums      []table.Sum        // scan: per node, the sum of the rows that compare units will list through the node's index, as computed from the node's pages; nil if not known
 	rangeSums         [][]plan.RangeSums // scan: per node, the sums of its page ranges, for a baseline of the pages strategy
 	unchangedRanges   int64              // scan: number of page ranges that are unchanged since the baseline
 	unchangedTable    *plan.Totals       // scan: totals of the table if all of it is unchanged since the baseline; otherwise nil
@@ -429,10 +429,10 @@ func (r *run) hint(u *plan.Unit) {
 	}
 }
 
-// extraUnits returns how many units are started at once in addition to one per worker. In
-// this process only as many units as there are workers use the nodes at once (see slots
-// in package worker). A unit that writes its part does not count. One extra unit is
-// therefore started, so that it can use the nodes meanwhile.
+// extraUnits returns how many units are started at once in addition to one per worker. If
+// the units run in this process, the result is 1. A unit that writes its part does not
+// use the nodes, so the extra unit can use them meanwhile. The slots of package worker
+// still let only as many units as there are workers use the nodes at once.
 func (r *run) extraUnits() int {
 	if r.LocalWorker != nil {
 		return 1

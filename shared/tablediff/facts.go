@@ -10,8 +10,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// readFilter reads from every node what the filter means there. It returns nil if the
-// plan has no filter.
+// readFilter returns, for each node, what the filter means on the node. It returns nil if
+// the plan has no filter.
 func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.FilterMeaning, error) {
 	if p.Filter == "" {
 		return nil, nil

@@ -100,9 +100,10 @@ func (r *run) absentKeys(node int) []table.Key {
 }
 
 // countsRows reports whether the rows of a node must be counted without the index, to
-// compare their number with the number of rows read by ranges. They are counted only with
-// key ranges: if the table is small, if the number of rows read is far from the estimate,
-// or if the order of the index depends on a collation of unknown version.
+// compare their number with the number of rows read by ranges. They are counted only if
+// the table was read by key ranges and one of these is true: the table is small, the
+// number of rows read is far from the estimate, or the order of the index depends on a
+// collation of unknown version.
 func (r *run) countsRows(node int) bool {
 	if r.plan.Strategy != plan.KeyRanges || r.unchangedTable != nil {
 		return false

@@ -22,10 +22,10 @@ const searchWait = 30 * time.Second
 
 // apply applies the stored changes: deletions first, so that their unique values become
 // free; then updates; then insertions. The node refuses an update that sets a unique
-// value which another row still has. Only the node knows every index, so apply learns
-// only by the refusal that an update is of this kind. Then it deletes the row at once and
-// inserts it again at the end, when the other row has its new value. If the repair does
-// not change the other row, the insertion fails.
+// value which another row still has. Only the node knows every unique index, so apply
+// notices such an update only when the node refuses it. Then apply deletes the row at
+// once and inserts it again at the end, when the other row has its new value. If the
+// repair does not change the other row, the insertion fails.
 func (a *attempt) apply(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{a.deletes, a.updates, a.inserts} {
 		if err := step(ctx); err != nil {
@@ -56,9 +56,9 @@ func (a *attempt) delete(ctx context.Context, list []numberedChange) error {
 
 // narrow finds the row of list for which the node refused a statement with the error v,
 // and returns v with the key of that row. If the statement was guarded by a savepoint,
-// the transaction can continue, so narrow calls again, which repeats the statement, with
-// each half of the list. Otherwise it returns v, and nameRefusedRow finds the row in
-// another transaction.
+// the transaction can continue, so narrow calls the function again, which repeats the
+// statement, with each half of the list. Otherwise it returns v, and nameRefusedRow finds
+// the row in another transaction.
 func (a *attempt) narrow(ctx context.Context, list []numberedChange, v *table.ViolationError, guarded bool, again func(context.Context, []numberedChange) error) error {
 	if v.Column != "" || len(list) == 1 || !guarded {
 		return a.refusedOne(list, v)
@@ -142,8 +142,9 @@ func sameColumns(list []numberedChange) [][]numberedChange {
 	return groups
 }
 
-// update applies updates that set the same columns. It replaces (replace) the rows that
-// cannot be updated, or whose update the node refuses because of a unique value.
+// update applies updates that set the same columns. It replaces (see replace) the rows
+// that cannot be updated, and those whose update the node refuses because of a unique
+// value.
 func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	columns := list[0].Columns
 	if slices.ContainsFunc(columns, func(at int) bool { return a.target.Columns[at].Identity }) {

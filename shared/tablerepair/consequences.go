@@ -189,9 +189,9 @@ func (a *attempt) checkCommitted(ctx context.Context) {
 	}
 }
 
-// checkFull checks the foreign keys for which at least the given number of rows was
-// collected. It returns the error of the first check that fails, because the transaction
-// of node cannot continue after an error.
+// checkFull checks each foreign key for which observe or collect has added at least the
+// given number of rows. It returns the error of the first check that fails, because the
+// transaction of node cannot continue after an error.
 func (c *consequences) checkFull(ctx context.Context, node Source, rows int) error {
 	for i := range c.keys {
 		k := &c.keys[i]

@@ -79,8 +79,8 @@ func (r *run) mayIgnore(err error) bool {
 }
 
 // ignore adds a problem of replication as a warning. In a dry run it also removes the
-// relays, because rows that replication has yet to bring look like insertions, which the
-// dry run would refuse because of the relays.
+// relays, because rows that replication has yet to deliver look like rows to insert, and
+// the dry run would refuse to insert them because of the relays.
 func (r *run) ignore(problem error, found *replication) {
 	found.warn("%s", fault.PublicMessage(problem))
 	if r.plan.DryRun {
@@ -151,14 +151,14 @@ func (r *run) sourceLag(ctx context.Context, target string, found *replication) 
 	return err
 }
 
-// inboundLag checks that the node named to has applied what every other node has written
-// so far. It waits for that, except in a dry run or if allow_lag is set. It returns the
-// slots through which the node receives changes. If another node cannot be reached and is
-// neither source nor target, inboundLag only adds a warning to found. It does the same if
-// the problem of a subscription may be ignored (see mayIgnore). Then feeds has only the
-// slots of the other subscriptions, and complete is false. harm is the end of each
-// warning and error. It states what a missing change does ("would collide with the
-// repair").
+// inboundLag checks that one node, whose name is the parameter to, has applied what every
+// other node has written so far. It waits for that, except in a dry run or if allow_lag
+// is set. It returns the slots through which the node receives changes. If another node
+// cannot be reached and is neither source nor target, inboundLag only adds a warning to
+// found. It does the same if the problem of a subscription may be ignored (see
+// mayIgnore). Then feeds has only the slots of the other subscriptions, and complete is
+// false. harm is the end of each warning and error. It states what a missing change does
+// ("would collide with the repair").
 func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, complete bool, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {

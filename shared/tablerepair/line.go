@@ -116,8 +116,7 @@ func readPlain(line []byte) (c change, ok bool) {
 }
 
 // readMember reads the row after name, if raw begins with name (such as `,"before":`).
-// Otherwise it returns a nil row. It returns false only if the row after name cannot be
-// read.
+// Otherwise it returns a nil row. ok is false only if the row after name cannot be read.
 func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(name))
 	if !found {
@@ -128,7 +127,7 @@ func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 }
 
 // readColumns reads a list of indexes after name, if raw begins with name (such as
-// `,"columns":[`). Otherwise it returns nil. It returns false only if the list after name
+// `,"columns":[`). Otherwise it returns nil. ok is false only if the list after name
 // cannot be read.
 func readColumns(raw []byte, name string) (columns []int, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(name))

@@ -64,8 +64,9 @@ func (s *script) settings() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// triggers returns the setting that decides whether triggers and foreign keys fire, when
-// it is wrong, and the right value.
+// triggers returns the name of the setting that determines whether triggers and foreign
+// keys fire, a condition on its value that is true if the value is wrong (such as "=
+// 'replica'"), and the right value.
 func (s *script) triggers() struct{ name, wrong, right string } {
 	if s.plan.FireTriggers {
 		return struct{ name, wrong, right string }{"session_replication_role", "= 'replica'", "origin"}
@@ -80,8 +81,8 @@ func (s *script) counts() string {
 const (
 	// setOrigin is the format of the part of the script that marks the changes with a
 	// replication origin, as Tx.KeepLocal does. Its arguments are table.RepairOrigins and
-	// table.RepairOrigin. Only some roles may set one. If the role may not, the script
-	// fails, and its user decides.
+	// table.RepairOrigin. Only some roles may set a replication origin. With another role
+	// the script fails, and its user decides whether to delete this statement.
 	setOrigin = `
 -- Subscriptions with origin = none do not replicate the changes of this transaction, because they
 -- have a replication origin. Delete this statement if all subscribers should get the changes.
@@ -107,8 +108,9 @@ END
 $ace$;
 
 `
-	// commit is the end of the script. It also ends the marking for the rest of the session.
-	// psql sends both statements in one message, so that a pooler runs them in one session.
+	// commit is the end of the script. It also resets the session's replication origin, so
+	// that later transactions of the session are not marked. psql sends both statements in
+	// one message, so that a pooler runs them in one session.
 	commit = `COMMIT\; DO $ace$
 BEGIN
 IF pg_catalog.current_setting('ace.origin', true) OPERATOR(pg_catalog.=) 'set' THEN

@@ -32,5 +32,5 @@ type FilterMeaning struct {
 // WholeTable is what a baseline contains about a table all of whose blocks were equal.
 type WholeTable struct {
 	Rows     int64   `json:"n"` // number of rows on each node
-	Horizons []int64 `json:"h"` // per node: the lowest horizon of its blocks
+	Horizons []int64 `json:"h"` // per node: the lowest horizon of all blocks
 }

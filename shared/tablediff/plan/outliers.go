@@ -4,7 +4,7 @@ package plan
 // missing row counts like any other version of a row.
 type OutlierTotals struct {
 	Alone    int64 `json:"alone"`    // all other nodes agree on another version
-	Minority int64 `json:"minority"` // fewer nodes have this node's version than some other version
+	Minority int64 `json:"minority"` // some other version is on more nodes than this node's version
 }
 
 // CountOutliers counts one key whose rows differ, in the elements of list, which has one

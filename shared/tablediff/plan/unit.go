@@ -134,7 +134,7 @@ func (u Unit) coversChunks(p *Plan) bool {
 // index.
 func (u Unit) fitsNarrowing(p *Plan) bool {
 	whole := u.From == 0 && u.To == p.Layout.Chunks()
-	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // confirming then needs the digests, which Probe may omit
+	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // confirm units then need the digests of all candidates, but a unit with Probe may not read them
 		return false
 	}
 	return len(u.Chunks) == len(u.Rows) && ascendsWithin(u.Chunks, u.From, u.To) && ascendsWithin(u.Buckets, 0, p.Buckets) &&
@@ -174,7 +174,7 @@ type Totals struct {
 	// value have seen the nodes at the same moment.
 	Snapshot string `json:"snapshot,omitempty"`
 
-	Differing      int     `json:"differing"`                 // number of matched ranges with a candidate: chunks, pieces of a chunk that was split, or blocks
+	Differing      int     `json:"differing"`                 // number of ranges that have a candidate; a range is a chunk, a piece of a chunk that was split, or a block
 	Candidates     int64   `json:"candidates"`                // number of keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // for each pair, the number of candidates whose digests differ
 	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun whose digests were not read

@@ -11,10 +11,10 @@ const (
 	// maxAbsentKeys limits a node's list of absent keys (plan.Totals.Absent): a key for
 	// which another node has a row is added only while the list is shorter than this.
 	maxAbsentKeys = 500
-	// maxNowhereKeys limits the same list for keys for which no node has a row. It is higher
-	// than maxAbsentKeys, so that the list always has room for some of these keys. They are
-	// more important than other keys: they count as resolved, which would hide a difference
-	// if an index missed the row.
+	// maxNowhereKeys limits the same list: a key for which no node has a row is added only
+	// while the list is shorter than this. It is higher than maxAbsentKeys, so that the list
+	// always has room for some of these keys. They are more important than other keys: they
+	// count as resolved, which would hide a difference if an index missed the row.
 	maxNowhereKeys = 2 * maxAbsentKeys
 )
 

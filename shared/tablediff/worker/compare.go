@@ -17,9 +17,9 @@ const (
 	// probedChunks is the number of chunks that a unit compares first if nothing is known
 	// about how much differs.
 	probedChunks = 64
-	// maxSplits bounds how often a range that is too big to list is split, and then its
-	// pieces again. The range is cut at keys of one node, so a piece may still be too big on
-	// another node.
+	// maxSplits bounds how often ranges are split: a range that is too big to list is split,
+	// a piece that is still too big is split again, and so on. The range is cut at keys of
+	// one node, so a piece may still be too big on another node.
 	maxSplits = 8
 )
 
@@ -277,8 +277,8 @@ func (r *unitRun) listRows(ctx context.Context, txs []plan.Tx, differing []diffe
 
 // match finds the candidates of each chunk in differing and writes them to the part, in
 // key order within the chunk. lists has, for each node and each of these chunks, the rows
-// that the node listed. rank asks a server for the rank of each key in the order of the
-// key. Equal keys have the same rank.
+// that the node listed. rank asks a server for the rank of each key in key order. Equal
+// keys have the same rank.
 func (r *unitRun) match(rank func([]table.Key) ([]int, error), lists [][][]table.Listed, differing []differingChunk) error {
 	for i, d := range differing {
 		if err := r.matchOne(rank, nthOf(lists, i), d); err != nil {

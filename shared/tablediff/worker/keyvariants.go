@@ -105,9 +105,10 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 	}
 }
 
-// isVariant reports whether another spelling of key is reported instead of key: the
-// spelling in the first row, in the order of the nodes, whose spelling is a candidate. It
-// records the other spellings that it finds for checkVariants.
+// isVariant reports whether another spelling of the key is reported instead of key. The
+// reported spelling is found by checking the rows in the order of the nodes: the first
+// row whose spelling is a candidate determines it. It records the other spellings that it
+// finds for checkVariants.
 func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int64) bool {
 	if !c.run.plan.HasKeyVariants() {
 		return false
