@@ -66,8 +66,8 @@ func (t *Tx) measureClock(ctx context.Context) (skew, within time.Duration, err 
 
 // hasKey is the condition that a table c has an index that can serve as the key. An index
 // that can serve only after a REINDEX counts too. The condition is less strict than
-// readIndex: it may be true for an index that readIndex rejects, but is never false for
-// one that readIndex accepts.
+// readIndex: it may be true although readIndex rejects every index of the table, but it
+// is never false if readIndex accepts one of them.
 const hasKey = `EXISTS (
     SELECT FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid

@@ -73,8 +73,8 @@ var (
 	hiddenWords   = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`)
 )
 
-// beforeParenthesis has the words that may precede a parenthesis in SQL and that are not
-// the name of a function that the planner could inline.
+// beforeParenthesis lists the words that may precede a parenthesis in a filter. None of
+// them is the name of a function that the planner could inline.
 var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not", "when", "then", "else", "case", "between", "is", "from", "like", "ilike", "coalesce", "nullif", "greatest", "least", "varchar", "char", "character", "varying", "numeric", "decimal", "timestamp", "timestamptz", "time", "interval"} //nolint:gochecknoglobals // a constant list
 
 // hiddenIn returns a part of the filter that the server's plan may not show: a collation,

@@ -57,9 +57,9 @@ func readIndex(v [][]byte) (table.Index, error) {
 	return index, nil
 }
 
-// against returns the reasons why the index cannot serve as the key. For an index that is
-// not a unique btree, that is the only reason that it returns. primary means that the
-// index is that of the primary key.
+// against returns the reasons why the index cannot serve as the key. If it is not a
+// unique btree, against returns only this reason, because the other checks do not apply
+// to such an index. primary means that the index is that of the primary key.
 func (r indexRow) against(primary bool) []string {
 	switch {
 	case r.temporal:

@@ -337,8 +337,8 @@ func (r *rowStream) allocate(columns, size int) (table.Row, []string) {
 	return row, texts
 }
 
-// place parses value, the number of an element in a list of count elements. Numbers start
-// at 1. place returns the element's index, which starts at 0.
+// place parses value, the number (from 1) of an element in a list of count elements, and
+// returns the index (from 0) of this element.
 func place(value []byte, count int) (int, error) {
 	ord, err := strconv.Atoi(string(value))
 	if err != nil || ord < 1 || ord > count {
