@@ -31,7 +31,7 @@ type Connections interface {
 	Close()
 }
 
-// Connector returns Connections of its own to each caller, which must close them.
+// Connector returns new Connections. The caller must close them.
 type Connector func() Connections
 
 // NodeCheck is the result of a connection to one database of a node.

@@ -2,6 +2,6 @@
 // every node (Check, Examine, Probe), and lists the tables of all nodes (Tables).
 //
 // Nodes are asked in parallel, and each has a time limit of its own, so a node that does
-// not answer delays the result by some seconds at most. What a node does not answer is
+// not answer delays the result by some seconds at most. If a node cannot be read, this is
 // part of the result, not an error. The package writes nothing and reads no user table.
 package inventory

@@ -26,8 +26,8 @@ func compareText(a, b string) int { return strings.Compare(a, b) }
 // be found. Only the connection string of a subscription names its provider, and ACE
 // does not read it, because it may contain a password. So the provider is the node that
 // has the slot. If several nodes have a slot of this name, the provider is known only
-// if all slots but one belong to other subscriptions. A subscription of an extension
-// also has the name of its provider.
+// if all slots but one belong to other subscriptions. A subscription of an extension also
+// names its provider, so only the slot of the node with this name is considered.
 func connect(nodes []Node) []*link {
 	var links []*link
 	for _, n := range nodes {
@@ -87,8 +87,8 @@ func (l *link) use(n Node) {
 	l.slot.Subscriber, l.slot.Subscription = l.subscriber.Name, l.sub.Name
 }
 
-// guess sets likely for a subscription whose slot was not found. The provider is then
-// known only if an extension names it.
+// guess sets likely for a subscription whose slot was not found. For a subscription of an
+// extension, it also sets the provider, which the extension names.
 func (l *link) guess(nodes []Node) {
 	for _, n := range nodes {
 		switch {
@@ -139,7 +139,7 @@ func between(links []*link, from, to string) []*link {
 }
 
 // receivesFromUnknown reports whether a node has a subscription whose provider is not
-// known. It may be any node.
+// known. Such a provider may be any node.
 func receivesFromUnknown(links []*link, node string) bool {
 	return slices.ContainsFunc(links, func(l *link) bool { return l.subscriber.Name == node && !l.known() })
 }

@@ -59,8 +59,8 @@ func (c *comparison) mesh() {
 }
 
 // oneWay adds a finding if changes of a table arrive in one direction only, although both
-// nodes publish the table. there has the subscriptions of the node to whose provider is
-// the node from. No subscription has the opposite direction.
+// nodes publish the table. there has the links with the provider from and the subscriber
+// to. The caller must have checked that there is no link in the opposite direction.
 func (c *comparison) oneWay(there []*link, from, to Node) {
 	if receivesFromUnknown(c.links, from.Name) {
 		return // the unknown provider may be the node to
@@ -82,9 +82,10 @@ func (c *comparison) oneWay(there []*link, from, to Node) {
 	}
 }
 
-// loops adds a finding for each subscription of two nodes to each other that receives
-// its own node's changes back: the provider sends changes of any origin, and receives
-// the same tables from the subscriber.
+// loops adds a finding for each subscription through which a node receives its own
+// changes back: the provider sends changes of any origin, and receives changes of the
+// same tables from the subscriber. there and back have the links of two nodes, in the two
+// directions.
 func (c *comparison) loops(there, back []*link) {
 	for _, l := range slices.Concat(there, back) {
 		if l.sub.Origin == "none" || !l.sub.Enabled {
@@ -105,9 +106,9 @@ func (c *comparison) loops(there, back []*link) {
 	}
 }
 
-// loopingTables returns the tables that are in both received and sent. It leaves out a
-// table that has a row filter in every publication of one of them, because the filter may
-// end the loop.
+// loopingTables returns the tables that are in both received and sent. It omits a table
+// if all publications of the table in received, or all in sent, have a row filter,
+// because the filter may end the loop.
 func loopingTables(received, sent map[string][]*PublishedTable) []string {
 	filtered := func(in []*PublishedTable) bool {
 		return !slices.ContainsFunc(in, func(t *PublishedTable) bool { return t.RowFilter == "" })
@@ -225,7 +226,8 @@ func (c *comparison) publication(system, name string, nodes []Node) {
 }
 
 // unlike adds a finding if the values of the nodes are not all equal. values has the
-// value of each node, what names it, and consequence is the effect of the difference.
+// value of each node. what is the name of the compared property, such as "operations",
+// and consequence is the effect of the difference.
 func (c *comparison) unlike(kind, object, what, consequence string, values map[string]string) {
 	different := map[string]bool{}
 	for _, value := range values {

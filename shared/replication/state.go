@@ -58,7 +58,7 @@ type Publication struct {
 	Schemas          []string         `json:"schemas,omitempty"` // the schemas that are published with all their tables
 	Operations       string           `json:"operations"`        // such as "insert, update, delete, truncate"
 	ViaPartitionRoot bool             `json:"via_partition_root,omitempty"`
-	GeneratedColumns string           `json:"generated_columns,omitempty"` // PostgreSQL 18: n (none) or s (stored)
+	GeneratedColumns string           `json:"generated_columns,omitempty"` // since PostgreSQL 18: n (none) or s (stored)
 	Tables           []PublishedTable `json:"tables"`
 }
 
@@ -121,7 +121,8 @@ type Subscription struct {
 }
 
 // SubscribedTable is a table of a subscription. Its state is i (initialize), d (copying),
-// f (copied), s (synchronized) or r (ready).
+// f (copied), s (synchronized) or r (ready). pglogical and Spock have other states, such
+// as y (synchronized).
 type SubscribedTable struct {
 	Table string `json:"table"`
 	State string `json:"state"`
@@ -136,7 +137,7 @@ type Slot struct {
 	Plugin    string `json:"plugin,omitempty"` // the output plugin of a logical slot
 	Active    bool   `json:"active"`
 	Temporary bool   `json:"temporary,omitempty"`
-	Synced    bool   `json:"synced,omitempty"`     // PostgreSQL 17: a copy of a slot of the primary
+	Synced    bool   `json:"synced,omitempty"`     // whether the slot is a copy of a slot of the primary (since PostgreSQL 17)
 	WALStatus string `json:"wal_status,omitempty"` // reserved, extended, unreserved or lost
 	// Invalidation is the reason why the slot can no longer be used.
 	Invalidation string `json:"invalidation_reason,omitempty"`
@@ -146,7 +147,7 @@ type Slot struct {
 	LagBytes *int64 `json:"lag_bytes,omitempty"`
 	// LagSeconds is how long changes take until the consumer confirms them.
 	LagSeconds      *float64 `json:"lag_seconds,omitempty"`
-	InactiveSeconds *float64 `json:"inactive_seconds,omitempty"` // PostgreSQL 17
+	InactiveSeconds *float64 `json:"inactive_seconds,omitempty"` // how long no consumer has used the slot (since PostgreSQL 17)
 
 	// Subscriber is the node whose subscription uses the slot, and Subscription is the
 	// name of the subscription. Compare sets them if the subscriber is a node of the
@@ -159,7 +160,7 @@ type Slot struct {
 type Origin struct {
 	Name      string `json:"name"`
 	RemoteLSN string `json:"remote_lsn,omitempty"` // empty if the role may not read it
-	// Leftover means that a subscription had this origin, and does not exist any more.
+	// Leftover means that the subscription which had this origin does not exist any more.
 	Leftover bool `json:"leftover,omitempty"`
 }
 

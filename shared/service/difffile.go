@@ -45,9 +45,9 @@ func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, e
 	return recorded, err
 }
 
-// importFile imports the document in the file of the host at path, as Import imports the
-// document in a request. If the file may not be read, is not a diff document or is too
-// large, the error is Invalid and names the file.
+// importFile imports the document in the file at path on this host, in the same way as
+// Import imports the document in a request. If the file may not be read, is not a diff
+// document or is too large, the error is Invalid and names the file.
 func (s *Service) importFile(ctx context.Context, path string) (task.Document, error) {
 	named := func(err error) error {
 		if code := fault.CodeOf(err); code != fault.Invalid && code != fault.TooLarge {

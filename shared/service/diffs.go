@@ -48,7 +48,7 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 
 // SetDocument returns the document of a comparison of several tables. If the task has no
 // document, or the archive does not have it any more, the error has the code NotFound. If
-// it is damaged, the code is Internal.
+// the document is damaged, the code is Internal.
 func (s *Service) SetDocument(ctx context.Context, taskID string) (setfile.Document, error) {
 	rec, err := s.Tasks.Get(ctx, taskID)
 	if err != nil {

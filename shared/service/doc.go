@@ -65,8 +65,8 @@ type Starter interface {
 
 // Files opens files of the host that a client named.
 type Files interface {
-	// Open opens the file with an absolute path, if clients may name it. Otherwise the
-	// error is Invalid.
+	// Open opens the file at an absolute path. The error is Invalid if clients may not
+	// name this file.
 	Open(path string) (io.ReadCloser, error)
 }
 

@@ -90,7 +90,7 @@ type replicationNode struct {
 // are "" if it was read completely. remedy is also "" if the reason states what to do.
 func (n replicationNode) unread() (reason, remedy string) {
 	switch {
-	case fault.CodeOf(n.err) == fault.Unavailable && !strings.Contains(fault.PublicMessage(n.err), "SQLSTATE"): // the server has not answered
+	case fault.CodeOf(n.err) == fault.Unavailable && !strings.Contains(fault.PublicMessage(n.err), "SQLSTATE"): // an error that the server returns has an SQLSTATE, so the server has not answered
 		return fault.PublicMessage(n.err), inventory.UnreachableRemedy
 	case n.err != nil:
 		return fault.PublicMessage(n.err), ""

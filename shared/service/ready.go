@@ -16,7 +16,8 @@ const (
 	readyTimeout = 2 * time.Second
 	// readyFor is how long the result of a check is also the answer to later requests.
 	readyFor = time.Second
-	// readyKey is a key that has no object.
+	// readyKey is a key under which no object is ever stored. Any answer of the store to a
+	// request for it shows that the store is ready.
 	readyKey = archive.TasksPrefix + "readyz"
 )
 

@@ -94,7 +94,7 @@ func (s *Service) restrictions(ctx context.Context, entry diffindex.Entry) (diff
 	}
 
 	var found diffindex.Restrictions
-	rec, err := s.Tasks.Get(ctx, entry.TaskID) // an earlier version wrote the entry without the restrictions, or the parameters are damaged
+	rec, err := s.Tasks.Get(ctx, entry.TaskID) // the entry lacks the restrictions, because an earlier version wrote it, or because the parameters are damaged
 	if err == nil {
 		found, err = diffindex.RestrictionsOf(rec)
 	}

@@ -113,8 +113,8 @@ func progress(p task.Progress, running time.Duration) *api.Progress {
 	return shown
 }
 
-// rowsOfTable is the number of rows whose comparison takes about as long as the part of
-// the comparison of a table that does not depend on its rows.
+// rowsOfTable stands for the work on a table that does not depend on its rows, such as
+// planning. This work takes about as long as the comparison of 10,000 rows.
 const rowsOfTable = 10_000
 
 // tablesProgress returns how much work of a task that compares several tables is done,

@@ -45,8 +45,9 @@ func (s *Service) importUpload(ctx context.Context, upload string, body io.Reade
 	return api.Imported{DiffFile: key}, nil
 }
 
-// inspect parses an upload as a diff document. It deletes an upload that is invalid or
-// too large, which can never be imported.
+// inspect checks that an upload is a diff document, and returns its key, size and
+// SHA-256. It deletes an upload that is invalid or too large, because such an upload can
+// never be imported.
 func (s *Service) inspect(ctx context.Context, upload string) (task.Document, error) {
 	key := archive.IncomingKey(upload)
 	info, err := s.Store.Stat(ctx, key)

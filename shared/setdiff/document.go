@@ -23,8 +23,9 @@ const (
 	afterEnd  = "not compared, because the task ended before"
 )
 
-// document returns the document with the results so far. A table without a result has the
-// verdict skipped or failed in it, with the reason why it was not compared.
+// document returns the document with the results so far. A table without a result has its
+// verdict in the plan or, if it has none, the verdict skipped or failed. Its Error is the
+// reason why the table was not compared.
 func (r *run) document() setfile.Document {
 	r.progress.mu.Lock()
 	defer r.progress.mu.Unlock()
@@ -37,7 +38,7 @@ func (r *run) document() setfile.Document {
 		case compared:
 		case t.Verdict != "":
 			result = setfile.Table{Table: t.Name, Verdict: t.Verdict, MissingOn: t.MissingOn, Error: t.Reason}
-		case r.stop: // another table is not identical, so the verdict of the document is not match
+		case r.stop: // another table is not identical, so skipping this one cannot make the whole document match.
 			result = setfile.Table{Table: t.Name, Verdict: api.SetSkipped, Error: afterStop}
 		default:
 			result = setfile.Table{Table: t.Name, Verdict: api.SetFailed, Error: afterEnd}
@@ -52,8 +53,8 @@ func (r *run) document() setfile.Document {
 	return d
 }
 
-// problem returns how many tables could not be compared and why the first of them could
-// not, or "" if all could.
+// problem returns a text with the number of tables that could not be compared and the
+// reason for the first of them. It returns "" if there are none.
 func problem(d setfile.Document) string {
 	counts := d.Summary.Tables
 	left := counts.Failed + counts.Keyless
@@ -106,8 +107,8 @@ func (r *run) publish(ctx context.Context, d setfile.Document) (task.Document, s
 }
 
 // ReadDocument reads the document at a key of the archive, and returns its bytes and its
-// content. The error is archive.ErrNotFound if there is none, and Internal if the object
-// is not a document of this format.
+// content. The error is archive.ErrNotFound if there is no object at the key, and
+// Internal if the object is not a document of this format.
 func ReadDocument(ctx context.Context, store archive.Store, key string) ([]byte, setfile.Document, error) {
 	var d setfile.Document
 	body, _, err := archive.ReadJSON(ctx, store, key, &d)

@@ -24,7 +24,7 @@ const watchEvery = 2 * time.Second
 // progress is the progress of a parent.
 type progress struct {
 	mu     sync.Mutex
-	now    task.Progress       // the progress without the running tasks: only of tables that have ended
+	now    task.Progress       // the progress of the tables whose tasks have ended, without the running tasks
 	report func(task.Progress) // stores the progress of the parent
 }
 

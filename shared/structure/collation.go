@@ -7,8 +7,8 @@ import (
 
 // checkCollationVersions adds a finding for each collation whose recorded version
 // differs from its actual version on a node. Indexes that were built with the recorded
-// version may be out of order. The finding has no SQL, because REFRESH VERSION would
-// only hide this: the indexes must be rebuilt first.
+// version may be out of order. The finding has no SQL: the indexes must be rebuilt first,
+// and ALTER COLLATION ... REFRESH VERSION alone would only hide that.
 func (c *comparison) checkCollationVersions() {
 	for _, id := range c.ids() {
 		if id.Kind != catalog.CollationVersion {

@@ -32,7 +32,7 @@ func Compare(catalogs map[string]catalog.Catalog, options Options) []finding.Fin
 type comparison struct {
 	nodes    []string // the names of the nodes, in the order of Options.Nodes
 	catalogs map[string]catalog.Catalog
-	objects  map[catalog.ID]map[string]catalog.Object // each object, by the name of the node
+	objects  map[catalog.ID]map[string]catalog.Object // each object as each node has it, by the name of the node
 	children map[relation][]catalog.ID                // the objects that belong to each relation
 	rules    map[catalog.Kind]kindRule
 	compared map[catalog.Kind][]catalog.Property // the properties that are compared, sorted
@@ -44,8 +44,9 @@ type comparison struct {
 	renamedSequence map[catalog.ID]bool // the columns whose sequences have different names
 }
 
-// relation is a table, or another object to which objects belong. With an empty name, it
-// stands for the schema, which has the objects that belong to no relation.
+// relation identifies the table, view or domain to which objects belong (see
+// catalog.ID.Relation). An empty name stands for the schema, to which the objects that
+// belong to no relation belong, such as tables.
 type relation struct{ schema, name string }
 
 func newComparison(catalogs map[string]catalog.Catalog, options Options) *comparison {
@@ -70,8 +71,8 @@ func newComparison(catalogs map[string]catalog.Catalog, options Options) *compar
 	return c
 }
 
-// order sorts names in place and returns them: first the names that first contains, in
-// the order of first, and then the others, in the order in which they were.
+// order moves the names that the list first contains to the front, in the order of that
+// list, and returns names. The other names remain in their order.
 func order(names, first []string) []string {
 	rank := func(name string) int {
 		if i := slices.Index(first, name); i >= 0 {
@@ -135,7 +136,8 @@ func (c *comparison) properties(kind catalog.Kind) properties {
 
 // hasParent reports whether a node has the object to which id belongs, such as the
 // table of a column. If the node lacks the parent, there is a finding about the parent,
-// and none about each object that belongs to it.
+// and none about each object that belongs to it. hasParent returns true if the object
+// belongs to no other object.
 func (c *comparison) hasParent(id catalog.ID, node string) bool {
 	if id.Kind == catalog.PublicationTable && !c.has(catalog.ID{Kind: catalog.Publication, Name: id.Name}, node) {
 		return false
@@ -164,8 +166,8 @@ func parentKinds(kind catalog.Kind) []catalog.Kind {
 	return []catalog.Kind{catalog.Table, catalog.ForeignTable}
 }
 
-// ownerOf returns the column that owns a sequence. It returns false if id is no sequence
-// or no column owns it.
+// ownerOf returns the column that owns the sequence id. It returns false if id does not
+// identify a sequence, or if no column owns the sequence.
 func (c *comparison) ownerOf(id catalog.ID) (catalog.ID, bool) {
 	if id.Kind != catalog.Sequence {
 		return catalog.ID{}, false
@@ -183,8 +185,9 @@ func (c *comparison) has(id catalog.ID, node string) bool {
 	return has
 }
 
-// followsName reports whether the default of a column differs only because the nodes have
-// different names for its sequence. pairRenamed has added a finding about the names.
+// followsName reports whether property is the default of a column, and differs only
+// because the nodes have different names for the sequence of the column. pairRenamed has
+// added a finding about the names already, so the default needs no finding.
 func (c *comparison) followsName(id catalog.ID, property catalog.Property, groups []group) bool {
 	return property == catalog.Default && c.renamedSequence[id] &&
 		!slices.ContainsFunc(groups, func(g group) bool { return !strings.HasPrefix(g.value, "nextval('") })
@@ -197,9 +200,10 @@ func (c *comparison) followsType(id catalog.ID, property catalog.Property, prese
 	return id.Kind == catalog.Column && property == catalog.Storage && len(c.group(id, catalog.Type, present)) > 1
 }
 
-// mayComeFromParent reports whether PostgreSQL creates objects of a kind on a partition
-// for those of its parent. The catalog has such an object only after the partition was
-// detached: before, it is left out, because the parent has it.
+// mayComeFromParent reports whether PostgreSQL copies objects of a kind from a
+// partitioned table to its partitions. The catalog of a node omits the copy as long as
+// the partition is attached, because the partitioned table has the object. It has the
+// copy once the partition is detached.
 func mayComeFromParent(kind catalog.Kind) bool {
 	switch kind {
 	case catalog.PrimaryKey, catalog.UniqueKey, catalog.ForeignKey, catalog.Check, catalog.Exclusion, catalog.Index, catalog.Trigger:
@@ -219,11 +223,15 @@ func (c *comparison) isDetachedSomewhere(table catalog.ID) bool {
 	return attached && detached
 }
 
-// followsParent reports whether a finding about an object would repeat another finding:
-// about the same column of a parent table if the object is a column, about the
-// persistence of the table if the object is a sequence that a column owns, or about a
-// partition that is detached on some nodes if the object may come from the parent. An
-// empty property means the finding that the object is missing.
+// followsParent reports whether a finding about an object would only repeat another
+// finding. property is the property that differs, or empty if a node lacks the object.
+// There are three such cases:
+//   - The object is a sequence that a column owns, and its persistence differs like that
+//     of the table.
+//   - A node lacks the object. The object may come from a partitioned table (see
+//     mayComeFromParent), and its table is a partition that is detached on some nodes.
+//   - The object is a column, and the column of the same name in a parent table has the
+//     same difference.
 func (c *comparison) followsParent(id catalog.ID, property catalog.Property) bool {
 	if owner, owned := c.ownerOf(id); owned && property == catalog.Persistence {
 		return c.differs(catalog.ID{Kind: catalog.Table, Schema: owner.Schema, Name: owner.Relation}, property)

@@ -68,8 +68,8 @@ func (c *comparison) same(kind catalog.Kind, property catalog.Property, a, b occ
 }
 
 const (
-	versionShortViews = 160000 // the first version that omits needless qualifiers in views
-	versionMaintain   = 170000 // the first version with the privilege MAINTAIN
+	versionShortViews = 160000 // the first server_version_num that omits needless table names before columns in views
+	versionMaintain   = 170000 // the first server_version_num with the privilege MAINTAIN
 )
 
 // withoutMaintain returns a value of catalog.Grants without the privilege MAINTAIN, which
@@ -97,7 +97,7 @@ func withoutMaintain(grants string) string {
 func (c *comparison) addMissing(id catalog.ID, present, absent []string) {
 	o := c.objects[id][present[0]]
 	what := c.missingRule(o)
-	if what.rank == "" { // a collation version is missing if no column of the node uses the collation
+	if what.rank == "" { // only collation versions have no rank: a node lacks those that its columns do not use
 		return
 	}
 	f := finding.Finding{
@@ -118,8 +118,9 @@ func (c *comparison) addMissing(id catalog.ID, present, absent []string) {
 	c.add(f)
 }
 
-// create returns the statements that create the object o as it is on node. Each sequence
-// that they create continues after the values that exist already.
+// create returns the statements that create the object o as it is on node. The last
+// statements set the new sequences to continue after the values that exist already (see
+// continueAfter).
 func (c *comparison) create(o catalog.Object, node string) []string {
 	d := c.definitionOf(o, node)
 	statements := ddl.Create(d)
@@ -164,8 +165,8 @@ func (c *comparison) namesake(id catalog.ID, node string) (catalog.ID, bool) {
 	return catalog.ID{}, false
 }
 
-// missingRule returns the rule for an object that a node lacks. The rank is "" if that is
-// not a finding.
+// missingRule returns the rule for an object that a node lacks. A rule with the rank ""
+// means that there is no finding about the missing object.
 func (c *comparison) missingRule(o catalog.Object) rule {
 	switch {
 	case o.Kind == catalog.Index && o.Get(catalog.Unique) == "true":
@@ -193,7 +194,7 @@ func (c *comparison) addDifference(id catalog.ID, property catalog.Property, gro
 	for i, g := range groups {
 		for _, node := range g.nodes {
 			f.Nodes[node] = display(property, g.value)
-			if i != wanted && (property != catalog.Version || !c.majorsDiffer()) { // a server has only the extension versions of its own release
+			if i != wanted && (property != catalog.Version || !c.majorsDiffer()) { // each major version of PostgreSQL has its own versions of extensions, so ALTER EXTENSION would fail
 				addFix(&f, node, c.alter(c.objects[id][node], groups[wanted].nodes[0], property))
 			}
 		}
@@ -252,10 +253,10 @@ func samePermutation(groups []group) bool {
 	return !slices.ContainsFunc(lists, func(l []string) bool { return !slices.Equal(l, lists[0]) })
 }
 
-// preferred returns the index of the value that the other nodes should have: a value to
-// which all others can be changed without a loss (ddl.Widens), such as bigint for
-// integer. If there is no such value, it is the most frequent value, and of several
-// such values the first.
+// preferred returns the index in groups of the value that all nodes should have. This is
+// the value to which all others can be changed without a loss (see ddl.Widens), such as
+// bigint if the others are integer. If there is no such value, it is the most frequent
+// one, and in a tie the first.
 func preferred(kind catalog.Kind, property catalog.Property, groups []group) int {
 	for i, g := range groups {
 		accepts := func(other group) bool {

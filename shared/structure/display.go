@@ -72,7 +72,7 @@ func displayNames(value, separator string) string {
 	}
 	var parts []string
 	for _, name := range names {
-		if separator == " " { // the name and the type of an attribute
+		if separator == " " { // each item is the name and the type of an attribute
 			parts = append(parts, table.Display(name[0])+" "+name[1])
 		} else {
 			parts = append(parts, table.Name(name[0], name[1]))
@@ -83,7 +83,7 @@ func displayNames(value, separator string) string {
 
 func displayName(value string) string {
 	var name []string
-	if json.Unmarshal([]byte(value), &name) != nil { // the collation of a database is a text
+	if json.Unmarshal([]byte(value), &name) != nil { // the collation of a database is no JSON array but a plain text
 		return shorten(value)
 	}
 	parts := make([]string, len(name))
@@ -118,7 +118,8 @@ func displayEnabled(value string) string {
 	return value
 }
 
-// summary returns what a finding shows of an object that other nodes lack.
+// summary returns the text with which a finding shows an object that other nodes lack,
+// such as the type of a column. The default is "present".
 func summary(o catalog.Object) string {
 	switch o.Kind {
 	case catalog.Column, catalog.Domain:

@@ -11,8 +11,8 @@ import (
 	"ace/shared/structure/ddl"
 )
 
-// signature has all properties of an object except its name and comment. Objects of the
-// same signature on different nodes are one object under different names.
+// signature has all properties of an object except its name and comment. Objects with the
+// same signature on different nodes count as one object under different names.
 type signature struct {
 	kind             catalog.Kind
 	schema, relation string
@@ -21,8 +21,8 @@ type signature struct {
 
 // pairRenamed finds constraints, indexes and sequences of columns that all nodes have,
 // but under different names. This is usual, because a name that the server chooses
-// depends on the order of statements. It adds one finding for each such object and
-// marks it as done, so that it is not reported as missing.
+// depends on the order of statements. pairRenamed adds one finding for each such object
+// and marks the object as done, so that no node is reported to lack it.
 func (c *comparison) pairRenamed() {
 	bySignature := map[signature]map[string][]catalog.ID{} // the objects of each signature, by the name of the node
 	for id, nodes := range c.objects {

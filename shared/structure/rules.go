@@ -14,8 +14,8 @@ type rule struct {
 
 // kindRule has the rules for one kind of object.
 type kindRule struct {
-	missing    rule
-	properties map[catalog.Property]rule // for each property that is compared, the rule if it differs
+	missing    rule                      // applies if a node lacks the object
+	properties map[catalog.Property]rule // applies if a property differs; has every property that is compared
 }
 
 func blocks(reason string) rule  { return rule{finding.Blocks, reason} }

@@ -29,10 +29,11 @@ type bounds struct{ minimum, maximum int64 }
 
 func (b bounds) contain(value int64) bool { return b.minimum <= value && value <= b.maximum }
 
-// compareSequenceValues adds a finding for each sequence that is behind on a node: it has
-// yet to return a value that exists in a column which it serves, or that another node has
-// already returned or stored. Logical replication before PostgreSQL 19 does not replicate
-// sequences, so the first INSERT after a failover would fail or repeat a key.
+// compareSequenceValues adds a finding for each sequence that is behind on a node: the
+// sequence will return a value that exists already in a column which it serves, or that
+// another node has returned or stored. Logical replication before PostgreSQL 19 does not
+// replicate sequences, so the first INSERT after a failover would fail or repeat a key.
+// There is also a finding if the role may not read the value.
 func (c *comparison) compareSequenceValues() {
 	for _, id := range slices.SortedFunc(maps.Keys(c.sequences), catalog.ID.Compare) {
 		if s := c.sequences[id]; !c.repeatsByDesign(s) {
@@ -54,9 +55,11 @@ func (c *comparison) collectSequences() {
 	}
 }
 
-// continueAfter returns the statement that makes a new sequence, which was created as
-// it is on node, continue after the values that exist already. It returns nil if these
-// values are unknown, or prove nothing (see repeatsByDesign and groups).
+// continueAfter returns the statement that sets the sequence id to continue after the
+// values that exist already. It is for a node on which the sequence has just been created
+// with the definition from node. continueAfter returns nil if the existing values are
+// unknown, if the nodes interleave their values (see groups), or if the sequence repeats
+// values on purpose (see repeatsByDesign).
 func (c *comparison) continueAfter(id catalog.ID, node string) []string {
 	s := c.sequences[id]
 	if s == nil || c.repeatsByDesign(s) || len(s.groups()) != 1 {
@@ -83,9 +86,9 @@ func (s *sequence) add(node string, state catalog.SequenceState, definition cata
 	s.bounds[node] = bounds{number(catalog.Minimum, math.MinInt64), number(catalog.Maximum, math.MaxInt64)}
 }
 
-// repeatsByDesign reports whether the values of a sequence cannot be compared: the
-// sequence cycles, or a column's default calls a function that derives other values
-// from the sequence, such as snowflake.nextval.
+// repeatsByDesign reports whether the values of a sequence may repeat on purpose, so that
+// they cannot be compared. On some node, the sequence cycles, or a column's default calls
+// a function that derives other values from the sequence, such as snowflake.nextval.
 func (c *comparison) repeatsByDesign(s *sequence) bool {
 	return slices.ContainsFunc(s.nodes, func(node string) bool {
 		return s.states[node].Derived || c.objects[s.id][node].Get(catalog.Cycle) == "true"
@@ -121,10 +124,11 @@ func (c *comparison) compareValues(s *sequence) {
 	c.addUnknown(s, len(groups) > 1)
 }
 
-// groups divides the nodes into groups whose sequences return the same values. There
-// are several groups if the nodes interleave their values: the increments are equal and
-// not 1 or -1, and the difference between the last values is not a multiple of the
-// increment. If a last value that is needed for this is unknown, groups returns nil.
+// groups divides the nodes into groups. Only nodes of the same group can return the same
+// values. There are several groups if the nodes interleave their values: the increments
+// are equal and not 1 or -1, and the difference between the last values is not a multiple
+// of the increment. groups returns nil if it cannot decide this, because a last value is
+// unknown.
 func (s *sequence) groups() [][]string {
 	step := s.increment[s.nodes[0]]
 	if step == 1 || step == -1 || step == 0 || slices.ContainsFunc(s.nodes, func(node string) bool { return s.increment[node] != step }) {
@@ -182,7 +186,8 @@ func further(a, b int64, descending bool) bool {
 }
 
 // lag returns the reason why the sequence of a node is behind the values of its group,
-// and the statement that sets the sequence after them. Otherwise, the reason is "".
+// and the statement that sets the sequence after them. If the sequence will repeat none
+// of these values, the reason is "".
 func (s *sequence) lag(node string, group []string, interleaved bool) (reason string, fix []string) {
 	state, descending := s.states[node], s.increment[node] < 0
 	wanted, known := s.furthest(node, group, interleaved)

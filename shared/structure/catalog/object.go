@@ -83,8 +83,8 @@ func (id ID) String() string {
 	return strings.Join(parts, ".")
 }
 
-// Object is an object with its properties. The value of a property is the text that the
-// node's catalogs have. The value of a property that is a list is a JSON array.
+// Object is an object with its properties. The value of a property is a text from the
+// system catalogs of the node. A property that is a list is a JSON array.
 type Object struct {
 	ID
 	Properties map[Property]string

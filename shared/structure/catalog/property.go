@@ -21,7 +21,7 @@ const (
 const (
 	Persistence     Property = "persistence"
 	PartitionKey    Property = "partition key"
-	Parents         Property = "parents" // JSON: names of the partitioned table or of the tables inherited from
+	Parents         Property = "parents" // JSON: qualified names of the partitioned table, or of the tables from which the table inherits
 	Bounds          Property = "partition bounds"
 	DetachPending   Property = "detach pending" // "true" after an interrupted DETACH ... CONCURRENTLY
 	RowSecurity     Property = "row security"

@@ -54,7 +54,7 @@ func Read(ctx context.Context, node Querier, schemas []string) (Catalog, error) 
 }
 
 // schemaNames returns the parameter of the statements in sql.go: the names of the schemas
-// as a JSON array, in the bytes that the node stores.
+// as a JSON array, in the bytes that the node stores (see package rawtext).
 func schemaNames(schemas []string) ([]byte, error) {
 	if schemas == nil {
 		schemas = []string{}
@@ -117,8 +117,8 @@ func readObject(values [][]byte) (Object, error) {
 	return o, nil
 }
 
-// readProperty returns the content of a JSON string, and any other JSON value in compact
-// form. present is false if the value is null.
+// readProperty returns the value of a property from its JSON form: the content of a
+// string, and the compact JSON of any other value. present is false if the value is null.
 func readProperty(raw json.RawMessage) (text string, present bool, err error) {
 	switch {
 	case bytes.Equal(raw, []byte("null")):

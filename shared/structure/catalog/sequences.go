@@ -13,7 +13,7 @@ import (
 
 // SequenceState is the state of a sequence, and of the columns that it serves. A
 // sequence serves the column that owns it and the columns whose defaults use it.
-// LastValue is newer than the snapshot of the transaction, because sequences are not
+// LastValue may be newer than the snapshot of the transaction, because sequences are not
 // transactional.
 type SequenceState struct {
 	Schema, Name string
@@ -87,9 +87,10 @@ func (r *sequenceReader) addProbe(v [][]byte) {
 }
 
 // statements returns the statements that read the values of all sequences and columns
-// whose Unknown is "". Each result row has the index of the sequence in states, the index
-// of its column, a value and false. In a row about the sequence itself, the index of the
-// column is -1, and the last member is is_called.
+// whose Unknown is "". Each result row is about a column or about a sequence itself. The
+// row of a column has the index of the sequence in states, the index of the column in
+// Columns, the value of Furthest, and false. The row of a sequence has the index of the
+// sequence, -1, last_value and is_called.
 func (r *sequenceReader) statements() []string {
 	var selects []string
 	for i, s := range r.states {

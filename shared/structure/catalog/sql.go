@@ -3,10 +3,10 @@ package catalog
 import "strings"
 
 // Every statement has one parameter, the JSON array of the schemas to read; an empty
-// array means all schemas of users. Every statement returns the columns that readObject
-// expects: kind, schema, relation, name and a JSON object of properties. The caller must
-// pin search_path to pg_catalog, so that the names in the statements are those of
-// pg_catalog, and so that the server writes every other name with its schema.
+// array means all schemas of users. Every statement except probesSQL returns the columns
+// that readObject expects: kind, schema, relation, name and a JSON object of properties.
+// The caller must pin search_path to pg_catalog, so that the names in the statements are
+// those of pg_catalog, and so that the server writes every other name with its schema.
 //
 // Objects that belong to an extension are left out: the version of the extension
 // determines them.
@@ -96,8 +96,8 @@ SELECT 'extension', '', '', x.extname, json_build_object(
           AND NOT $OWNED(pg_class, c.oid)))
 FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace`
 
-// One row for each collation that a column uses. The collation "default" is that of the
-// database, whose version PostgreSQL records since PostgreSQL 15.
+// The statement returns a row for each collation that a column uses. The collation
+// "default" is that of the database. Its version is recorded since PostgreSQL 15.
 const collationVersionsSQL = `
 SELECT 'collation version', '', '', CASE WHEN n.nspname = 'pg_catalog' THEN co.collname::text ELSE n.nspname || '.' || co.collname END, json_build_object(
     'provider', CASE WHEN co.collprovider = 'd' THEN coalesce(to_jsonb(db)->>'datlocprovider', 'c') ELSE co.collprovider::text END,

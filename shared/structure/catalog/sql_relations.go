@@ -36,8 +36,9 @@ LEFT JOIN pg_am am ON am.oid = c.relam LEFT JOIN pg_tablespace ts ON ts.oid = c.
 LEFT JOIN pg_foreign_table ft ON ft.ftrelid = c.oid LEFT JOIN pg_foreign_server fs ON fs.oid = ft.ftserver
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
-// A column of a partition is always inherited. attislocal is true for it if the partition
-// was attached, because it was an independent table before.
+// A column of a partition is always inherited, whatever attislocal is: PostgreSQL sets
+// attislocal for the columns of a partition that was an independent table before it was
+// attached.
 //
 // Some minor releases of PostgreSQL 14 to 17 store a position of the WAL as the option
 // pg_attver of each column. It differs between nodes, so it is left out.

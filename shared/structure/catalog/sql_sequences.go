@@ -31,12 +31,17 @@ LEFT JOIN pg_class t ON t.oid = owning.rel LEFT JOIN pg_namespace tn ON tn.oid =
 LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = owning.col
 WHERE c.relpersistence <> 't' AND NOT $OWNED(pg_class, c.oid)`
 
-// probesSQL returns a row for each sequence and each column that the sequence serves,
-// with the reason why the role may not read the value of each, or an empty text. The
-// eighth result column is the reason why the column is not read for any role, or an empty
-// text. The statement reads no value itself. In the only row of a sequence that serves no
-// column, the column is NULL. A column whose default is an expression, such as
-// nextval('s') * 10, is not read, because its values prove nothing about the sequence.
+// probesSQL returns a row for each pair of a sequence and a column that the sequence
+// serves. If a sequence serves no column, it has one row, with NULL for the column. The
+// statement reads no values of sequences and columns; it only decides which may be read.
+// Three result columns are reasons, or empty texts:
+//   - The seventh is why the role may not read the sequence.
+//   - The eighth is why the column is read for no role. For example, its default is an
+//     expression such as nextval('s') * 10, so its values prove nothing about the
+//     sequence.
+//   - The ninth is why the role may not read the column.
+//
+// The tenth result column becomes SequenceState.Derived, the eleventh ServedColumn.only.
 const probesSQL = `
 SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 0,
     CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'the role lacks USAGE on the schema'

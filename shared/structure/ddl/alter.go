@@ -189,9 +189,9 @@ func alterParents(alter string, have, want catalog.Object) []string {
 }
 
 // alterSequence returns the statement that changes a property of a sequence. It returns
-// nil for the start, the minimum or the maximum if several of them differ, and for the
-// start if the increment is not 1 or -1: the nodes may return different values on
-// purpose.
+// nil if the nodes may return different values on purpose. This is assumed for the start
+// if the minimum or the maximum differs, too, or if the increment is not 1 or -1. It is
+// assumed for the minimum and the maximum if the start differs, too.
 func alterSequence(have, want catalog.Object, property catalog.Property) []string {
 	alter, value := "ALTER SEQUENCE "+name(have.Schema, have.Name), want.Get(property)
 	differs := func(p catalog.Property) bool { return have.Get(p) != want.Get(p) }

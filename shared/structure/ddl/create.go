@@ -57,7 +57,8 @@ func create(d Definition) []string {
 }
 
 // extras returns the statements that set the comment, the owner and the privileges of an
-// object. The owner of a sequence that a column owns is always the owner of the table.
+// object. There is no statement for the owner of a sequence that a column owns, because
+// it is always the owner of the table.
 func (d Definition) extras() []string {
 	var statements []string
 	if d.Get(catalog.Comment) != "" {
@@ -138,8 +139,8 @@ func createDomain(d Definition) []string {
 	return statements
 }
 
-// createSequence returns nothing for the sequence of an identity column, which is created
-// with the column.
+// createSequence returns the statement that creates a sequence. It returns nil for the
+// sequence of an identity column, because the sequence is created with the column.
 func createSequence(o catalog.Object) []string {
 	if o.Get(catalog.Internal) == "true" {
 		return nil

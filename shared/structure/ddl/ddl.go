@@ -30,8 +30,8 @@ func (d Definition) parts(kinds ...catalog.Kind) []catalog.Object {
 	return found
 }
 
-// Script joins statements, each on a new line. If the first one drops an object, which
-// the others create again, Script writes BEGIN and COMMIT around them. So the object
+// Script joins statements, each on a new line. If the first statement drops an object
+// that the others create again, Script writes BEGIN and COMMIT around them. So the object
 // still exists if it cannot be created again.
 func Script(statements []string) string {
 	drops := func(statement string) bool {
@@ -54,7 +54,8 @@ func name(parts ...string) string {
 	return strings.Join(quoted, ".")
 }
 
-// literal returns a string constant that does not depend on standard_conforming_strings.
+// literal returns text as a string constant that means the same whether
+// standard_conforming_strings is on or off.
 func literal(text string) string {
 	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
 	if strings.Contains(text, `\`) {
@@ -86,7 +87,8 @@ func typeOf(o catalog.Object) string {
 	return strings.ToUpper(string(o.Kind))
 }
 
-// target returns the object as statements such as COMMENT ON name it.
+// target returns the kind and the name of an object as COMMENT ON writes them, such as
+// COLUMN "s"."t"."c".
 func target(o catalog.Object) string {
 	switch o.Kind {
 	case catalog.Function, catalog.Aggregate:

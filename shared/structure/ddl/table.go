@@ -45,7 +45,8 @@ func createTable(d Definition) []string {
 	return statements
 }
 
-// columns returns the columns that the table itself defines, in their order.
+// columns returns the columns that the table does not merely inherit from a parent, in
+// the order of their positions.
 func (d Definition) columns() []catalog.Object {
 	columns := slices.DeleteFunc(d.parts(catalog.Column), func(o catalog.Object) bool { return o.Get(catalog.Inherited) == "true" })
 	slices.SortFunc(columns, func(a, b catalog.Object) int { return cmp.Compare(position(a), position(b)) })

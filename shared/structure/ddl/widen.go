@@ -66,7 +66,7 @@ func isNewer(version, than string) bool {
 
 func number(text string) int {
 	n, err := strconv.Atoi(text)
-	if err != nil { // no scale
+	if err != nil { // a type without a scale has the scale 0; a part of a version that is no number counts as 0
 		return 0
 	}
 	return n
