@@ -87,7 +87,8 @@ func (s *session) comparisonCells(last *api.LastComparison) table.Row {
 	return table.Row{age(last.FinishedAt), verdict, humanize.Comma(last.MismatchedRows), safe(last.TaskID)}
 }
 
-// limitsOf returns what the verdict of a comparison is not about, in a few words.
+// limitsOf returns, in a few words each, the reasons why the verdict of a comparison is
+// not about the whole table on all nodes, such as "filtered".
 func limitsOf(last api.LastComparison) []string {
 	var limits []string
 	if last.TaskType == api.TypeTableRerun {

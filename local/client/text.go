@@ -42,8 +42,8 @@ func isUnsafe(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar
 }
 
-// cut returns the first characters of text, so that it has at most this many. If it cuts
-// text off, the last character is an ellipsis.
+// cut returns text if it has at most the given number of characters. Otherwise it returns
+// the beginning of text and an ellipsis, which together have this number of characters.
 func cut(text string, most int) string {
 	runes := []rune(text)
 	if len(runes) <= most {

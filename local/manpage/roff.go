@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// escape returns a text in which groff finds no request and no escape sequence of the
-// text's own. A hyphen becomes the character that users type and search for.
+// escape returns a text that groff prints as it is: it finds no escape sequence in the
+// text, and prints a hyphen as the character that users type and search for. A line break
+// becomes a space. If the text may begin a line, the caller must also call guard.
 func escape(s string) string {
 	return strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n", " ").Replace(s)
 }

@@ -15,7 +15,8 @@ import (
 	"ace/shared/fault"
 )
 
-// maxAge is the maximum age of a dry run, since its submission, when its repair is run.
+// maxAge is the maximum age of a dry run whose repair an agent may run. The age is
+// counted from the submission of the dry run.
 const maxAge = time.Hour
 
 func (t *tools) addRepairs(server *mcp.Server) {

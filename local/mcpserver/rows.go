@@ -111,9 +111,9 @@ func (a *rowsAnswer) read(ctx context.Context, document *rowpairs.Document, limi
 // isFull reports whether no further row may be added to the answer.
 func (a *rowsAnswer) isFull(limit int) bool { return len(a.Rows) == limit || a.size > maxRowBytes }
 
-// add adds one difference to Rows: the key, and the values of the columns that differ (of
-// all columns if allColumns is true or only one node has the row). key has the indexes of
-// the key columns.
+// add adds one difference to Rows: the key, and the values of the columns that differ. If
+// allColumns is true or only one node has the row, it adds the values of all columns. key
+// has the indexes of the key columns.
 func (a *rowsAnswer) add(key []int, d rowpairs.Difference, allColumns bool) {
 	row := differingRow{Nodes: d.Pair, Kind: kindOf(d), Unsettled: d.Unsettled, Key: map[string]string{}, Values: map[string]map[string]*string{}}
 	for _, values := range d.Rows {

@@ -15,9 +15,10 @@ type field struct {
 	Value string // as entered; "" means the default
 }
 
-// fieldsOf returns a field for each parameter in names of the operation name, with the
-// parameter's value in values. The API's declaration of a parameter has its help text,
-// its default and its allowed values.
+// fieldsOf returns the fields for some parameters of an operation of the API. name is the
+// name of the operation, names are the names of the parameters, and values has the
+// entered values. The help text, the default and the allowed values of a parameter are
+// those of its declaration in the API.
 func fieldsOf(name string, names []string, values url.Values) []field {
 	var fields []field
 	params := operation(name).Params

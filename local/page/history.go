@@ -49,10 +49,10 @@ type point struct {
 }
 
 // readHistory reads a part of the list of documents and returns old with that part added.
-// The first calls read the list from the newest document to the oldest, historyStep of
-// them in each call. The returned bool is true if another such call must follow. When
-// they are complete, later calls read only the documents that are new, and after
-// historyRenewal everything is read again.
+// The first calls read the list from the newest document to the oldest, historyStep
+// documents in each call. The returned bool is true if another such call must follow.
+// Once the whole list was read, each call reads only the new documents. After
+// historyRenewal, the calls begin again with the whole list.
 func (p *Page) readHistory(ctx context.Context, old kept[history]) (history, bool, error) {
 	h := history{tables: maps.Clone(old.Value.tables), begun: old.Value.begun, newest: old.Value.newest, read: old.Value.read, next: old.Value.next}
 	query := url.Values{"limit": {strconv.Itoa(historyStep)}}

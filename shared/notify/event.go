@@ -37,8 +37,8 @@ func eventID(rec task.Record) string {
 	return "msg_" + rec.TaskID + "_" + hex.EncodeToString(sum[:6])
 }
 
-// result has the members of a task's result that an event contains. It has no member for
-// keys of rows and for messages.
+// result has the members of a task's result that an event contains. It has no members for
+// keys of rows and for messages, because an event must not contain values of rows.
 type result struct {
 	Verdict        string `json:"verdict"`
 	TotalRows      *int64 `json:"total_rows"`
@@ -105,9 +105,9 @@ var (
 	sqlStateInMessage = regexp.MustCompile(`\(SQLSTATE ([0-9A-Z]{5})\)`)
 )
 
-// errorOf describes the error of a task. The message itself is left out, because the
-// message of a server may quote a value, such as that of a column that cannot be
-// converted, and ACE adds the key of the row.
+// errorOf describes the error of a task. It omits the message: a message of a server may
+// contain a value of a row, such as one that cannot be converted, and ACE adds the key of
+// the row to it.
 func errorOf(rec task.Record) *api.EventError {
 	if rec.ErrorCode == "" && rec.Error == "" {
 		return nil

@@ -20,9 +20,9 @@ import (
 const GiveUpAfter = 72 * time.Hour
 
 // Sender sends one event to the receiver. The error is Unavailable if the receiver could
-// not be reached or is overloaded, so that other events would fail too. It may be a
-// DelayError. Send must return soon after its context has ended, and its error must
-// contain no secret.
+// not be reached or is overloaded, so that other events would fail too. The error is a
+// DelayError if the receiver asks for a delay. Send must return soon after its context
+// has ended, and its error must contain no secret.
 type Sender interface {
 	Send(ctx context.Context, event api.Event) error
 }

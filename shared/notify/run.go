@@ -12,8 +12,8 @@ import (
 	"ace/shared/retry"
 )
 
-// maxWaiting bounds the events that a process holds in mind. Further events wait in the
-// outbox.
+// maxWaiting bounds the number of events that a process tracks in memory. Further events
+// wait in the outbox.
 const maxWaiting = 1000
 
 // Waits are the times of a Notifier. The zero value of a field means its default.
@@ -162,8 +162,8 @@ func (r *round) send(ctx context.Context, id string) {
 	}
 }
 
-// drain sends each event once, the oldest attempts first, until ctx ends or the receiver
-// cannot be reached.
+// drain makes one attempt for each event that has no failed attempt yet, in the order of
+// the task ids. It stops if ctx ends or if the receiver cannot be reached.
 func (r *round) drain(ctx context.Context) {
 	if ctx.Err() == nil {
 		r.list(ctx, r.notifier.o.Now())

@@ -20,8 +20,8 @@ const (
 type piece struct {
 	text    string
 	differs bool // the text differs from that of another node's value
-	omitted int  // number of characters, if this is not text
-	indent  int  // of a line break: its indentation, counted from 1
+	omitted int  // number of characters that the page omits, or 0
+	indent  int  // for a line break, 1 plus the levels of indentation of the new line, or 0
 }
 
 // pieces are one value, in order. In the page's data they are JSON: a single string if it

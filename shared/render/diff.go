@@ -2,8 +2,8 @@ package render
 
 import "slices"
 
-// maxEdits bounds the number of insertions and deletions that diff looks for. The time
-// and memory of diff are proportional to the square of this number.
+// maxEdits is the maximum number of insertions and deletions after which diff gives up.
+// The time and memory of diff are at most proportional to the square of this number.
 const maxEdits = 400
 
 // edit replaces the elements fromA to toA of one list by the elements fromB to toB of
@@ -59,9 +59,9 @@ func search(a, b []string) (trace [][]int32, ok bool) {
 }
 
 // furthest returns the position in a at which step d begins on diagonal k, and whether
-// the step is an insertion. An insertion comes from diagonal k+1 and does not change the
-// position. A deletion comes from diagonal k-1. previous are the positions after step
-// d-1.
+// the step is an insertion. An insertion starts on diagonal k+1 and does not change the
+// position. A deletion starts on diagonal k-1 and advances the position by 1. previous is
+// trace[d-1], which has the positions that d-1 steps can reach.
 func furthest(previous []int32, d, k int) (x int, insertion bool) {
 	at := func(k int) int { return int(previous[k+d-1]) }
 	if k == -d || k != d && at(k-1) < at(k+1) {

@@ -45,7 +45,7 @@ func Summary(w io.Writer, s difffile.Summary) error {
 
 // Excerpt is the part of the differences of a document that Rows has written.
 type Excerpt struct {
-	First int64 // number of differences before the first one
+	First int64 // number of differences of the document before the first one written
 	Shown int64
 	Found int64 // number of differences in the document
 }

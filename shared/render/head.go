@@ -58,8 +58,8 @@ type layout struct {
 	Columns []safeText `json:"columns"`
 	Key     int        `json:"key"` // the number of key columns, which are first in Columns
 	// First is the number of differences of the document that precede those of the page.
-	// Found is the number of all differences of the document. It is 0 if one page can have
-	// all of them.
+	// Found is the number of all differences of the document, or 0 if one page can have all
+	// of them.
 	First int64 `json:"first,omitempty"`
 	Found int64 `json:"found,omitempty"`
 }

@@ -63,7 +63,8 @@ func parseCrontab(text string) (timing, error) {
 	return c, nil
 }
 
-// isEvery reports whether a field of cron contains all values from 0 to count-1.
+// isEvery reports whether a parsed field of cron, in which bit n stands for the value n,
+// contains all values from 0 to count-1.
 func isEvery(field uint64, count int) bool {
 	all := uint64(1)<<count - 1
 	return field&all == all

@@ -8,10 +8,13 @@ import (
 	"ace/shared/api"
 )
 
-// verdict returns the verdict of a run: failed if a check failed or the run's tables
-// could not be found, otherwise differ if a check or a finding about structure made a
-// difference, otherwise incomplete if a table was not compared because it has no key or
-// because of fail_fast, otherwise match. It returns "" if the run has not ended.
+// verdict returns the verdict of a run, or "" if the run has not ended. The verdict is
+// the first of these that applies:
+//   - failed: a check failed, or the tables of the run could not be found.
+//   - differ: a check found differences, or a finding about structure has the rank blocks
+//     or drifts.
+//   - incomplete: a table was not compared, because it has no key or fail_fast is set.
+//   - match: none of these applies.
 func (r *run) verdict() string {
 	if r == nil || r.busy() {
 		return ""
@@ -110,7 +113,7 @@ func at(t time.Time) api.Time {
 }
 
 // Needed returns the ids of the tasks for whose documents a rerun must still be
-// submitted. Retention must keep these tasks.
+// submitted. Retention must keep these tasks, because the rerun reads their documents.
 func (s *Scheduler) Needed(ctx context.Context) ([]string, error) {
 	var ids []string
 	for _, job := range s.list() {

@@ -284,7 +284,8 @@ func (s *Scheduler) set(job string, st *stored) {
 	s.states[job] = st
 }
 
-// isTemporary reports whether a retry may succeed. Any other error ends the check.
+// isTemporary reports whether a retry may succeed. After any other error of a submission,
+// the check has failed.
 func isTemporary(err error) bool {
 	switch fault.CodeOf(err) {
 	case fault.Unavailable, fault.Cancelled:

@@ -47,9 +47,10 @@ type run struct {
 	// Incremental means that the run's comparisons are incremental: each builds on the
 	// last baseline (api.BaselineLast).
 	Incremental bool `json:"incremental,omitempty"`
-	// Set is the schema-diff that a run of a job with a pattern has submitted. It is
-	// nil before, and for a job with one table. It is also nil in a run of an earlier
-	// version, which submitted a separate comparison for each table.
+	// Set is the schema-diff that a run of a job with a pattern has submitted. It is nil
+	// until the schema-diff is submitted, and always for a job with one table. It is also
+	// nil in a run that an earlier version of ACE has stored, which submitted a separate
+	// comparison for each table.
 	Set      *set    `json:"set,omitempty"`
 	Expanded bool    `json:"expanded"` // the tables of the run are known (Checks is complete), or Error is set
 	Checks   []check `json:"checks"`

@@ -21,7 +21,7 @@ func loadZone(name string) (*time.Location, error) {
 	if name == "" {
 		return nil, fmt.Errorf("the time zone is missing after CRON_TZ=")
 	}
-	if name != "Local" { // which the package time would accept as the time zone of the host
+	if name != "Local" { // the package time would accept Local as the time zone of the host
 		if zone, err := time.LoadLocation(name); err == nil {
 			return zone, nil
 		}
