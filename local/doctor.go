@@ -92,7 +92,7 @@ func checkArchive(ctx context.Context, f *findings, c config.Config) {
 // knownClusters are the definitions that exist, and what was found on their nodes.
 type knownClusters struct {
 	names    []string                   // the names of all clusters, including those whose definitions cannot be used
-	unlisted bool                       // names could not be read
+	unlisted bool                       // the names of the clusters could not be read
 	usable   map[string]cluster.Cluster // by name
 	checks   []app.NodeCheck
 }

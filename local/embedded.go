@@ -76,7 +76,7 @@ func (s *service) serveMemory(c config.Config) (*memoryServer, error) {
 	}
 	m := &memoryServer{listener: newMemoryListener()}
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(m.listener) }) // it ends when the server is closed
+	serving.Go(func() { _ = server.Serve(m.listener) }) // Serve returns when the server is closed
 	m.close = func() {
 		drain, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -17,7 +17,7 @@ type findings struct {
 	errors   int
 	warnings int
 	invalid  bool  // at least one error must be corrected in the configuration
-	lost     error // why the output could not be written
+	lost     error // why the output could not be written; nil if it could
 }
 
 // section prints the heading of a new section. The findings that follow are indented

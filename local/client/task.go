@@ -32,7 +32,7 @@ func (s *session) wait(ctx context.Context, id string) (task, error) {
 	defer signal.Stop(signals)
 
 	view := s.newView()
-	defer func() { view.close() }() // view changes below
+	defer func() { view.close() }() // not "defer view.close()", because view may be replaced below
 	poll := poller{server: s.server, id: id, wait: firstPoll}
 	for {
 		t, err := poll.next(ctx)
@@ -120,7 +120,7 @@ func (s *session) interrupted(ctx context.Context, id string, sig os.Signal, sig
 // and false otherwise. It does not wait for the line.
 func (s *session) ask(question string, answer chan<- bool) {
 	write(s.Stderr, question)
-	go func() { // ends with the line, or with the process
+	go func() { // this goroutine ends when it has read a line, or with the process
 		line, err := bufio.NewReader(s.Stdin).ReadString('\n')
 		line = strings.ToLower(strings.TrimSpace(line))
 		answer <- err == nil && (line == "y" || line == "yes")

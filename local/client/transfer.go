@@ -80,7 +80,7 @@ func (s *Server) save(ctx context.Context, address, path string) error {
 	var answered *StatusError
 	if errors.As(err, &answered) && answered.Status == http.StatusRequestedRangeNotSatisfiable {
 		// The server has no bytes to send, so path.part has all bytes already, or too
-		// many.
+		// many. Download the whole file again.
 		if err := os.Remove(partial.Name()); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *Server) save(ctx context.Context, address, path string) error {
 	}
 	defer response.Body.Close()
 
-	if response.StatusCode == http.StatusOK && done > 0 { // the server sends everything
+	if response.StatusCode == http.StatusOK && done > 0 { // the server has ignored the Range header and sends the whole file
 		if err := partial.Truncate(0); err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func answerOf(task api.TaskStatus) answer {
 		a.Note = "the result is too large to be shown here"
 		return a
 	}
-	if json.Unmarshal(task.Result, &a.Result) != nil { // also if there is no result
+	if json.Unmarshal(task.Result, &a.Result) != nil { // Unmarshal also fails if there is no result
 		return a
 	}
 	if summary, ok := a.Result["summary"].(map[string]any); ok {

@@ -83,7 +83,8 @@ func choices(name, param string) []string {
 	return nil
 }
 
-// chosen returns the given parameters that have one of these names and are not empty.
+// chosen returns the parameters in given whose names are in names and whose values are
+// not empty.
 func chosen(given url.Values, names ...string) url.Values {
 	query := url.Values{}
 	for _, name := range names {

@@ -137,7 +137,7 @@ func openAt(ctx context.Context, document *api.File, offset int64) (io.ReadClose
 		return nil, err
 	}
 	if _, err := content.Seek(offset, io.SeekStart); err != nil {
-		_ = content.Close() // the error of Seek is the cause
+		_ = content.Close() // openAt returns the error of Seek
 		return nil, err
 	}
 	return content, nil

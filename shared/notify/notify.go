@@ -149,9 +149,9 @@ func (n *Notifier) attempt(ctx context.Context, taskID string) error {
 	var event api.Event
 	_, _, err := archive.ReadJSON(ctx, n.o.Store, archive.NotificationKey(taskID), &event)
 	switch {
-	case errors.Is(err, archive.ErrNotFound): // another process has delivered it
+	case errors.Is(err, archive.ErrNotFound): // another process has delivered the event
 		return nil
-	case fault.CodeOf(err) == fault.Internal: // not an event
+	case fault.CodeOf(err) == fault.Internal: // the object is not an event
 		log.ErrorContext(ctx, "notification given up", "error", err)
 		n.stats.givenUp.Add(1)
 		return n.remove(ctx, log, taskID)

@@ -25,7 +25,8 @@ type Waits struct {
 	Drain    time.Duration // for sending events after the context of Run has ended
 }
 
-// maxDelay bounds the time for which a receiver can ask for no further call.
+// maxDelay is the longest delay that a receiver can request by a DelayError. A longer one
+// is shortened to maxDelay.
 const maxDelay = time.Hour
 
 func (w Waits) withDefaults() Waits {
@@ -45,7 +46,8 @@ func (w Waits) withDefaults() Waits {
 // until ctx ends. Then it sends what is left, for at most Waits.Drain. What it cannot
 // send stays in the outbox.
 func (n *Notifier) Run(ctx context.Context) {
-	// An attempt that is running when ctx ends may still succeed.
+	// An attempt that is running when ctx ends may still succeed, so sending ends later
+	// than ctx.
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(n.o.Waits.Drain, cancel) })()

@@ -17,8 +17,8 @@ const (
 	// maxExcerpt is the size of the written rows, in bytes, after which Rows writes no
 	// further row.
 	maxExcerpt = 8 << 20
-	// maxPlain is the number of differences that Rows also writes as a plain table, for
-	// browsers without scripts.
+	// maxPlain is the maximum number of differences that Rows also writes as a plain table,
+	// for browsers without scripts.
 	maxPlain = 50
 	// maxPlainText is the maximum number of characters of a value in the plain table.
 	maxPlainText = 200

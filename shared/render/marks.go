@@ -88,7 +88,7 @@ func (m marker) mark(values []value) []pieces {
 				compared++
 			}
 		}
-		if compared == 0 && len(values) > 1 { // all others are NULL
+		if compared == 0 && len(values) > 1 { // all other values are NULL
 			spans[reference] = []span{{0, len(*r)}}
 		}
 	}

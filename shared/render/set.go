@@ -117,7 +117,7 @@ func SetHTML(w io.Writer, d setfile.Document) error {
 }
 
 func newSetPage(d setfile.Document) setPage {
-	style := pageCSS + "\ntable a { color: var(--link); }\n" // the page of one table has no links
+	style := pageCSS + "\ntable a { color: var(--link); }\n" // pageCSS has no color for links, because the page of one table has none
 	p := setPage{
 		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; base-uri 'none'; form-action 'none'", digest(style)),
 		Style:  template.CSS(style), Summary: d.Summary, Outcome: setOutcome(d.Summary),

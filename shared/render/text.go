@@ -10,8 +10,8 @@ import (
 
 // hidden reports whether the character r is invisible, or changes how its neighbours are
 // shown. Such characters are controls, direction marks, and joiners that join nothing.
-// before is the character before r, on which it depends whether a joiner joins anything.
-// The page's script has the same list.
+// before is the character before r, which determines whether a joiner has an effect. The
+// page's script has the same list of characters.
 func hidden(before, r rune) bool {
 	switch r {
 	case zeroWidthJoiner, '\u200c':

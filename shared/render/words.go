@@ -60,7 +60,7 @@ func continues(text string, at int, last, class class) bool {
 	case last == classSpace || class == classSpace:
 		return last == class
 	}
-	return last != classOther // words and digits
+	return last != classOther // a letter or digit continues letters and digits, but no other character
 }
 
 // betweenDigits reports whether a character at an offset separates digits of a number, a

@@ -308,7 +308,8 @@ func (c *comparison) subscribedTables(l *link, published map[string][]*Published
 // size returns a number of bytes as text, such as 16 MiB.
 func size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }
 
-// list returns the first names of a list, and how many more there are.
+// list joins the first names of a list, and adds how many more there are, as in "a, b and
+// 5 more".
 func list(names []string) string {
 	const most = 10
 	if len(names) <= most {

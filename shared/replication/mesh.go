@@ -63,7 +63,7 @@ func (c *comparison) mesh() {
 // to. The caller must have checked that there is no link in the opposite direction.
 func (c *comparison) oneWay(there []*link, from, to Node) {
 	if receivesFromUnknown(c.links, from.Name) {
-		return // the unknown provider may be the node to
+		return // the unknown provider may be to.Name
 	}
 	for _, l := range there {
 		received, _ := l.published()

@@ -146,7 +146,7 @@ func parseFields(fields []string) (*cron.SpecSchedule, error) {
 	}
 
 	schedule, ok := parsed.(*cron.SpecSchedule)
-	if !ok { // "@every 5m"
+	if !ok { // the text is an interval such as "@every 5m"
 		return nil, errors.New("intervals are written as run_frequency: 5m")
 	}
 	return schedule, nil
@@ -209,9 +209,9 @@ func listDays(first, step int) string {
 	return strings.Join(list, ",")
 }
 
-// weekday returns the number of a day of the week, which text has as a number or as three
-// letters (sun is 0). It returns -1 if text is neither. It does not check that a number
-// is at most 7.
+// weekday converts the text of a day of the week, a number or three letters, to a number.
+// For example, it returns 0 for sun. It returns -1 if text is neither. It does not check
+// that a number is at most 7.
 func weekday(text string) int {
 	for day := time.Sunday; day <= time.Saturday; day++ {
 		if strings.EqualFold(text, day.String()[:3]) {

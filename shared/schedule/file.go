@@ -47,7 +47,7 @@ func Parse(file string, data []byte) ([]Job, error) {
 type parser struct {
 	file     string
 	problems []string
-	names    map[string]bool // the names of the jobs so far
+	names    map[string]bool // the names of the jobs parsed so far; each name may occur only once
 }
 
 // note records a problem. job is "" if the problem belongs to no job, and line is 0 if it

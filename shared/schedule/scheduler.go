@@ -67,7 +67,7 @@ func (s *Scheduler) Replace(jobs []Job) {
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
-	default: // Run has not seen the previous value
+	default: // wake has a value already, which Run has not received yet
 	}
 }
 

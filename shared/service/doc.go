@@ -39,7 +39,8 @@ type Clusters interface {
 type Nodes interface {
 	// Probe connects to every database of a cluster on every active node, and returns
 	// one check for each connection. The checks are ordered by database, then by node,
-	// both in the order of the definition. Callers must not change the checks.
+	// both in the order of the definition. Callers must not change the checks, because
+	// concurrent calls for one cluster return the same ones.
 	Probe(ctx context.Context, definition cluster.Cluster) ([]inventory.NodeCheck, error)
 	// Tables returns a page of the tables of the targets.
 	Tables(ctx context.Context, targets []cluster.Target, of table.Selection) (inventory.Page, error)

@@ -221,7 +221,8 @@ func replicationAnswer(d replication.Document, key string) api.ReplicationResult
 	return answer
 }
 
-// unreadError returns an error that names every node which was not read completely.
+// unreadError returns an error that names every node which was not read completely. It
+// returns nil if all nodes were.
 func unreadError(nodes []replicationNode) error {
 	code := fault.Unavailable
 	var reasons []string

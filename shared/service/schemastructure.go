@@ -76,7 +76,7 @@ func partitionsOf(catalogs map[string]catalog.Catalog) partitions {
 // partition, and which is no partition itself. For a table that is no partition, it
 // returns the table.
 func (p partitions) root(name api.TableName) api.TableName {
-	for range len(p) { // bounded, because p may have a cycle if the nodes have different parents
+	for range len(p) { // bounded, because p may have a cycle if tables have other parents on another node
 		parent, isPartition := p[name]
 		if !isPartition {
 			break
@@ -101,7 +101,7 @@ func (s schemaTables) selected(read catalog.Catalog, parts partitions) catalog.C
 		case o.Relation != "":
 			return !s.selects(parts.root(api.TableName{Schema: o.Schema, Name: o.Relation}))
 		}
-		return s.request.Tables != nil // not an object of a table
+		return s.request.Tables != nil // o belongs to no table
 	})
 	read.Sequences = slices.DeleteFunc(read.Sequences, func(of catalog.SequenceState) bool {
 		served := slices.ContainsFunc(of.Columns, func(c catalog.ServedColumn) bool {

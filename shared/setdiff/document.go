@@ -38,7 +38,7 @@ func (r *run) document() setfile.Document {
 		case compared:
 		case t.Verdict != "":
 			result = setfile.Table{Table: t.Name, Verdict: t.Verdict, MissingOn: t.MissingOn, Error: t.Reason}
-		case r.stop: // another table is not identical, so skipping this one cannot make the whole document match.
+		case r.stop: // another table is not identical, so skipping this one cannot make the whole document match
 			result = setfile.Table{Table: t.Name, Verdict: api.SetSkipped, Error: afterStop}
 		default:
 			result = setfile.Table{Table: t.Name, Verdict: api.SetFailed, Error: afterEnd}
@@ -54,7 +54,7 @@ func (r *run) document() setfile.Document {
 }
 
 // problem returns a text with the number of tables that could not be compared and the
-// reason for the first of them. It returns "" if there are none.
+// reason for the first of them. It returns "" if all tables could be compared.
 func problem(d setfile.Document) string {
 	counts := d.Summary.Tables
 	left := counts.Failed + counts.Keyless

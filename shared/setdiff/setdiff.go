@@ -105,20 +105,22 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	r := &run{Coordinator: c, request: req, results: map[int]setfile.Table{}, running: map[string]int{}}
 	r.progress.report = report
 
-	// Durable: the list of tables. From here on, every run of the parent compares this
-	// list.
+	// makePlan makes the list of tables durable. From then on, every run of the parent
+	// compares the tables of this list.
 	if err := r.makePlan(ctx); err != nil {
 		return Result{}, err
 	}
 
-	// Each table's task is durable. A later run finds it by the number of the table.
+	// compare makes a task of each table durable. A later run finds the task by the number
+	// of the table.
 	err := r.compare(ctx)
 	content := r.document()
 	if err != nil {
 		return Result{Content: content}, err
 	}
 
-	// Durable: the document. If an earlier run has stored one, it is the result.
+	// publish makes the document durable. If an earlier run has stored a document, that
+	// document is the result.
 	document, content, err := r.publish(ctx, content)
 	if err != nil {
 		return Result{}, err

@@ -45,8 +45,8 @@ type comparison struct {
 }
 
 // relation identifies the table, view or domain to which objects belong (see
-// catalog.ID.Relation). An empty name stands for the schema, to which the objects that
-// belong to no relation belong, such as tables.
+// catalog.ID.Relation). With an empty name, it identifies the schema: an object that
+// belongs to no relation, such as a table, belongs to its schema.
 type relation struct{ schema, name string }
 
 func newComparison(catalogs map[string]catalog.Catalog, options Options) *comparison {

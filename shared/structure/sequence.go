@@ -155,9 +155,9 @@ func (s *sequence) groups() [][]string {
 // furthest returns the value after which the sequence of one node (of) must continue: the
 // largest value, or the smallest of a descending sequence, that the nodes of its group
 // have returned or stored. It ignores values outside the bounds of the sequence, which
-// the sequence never returns. If the nodes interleave their values, it ignores the
-// values of columns, because they may be those of another group. known is false if no
-// value is left.
+// the sequence never returns. If interleaved is true (see groups), it ignores the values
+// of columns, because rows with values of another group may have been replicated. known
+// is false if no value is left.
 func (s *sequence) furthest(of string, group []string, interleaved bool) (value int64, known bool) {
 	consider := func(v int64) {
 		if s.bounds[of].contain(v) && (!known || further(v, value, s.increment[of] < 0)) {
@@ -250,8 +250,8 @@ const unknownRemedy = "grant the role USAGE on the schema and SELECT on the sequ
 	"and BYPASSRLS if row security hides rows"
 
 // addUnknown adds a finding if the role may not read, on a node, the value of a sequence
-// or of a column that it serves: the sequence may be behind there. If the nodes
-// interleave their values, addUnknown ignores the columns, as furthest does.
+// or of a column that it serves: the sequence may be behind there. If interleaved is
+// true, addUnknown ignores the columns, as furthest does.
 func (c *comparison) addUnknown(s *sequence, interleaved bool) {
 	f := finding.Finding{Kind: string(catalog.Sequence), Object: s.id.String(), Rank: finding.Differs, Nodes: map[string]string{}}
 	var unread []string

@@ -39,8 +39,8 @@ func Connect(ctx context.Context, name string) (*Bus, error) {
 	return &Bus{client: eventbridge.NewFromConfig(c), name: name}, nil
 }
 
-// Send implements notify.Sender. The client repeats a request that AWS could not serve,
-// within the time of ctx.
+// Send implements notify.Sender. The AWS client itself retries a request that AWS could
+// not serve, as long as ctx has not ended.
 func (b *Bus) Send(ctx context.Context, event api.Event) error {
 	detail, err := json.Marshal(event)
 	if err != nil {

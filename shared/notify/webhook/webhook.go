@@ -95,7 +95,7 @@ func (c *Client) Send(ctx context.Context, event api.Event) error {
 		return c.notReached(err)
 	}
 	defer response.Body.Close()
-	reason, _ := io.ReadAll(io.LimitReader(response.Body, maxReason)) // only for the error
+	reason, _ := io.ReadAll(io.LimitReader(response.Body, maxReason)) // for the message of an error; a failed read leaves it empty or incomplete
 	if response.StatusCode >= 200 && response.StatusCode < 300 {
 		return nil
 	}

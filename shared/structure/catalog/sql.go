@@ -11,7 +11,8 @@ import "strings"
 // Objects that belong to an extension are left out: the version of the extension
 // determines them.
 
-// scope is the beginning of each statement. It defines the schemas to read.
+// scope is the beginning of each statement. It defines the common table expression scope,
+// which has the schemas to read.
 const scope = `
 WITH scope AS MATERIALIZED (
     SELECT n.oid, n.nspname FROM pg_namespace n

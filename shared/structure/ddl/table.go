@@ -29,7 +29,7 @@ func createTable(d Definition) []string {
 	}
 	for _, part := range d.parts(catalog.PrimaryKey, catalog.UniqueKey, catalog.Check, catalog.Exclusion, catalog.Index, catalog.Trigger, catalog.Rule, catalog.Policy) {
 		if part.Kind == catalog.Check && len(d.Names(catalog.Parents)) == 0 && part.Get(catalog.Validated) == "true" {
-			statements = append(statements, Definition{Object: part}.extras()...) // CREATE TABLE has the check
+			statements = append(statements, Definition{Object: part}.extras()...) // tableSQL has written the check itself
 			continue
 		}
 		statements = append(statements, Create(Definition{Object: part})...)

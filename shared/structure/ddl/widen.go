@@ -29,7 +29,8 @@ func Widens(kind catalog.Kind, property catalog.Property, from, to string) bool 
 	return false
 }
 
-// modified is a type with a modifier in parentheses, such as numeric(12,2).
+// modified matches a type with a modifier in parentheses, such as numeric(12,2). Its
+// groups are the name of the type, the length or precision, and the scale.
 var modified = regexp.MustCompile(`^(character varying|character|numeric|bit varying)\((\d+)(?:,(-?\d+))?\)$`)
 
 // widensType reports whether every value of the type from is also a value of the type to,
