@@ -43,8 +43,7 @@ func routeOf(path string) string {
 const (
 	// restoreEvery is the time after which a failed restoration of the metrics is repeated.
 	restoreEvery = time.Minute
-	// refreshEvery is the time after which the comparisons of other processes are looked
-	// for.
+	// refreshEvery is the time between two readings of the comparisons of other processes.
 	refreshEvery = time.Minute
 )
 

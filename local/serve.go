@@ -267,8 +267,8 @@ func (s *service) resume(ctx context.Context, ours bool) error {
 		return err
 	}
 	// The tasks of tables are added before their parents. A running parent also adds its
-	// tasks to the queue, but without ours. They would then wait for the leases of the
-	// former process to expire.
+	// tasks to the queue, but as tasks whose former process may be alive. They would then
+	// wait until the leases of that process expire.
 	slices.SortStableFunc(ids, func(a, b string) int { return rankOf(a) - rankOf(b) })
 	for _, id := range ids {
 		s.queue.Resume(id, ours)

@@ -6,8 +6,8 @@ import "slices"
 // The time and memory of diff are at most proportional to the square of this number.
 const maxEdits = 400
 
-// edit replaces the elements fromA to toA of one list by the elements fromB to toB of
-// another.
+// edit replaces the elements of one list from fromA up to but not including toA by the
+// elements of another list from fromB up to but not including toB.
 type edit struct{ fromA, toA, fromB, toB int }
 
 // diff returns the shortest list of edits that converts a to b (the greedy algorithm of
