@@ -24,9 +24,9 @@ func EventTypes() []string {
 // IsEventType reports whether text is a type of events.
 func IsEventType(text string) bool { return slices.Contains(EventTypes(), text) }
 
-// Event reports how a task ended. ACE sends it to a receiver without a request.
-// An event contains no values of rows and no text that may quote one: neither keys nor
-// the message of an error.
+// Event reports how a task ended. ACE sends it to the configured receiver as soon as the
+// task has ended; no request asks for it. An event contains no values of rows and no text
+// that may quote one: neither keys nor the message of an error.
 type Event struct {
 	ID   string    `json:"id"` // the same whenever the event is sent again
 	Type string    `json:"type"`

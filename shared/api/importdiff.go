@@ -18,8 +18,8 @@ type ImportRequest struct {
 	Upload string // "", UploadNew, or Imported.Upload of the response to UploadNew
 }
 
-// Imported answers an import, and then has only DiffFile. The answer to upload=new has
-// all other members.
+// Imported answers an ImportRequest. If a document was imported, only DiffFile is set. In
+// the answer to upload=new, all other fields are set.
 type Imported struct {
 	DiffFile  string `json:"diff_file,omitempty"`  // imports/<sha256>.json
 	Upload    string `json:"upload,omitempty"`     // the parameter upload of the request that imports the document

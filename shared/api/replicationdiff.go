@@ -129,7 +129,8 @@ type ReplicationResult struct {
 	ReportFile string            `json:"report_file"` // key, in the archive, of the document
 	// UnreadNodes are the nodes that could not be read, or not completely.
 	UnreadNodes []UnreadNode `json:"unread_nodes,omitempty"`
-	// Unknown is the number of facts that the role could not read. The document has them.
+	// Unknown is the number of facts that the role could not read. The document lists these
+	// facts.
 	Unknown int `json:"unknown,omitempty"`
 }
 

@@ -39,7 +39,7 @@ type Schedule struct {
 // ScheduledRun is one run of a job.
 type ScheduledRun struct {
 	DueAt   Time            `json:"due_at"`
-	TaskID  string          `json:"task_id,omitempty"` // the schema-diff of a job with a pattern such as public.*
+	TaskID  string          `json:"task_id,omitempty"` // id of the schema-diff; absent unless the job has a pattern such as public.*
 	Verdict string          `json:"verdict,omitempty"` // match, differ, incomplete or failed; absent until the run ends
 	Error   string          `json:"error,omitempty"`   // the reason why no table was compared
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table; those of a schema-diff are listed when it has ended

@@ -61,7 +61,7 @@ type TaskStatus struct {
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`
 	TableName   string          `json:"table_name"`           // the table; the schemas of a schema-diff, such as public.*; "(replication)" for a replication-diff
-	Parent      string          `json:"parent,omitempty"`     // the id of the task that compares several tables, if it submitted this task
+	Parent      string          `json:"parent,omitempty"`     // id of the task for several tables that submitted this task; absent if there is none
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request as stored
 	Error       string          `json:"error,omitempty"`      // only if Status is FAILED or CANCELLED
 	Progress    *Progress       `json:"progress,omitempty"`   // only if Status is RUNNING
@@ -101,8 +101,8 @@ type Progress struct {
 	Percent           float64  `json:"percent"` // 0 to 100
 	RowsPerSecond     float64  `json:"rows_per_second"`
 	ETASeconds        *float64 `json:"eta_seconds"` // null until it can be estimated
-	// Retrying is the error of a step that is being retried, until there is more
-	// progress.
+	// Retrying is the error of a step that is being retried. It is absent again once the
+	// task makes progress.
 	Retrying string `json:"retrying,omitempty"`
 }
 

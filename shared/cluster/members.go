@@ -46,9 +46,9 @@ func (o object) objects(name string) []object {
 	return all
 }
 
-// elementOf returns elements[i], or nil if there are fewer elements. elements can have
-// fewer elements than the array in the decoded struct if a file has the same member
-// twice, because both are then read from different arrays.
+// elementOf returns elements[i], or nil if there are fewer elements. If a file has the
+// same member twice, elements may come from one of the two arrays, and the decoded struct
+// from the other. So elements can be shorter than the array in the struct.
 func elementOf(elements []object, i int) object {
 	if i < len(elements) {
 		return elements[i]

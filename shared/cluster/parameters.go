@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Use is what happens if a definition has a certain connection parameter.
+// Use is what ACE does with a connection parameter that a definition contains.
 type Use string
 
 // The uses.

@@ -9,8 +9,9 @@ import (
 	"ace/shared/fault"
 )
 
-// parseService parses the sections [name] (shared defaults) and [name.node] of a service
-// file. found is false if the file has none of these sections.
+// parseService returns the definition of the cluster called name, which it reads from the
+// sections [name] (defaults for all nodes) and [name.node] of a service file. found is
+// false if the file has none of these sections.
 func parseService(where, name string, data []byte) (c Cluster, found bool, err error) {
 	services, err := readServices(where, data)
 	if err != nil {

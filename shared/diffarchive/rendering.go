@@ -113,8 +113,8 @@ type source struct {
 	digest hash.Hash
 }
 
-// render writes the rendering of the document. The last element of the document's key is
-// the id of a parent if the document is about several tables.
+// render writes the rendering of the document. If the last element of the document's key
+// is the id of a parent, the document is about several tables and has another format.
 func (s *source) render(ctx context.Context, w io.Writer, format string) error {
 	several := api.IsParentID(path.Base(s.info.Key))
 	switch {

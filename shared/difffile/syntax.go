@@ -93,8 +93,9 @@ func plainString(b []byte) int {
 }
 
 // nextSpecial returns the position of the first quote, backslash or control character at
-// or after the position at. It checks eight bytes at a time. If the last few bytes are
-// fewer than eight, it returns the position of the first of them, special or not.
+// or after the position at. It checks eight bytes at a time. If it finds none and fewer
+// than eight bytes are left, it returns the position of the first of these bytes, which
+// the caller must check itself.
 func nextSpecial(b []byte, at int) int {
 	const (
 		ones = 0x0101010101010101

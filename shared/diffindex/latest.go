@@ -76,7 +76,8 @@ type latestCache struct {
 }
 
 // get returns the cached result for a table. It returns false if there is none that may
-// still be used. The caller passes changes to put.
+// still be used. changes is the number of changes of the list so far. The caller must
+// pass it to put.
 func (c *latestCache) get(of tableKey) (cached latestEntry, changes int, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Since returns the ids of the tasks of the documents that finished at a time or later,
-// newest first and at most limit: 1 to 1000. It reads only the names of entries, so a
-// task or its document may have been deleted.
+// Since returns the ids of the tasks whose documents were finished at the time since or
+// later, the newest first. It returns at most limit ids, and limit must be from 1 to
+// 1000. It reads only the names of entries, so a task or its document may have been
+// deleted.
 func (x *Index) Since(ctx context.Context, since time.Time, limit int) ([]string, error) {
 	f := Filter{Since: since, Limit: limit}
 	if err := f.check(); err != nil {

@@ -7,12 +7,12 @@ import (
 	"ace/shared/archive"
 )
 
-// Tables calls fn for every table that has a document in the list, with the ids of the
-// tasks of its newest documents, newest first and at most limit, until fn returns false.
-// The number of entries that it lists per table is bounded, however many documents the
-// table has. Names that are too long for a key are shortened there, so Tables does not
-// return the names: the record of each task has them. A task or its document may have
-// been deleted.
+// Tables calls fn for every table that has a document in the list, until fn returns
+// false. It passes the ids of the tasks of the table's newest documents: at most limit
+// ids, the newest first. The number of entries that it lists per table is bounded,
+// however many documents the table has. It does not return the names of the tables,
+// because a key may have only a shortened name: the record of each task has the names. A
+// task or its document may have been deleted.
 func (x *Index) Tables(ctx context.Context, limit int, fn func(taskIDs []string) bool) error {
 	s := &tableScan{limit: limit, fn: fn}
 	for !s.done {
@@ -29,8 +29,9 @@ func (x *Index) Tables(ctx context.Context, limit int, fn func(taskIDs []string)
 }
 
 const (
-	// skippedEntries is the number of further entries of a table after which a new listing
-	// begins after the table. Until then it is cheaper to continue with the listing.
+	// skippedEntries is the number of entries that a listing skips when it has enough
+	// entries of a table. If the table has more entries, a new listing begins after the
+	// table. To skip this many entries costs less than a new listing.
 	skippedEntries = 128
 	// afterSlash sorts after "/". So a directory's name with afterSlash sorts after all
 	// keys in the directory, and before those of every directory that follows.
@@ -51,7 +52,7 @@ type tableScan struct {
 }
 
 // add adds the next key, without the prefix of the list, and reports whether the listing
-// continues. If not, done reports whether another one follows.
+// continues. If it does not continue and s.done is false, another listing follows.
 func (s *tableScan) add(key string) bool {
 	parts := strings.SplitN(key, "/", 3)
 	if len(parts) < 3 {
@@ -82,7 +83,8 @@ func (s *tableScan) add(key string) bool {
 	return s.restart(s.directory)
 }
 
-// restart makes the next listing begin after a directory.
+// restart makes the next listing begin after a directory. It returns false, the result of
+// add that ends the current listing.
 func (s *tableScan) restart(directory string) (more bool) {
 	s.after, s.done = directory+afterSlash, false
 	return false

@@ -1,6 +1,6 @@
 // Package emf writes the metrics of tasks as lines of JSON in CloudWatch's embedded
-// metric format. The functions write them to their log, from which CloudWatch makes
-// metrics.
+// metric format. The Lambda functions write these lines to their log, from which
+// CloudWatch extracts the metrics.
 //
 // A dimension contains no task id and no error. A line also has the task id, but not as a
 // dimension.
@@ -29,7 +29,8 @@ const (
 	LeaseLosses    = "LeaseLosses"
 )
 
-// scopeRerun is the scope of a rerun: it covers the rows of a document.
+// scopeRerun is the value of the dimension scope for a rerun, which covers only the rows
+// of a document.
 const scopeRerun = "rerun"
 
 // Writer writes metrics. It is safe for concurrent use. A nil Writer writes nothing.
@@ -88,7 +89,8 @@ func (w *Writer) TaskEnded(rec task.Record) {
 		line["scope"] = scopeRerun
 	}
 	line[DifferingRows], line[UnsettledRows] = c.DifferingRows, c.UnsettledRows
-	// Without a dimension, they are metrics of all tables, for one alarm.
+	// Both metrics are written for each table and without dimensions. Without dimensions
+	// they cover all tables, so that one alarm suffices for all of them.
 	w.write(line, ended, directive{
 		Dimensions: [][]string{{}, {"cluster", "database", "table", "scope"}},
 		Metrics:    []metric{count(DifferingRows), count(UnsettledRows)},

@@ -114,9 +114,10 @@ func (q *Queue) accepts() error {
 	return nil
 }
 
-// submitted returns how many tasks are waiting or running, without the tasks of parents:
-// each parent has only a few of them, and a parent that was accepted must not fail
-// because the queue has become full. The caller must hold q.mu.
+// submitted returns how many tasks are waiting or running, without the tasks that parents
+// have submitted: each parent has only a few such tasks in the queue, and a parent that
+// was accepted must not fail because the queue has become full. The caller must hold
+// q.mu.
 func (q *Queue) submitted() int {
 	n := 0
 	for _, t := range q.known {
@@ -138,8 +139,8 @@ func (q *Queue) redeem(taskID string) {
 	}
 }
 
-// groupOf returns the group of a task that is not added by RunChild, which knows the
-// parent.
+// groupOf returns the group of a task that Submit or Resume adds. RunChild does not call
+// it, because it knows the parent of its task.
 func groupOf(taskID string) string {
 	if api.IsParentID(taskID) {
 		return parents
@@ -226,11 +227,11 @@ func (q *Queue) startNext() {
 	}
 }
 
-// next returns the index of the waiting task to start now, or -1 if no task can start.
-// A task that submits other tasks is first, as long as fewer than maxTasks of these
-// run. Otherwise, it is the first task of the group that runs the fewest tasks. If
-// several groups run the fewest, the tasks without a parent are before all others. The
-// caller must hold q.mu.
+// next returns the index of the waiting task to start now, or -1 if no task can start. As
+// long as fewer than maxTasks parents run, it is the first waiting parent, if there is
+// one. Otherwise it is the first task of the group that runs the fewest tasks. If several
+// groups run the fewest, the group of the tasks without a parent is chosen. The caller
+// must hold q.mu.
 func (q *Queue) next() int {
 	slots := q.maxTasks
 	for group, n := range q.running {

@@ -32,16 +32,16 @@ type Comparison struct {
 	UnsettledRows int64
 	Document      string // key of the JSON document in the archive
 
-	// The scope of a table-diff. A rerun covers the rows of the document RerunOf, whose
-	// scope its record does not contain.
+	// Scope is the scope of a table-diff. It is "" for a rerun, whose record does not
+	// contain a scope. A rerun covers the rows of the document RerunOf.
 	Scope   Scope
 	RerunOf string // key of a document; "" means that this is no rerun
-	// Limited means that the document does not list all differing rows. A rerun of it
-	// covers only those that it lists.
+	// Limited means that the document does not list all differing rows. A rerun of the
+	// document covers only the rows that the document lists.
 	Limited bool
 }
 
-// summary has the members of the summary of a comparison that matter here.
+// summary has the members of the summary of a comparison that this package uses.
 type summary struct {
 	UnsettledRows int64 `json:"unsettled_rows"`
 	Limited       bool  `json:"diff_row_limit_reached"`

@@ -7,10 +7,12 @@ import (
 )
 
 const (
-	// mostRefreshed is the number of the newest comparisons that Refresh reads.
+	// mostRefreshed is the maximum number of comparisons that one call of Refresh reads. It
+	// reads the newest.
 	mostRefreshed = 1000
-	// overlap is the time that Refresh looks back beyond since, because the clocks of
-	// processes differ, and because an entry is listed shortly after its task has ended.
+	// overlap is subtracted from the time since with which Refresh is called, because the
+	// clocks of processes differ, and because a document is listed only shortly after its
+	// task has ended.
 	overlap = 2 * time.Minute
 )
 

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// mostRead is the number of the newest comparisons of a table that Restore reads.
+	// mostRead is the maximum number of comparisons of a table that Restore reads. It reads
+	// the newest.
 	mostRead = 16
 	// readAtOnce is the number of records that Restore reads concurrently.
 	readAtOnce = 4

@@ -27,8 +27,10 @@ type key struct {
 // state is a Table, and what decides which rerun may change it.
 type state struct {
 	Table
-	// complete holds the documents that list all rows that may differ: that of the latest
-	// table-diff, and that of the latest rerun of one of the two.
+	// complete holds the keys of two documents: that of the latest table-diff, and that of
+	// the latest rerun that changed this state. A key is "" if there is no such document, or
+	// if the document does not list all differing rows. Only a rerun of one of these
+	// documents may change the state, because it covers all rows that may differ.
 	complete  [2]string
 	changedAt time.Time // when the comparison that set the numbers ended
 }
@@ -54,11 +56,11 @@ type Tables struct {
 // NewTables returns a Tables without a table. It holds at most limit states.
 func NewTables(limit int) *Tables { return &Tables{limit: limit, states: map[key]*state{}} }
 
-// Add adds a comparison. A table-diff sets the state of its table. A rerun changes the
-// verdict and the numbers of rows, but not the time, if it compared all differing rows of
-// the comparison that set the state. Other reruns, and comparisons that ended before the
-// one that set the state, change nothing. Add returns false if the state was left out
-// because of the limit.
+// Add adds a comparison. A table-diff sets the state of its table. A rerun changes only
+// the verdict and the numbers of rows, not the time, and only if its document lists all
+// rows that may differ (see state.complete). Other reruns, and comparisons that ended
+// before the one that set the state, change nothing. Add returns false if the state was
+// left out because of the limit.
 func (t *Tables) Add(c Comparison) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

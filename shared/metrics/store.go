@@ -34,8 +34,8 @@ type store struct {
 	metrics *Metrics
 }
 
-// count counts a call that returned err. A call whose caller has gone is not an error of
-// the store.
+// count counts a call that returned err. If the caller has cancelled the call, err is not
+// counted, because it is not an error of the store.
 func (s *store) count(ctx context.Context, operation string, err error) {
 	s.metrics.storeRequests.WithLabelValues(operation).Inc()
 	if err == nil || errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrPrecondition) || errors.Is(ctx.Err(), context.Canceled) {

@@ -6,8 +6,9 @@ import (
 	"ace/shared/measure"
 )
 
-// tableCollector makes metrics of the states of the tables. Each state has one time: when
-// the verdict changes, the time with the former verdict is no longer published.
+// tableCollector makes metrics of the states of the tables. The verdict is a label of the
+// metric verified, which has the time of the latest table-diff. It is published only with
+// the present verdict of the table, not with an earlier one.
 type tableCollector struct {
 	tables                                   *measure.Tables
 	verified, differing, unsettled, leftOuts *prometheus.Desc
