@@ -11,8 +11,8 @@ import (
 	"ace/shared/tablerepair"
 )
 
-// The documents are streamed, so no Go type of the service has all their members. These
-// types have them for the description.
+// The service writes these documents as streams, so no Go type of the service has all
+// their members. The types below list the members for the description.
 type (
 	// DiffDocument is the document of a comparison or rerun.
 	DiffDocument struct {
@@ -70,8 +70,8 @@ type (
 		Before *row     `json:"before"` // null for an inserted row
 	}
 
-	// row is a row by column. Numbers other than integers, and all other types, are strings
-	// with PostgreSQL's text output.
+	// row is a row by column. NULL, booleans and integers are JSON values of these types.
+	// All other values are strings with PostgreSQL's text output.
 	row map[string]value
 
 	// value is the value of a column.
@@ -121,8 +121,8 @@ func known() map[string]*Schema {
 	}
 }
 
-// resultTypes are the types of TaskStatus.result and of its summary, which no other type
-// names.
+// resultTypes returns the types of the results of tasks and of their summaries.
+// TaskStatus has these members only as raw JSON, so no other type refers to these types.
 func resultTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[api.DiffResult](), reflect.TypeFor[api.RepairResult](), reflect.TypeFor[api.UndoResult](), reflect.TypeFor[difffile.Summary](),

@@ -20,8 +20,8 @@ Every operation accepts GET with a query string, or POST with the same names in 
 
 This description has one notation of each value. The service also accepts others: true may be written yes, t or 1, and in a JSON body any value may be the string that the query string would have. A POST may have parameters in the query string instead of the body.`
 
-// Describe returns the description of the API. root is the directory of the module, which
-// has the comments of the types.
+// Describe returns the description of the API. root is the directory of the module, from
+// whose source files it reads the comments of the types.
 func Describe(root string) ([]byte, error) {
 	found, err := readComments(root, "shared/api", "shared/difffile", "shared/setfile", "shared/finding", "shared/replication", "shared/tablerepair", "infra/openapi")
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"ace/shared/api"
 )
 
-// patternText is the pattern of texts that have no other: not blank, and without NUL
-// characters.
+// patternText is the pattern of a text parameter that has no pattern of its own. It
+// allows every text that is not blank and has no NUL character.
 const patternText = `^[^\x00]*[^\x00\s][^\x00]*$`
 
 // paramSchema returns the schema of a parameter's value.
@@ -38,7 +38,8 @@ func paramSchema(p api.Param) *Schema {
 	return schema
 }
 
-// typed returns a value in the notation of its kind.
+// typed converts the text of a parameter's value to the JSON type of its kind, such as a
+// boolean or a number.
 func typed(kind api.Kind, text string) any {
 	switch kind {
 	case api.KindFlag:

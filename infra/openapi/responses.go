@@ -11,7 +11,8 @@ import (
 // deliberate is the name of the header parameter X-ACE-Request in the components.
 const deliberate = "Deliberate"
 
-// failure is an answer to a request that is refused or fails: its name in the components.
+// failure is the name, in the components, of the answer to a request that is refused or
+// fails.
 type failure string
 
 const (

@@ -71,8 +71,8 @@ func (s *schemas) special(t reflect.Type) *Schema {
 	return nil
 }
 
-// component adds the schema of a struct to the components, unless it is there, and
-// returns a reference to it.
+// component adds the schema of a struct to the components, unless they already contain
+// it, and returns a reference to it.
 func (s *schemas) component(t reflect.Type) *Schema {
 	name, ok := s.seen[t]
 	if !ok {

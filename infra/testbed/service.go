@@ -124,7 +124,7 @@ func (s *Service) Get(ctx context.Context, path string) ([]byte, error) {
 }
 
 // Show prints the curl command of a GET request, sends the request, and decodes the
-// answer to into. It returns the body of the answer.
+// answer into the value that into points to. It returns the body of the answer.
 func (s *Service) Show(ctx context.Context, path string, into any) ([]byte, error) {
 	fmt.Printf("\n$ curl '%s%s'\n", s.URL, path)
 	body, err := s.Get(ctx, path)

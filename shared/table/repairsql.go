@@ -20,8 +20,9 @@ const HasSpock = `EXISTS (SELECT FROM pg_catalog.pg_depend d
                  AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'spock')`
 
 // TryRepairLock returns a boolean expression that acquires the lock of the repairs of a
-// table until the transaction ends. It is false if another session has the lock. name is
-// an expression for the table's quoted name with its schema.
+// table until the transaction ends. The value of the expression is false if another
+// session has the lock. name is an expression for the table's quoted name with its
+// schema.
 func TryRepairLock(name string) string {
 	return "pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat('ace-repair/', pg_catalog.current_database(), '/', " + name + "), 0))"
 }

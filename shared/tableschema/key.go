@@ -36,10 +36,9 @@ func ChooseKey(nodes []*table.Description) ([]string, error) {
 	return slices.MinFunc(keys, compareKeys).columns, nil
 }
 
-// KeyOrder returns the names in columns, the columns of a key, in an order for which
-// every node has an index with the columns in that order. Then key ranges can be read by
-// these indexes. If the order in columns is such an order, or if there is no such order,
-// KeyOrder returns columns unchanged.
+// KeyOrder returns columns, the columns of a key, in an order in which every node has an
+// index on them, so that key ranges can be read by these indexes. If columns already has
+// such an order, or if there is no such order, KeyOrder returns columns unchanged.
 func KeyOrder(nodes []*table.Description, columns []string) []string {
 	best := columns
 	found := false
@@ -78,8 +77,8 @@ func commonKeys(nodes []*table.Description) []commonKey {
 }
 
 // keyOf returns the key on these columns, with the best index of each node. It returns
-// false if a node has no index on the columns that can serve as the key, or if a column
-// has types on two nodes whose values cannot be matched.
+// false if a node has no index on the columns that can serve as the key, or if the values
+// of a column cannot be matched because two nodes have different types for it.
 func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	key := commonKey{columns: columns}
 	for _, d := range nodes {
@@ -191,8 +190,8 @@ func sameColumns(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// typeMismatch describes the first key column that has types on two nodes whose values
-// cannot be matched. It returns "" if there is no such column.
+// typeMismatch describes the first key column whose values cannot be matched because two
+// nodes have different types for it. It returns "" if there is no such column.
 func typeMismatch(nodes []*table.Description, columns []string) string {
 	first := nodes[0]
 	for _, name := range columns {

@@ -52,9 +52,9 @@ func StaleRemedy(o table.IndexOrder) string {
 	return fmt.Sprintf("run REINDEX INDEX %s and, once all indexes of that collation are rebuilt, %s", o.Qualified, refresh)
 }
 
-// distrustIndexes finds the key columns because of which the key's index is stale on some
-// node (StaleIndexes). It sets ByText for such a column, so that all nodes order the
-// column by its text.
+// distrustIndexes finds the key columns whose collations make the key's index stale on
+// some node (see StaleIndexes). It sets ByText for such a column, so that all nodes order
+// the column by its text.
 func (c *Common) distrustIndexes(nodes []*table.Description) {
 	for node, d := range nodes {
 		for _, o := range StaleIndexes(d, c.KeyIndex(node), false) {
@@ -65,8 +65,8 @@ func (c *Common) distrustIndexes(nodes []*table.Description) {
 	}
 }
 
-// StaleWarnings returns a warning for each index that StaleIndexes returns: a comparison
-// reads the table without indexes because of it.
+// StaleWarnings returns a warning for each index that StaleIndexes returns. The warning
+// states that the table is read without the index, and how to repair the index.
 func StaleWarnings(d *table.Description, key string, filtered bool) []string {
 	var warnings []string
 	seen := map[string]bool{}

@@ -63,7 +63,7 @@ type Filter struct {
 	Status                 Status
 	Parent                 string // the id of a parent task, or NoParent
 	Limit                  int    // most records to return: 1 to 1000; 0 means 100
-	After                  string // the cursor that came with the previous page
+	After                  string // the cursor that List returned with the previous page
 }
 
 // List returns tasks, the newest first, and the cursor of the next page; the cursor is

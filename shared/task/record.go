@@ -68,7 +68,8 @@ type Progress struct {
 	// TablesTotal and TablesDone are set only in a task that compares several tables.
 	TablesTotal int `json:"tables_total,omitempty"`
 	TablesDone  int `json:"tables_done,omitempty"`
-	// Retrying is the error of a step that is being retried, until there is more progress.
+	// Retrying is the error of a step that is being retried. It is empty again once the task
+	// makes progress.
 	Retrying string `json:"retrying,omitempty"`
 }
 

@@ -47,7 +47,8 @@ type Observer interface {
 	TaskEnded(rec Record) // rec is the record as it was stored
 }
 
-// ignorant is the Observer of a registry that is not observed.
+// ignorant is the Observer of a registry for which Observe was not called. It does
+// nothing.
 type ignorant struct{}
 
 func (ignorant) TaskCreated(Record) {}

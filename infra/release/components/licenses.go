@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// license matches the names of the files that a module's license requires to distribute.
+// license matches the names of the files of a module that must be distributed with the
+// program because of the module's license.
 var license = regexp.MustCompile(`(?i)^((un)?licen[cs]e|copying|notice|copyright|patents)([-._].*)?$`)
 
 // collect returns the license files of Go and of the modules. A module without one is an

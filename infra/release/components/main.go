@@ -22,7 +22,8 @@ func main() {
 	}
 }
 
-// write writes both files. version is that of the program.
+// write writes the bill of materials to the file sbom, and the licenses to the file
+// licenses. version is the version of the program.
 func write(binary, version, sbom, licenses string) error {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 // module is a linked module.
 type module struct{ path, version, sum string }
 
-// linked returns the modules of a program, those that replace others in place of them.
+// linked returns the modules that are linked into a program. If go.mod replaces a module
+// by another one, linked returns the replacement.
 func linked(info *debug.BuildInfo) []module {
 	modules := make([]module, 0, len(info.Deps))
 	for _, dep := range info.Deps {

@@ -34,7 +34,7 @@ func Answer(t testing.TB, req endpoint.Request, resp endpoint.Response) {
 	}
 }
 
-// Problems returns what the description does not say about a request and its answer.
+// Problems returns the ways in which a request and its answer contradict the description.
 func Problems(req endpoint.Request, resp endpoint.Response) []string {
 	d, err := description()
 	if err != nil {
@@ -55,8 +55,8 @@ func Problems(req endpoint.Request, resp endpoint.Response) []string {
 	return d.query(operation, req.RawQuery)
 }
 
-// Query returns why the query string of a GET is invalid by the description. It returns
-// none for a path that is not described.
+// Query returns the reasons why the query string of a GET is invalid by the description.
+// It returns no reason for a path that is not described.
 func Query(path, rawQuery string) []string {
 	d, err := description()
 	if err != nil {
@@ -148,7 +148,7 @@ func (d *described) undescribed(resp endpoint.Response) []string {
 	return nil
 }
 
-// answer compares an answer with those of an operation.
+// answer compares an answer with the answers that the description lists for an operation.
 func (d *described) answer(operation []string, status int, contentType string, body []byte) error {
 	at := append(append([]string{}, operation...), "responses", strconv.Itoa(status))
 	response, ok := d.at(at).(map[string]any)
@@ -169,7 +169,8 @@ func (d *described) answer(operation []string, status int, contentType string, b
 	return d.validate(at, body)
 }
 
-// query compares the parameters of a GET with those of an operation.
+// query compares the parameters of a GET with the parameters that the description lists
+// for an operation.
 func (d *described) query(operation []string, rawQuery string) []string {
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil {
@@ -212,8 +213,9 @@ func (d *described) value(schema []string, text string) error {
 	return d.validate(schema, notation(d.at(schema), text))
 }
 
-// notation returns the value of a query string as the JSON that the schema is for. The
-// description has only two of the notations of a boolean.
+// notation converts the text of a parameter in a query string to JSON of the type that
+// the schema requires. It converts every notation of a boolean, such as yes, to true or
+// false, because the schema allows only these two.
 func notation(schema any, text string) []byte {
 	object, _ := schema.(map[string]any)
 	var value any = text
@@ -234,7 +236,7 @@ func notation(schema any, text string) []byte {
 	return encoded
 }
 
-// flags returns the notations of a boolean.
+// flags maps each notation of a boolean in a query string to its value.
 func flags() map[string]bool {
 	return map[string]bool{"true": true, "t": true, "1": true, "yes": true, "false": false, "f": false, "0": false, "no": false}
 }

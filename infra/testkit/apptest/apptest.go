@@ -144,7 +144,8 @@ func (m *Mux) Handle(ctx context.Context, req endpoint.Request) endpoint.Respons
 	return resp
 }
 
-// Get sends a GET and decodes the answer to into. Any status but 200 fails the test.
+// Get sends a GET and decodes the answer into the value that into points to. Any status
+// but 200 fails the test.
 func (s *Service) Get(t testing.TB, path string, query url.Values, into any) {
 	t.Helper()
 	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path, RawQuery: query.Encode()})

@@ -116,7 +116,8 @@ func (b *Tab) Do(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Eval returns the value of an expression in the page. It awaits a promise.
+// Eval returns the value of an expression in the page. If the value is a promise, Eval
+// waits for its result.
 func Eval[T any](t testing.TB, b *Tab, expression string) T {
 	t.Helper()
 	value, err := chromedp.Run(b.Context, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))

@@ -7,9 +7,9 @@ const (
 	maxSlowdown = 5
 )
 
-// fixedWork is an expression that does a fixed amount of the work of a page and returns
-// how long it took in milliseconds: it compares 100,000 strings, lays out a table of
-// 2,000 cells and waits for a frame.
+// fixedWork is an expression that does a fixed amount of work of the kind that a page
+// does, and returns the time that this took in milliseconds. It searches 100,000 strings,
+// lays out a table of 2,000 cells and waits for a frame.
 const fixedWork = `(async () => {
 	const start = performance.now();
 	const texts = Array.from({ length: 100000 }, (_, i) => "row " + (i * 7919 % 100003));
@@ -25,13 +25,16 @@ const fixedWork = `(async () => {
 	return performance.now() - start;
 })()`
 
-// Measured is a measurement, and what it may be on a machine as busy as this one.
+// Measured is the result of a measurement. Allowed is its limit on a machine that is as
+// busy as this one was during the measurement.
 type Measured struct{ Took, Allowed float64 }
 
-// Measure calls measure, whose limit on an idle machine with 2 cores is limit. The limit
-// grows with the time of a fixed amount of work in another tab, idle, before and after
-// the measurement, and with further slowdowns that the caller has measured. It grows up
-// to five times. So it is a limit of the page and not of what else runs on the machine.
+// Measure calls measure and returns its result, and the limit for it. limit is the limit
+// on an idle machine with 2 cores. To find out how busy this machine is, Measure does a
+// fixed amount of work (fixedWork) in the tab idle before and after the measurement. The
+// limit grows with the time of this work, or with the largest slowdown that a function in
+// further returns, but to at most maxSlowdown times limit. So the limit depends on the
+// page and not on the other programs that run on the machine.
 func Measure(t testing.TB, idle *Tab, limit float64, measure func() float64, further ...func() float64) Measured {
 	t.Helper()
 	before := Eval[float64](t, idle, fixedWork)

@@ -62,7 +62,7 @@ func Drifted(id int) difffile.Row {
 }
 
 // Drift returns the differences between two nodes: of every ten keys, eight have
-// different rows, and each of the two nodes has no row for one.
+// different rows, one has no row on the first node, and one has no row on the second.
 func Drift(keys int) iter.Seq[difftest.Found] {
 	return func(yield func(difftest.Found) bool) {
 		for id := 1; id <= keys; id++ {
@@ -88,7 +88,8 @@ func Accounts(nodes ...string) difffile.Summary {
 }
 
 // Arrears returns the differences between two nodes: of every ten keys, seven differ in
-// the balance, one differs in the status, and each of the two nodes has no row for one.
+// the balance, one differs in the status, one has no row on the first node, and one has
+// no row on the second.
 func Arrears(keys int) iter.Seq[difftest.Found] {
 	return func(yield func(difftest.Found) bool) {
 		for n := 1; n <= keys; n++ {
