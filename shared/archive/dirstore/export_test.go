@@ -1,0 +1,26 @@
+package dirstore
+
+import "context"
+
+// Inline is the maximum size of content that a store of OpenWith writes to the journal.
+const Inline = 1 << 10
+
+// OpenWith is Open with a function that is called at each point where a test may stop the
+// store, with a small limit for content in the journal, and with a checkpoint whenever
+// the journal has so many bytes.
+func OpenWith(ctx context.Context, opts Options, checkpoint int64, at func(point string)) (*Store, error) {
+	return open(ctx, opts, tuning{at: at, inline: Inline, checkpoint: checkpoint})
+}
+
+// Checkpoint makes a checkpoint.
+func (s *Store) Checkpoint() error { return s.makeCheckpoint() }
+
+// BreakJournal makes all further writes to the journal fail.
+func (s *Store) BreakJournal() { s.journal.current.file.Close() }
+
+// PathOf and Unescape export the mapping of keys to paths.
+func PathOf(key string) (string, error)   { return pathOf(key) }
+func Unescape(name string) (string, bool) { return unescape(name) }
+
+// VerifyAtOnce is the size up to which content is verified before it is returned.
+const VerifyAtOnce = verifyAtOnce

@@ -1,0 +1,53 @@
+package dirstore
+
+import (
+	"encoding/hex"
+	"os"
+	"strings"
+
+	"ace/shared/fault"
+)
+
+// sum is what a file below sums/ records about an object. Its text is input of `sha256sum
+// --check`, which ignores lines that begin with #.
+type sum struct {
+	hash        string // SHA-256 of the content in hexadecimal, which is also the ETag
+	contentType string
+}
+
+const typePrefix = "# type: "
+
+// text returns the content of the file for the object at path.
+func (s sum) text(path string) string {
+	return typePrefix + s.contentType + "\n" + s.hash + "  " + filesDir + "/" + path + "\n"
+}
+
+// parseSum parses the result of text. It returns false if text is damaged.
+func parseSum(text string) (sum, bool) {
+	first, rest, _ := strings.Cut(text, "\n")
+	contentType, hasType := strings.CutPrefix(first, typePrefix)
+	hash, _, hasPath := strings.Cut(rest, "  ")
+	_, err := hex.DecodeString(hash)
+	return sum{hash: hash, contentType: contentType}, hasType && hasPath && len(hash) == 64 && err == nil && strings.HasSuffix(rest, "\n")
+}
+
+// readSum reads the sum of the object at path. The caller has the read lock of the path.
+func (s *Store) readSum(path string) (sum, error) {
+	text, err := os.ReadFile(s.sumFile(path))
+	if err != nil {
+		return sum{}, err
+	}
+	parsed, ok := parseSum(string(text))
+	if !ok {
+		return sum{}, fault.New(fault.Internal, "the archive (directory %s) is damaged: %s/%s has no SHA-256", s.dir, sumsDir, path)
+	}
+	return parsed, nil
+}
+
+// checkType returns an error if a content type cannot be recorded.
+func checkType(contentType string) error {
+	if strings.ContainsAny(contentType, "\r\n") {
+		return fault.New(fault.Invalid, "an object cannot have the content type %.100q", contentType)
+	}
+	return nil
+}
