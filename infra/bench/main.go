@@ -87,8 +87,8 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 	return write(output, results)
 }
 
-// load creates the tables that only some cases need on every node, if one of these cases
-// is selected.
+// load creates, on every node, the tables that only some cases need, if one of these
+// cases is selected.
 func (b *bench) load(ctx context.Context, only string) error {
 	copied := map[string]bool{}
 	for _, c := range cases() {

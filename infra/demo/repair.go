@@ -13,7 +13,7 @@ import (
 	"ace/shared/api"
 )
 
-// repair makes the rows that the document lists equal to those of n1 on the other nodes:
+// repair makes the rows that the document lists equal to those of n1 on every other node:
 // first in a dry run, then for real.
 func repair(ctx context.Context, s *testbed.Service, document string) error {
 	path := "/ace/table-repair?" + table + "&diff_file=" + document + "&source_of_truth=n1&generate_report=true"

@@ -24,7 +24,8 @@ const (
 	maxBuckets = 16_384
 	// batchesPerWorker is the intended number of units per worker. With several units per
 	// worker, all workers are busy until near the end. There are fewer units if the table
-	// has too few blocks, and more if units would have more than batch_size blocks.
+	// has too few blocks, and more units if a unit would otherwise have more than batch_size
+	// blocks.
 	batchesPerWorker = 4
 )
 

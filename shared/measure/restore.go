@@ -31,9 +31,9 @@ type Records interface {
 }
 
 // Restore adds the latest comparisons in the archive to the tables. Of each table it
-// reads the records of the newest comparisons until one of them is a full one, but at
-// most mostRead. It ends when the limit of the tables is reached. Comparisons may be
-// added at the same time.
+// reads the records of the comparisons from the newest one back to the newest full one,
+// but at most mostRead records. It ends when t holds as many states as it may.
+// Comparisons may be added at the same time.
 func (t *Tables) Restore(ctx context.Context, index Index, records Records) error {
 	var failed error
 	err := index.Tables(ctx, mostRead, func(ids []string) bool {
@@ -54,8 +54,9 @@ func (t *Tables) Restore(ctx context.Context, index Index, records Records) erro
 	return err
 }
 
-// readLatest returns the comparisons with these task ids, up to the first full one of
-// each database that they compare.
+// readLatest returns the comparisons with these task ids, in this order, the newest
+// first. It stops when it has read a full comparison of each database that occurred so
+// far.
 func readLatest(ctx context.Context, records Records, ids []string) ([]Comparison, error) {
 	var latest []Comparison
 	isComplete := map[string]bool{} // by database: a full comparison was read

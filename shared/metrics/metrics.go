@@ -179,8 +179,8 @@ func (m *Metrics) Restore(ctx context.Context, index measure.Index, records meas
 	return nil
 }
 
-// Refresh adds the comparisons in the archive that ended after since, because other
-// processes may use the same archive.
+// Refresh adds the comparisons in the archive that ended after since, also those of other
+// processes that use the same archive.
 func (m *Metrics) Refresh(ctx context.Context, recent measure.Recent, records measure.Records, since time.Time) error {
 	return m.tables.Refresh(ctx, recent, records, since)
 }

@@ -74,10 +74,11 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 	return t.locate(ctx, s, err)
 }
 
-// withSavepoint returns the queries. If wanted is set, the savepoint keysMark is set
-// before them and released after them, so that the transaction can continue if the node
-// cannot read one of the keys. options are the options of the call that sends the
-// queries. If they end the transaction, the savepoint need not be released.
+// withSavepoint returns the queries unchanged if wanted is false. Otherwise it adds a
+// statement before them that sets the savepoint keysMark, and one after them that
+// releases it, so that the transaction can continue if the node cannot read one of the
+// keys. options are the options of the call that sends the queries. If they end the
+// transaction, the savepoint need not be released.
 func withSavepoint(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries

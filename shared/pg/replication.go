@@ -12,10 +12,10 @@ import (
 
 // subscriptionsSQL returns the query for the subscriptions to the table, to a partitioned
 // table of which it is a partition, or to its partitions. An older server lacks some
-// columns of pg_subscription. The relation older in the FROM clause has columns with the
-// same names and with the values that apply to such a server. Each of these columns is
-// selected in an inner query, where the name means the column of pg_subscription if that
-// exists, and otherwise the column of older.
+// columns of pg_subscription. The relation older (see the FROM clause) has columns with
+// the same names, and with the values that apply to such a server. Each of these columns
+// is selected in a subquery. In it, the name means the column of pg_subscription if there
+// is one, and otherwise the column of older.
 func subscriptionsSQL(version int) string {
 	return strings.Replace(`
 SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,

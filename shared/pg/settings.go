@@ -63,9 +63,11 @@ func textSettings() (list []setting) {
 	return list
 }
 
-// guarded has settings that are changed only if they have another value: not every server
-// version has them, or only a superuser may change them. If the role may not change such
-// a setting, the transaction fails. That is better than reading damaged pages as empty.
+// guarded has settings that a transaction changes only if their values are others than
+// those listed here, because not every server version has these settings, or only a
+// superuser may change them. If the role may not change a setting that has another value,
+// the transaction fails. That is better than, for example, reading damaged pages as empty
+// (zero_damaged_pages).
 var guarded = []setting{ //nolint:gochecknoglobals // a constant list
 	{"transaction_timeout", "0"}, // PostgreSQL 17; the statements have their own timeout
 	{"composite_type_mismatch", "error"},

@@ -120,8 +120,8 @@ func (t *Tx) Close() {
 	t.conn, t.state = nil, stateClosed
 }
 
-// closing returns the limits with which the client waits when it closes a transaction,
-// whose results it no longer needs.
+// closing returns the limits of the client's waits while it closes a transaction whose
+// results it no longer needs.
 func closing() limits { return limits{silence: cancelGrace, total: cancelGrace} }
 
 // abandon rolls the transaction back. If that fails after user code may have run in the
@@ -412,10 +412,10 @@ func (s *stream) nextResult() (bool, error) {
 }
 
 // handle calls the row handler of a statement that is not a query of the call. If the
-// statement begins the transaction, an error of its row handler makes the transaction
-// fail: the connection leads to another server than before or than the plan expects. This
-// handler is called before the first row of the call is returned, so no row of a wrong
-// server is used.
+// statement begins the transaction, an error of the row handler means that the connection
+// leads to another server than before, or than the plan expects. Then handle makes the
+// transaction fail. This row handler is called before the first row of the call is
+// returned, so no row of a wrong server is used.
 func (s *stream) handle(row [][]byte) error {
 	if s.current.row == nil {
 		return nil

@@ -294,8 +294,8 @@ func (m *merger) next(ctx context.Context) (Key, error) {
 	return key, err
 }
 
-// keyOf returns the key that has this hash, as the first section that has reached it
-// writes it.
+// keyOf returns the key that has this hash, as it is written in the first section that
+// has reached it.
 func (m *merger) keyOf(hash uint64) difffile.Row { return m.doc.keyOf(m.waiting[hash][0].row) }
 
 // outOfOrder returns the error of sections whose orders contradict each other.

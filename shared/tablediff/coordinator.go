@@ -40,8 +40,9 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 // calls report whenever progress was made. When ctx ends, the run ends; a later run
 // continues with what was stored by then.
 //
-// If a step fails because a node or the store cannot be used for a moment, Run does what
-// the next run of the task would do: it starts again and continues with what was stored.
+// If a step fails because a node or the store cannot be used for a moment, Run starts
+// again, within the patience of the request, and continues with what was stored, as the
+// next run of the task would.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (result Result, err error) {
 	var reach patience.Reach
 	err = req.Patience.DoWithProgress(ctx, "comparison", reach.Progress, func() (err error) {

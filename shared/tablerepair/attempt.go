@@ -309,7 +309,8 @@ func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 	}
 
 	// The lease may have been lost since prepare. If it is lost after this check, the new
-	// runner waits for the repair lock.
+	// runner waits for the repair lock, and so for the end of this transaction, before it
+	// draws a conclusion.
 	if err := a.leases.CheckLease(ctx, a.plan.TaskID, a.unit.Lease); err != nil {
 		return nil, err
 	}

@@ -270,8 +270,8 @@ func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
 		var attempted bool
 		next, attempted, failed = r.repairOnce(ctx, i)
 
-		// A try without an attempt, which only failed to determine the outcome of the earlier
-		// attempts again, does not change what is known about them.
+		// A try makes no attempt if it fails to determine the outcome of the earlier attempts.
+		// Then it does not change what is known about them.
 		if attempted || next.Outcome != Unknown || o.Outcome == "" {
 			o = next
 		}

@@ -74,9 +74,9 @@ func (l *finalRows) row(c numberedChange) (table.Row, error) {
 	return l.next.Row, nil
 }
 
-// isUndone reports whether a change was not done or was undone. The caller must have
-// called row with the same change last, because row makes next the altered row of this
-// change, if there is one.
+// isUndone reports whether a change is a deletion that was not done or an insertion that
+// was undone. The caller must have called row with the same change just before, because
+// row makes next the altered row of this change, if there is one.
 func (l *finalRows) isUndone(c numberedChange) bool {
 	return l.next.At == c.at && (l.next.Withdrawn || l.next.Kept)
 }

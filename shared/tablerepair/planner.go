@@ -304,7 +304,8 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 }
 
 // describeTargets reads the description of the table on each node to repair. It records
-// an error in p.failed and does not return it.
+// an error in p.failed and does not return it, because the other nodes can still be
+// repaired.
 func (p *planner) describeTargets(ctx context.Context) error {
 	p.targets, p.failed = make([]targetBuilder, len(p.chosen)), make([]error, len(p.chosen))
 	return fanout.Each(ctx, len(p.chosen), slices.Values(fanout.Indexes(len(p.chosen))), func(ctx context.Context, i int) error {

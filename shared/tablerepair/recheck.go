@@ -104,8 +104,10 @@ func withdrawnWarning(node string, n int64) string {
 	return fmt.Sprintf("node %s: %d rows were not inserted, since the source of truth wrote them during the repair: repair again if replication does not bring them", node, n)
 }
 
-// unchangedAtSource reports, for each row, whether the source still has it as the
-// decision read it and no change to it may still be on its way to the target.
+// unchangedAtSource reports, for each row of list, whether two conditions are met. The
+// source's row must still be the one that the decision has read. And the target must have
+// received every change of it: the row must not have been written after the snapshot
+// Applied of the unit, if there is such a snapshot.
 func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []numberedChange) ([]bool, error) {
 	rows, err := a.rereadSource(ctx, source, list)
 	if err != nil {

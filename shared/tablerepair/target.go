@@ -162,9 +162,10 @@ func isBits(c table.Column) bool { return strings.HasPrefix(c.Declared, "bit") }
 // conversionType returns the name of the type to which a value of another type is cast,
 // so that the result is what the column would store. The name has the column's type
 // modifier, except for types such as varchar: a cast to varchar(9) would truncate the
-// value. c.Declared names a type of pg_catalog without its schema. That is safe only if
-// such a name is a keyword of SQL, as all names with a modifier are. Otherwise the name
-// with the schema is returned.
+// value. For a type of pg_catalog, c.Declared lacks the schema, so a type of the same
+// name in another schema could be meant. That is impossible for keywords of SQL, and
+// every such type with a modifier has a keyword as its name. For a type of pg_catalog
+// without a modifier, conversionType therefore returns the name with the schema.
 func conversionType(c table.Column) string {
 	switch b := c.Type.Underlying(); b.Name {
 	case "varchar", "bpchar", "bit", "varbit":

@@ -70,10 +70,10 @@ func (d *decider) untouched(key table.Key, columns []int) {
 	d.totals.nameUnrepairable(d.target, key, columns)
 }
 
-// predict counts, in a dry run, a row that a repair would write but that is known to
-// differ from the wanted row even then. A repair counts such rows when it reads them back
-// (verify). predict ignores generated columns, because the values that the node would
-// generate are not known.
+// predict counts, in a dry run, a row that a repair would write, if it is already known
+// that the row would still differ from the wanted row after that. A repair counts such
+// rows when it reads them back (verify). predict ignores generated columns, because the
+// values that the node would generate are not known.
 func (d *decider) predict(c change) {
 	if !d.plan.DryRun || c.Op == opDelete {
 		return
@@ -86,9 +86,9 @@ func (d *decider) predict(c change) {
 	}
 }
 
-// unrepairableAfter returns the indexes of the columns in which a row, as it is after
-// the change c, differs from the row that was wanted. If one of the two rows does not
-// exist, it returns all columns.
+// unrepairableAfter returns the indexes of the columns in which row, the target's row
+// after the change c, differs from the row that was wanted. If only one of the two rows
+// exists, it returns all columns.
 func (t *Target) unrepairableAfter(c change, row table.Row) []int {
 	want := c.row()
 	if row == nil && want == nil {

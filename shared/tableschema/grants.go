@@ -8,9 +8,9 @@ import (
 	"ace/shared/table"
 )
 
-// Missing returns the privileges that the role of a node needs to read the compared
-// columns of the table schema.name, and that it lacks. node is the index of the
-// description d in the list with which Tables was called.
+// Missing returns the privileges that the role of a node lacks for reading the compared
+// columns of the table schema.name. node is the index of the description d in the list
+// with which Tables was called.
 func (c *Common) Missing(d *table.Description, node int, schema, name string) table.Grants {
 	missing := table.Grants{Role: d.Role, Table: table.Name(schema, name)}
 	for _, closed := range d.Closed {

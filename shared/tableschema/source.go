@@ -149,10 +149,11 @@ func keyRef(ref string, t rowdigest.Type, k table.KeyColumn) string {
 	return "(" + ref + ")::" + t.Underlying().SQL
 }
 
-// addTextOrder adds the elements of Order and its companions for a key column that is
-// ordered by its text under collation "C". text is the expression for that text. If the
-// databases have different encodings, equal texts have different bytes there. So the
-// column is then ordered by the bytes of its text in UTF-8.
+// addTextOrder appends to Order, OrderType and Collate the elements for a key column that
+// is ordered by its text under collation "C". text is the expression for that text. If
+// the databases have different encodings, the same text has different bytes in them. Then
+// the column is ordered by the bytes of its text in UTF-8, and text itself becomes an
+// element of OrderText.
 func (c *Common) addTextOrder(s *table.Source, text string) {
 	if c.sameEncoding {
 		s.Order = append(s.Order, text+" COLLATE "+bytewise)

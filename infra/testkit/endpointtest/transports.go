@@ -28,9 +28,9 @@ type Transport struct {
 	Do   func(endpoint.Request) endpoint.Response
 }
 
-// Both returns the transports: a real HTTP server on loopback, and the Lambda handler,
-// once with the events of an API Gateway stage and once with those of a function URL. The
-// server ends with the test.
+// Both returns three transports: a real HTTP server on loopback, the Lambda handler with
+// the events of an API Gateway stage, and the Lambda handler with those of a function
+// URL. The server ends with the test.
 func Both(t testing.TB, mux *endpoint.Mux) []Transport {
 	t.Helper()
 	return []Transport{

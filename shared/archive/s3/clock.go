@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// clockTransport stores the store's clock, which each response has in its Date header,
-// for requests with a context of withClock. Only the store's clock decides whether a
-// lease has expired, never the clock of this host. minio-go itself returns the Date
-// header only for Get.
+// For each request with a context of withClock, clockTransport records the time of the
+// store's clock, which is in the Date header of the response. Only the store's clock
+// decides whether a lease has expired, never the clock of this host. minio-go itself
+// returns the Date header only for Get.
 type clockTransport struct{ next http.RoundTripper }
 
 type clockKey struct{}

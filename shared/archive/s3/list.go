@@ -10,8 +10,8 @@ import (
 	"ace/shared/archive"
 )
 
-// List implements archive.Store. If a page cannot be read, List requests the keys after
-// the last key that it has passed to fn again.
+// List implements archive.Store. If a page cannot be read, List makes another request,
+// for the keys after the last one that it has passed to fn.
 func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
 	err := retryIf(transient).Do(ctx, func() error {
 		return s.listFrom(ctx, prefix, after, func(info archive.Info) bool {

@@ -78,8 +78,9 @@ func (changedError) Error() string { return "a candidate has changed" }
 // candidates were reported. If candidates may be key variants, it reports no candidate
 // and returns 0 and false.
 func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
-	// The first pass has matched the rows of a key by its text. So a key variant would seem
-	// to have changed, because its look-up also finds the rows with other spellings.
+	// The first pass has matched rows by the text of their keys. The look-up in this pass
+	// also finds the rows with other spellings of a key, so a key variant would seem to have
+	// changed.
 	if c.run.plan.HasKeyVariants() {
 		return 0, false, nil
 	}
