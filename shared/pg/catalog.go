@@ -28,7 +28,7 @@ const catalogPath = "pg_catalog, pg_temp"
 // functions differ, and the nodes must be compared by the portable digest
 // (rowdigest.RowSHA256).
 func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
-	tx, err := n.beginCatalog(ctx)
+	tx, err := n.beginDescribing(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -72,20 +72,28 @@ const doingCatalog = "reading the catalog"
 // It returns an error if the table cannot be compared.
 func (c *catalogReader) relation(ctx context.Context) error {
 	var readable, usable, hidden bool
-	err := c.tx.run(ctx, doingCatalog, query{sql: relationSQL, args: textArgs(c.schema, c.name), row: func(v [][]byte) error {
+	err := c.tx.run(ctx, doingCatalog, query{fixed: true, sql: relationSQL, args: textArgs(c.schema, c.name), row: func(v [][]byte) error {
 		c.oid, c.d.Kind = string(v[0]), string(v[1])
 		c.d.Only = isTrue(v[2])
-		usable, c.d.Lockable, readable = isTrue(v[3]), isTrue(v[4]), isTrue(v[11])
-		c.d.Encoding, c.d.UserPath = string(v[6]), string(v[7])
-		c.d.Superuser, c.d.Role = isTrue(v[8]), string(v[9])
-		c.d.LargeObjects, hidden = isTrue(v[10]), isTrue(v[13])
-		return errors.Join(readList(v[5], &c.d.Unreadable), readList(v[12], &c.d.Closed))
-	}}, query{sql: "SELECT current_setting('server_version_num'), " + mayReadControl, row: func(v [][]byte) error {
+		usable, c.d.Lockable, readable = isTrue(v[3]), isTrue(v[4]), isTrue(v[10])
+		c.d.Encoding = string(v[6])
+		c.d.Superuser, c.d.Role = isTrue(v[7]), string(v[8])
+		c.d.LargeObjects, hidden = isTrue(v[9]), isTrue(v[12])
+		return errors.Join(readList(v[5], &c.d.Unreadable), readList(v[11], &c.d.Closed))
+	}}, query{fixed: true, sql: "SELECT current_setting('server_version_num'), " + mayReadControl, row: func(v [][]byte) error {
 		c.control = isTrue(v[1])
 		var err error
 		c.d.ServerVersion, err = strconv.Atoi(string(v[0]))
 		return err
-	}})
+	}},
+		// pg_settings also has the role's own search_path, but the server computes all of the
+		// view's rows for that.
+		query{sql: "SET LOCAL search_path TO DEFAULT"},
+		query{sql: "SELECT pg_catalog.current_setting('search_path')", row: func(v [][]byte) error {
+			c.d.UserPath = string(v[0])
+			return nil
+		}},
+		query{sql: "SET LOCAL search_path TO " + catalogPath})
 	if err != nil {
 		return err
 	}
@@ -139,25 +147,25 @@ func (c *catalogReader) details(ctx context.Context) error {
 	}
 
 	err := c.tx.call(ctx, doingCatalog, table.EndTransaction, append(server,
-		query{sql: typesSQL, args: textArgs("{" + c.oid + "}"), row: func(v [][]byte) error {
+		query{fixed: true, sql: typesSQL, args: textArgs("{" + c.oid + "}"), row: func(v [][]byte) error {
 			t, err := readType(v)
 			types[t.oid] = t
 			return err
 		}},
-		query{sql: columnsSQL(c.d.ServerVersion), args: textArgs(c.oid), row: func(v [][]byte) error {
+		query{fixed: true, sql: columnsSQL(c.d.ServerVersion), args: textArgs(c.oid), row: func(v [][]byte) error {
 			columns = append(columns, readColumn(v))
 			return nil
 		}},
-		query{sql: indexesSQL, args: textArgs("{" + c.oid + "}"), row: func(v [][]byte) error {
+		query{fixed: true, sql: indexesSQL, args: textArgs("{" + c.oid + "}"), row: func(v [][]byte) error {
 			index, err := readIndex(v)
 			c.d.Indexes = append(c.d.Indexes, index)
 			return err
 		}},
-		query{sql: indexOrdersSQL(c.d.ServerVersion), args: textArgs(c.oid), row: func(v [][]byte) error {
+		query{fixed: true, sql: indexOrdersSQL(c.d.ServerVersion), args: textArgs(c.oid), row: func(v [][]byte) error {
 			c.d.IndexOrders = append(c.d.IndexOrders, readIndexOrder(v))
 			return nil
 		}},
-		query{sql: partitionsSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
+		query{fixed: true, sql: partitionsSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			return c.addPartition(v)
 		}},
 		filesQuery(table.Quote(c.schema)+"."+table.Quote(c.name), c.setFiles),

@@ -3,6 +3,11 @@ package pg
 import "strings"
 
 // The readers in catalog.go and key.go depend on the column order of each query.
+//
+// The time of a query must not grow with the number of tables in the database. A server
+// that plans a query without its parameters may begin a join with a whole catalog if it
+// expects few rows of it. OFFSET 0 in a LATERAL subquery prevents that: the subquery is
+// then executed for each row before it, by an index.
 
 const relationSQL = `
 SELECT c.oid, c.relkind,
@@ -12,7 +17,6 @@ SELECT c.oid, c.relkind,
        (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')),
        pg_encoding_to_char((SELECT encoding FROM pg_database WHERE datname = current_database())),
-       (SELECT reset_val FROM pg_settings WHERE name = 'search_path'),
        coalesce((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), false),
        current_user,
        EXISTS (SELECT 1 FROM pg_largeobject_metadata),
@@ -106,8 +110,9 @@ const indexesSQL = `
 WITH RECURSIVE rels(root, oid) AS (
     SELECT t.oid, t.oid FROM unnest($1::oid[]) t(oid)
   UNION
-    SELECT r.root, h.inhrelid FROM rels r JOIN pg_class p ON p.oid = r.oid AND p.relkind = 'p'
-    JOIN pg_inherits h ON h.inhparent = p.oid AND NOT h.inhdetachpending),
+    SELECT r.root, h.inhrelid FROM rels r
+    CROSS JOIN LATERAL (SELECT FROM pg_class p WHERE p.oid = r.oid AND p.relkind = 'p' OFFSET 0) partitioned
+    JOIN pg_inherits h ON h.inhparent = r.oid AND NOT h.inhdetachpending),
 unproven AS (
     SELECT rels.root, a.attname, min(format('ALTER TABLE %s VALIDATE CONSTRAINT %I', co.conrelid::regclass, co.conname)) AS remedy
     FROM rels
@@ -159,10 +164,10 @@ func indexOrdersSQL(version int) string {
 	return strings.Replace(`
 WITH RECURSIVE part(index, place, type, coll) AS (
     SELECT i.indexrelid, a.attnum, a.atttypid, i.indcollation[a.attnum - 1]
-    FROM pg_index i
+    FROM (SELECT $1::oid AS oid UNION SELECT t.relid FROM pg_partition_tree($1::oid) t) rels
+    JOIN pg_index i ON i.indrelid = rels.oid
     JOIN pg_class ic ON ic.oid = i.indexrelid AND NOT ic.relispartition
     JOIN pg_attribute a ON a.attrelid = i.indexrelid AND a.attnum <= i.indnkeyatts
-    WHERE i.indrelid = $1::oid OR i.indrelid IN (SELECT t.relid FROM pg_partition_tree($1::oid) t)
   UNION
     SELECT p.index, p.place, inner_type.type, inner_type.coll
     FROM part p JOIN pg_type t ON t.oid = p.type
@@ -179,8 +184,10 @@ used(index, place, coll) AS (
     SELECT index, place, coll FROM part WHERE coll <> 0
   UNION
     SELECT p.index, p.place, 'pg_catalog."default"'::regcollation::oid
-    FROM part p JOIN pg_type t ON t.oid = p.type
-    WHERE t.oid = 'jsonb'::regtype OR t.typtype = 'b' AND t.typcategory <> 'A' AND t.typcollation <> 0 AND t.typnamespace <> 'pg_catalog'::regnamespace)
+    FROM part p CROSS JOIN LATERAL (
+        SELECT FROM pg_type t WHERE t.oid = p.type AND (t.oid = 'jsonb'::regtype
+            OR t.typtype = 'b' AND t.typcategory <> 'A' AND t.typcollation <> 0 AND t.typnamespace <> 'pg_catalog'::regnamespace)
+        OFFSET 0) ordered)
 SELECT ic.relname, quote_ident(n.nspname) || '.' || quote_ident(ic.relname), i.indisunique OR i.indisexclusion, a.attname,
        CASE WHEN co.collprovider = 'd' THEN coalesce(to_jsonb(db)->>'datlocprovider', 'c') ELSE co.collprovider::text END,
        CASE WHEN co.collprovider = 'd'

@@ -12,6 +12,9 @@
 // transactions of a repair (repair.go), and the transaction of FlushLog, which is READ
 // ONLY but ends with COMMIT.
 //
+// The catalog queries of a comparison are prepared statements, which stay in the session,
+// but never in the session of a transaction pooler (prepared.go).
+//
 // Identifiers are quoted with pgx.Identifier and values are parameters. The only SQL that
 // is not written here is the user's table_filter, which the server's own parser checks
 // first (filter.go).

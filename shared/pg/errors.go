@@ -231,7 +231,7 @@ func shorten(message string) string {
 // error may disappear by itself, and Invalid if the user must correct it.
 func codeOf(sqlstate string) fault.Code {
 	switch sqlstate {
-	case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "72000":
+	case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "72000", missingStatement:
 		return fault.Unavailable
 	}
 	switch sqlstate[:min(2, len(sqlstate))] {

@@ -16,13 +16,13 @@ import (
 // ages of the table's rows (by xmin) show which rows have changed. If the role may not
 // read the facts, Facts returns no error. It returns the reason in the field Unproven.
 func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, error) {
-	tx, err := n.beginCatalog(ctx)
+	tx, err := n.beginDescribing(ctx)
 	if err != nil {
 		return table.Facts{}, err
 	}
 	defer tx.Close()
 	facts := table.Facts{Unproven: "the table is gone"}
-	err = tx.call(ctx, "reading the catalog facts of a baseline", table.EndTransaction, query{sql: factsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
+	err = tx.call(ctx, "reading the catalog facts of a baseline", table.EndTransaction, query{fixed: true, sql: factsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
 		facts.Unproven = string(v[1])
 		if v[2] != nil {
 			writes, err := strconv.ParseInt(string(v[2]), 10, 64)

@@ -24,7 +24,7 @@ FROM (SELECT oid FROM root
 // the files to found. relation is the table as a FROM clause names it, such as ONLY
 // "public"."users".
 func filesQuery(relation string, found func(table.Files) error) query {
-	return query{sql: filesSQL, args: textArgs(table.WithoutOnly(relation)), row: func(v [][]byte) error {
+	return query{fixed: true, sql: filesSQL, args: textArgs(table.WithoutOnly(relation)), row: func(v [][]byte) error {
 		return found(table.Files{OID: string(v[0]), Digest: string(v[1])})
 	}}
 }

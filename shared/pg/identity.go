@@ -63,6 +63,7 @@ func (t *Tx) withIdentity(q query) query {
 	}
 
 	q.row = func(v [][]byte) error {
+		t.noteProcess(v[0])
 		found := readIdentity(v, full)
 		delete(marks, knownServer)
 		switch {

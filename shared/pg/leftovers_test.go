@@ -16,12 +16,12 @@ import (
 	"ace/shared/table"
 )
 
-// leftoversSQL lists the state of a session that a new session does not have. It runs
-// outside any transaction.
+// leftoversSQL lists the state of a session that a new session does not have, without the
+// statements that ACE prepares. It runs outside any transaction.
 const leftoversSQL = `
 SELECT name || ' = ' || setting FROM pg_settings WHERE source = 'session'
 UNION ALL SELECT 'ace.mark = ' || m FROM current_setting('ace.mark', true) m WHERE m <> ''
-UNION ALL SELECT 'prepared: ' || name FROM pg_prepared_statements
+UNION ALL SELECT 'prepared: ' || name FROM pg_prepared_statements WHERE name !~ '^ace_[0-9a-f]{32}$'
 UNION ALL SELECT 'cursor: ' || name FROM pg_cursors WHERE name <> ''
 UNION ALL SELECT 'relation: ' || relname FROM pg_class WHERE relpersistence = 't' OR relname = 'ace_left'
 UNION ALL SELECT 'channel: ' || c FROM pg_listening_channels() c

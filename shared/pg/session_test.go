@@ -32,7 +32,8 @@ func testNode(t *testing.T) (*Node, *pgtest.Cluster) {
 }
 
 // settingsOf returns, outside any transaction, the settings of a session that have
-// changed since it began.
+// changed since it began, and what else is left in it, without the statements that ACE
+// prepares.
 func settingsOf(t *testing.T, n *Node) (changed []string) {
 	t.Helper()
 	conn, err := n.pool.Acquire(t.Context())
@@ -42,7 +43,7 @@ func settingsOf(t *testing.T, n *Node) (changed []string) {
 	defer conn.Release()
 	result := conn.Conn().PgConn().ExecParams(t.Context(),
 		`SELECT name || ' = ' || setting FROM pg_settings WHERE source = 'session' UNION ALL
-		 SELECT 'prepared: ' || statement FROM pg_prepared_statements UNION ALL
+		 SELECT 'prepared: ' || statement FROM pg_prepared_statements WHERE name !~ '^ace_[0-9a-f]{32}$' UNION ALL
 		 SELECT 'cursor: ' || statement FROM pg_cursors WHERE name <> '' UNION ALL
 		 SELECT 'temporary: ' || relname FROM pg_class WHERE relpersistence = 't'`, nil, nil, nil, nil).Read()
 	if result.Err != nil {

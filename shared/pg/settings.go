@@ -88,6 +88,13 @@ var catalogPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "off"},
 }
 
+// describingPlans are catalogPlans for transactions whose statements are prepared
+// (prepared.go). Their plans are then made once, for any table. Without the table's OID,
+// the planner expects millions of rows, and the hash tables of UNION get the size of
+// work_mem. Clearing that memory would take longer than the rest of the query.
+var describingPlans = append(slices.Clone(catalogPlans), //nolint:gochecknoglobals // a constant list
+	setting{"plan_cache_mode", "force_generic_plan"}, setting{"work_mem", "128kB"})
+
 // withPlans returns the settings in pinned and in plans. If both lists have a setting,
 // its value is that of plans.
 func withPlans(plans []setting) []setting {
@@ -119,9 +126,10 @@ const clientEncoding = "pg_catalog.set_config('client_encoding', " +
 	"CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true), "
 
 // settingsQuery returns the query that applies settings for the rest of the transaction.
+// The first column of its row is the id of the server process.
 func settingsQuery(settings []setting, searchPath string, limits timeouts) query {
 	var b strings.Builder
-	b.WriteString("SELECT " + clientEncoding)
+	b.WriteString("SELECT pg_catalog.pg_backend_pid(), " + clientEncoding)
 	for _, s := range settings {
 		fmt.Fprintf(&b, "pg_catalog.set_config('%s', '%s', true), ", s.name, s.value)
 	}
@@ -136,7 +144,7 @@ func settingsQuery(settings []setting, searchPath string, limits timeouts) query
 	fmt.Fprintf(&b, onLinux, "tcp_user_timeout", strconv.FormatInt(limits.unread().Milliseconds(), 10))
 	fmt.Fprintf(&b, onLinux, "client_connection_check_interval", clientCheck)
 	b.WriteString("pg_catalog.set_config('search_path', $1, true)")
-	return query{sql: b.String(), args: textArgs(searchPath)}
+	return query{sql: b.String(), args: textArgs(searchPath), fixed: true}
 }
 
 // timeouts are the times after which a server ends a statement or a transaction.

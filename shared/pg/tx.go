@@ -17,9 +17,10 @@ import (
 // is set, it is called for each result row. The values of the row are valid only during
 // that call.
 type query struct {
-	sql  string
-	args [][]byte
-	row  func(values [][]byte) error
+	sql   string
+	args  [][]byte
+	row   func(values [][]byte) error
+	fixed bool // the text is one of a few, so the statement may be prepared (prepared.go)
 }
 
 // textArgs returns text parameters as the wire protocol sends them.
@@ -94,6 +95,17 @@ func (n *Node) beginCatalog(ctx context.Context) (*Tx, error) {
 		return nil, err
 	}
 	tx.plans = catalogPlans
+	return tx, nil
+}
+
+// beginDescribing is like beginCatalog, but for a transaction that reads the catalog
+// entries of one table by prepared statements.
+func (n *Node) beginDescribing(ctx context.Context) (*Tx, error) {
+	tx, err := n.beginCatalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tx.plans = describingPlans
 	return tx, nil
 }
 
@@ -347,11 +359,13 @@ type stream struct {
 	reader   *pgconn.ResultReader // reads the current statement; nil between statements
 	current  sent                 // the statement whose result is being read
 	pending  []sent               // the statements after it
+
+	preparing []statement // the statements that the server has not confirmed to have prepared
 }
 
 func (s *stream) send(purpose purpose, queries ...query) {
 	for i, q := range queries {
-		s.pipeline.SendQueryParams(q.sql, q.args, nil, nil, nil)
+		s.sendQuery(q)
 		s.pending = append(s.pending, sent{query: q, purpose: purpose, index: i})
 	}
 }
@@ -395,19 +409,20 @@ func (s *stream) nextResult() (bool, error) {
 		if err != nil {
 			return false, s.fail(err)
 		}
-		if _, end := result.(*pgconn.PipelineSync); end { // the Sync of a heartbeat may follow
-			continue
-		}
 
-		reader, ok := result.(*pgconn.ResultReader)
-		if !ok {
+		switch result := result.(type) {
+		case *pgconn.PipelineSync: // the Sync of a heartbeat may follow
+		case *pgconn.CloseComplete:
+		case *pgconn.StatementDescription:
+			s.confirm()
+		case *pgconn.ResultReader:
+			s.tx.link.allow(s.tx.wait)
+			s.reader = result
+			s.current, s.pending = s.pending[0], s.pending[1:]
+			return true, nil
+		default:
 			return false, nil
 		}
-
-		s.tx.link.allow(s.tx.wait)
-		s.reader = reader
-		s.current, s.pending = s.pending[0], s.pending[1:]
-		return true, nil
 	}
 }
 
@@ -436,6 +451,9 @@ func (s *stream) handle(row [][]byte) error {
 func (s *stream) fail(err error) error {
 	s.tx.state = stateFailed
 	node := s.tx.node
+	if sqlState(err) == missingStatement {
+		s.tx.forgetStatements()
+	}
 	err = node.lockFault(s.tx.access.Relation, node.cancelFault(time.Since(s.sentAt), node.fault(s.ctx, s.doing, err)))
 	if s.tx.found.Started == "" {
 		_ = s.pipeline.Close()
