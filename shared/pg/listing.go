@@ -67,7 +67,7 @@ func (n *Node) listTables(ctx context.Context, of table.Selection) ([]table.List
 
 	l := listing{node: n.name, byOID: map[string]*table.Description{}, types: typeRows{}}
 	args := textArgs(rawtext.Bytes(of.Schema), rawtext.Bytes(of.AfterSchema), rawtext.Bytes(of.AfterName), strconv.Itoa(of.Limit))
-	if err := tx.run(ctx, doingListing, versionQuery(n.name), query{sql: listingSQL, args: args, row: l.addTable}); err != nil {
+	if err := tx.run(ctx, doingListing, versionQuery(n.name, new(int)), query{sql: listingSQL, args: args, row: l.addTable}); err != nil {
 		return nil, err
 	}
 
@@ -79,14 +79,14 @@ func (n *Node) listTables(ctx context.Context, of table.Selection) ([]table.List
 	return l.tables, err
 }
 
-// versionQuery returns a query that fails if the server is too old.
-func versionQuery(node string) query {
-	return query{sql: "SELECT current_setting('server_version_num')", row: func(v [][]byte) error {
-		version, err := strconv.Atoi(string(v[0]))
-		if err != nil {
+// versionQuery returns a query that sets version to the server_version_num. It fails if
+// the server is too old.
+func versionQuery(node string, version *int) query {
+	return query{sql: "SELECT current_setting('server_version_num')", row: func(v [][]byte) (err error) {
+		if *version, err = strconv.Atoi(string(v[0])); err != nil {
 			return err
 		}
-		return checkVersion(node, version)
+		return checkVersion(node, *version)
 	}}
 }
 

@@ -26,7 +26,7 @@ func (n *Node) ReplicationState(ctx context.Context) (replication.State, table.I
 	// The first query reads the version, the extensions and the privileges of the role. The
 	// other queries depend on them.
 	var can replicationAbilities
-	if err := tx.run(ctx, doingReplication, versionQuery(n.name), jsonQuery(replicationServerSQL, &can)); err != nil {
+	if err := tx.run(ctx, doingReplication, versionQuery(n.name, new(int)), jsonQuery(replicationServerSQL, &can)); err != nil {
 		return replication.State{}, table.Identity{}, err
 	}
 

@@ -25,7 +25,11 @@ func (n *Node) ReadStructure(ctx context.Context, schemas []string) (catalog.Cat
 	defer tx.Close()
 
 	tx.plans = structurePlans
-	found, err := catalog.Read(ctx, tx, schemas)
+	var version int
+	if err := tx.run(ctx, "reading the structure", versionQuery(n.name, &version)); err != nil {
+		return catalog.Catalog{}, err
+	}
+	found, err := catalog.Read(ctx, tx, version, schemas)
 	if err != nil && sqlState(err) == lockNotAvailable {
 		tx.Close() // lockedFault needs a connection, and the pool may have only this one
 		return found, n.lockedFault(ctx, err)

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
-	"ace/shared/fault"
 	"ace/shared/rawtext"
 )
 
@@ -22,22 +20,19 @@ type Querier interface {
 }
 
 // Read returns the structure of the schemas, or of all schemas of users if the list is
-// empty. The objects are in the order of their identities. A schema that does not exist
-// is not an error: it has no objects.
-func Read(ctx context.Context, node Querier, schemas []string) (Catalog, error) {
+// empty. version is the server_version_num of the node, 140000 or later. The objects are
+// in the order of their identities. A schema that does not exist is not an error: it has
+// no objects.
+func Read(ctx context.Context, node Querier, version int, schemas []string) (Catalog, error) {
 	names, err := schemaNames(schemas)
 	if err != nil {
 		return Catalog{}, err
 	}
 
-	var c Catalog
-	if c.Version, err = readVersion(ctx, node); err != nil {
-		return Catalog{}, err
-	}
-
+	c := Catalog{Version: version}
 	sql := statements()
 	for i := range sql {
-		sql[i] = forVersion(sql[i], c.Version)
+		sql[i] = forVersion(sql[i], version)
 	}
 	err = node.Query(ctx, "reading the structure", sql, [][]byte{names}, func(_ int, values [][]byte) error {
 		o, err := readObject(values)
@@ -66,18 +61,6 @@ func schemaNames(schemas []string) ([]byte, error) {
 		return nil, fmt.Errorf("schemas: %w", err)
 	}
 	return []byte(rawtext.Bytes(strings.TrimSpace(b.String()))), nil
-}
-
-func readVersion(ctx context.Context, node Querier) (int, error) {
-	var version int
-	err := node.Query(ctx, "reading the structure", []string{"SELECT current_setting('server_version_num')"}, nil, func(_ int, v [][]byte) (err error) {
-		version, err = strconv.Atoi(string(v[0]))
-		return err
-	})
-	if err == nil && version < 140000 {
-		err = fault.New(fault.Invalid, "the server runs PostgreSQL %d: version 14 or newer is required", version/10000)
-	}
-	return version, err
 }
 
 // forVersion returns the statement with an expression for $DATABASE_VERSION, the actual
