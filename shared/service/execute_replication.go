@@ -51,7 +51,7 @@ func (e *Executor) replicationDiff(ctx context.Context, x execution) (runner.Out
 	if err != nil {
 		return runner.Outcome{}, err
 	}
-	database, targets, err := replicationTargets(definition, req)
+	database, targets, err := comparedTargets(definition, req.DBName, req.Nodes)
 	if err != nil {
 		return runner.Outcome{}, err
 	}

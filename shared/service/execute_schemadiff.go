@@ -24,7 +24,7 @@ func (e *Executor) schemaDiff(ctx context.Context, x execution) (runner.Outcome,
 	if err != nil {
 		return runner.Outcome{}, err
 	}
-	_, targets, err := schemaNodes(definition, req)
+	_, targets, err := comparedTargets(definition, req.DBName, req.Nodes)
 	if err != nil {
 		return runner.Outcome{}, err
 	}
@@ -40,14 +40,11 @@ func (e *Executor) schemaDiff(ctx context.Context, x execution) (runner.Outcome,
 
 // schemaSummary returns the members of the document's summary that describe the request.
 func schemaSummary(rec task.Record, req api.SchemaDiffRequest, targets []cluster.Target) setfile.Summary {
-	summary := setfile.Summary{
+	return setfile.Summary{
 		TaskID: rec.TaskID, TaskType: string(rec.Type), ClusterName: rec.ClusterName, DBName: rec.DBName, Name: rec.TableName,
 		Compare: req.Compare, Only: req.Tables, Skip: req.SkipTables, Ignore: req.Ignore, StartedAt: api.At(*rec.StartedAt),
+		Nodes: nodeNames(targets),
 	}
-	for _, target := range targets {
-		summary.Nodes = append(summary.Nodes, target.Node)
-	}
-	return summary
 }
 
 // setComparison is a comparison of several tables to run, and what to do with its result.

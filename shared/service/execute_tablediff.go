@@ -26,13 +26,13 @@ func (e *Executor) tableDiff(ctx context.Context, x execution) (runner.Outcome, 
 		return runner.Outcome{}, err
 	}
 
-	database, nodes, err := comparedNodes(definition, req)
+	database, targets, err := comparedTargets(definition, req.DBName, req.Nodes)
 	if err != nil {
 		return runner.Outcome{}, err
 	}
 	return e.compare(ctx, x, comparison{
 		Request: tablediff.Request{
-			ClusterName: req.ClusterName, Database: database, Table: req.Table, Nodes: nodes,
+			ClusterName: req.ClusterName, Database: database, Table: req.Table, Nodes: nodeNames(targets),
 			Filter: req.TableFilter, IgnoreColumns: req.IgnoreColumns, Redact: req.Redact, Baseline: req.Baseline,
 			BlockRows: req.BlockRows, BatchSize: req.BatchSize, Workers: e.workers(req.MaxCPURatio),
 			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum,

@@ -1,4 +1,4 @@
 package service
 
-// ComparedNodes is comparedNodes, for tests.
-var ComparedNodes = comparedNodes
+// ComparedTargets is comparedTargets, for tests.
+var ComparedTargets = comparedTargets

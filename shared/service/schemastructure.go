@@ -28,10 +28,7 @@ func (s schemaTables) structure(ctx context.Context) ([]finding.Finding, error) 
 		}
 	}
 
-	options := structure.Options{Ignore: s.request.Ignore}
-	for _, target := range s.targets {
-		options.Nodes = append(options.Nodes, target.Node)
-	}
+	options := structure.Options{Ignore: s.request.Ignore, Nodes: nodeNames(s.targets)}
 	parts := partitionsOf(catalogs)
 	left := 0
 	for node, read := range catalogs {

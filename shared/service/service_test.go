@@ -182,9 +182,9 @@ func TestSubmit_ATaskThatCannotBeStoredIsNotStarted(t *testing.T) {
 	}
 }
 
-func TestComparedNodes_AreInTheOrderOfTheCluster(t *testing.T) {
-	database, got, err := service.ComparedNodes(nodes("n1", "n2", "n3"), request(func(r *api.TableDiffRequest) { r.Nodes = []string{"n3", "n1"} }))
-	if err != nil || database != "app" || !slices.Equal(got, []string{"n1", "n3"}) {
+func TestComparedTargets_AreInTheOrderOfTheCluster(t *testing.T) {
+	database, got, err := service.ComparedTargets(nodes("n1", "n2", "n3"), "", []string{"n3", "n1"})
+	if err != nil || database != "app" || len(got) != 2 || got[0].Node != "n1" || got[1].Node != "n3" {
 		t.Errorf("got %s %v, error %v", database, got, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"ace/shared/api"
+	"ace/shared/cluster"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -30,4 +31,31 @@ func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Subm
 		s.Log.WarnContext(ctx, "task created but not started; the sweep will start it", "task_id", rec.TaskID, "error", err)
 	}
 	return api.Submitted{TaskID: rec.TaskID, SubmittedAt: api.At(rec.SubmittedAt)}, nil
+}
+
+// comparedTargets returns the name of the database and the nodes to compare, in the order
+// of the cluster's definition. Fewer than two nodes are an error.
+func comparedTargets(definition cluster.Cluster, dbname string, nodes []string) (database string, targets []cluster.Target, err error) {
+	db, err := definition.Database(dbname)
+	if err != nil {
+		return "", nil, err
+	}
+
+	targets, err = definition.Targets(dbname, nodes)
+	if err != nil {
+		return "", nil, err
+	}
+	if len(targets) < 2 {
+		return "", nil, fault.New(fault.Invalid, "cluster %s has %d active node: a comparison needs at least two", definition.Name, len(targets))
+	}
+	return db.Name, targets, nil
+}
+
+// nodeNames returns the names of the nodes in targets.
+func nodeNames(targets []cluster.Target) []string {
+	names := make([]string, 0, len(targets))
+	for _, target := range targets {
+		names = append(names, target.Node)
+	}
+	return names
 }

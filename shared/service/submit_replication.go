@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"ace/shared/api"
-	"ace/shared/cluster"
-	"ace/shared/fault"
 	"ace/shared/task"
 )
 
@@ -21,28 +19,11 @@ func (s *Service) SubmitReplicationDiff(ctx context.Context, req api.Replication
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	database, _, err := replicationTargets(definition, req)
+	database, _, err := comparedTargets(definition, req.DBName, req.Nodes)
 	if err != nil {
 		return api.Submitted{}, err
 	}
 	return s.submit(ctx, task.New{
 		Type: task.ReplicationDiff, ClusterName: req.ClusterName, DBName: database, TableName: replicationSubject,
 	}, req)
-}
-
-// replicationTargets returns the name of the database and the nodes to compare, in the
-// order of the cluster's definition. Fewer than two nodes are an error.
-func replicationTargets(definition cluster.Cluster, req api.ReplicationDiffRequest) (database string, targets []cluster.Target, err error) {
-	db, err := definition.Database(req.DBName)
-	if err != nil {
-		return "", nil, err
-	}
-	targets, err = definition.Targets(req.DBName, req.Nodes)
-	if err != nil {
-		return "", nil, err
-	}
-	if len(targets) < 2 {
-		return "", nil, fault.New(fault.Invalid, "cluster %s has %d active node: a comparison needs at least two", definition.Name, len(targets))
-	}
-	return db.Name, targets, nil
 }
