@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ace/shared/finding"
+	"ace/shared/table"
 )
 
 // The kinds of findings. Each comment names what the findings of the kind report.
@@ -168,11 +169,11 @@ func (s *Subscription) failures() (n int64) {
 func (s *Subscription) enable() string {
 	switch s.System {
 	case PGLogical:
-		return "SELECT pglogical.alter_subscription_enable(" + literal(s.Name) + ", true);"
+		return "SELECT pglogical.alter_subscription_enable(" + table.Literal(s.Name) + ", true);"
 	case Spock:
-		return "SELECT spock.sub_enable(" + literal(s.Name) + ", true);"
+		return "SELECT spock.sub_enable(" + table.Literal(s.Name) + ", true);"
 	}
-	return "ALTER SUBSCRIPTION " + identifier(s.Name) + " ENABLE;"
+	return "ALTER SUBSCRIPTION " + table.Quote(s.Name) + " ENABLE;"
 }
 
 // arrives adds a finding if changes are late, and another if the initial copy of a table
@@ -216,7 +217,7 @@ func (c *comparison) counters(l *link) {
 	if l.sub.CountedSince != "" {
 		since = " since " + l.sub.CountedSince
 	}
-	reset := map[string]string{l.subscriber.Name: "SELECT pg_catalog.pg_stat_reset_subscription_stats(oid) FROM pg_catalog.pg_subscription WHERE subname = " + literal(l.sub.Name) + ";"}
+	reset := map[string]string{l.subscriber.Name: "SELECT pg_catalog.pg_stat_reset_subscription_stats(oid) FROM pg_catalog.pg_subscription WHERE subname = " + table.Literal(l.sub.Name) + ";"}
 	if n := l.sub.failures(); n > 0 && l.sub.Enabled && l.sub.Running {
 		c.add(finding.Finding{
 			Kind: KindErrors, Object: l.sub.Name, Rank: finding.Behind,
@@ -280,7 +281,7 @@ func (c *comparison) subscribedTables(l *link, published map[string][]*Published
 		subscribed[t.Table] = true
 	}
 
-	refresh := map[string]string{l.subscriber.Name: "ALTER SUBSCRIPTION " + identifier(l.sub.Name) + " REFRESH PUBLICATION WITH (copy_data = false);"}
+	refresh := map[string]string{l.subscriber.Name: "ALTER SUBSCRIPTION " + table.Quote(l.sub.Name) + " REFRESH PUBLICATION WITH (copy_data = false);"}
 	for _, name := range slices.Sorted(maps.Keys(published)) {
 		if subscribed[name] {
 			continue
@@ -317,18 +318,6 @@ func list(names []string) string {
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
-
-// literal returns a text as an SQL literal.
-func literal(text string) string {
-	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
-	if strings.Contains(text, `\`) {
-		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
-	}
-	return quoted
-}
-
-// identifier returns a name as an SQL identifier.
-func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // Confirmed returns the findings in later that earlier contains, too: earlier has a
 // finding with the same kind, rank, object and nodes. The texts of the two may differ.

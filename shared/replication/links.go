@@ -2,7 +2,6 @@ package replication
 
 import (
 	"slices"
-	"strings"
 )
 
 // link is a subscription with the node that has it and, if it is known, the provider.
@@ -19,8 +18,6 @@ type link struct {
 	// subscription. It is empty if the slot was found.
 	likely []Node
 }
-
-func compareText(a, b string) int { return strings.Compare(a, b) }
 
 // connect returns a link for each subscription, with its provider and slot if they can
 // be found. Only the connection string of a subscription names its provider, and ACE

@@ -1,12 +1,14 @@
 package replication
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"ace/shared/finding"
+	"ace/shared/table"
 )
 
 // cluster adds findings about nodes that do not take part in the replication.
@@ -133,7 +135,7 @@ func (c *comparison) loop(l, opposite *link, tables []string) {
 	case l.sub.System != Native:
 		f.Detail += "; set forward_origins to '{}'"
 	case l.subscriber.Server.VersionNum >= 160000 && l.provider.Server.VersionNum >= 160000:
-		f.Fix = map[string]string{l.subscriber.Name: "ALTER SUBSCRIPTION " + identifier(l.sub.Name) + " SET (origin = none);"}
+		f.Fix = map[string]string{l.subscriber.Name: "ALTER SUBSCRIPTION " + table.Quote(l.sub.Name) + " SET (origin = none);"}
 	default:
 		f.Detail += "; PostgreSQL 16 and newer can leave out such changes (origin = none)"
 	}
@@ -216,8 +218,8 @@ func (c *comparison) publication(system, name string, nodes []Node) {
 				continue
 			}
 			has[n.Name] = "in " + name
-			filters[n.Name] = first(t.RowFilter, "none")
-			columns[n.Name] = first(strings.Join(t.Columns, ", "), "all")
+			filters[n.Name] = cmp.Or(t.RowFilter, "none")
+			columns[n.Name] = cmp.Or(strings.Join(t.Columns, ", "), "all")
 		}
 		c.unlike(KindTable, table, noun(system)+" "+name, "changes of the table are replicated in one direction only", has)
 		c.unlike(KindTable, table, "row filter in "+name, "changes of some rows are replicated in one direction only", filters)

@@ -1,10 +1,12 @@
 package replication
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"ace/shared/finding"
+	"ace/shared/table"
 )
 
 // slots adds the findings about the slots of a node.
@@ -42,7 +44,7 @@ func (c *comparison) slot(n Node, s *Slot) {
 	switch {
 	case s.Invalidation != "" || s.WALStatus == "lost":
 		f.Rank = finding.Broken
-		f.Nodes[n.Name] = "invalidated: " + first(s.Invalidation, "the WAL was removed")
+		f.Nodes[n.Name] = "invalidated: " + cmp.Or(s.Invalidation, "the WAL was removed")
 		f.Detail = fmt.Sprintf("%s cannot continue: changes since then are lost; create the slot and the subscription again, and compare the tables", user)
 	case s.WALStatus == "unreserved":
 		f.Rank = finding.Behind
@@ -79,15 +81,6 @@ func (c *comparison) pauses(s *Slot) bool {
 	return false
 }
 
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
 // origins adds the findings about the replication origins of a node.
 func (c *comparison) origins(n Node) {
 	for _, o := range n.Origins {
@@ -98,7 +91,7 @@ func (c *comparison) origins(n Node) {
 			Kind: KindOrigin, Object: o.Name, Rank: finding.Different,
 			Nodes:  map[string]string{n.Name: "no subscription has it"},
 			Detail: "the origin is left over from a subscription that does not exist any more: it occupies one of the server's origins, and does no other harm",
-			Fix:    map[string]string{n.Name: "SELECT pg_catalog.pg_replication_origin_drop(" + literal(o.Name) + ");"},
+			Fix:    map[string]string{n.Name: "SELECT pg_catalog.pg_replication_origin_drop(" + table.Literal(o.Name) + ");"},
 		})
 	}
 }

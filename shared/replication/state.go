@@ -2,6 +2,7 @@ package replication
 
 import (
 	"slices"
+	"strings"
 )
 
 // The systems that replicate.
@@ -64,7 +65,7 @@ type Publication struct {
 
 // table returns the published table with this name, or nil.
 func (p *Publication) table(name string) *PublishedTable {
-	at, found := slices.BinarySearchFunc(p.Tables, name, func(t PublishedTable, name string) int { return compareText(t.Table, name) })
+	at, found := slices.BinarySearchFunc(p.Tables, name, func(t PublishedTable, name string) int { return strings.Compare(t.Table, name) })
 	if !found {
 		return nil
 	}

@@ -2,8 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -252,10 +250,8 @@ func (e *Executor) storeReport(ctx context.Context, x execution, content any) (t
 	if err != nil {
 		return task.Document{}, fault.Wrap(err, fault.Internal, "the document cannot be encoded")
 	}
-	sum := sha256.Sum256(body)
-	stored := task.Document{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}
 	for n := 1; ; n++ {
-		stored.Key = archive.ReportKey(x.rec.TaskID, x.rec.SubmittedAt, n)
+		stored := task.DocumentOf(archive.ReportKey(x.rec.TaskID, x.rec.SubmittedAt, n), body)
 		err := x.patience.Do(ctx, "storing the document", func() error {
 			_, err := e.Store.PutIfAbsent(ctx, stored.Key, "application/json", body)
 			return err

@@ -2,8 +2,6 @@ package setdiff
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -102,8 +100,7 @@ func (r *run) publish(ctx context.Context, d setfile.Document) (task.Document, s
 		}
 		return err
 	})
-	sum := sha256.Sum256(body)
-	return task.Document{Key: key, Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}, d, err
+	return task.DocumentOf(key, body), d, err
 }
 
 // ReadDocument reads the document at a key of the archive, and returns its bytes and its

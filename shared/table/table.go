@@ -462,6 +462,17 @@ func Quote(identifier string) string {
 	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
 }
 
+// Literal returns a string constant that does not depend on
+// standard_conforming_strings. With a backslash it begins with a space, because the
+// letter E must not join the word before it.
+func Literal(text string) string {
+	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	if strings.Contains(text, `\`) {
+		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
+}
+
 // WithoutOnly removes ONLY from a relation of a FROM clause. The result is the name of
 // the table, for messages, for casts to regclass, and for comparisons with plans of
 // earlier versions of ACE, which wrote ONLY only for tables with inheritance children.

@@ -1,6 +1,8 @@
 package task
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 )
@@ -79,6 +81,12 @@ type Document struct {
 	Key    string `json:"key"`
 	Size   int64  `json:"size"` // bytes
 	SHA256 string `json:"sha256"`
+}
+
+// DocumentOf returns the document at a key of the archive whose content is body.
+func DocumentOf(key string, body []byte) Document {
+	sum := sha256.Sum256(body)
+	return Document{Key: key, Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}
 }
 
 // millis converts a time to the precision of every time in a record.

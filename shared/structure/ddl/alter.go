@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ace/shared/structure/catalog"
+	"ace/shared/table"
 )
 
 // Alter returns the statements that change a property of have to the value that want has.
@@ -55,7 +56,7 @@ func withComment(o catalog.Object, text string) catalog.Object {
 func comment(o catalog.Object) string {
 	text := "NULL"
 	if o.Get(catalog.Comment) != "" {
-		text = literal(o.Get(catalog.Comment))
+		text = table.Literal(o.Get(catalog.Comment))
 	}
 	return "COMMENT ON " + target(o) + " IS " + text
 }
@@ -315,7 +316,7 @@ func alterTypeOrCode(have catalog.Object, want Definition, property catalog.Prop
 	case have.Kind == catalog.Domain:
 		return alterDomain(have, property, value)
 	case have.Kind == catalog.Extension && property == catalog.Version && isNewer(value, have.Get(property)):
-		return []string{fmt.Sprintf("ALTER EXTENSION %s UPDATE TO %s", name(have.Name), literal(value))}
+		return []string{fmt.Sprintf("ALTER EXTENSION %s UPDATE TO %s", name(have.Name), table.Literal(value))}
 	case have.Kind == catalog.Extension && property == catalog.InSchema:
 		return []string{fmt.Sprintf("ALTER EXTENSION %s SET SCHEMA %s", name(have.Name), name(value))}
 	case have.Kind == catalog.Function:

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ace/shared/structure/catalog"
+	"ace/shared/table"
 )
 
 // Create returns the statements that create an object with its parts, its comment and, if
@@ -78,7 +79,7 @@ func (d Definition) extras() []string {
 func literals(list []string) string {
 	quoted := make([]string, len(list))
 	for i, one := range list {
-		quoted[i] = literal(one)
+		quoted[i] = table.Literal(one)
 	}
 	return strings.Join(quoted, ", ")
 }
@@ -116,7 +117,7 @@ func with(options []string) string {
 // that in a statement (fillfactor = '80').
 func parameter(option string) string {
 	key, value, _ := strings.Cut(option, "=")
-	return key + " = " + literal(value)
+	return key + " = " + table.Literal(value)
 }
 
 // query returns the query of a view without the final semicolon.

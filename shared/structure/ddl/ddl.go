@@ -54,16 +54,6 @@ func name(parts ...string) string {
 	return strings.Join(quoted, ".")
 }
 
-// literal returns text as a string constant that means the same whether
-// standard_conforming_strings is on or off.
-func literal(text string) string {
-	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
-	if strings.Contains(text, `\`) {
-		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
-	}
-	return quoted
-}
-
 // role returns a role as GRANT names it; the empty name is PUBLIC.
 func role(name string) string {
 	if name == "" {
@@ -140,5 +130,5 @@ func SetValue(id catalog.ID, value int64, descending bool) []string {
 		further = "LEAST"
 	}
 	sequence := name(id.Schema, id.Name)
-	return []string{fmt.Sprintf("SELECT pg_catalog.setval(%s, %s(%d, last_value), true) FROM %s", literal(sequence), further, value, sequence)}
+	return []string{fmt.Sprintf("SELECT pg_catalog.setval(%s, %s(%d, last_value), true) FROM %s", table.Literal(sequence), further, value, sequence)}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ace/shared/structure/catalog"
+	"ace/shared/table"
 )
 
 // Widens reports whether a property can be changed from one value to another such that
@@ -98,11 +99,11 @@ func addLabels(o catalog.Object, have, want []string) []string {
 		place := ""
 		switch {
 		case i > 0:
-			place = " AFTER " + literal(want[i-1])
+			place = " AFTER " + table.Literal(want[i-1])
 		case len(have) > 0:
-			place = " BEFORE " + literal(have[0])
+			place = " BEFORE " + table.Literal(have[0])
 		}
-		statements = append(statements, "ALTER "+target(o)+" ADD VALUE "+strings.TrimSpace(literal(label))+place)
+		statements = append(statements, "ALTER "+target(o)+" ADD VALUE "+strings.TrimSpace(table.Literal(label))+place)
 	}
 	return statements
 }
