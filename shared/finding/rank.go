@@ -35,7 +35,4 @@ func (r Rank) Compare(s Rank) int {
 	return cmp.Or(cmp.Compare(r.order(), s.order()), cmp.Compare(r, s))
 }
 
-// Worse reports whether r has a worse consequence than s.
-func (r Rank) Worse(s Rank) bool { return r.Compare(s) < 0 }
-
 func (r Rank) order() int { return slices.Index(Ranks(), r) }

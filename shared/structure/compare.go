@@ -124,13 +124,8 @@ func (c *comparison) allEqual(id catalog.ID, nodes []string) bool {
 // properties returns the rules of the properties that are compared for a kind of object,
 // including the owner, the privileges and the comment.
 func (c *comparison) properties(kind catalog.Kind) properties {
-	all := maps.Clone(c.rules[kind].properties)
-	if all == nil {
-		all = properties{}
-	}
-	for _, property := range []catalog.Property{catalog.Owner, catalog.Grants, catalog.Comment} {
-		all[property], _ = commonRule(property)
-	}
+	all := commonRules()
+	maps.Copy(all, c.rules[kind].properties)
 	return all
 }
 

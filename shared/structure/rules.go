@@ -31,16 +31,11 @@ const (
 	writesOther = "the nodes may write different rows for the same statement"
 )
 
-// commonRule returns the rule for a property that objects of many kinds have. It returns
-// false for any other property.
-func commonRule(property catalog.Property) (rule, bool) {
-	switch property {
-	case catalog.Owner, catalog.Grants:
-		return differs(onlyClients), true
-	case catalog.Comment:
-		return differs(onlyText), true
+// commonRules returns the rules of the properties that objects of many kinds have.
+func commonRules() properties {
+	return properties{
+		catalog.Owner: differs(onlyClients), catalog.Grants: differs(onlyClients), catalog.Comment: differs(onlyText),
 	}
-	return rule{}, false
 }
 
 type properties = map[catalog.Property]rule

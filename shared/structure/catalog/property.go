@@ -74,7 +74,6 @@ const (
 const (
 	Labels    Property = "labels"
 	Members   Property = "attributes" // JSON: name and type of each attribute
-	Language  Property = "language"
 	Procedure Property = "procedure" // "true" for a procedure; not compared
 	Start     Property = "start"
 	Increment Property = "increment"

@@ -79,9 +79,9 @@ const functionArguments = `(SELECT coalesce(string_agg(format_type(a.type, NULL)
 // with the type.
 const functionsSQL = usedFunctions + `
 SELECT 'function', n.nspname, '', p.proname || '(' || ` + functionArguments + ` || ')', json_build_object(
-    'definition', pg_get_functiondef(p.oid), 'language', l.lanname, 'procedure', p.prokind = 'p', 'used', used.oid IS NOT NULL,
+    'definition', pg_get_functiondef(p.oid), 'procedure', p.prokind = 'p', 'used', used.oid IS NOT NULL,
     'owner', pg_get_userbyid(p.proowner), 'grants', $GRANTS(p.proacl, f, p.proowner), 'comment', $COMMENT(p.oid, pg_proc))
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 LEFT JOIN scope ON scope.oid = n.oid LEFT JOIN used ON used.oid = p.oid
 WHERE p.prokind IN ('f', 'p', 'w') AND (scope.oid IS NOT NULL OR used.oid IS NOT NULL)
   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND NOT $OWNED(pg_proc, p.oid)

@@ -14,10 +14,7 @@ import (
 func Alter(have catalog.Object, want Definition, property catalog.Property) []string {
 	switch property {
 	case catalog.Owner:
-		if s := owner(have, want.Get(property)); s != "" {
-			return []string{s}
-		}
-		return nil
+		return []string{owner(have, want.Get(property))}
 	case catalog.Grants:
 		return grants(have, have.Get(property), want.Get(property))
 	case catalog.Comment:

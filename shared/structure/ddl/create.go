@@ -65,10 +65,8 @@ func (d Definition) extras() []string {
 	if d.Get(catalog.Comment) != "" {
 		statements = append(statements, comment(d.Object))
 	}
-	if d.WithOwner && d.Get(catalog.Owner) != "" {
-		if s := owner(d.Object, d.Get(catalog.Owner)); s != "" && (d.Kind != catalog.Sequence || len(d.List(catalog.OwnedBy)) == 0) {
-			statements = append(statements, s)
-		}
+	if d.WithOwner && d.Get(catalog.Owner) != "" && (d.Kind != catalog.Sequence || len(d.List(catalog.OwnedBy)) == 0) {
+		statements = append(statements, owner(d.Object, d.Get(catalog.Owner)))
 	}
 	if d.WithGrants {
 		statements = append(statements, grants(d.Object, defaultGrants(d.Kind), d.Get(catalog.Grants))...)
