@@ -99,7 +99,7 @@ func (s *selection) add(check app.NodeCheck) {
 	found := false
 	for _, t := range check.Condition.Tables {
 		name := api.TableName{Schema: t.Schema, Name: t.Name}
-		if !s.job.Selects(name) || t.Partition && s.job.Schema != "" { // a job with a pattern does not compare partitions
+		if !s.job.Selects(name) || t.Partition && s.job.HasPattern() { // a job with a pattern does not compare partitions
 			continue
 		}
 		found = true
@@ -118,7 +118,7 @@ func (s *selection) add(check app.NodeCheck) {
 
 // problem returns why no run of the job can succeed, or "".
 func (s *selection) problem() string {
-	pattern := s.job.Schema != ""
+	pattern := s.job.HasPattern()
 	switch {
 	case s.nodes == 0:
 		return ""
@@ -160,7 +160,7 @@ func (s *selection) report(f *findings) {
 	}
 
 	what := s.job.Table()
-	if s.job.Schema != "" {
+	if s.job.HasPattern() {
 		what += " (" + numbered(len(s.tables), "table") + ")"
 	}
 	next := "disabled"

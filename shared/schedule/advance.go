@@ -88,7 +88,7 @@ func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) 
 // for each of its tables.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	switch {
-	case !job.isSet():
+	case !job.HasPattern():
 		return s.expandTable(ctx, job, st)
 	case st.Run.Set == nil:
 		return s.submitSet(ctx, job, st)

@@ -141,8 +141,7 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 		p.note(node.Line, job.Name, "%s", fault.PublicMessage(err))
 	}
 
-	job.Skip = p.skipTables(fields["skip_tables"], job)
-	job.Set.SkipTables = append(job.Set.SkipTables, job.Skip...)
+	job.Set.SkipTables = append(job.Set.SkipTables, p.skipTables(fields["skip_tables"], job)...)
 	job.Spec, job.timing = p.timing(node, fields, job.Name)
 	job.RerunAfter = p.wait(fields["rerun_after"], job.Name, "rerun_after")
 	job.Jitter = p.wait(fields["jitter"], job.Name, "jitter")
@@ -211,7 +210,7 @@ func (p *parser) skipTables(node *yaml.Node, job Job) []string {
 	if node == nil {
 		return nil
 	}
-	if !job.isSet() {
+	if !job.HasPattern() {
 		p.note(node.Line, job.Name, "skip_tables needs a pattern such as public.* in table_name")
 	}
 

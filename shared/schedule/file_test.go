@@ -43,8 +43,8 @@ func TestParse_ReadsJobsWithTheDefaultsOfARequest(t *testing.T) {
 		users.Spec != "1h" || users.FullEvery != 7*24*time.Hour || users.RerunAfter != 10*time.Minute || !users.Enabled {
 		t.Errorf("read %+v", users)
 	}
-	if everything.Schema != "My Schema" || everything.Table() != `"My Schema".*` || everything.Jitter != 5*time.Minute || everything.FullEvery != 3*24*time.Hour || everything.Enabled ||
-		strings.Join(everything.Skip, ", ") != "audit_*, My Schema.tmp?" {
+	if strings.Join(everything.Set.Schemas, " ") != "My Schema" || everything.Table() != `"My Schema".*` || everything.Jitter != 5*time.Minute || everything.FullEvery != 3*24*time.Hour || everything.Enabled ||
+		strings.Join(everything.Set.SkipTables, ", ") != "audit_*, My Schema.tmp?" {
 		t.Errorf("read %+v", everything)
 	}
 }
@@ -134,9 +134,30 @@ func TestSkip_MatchesNamesWithOrWithoutTheSchema(t *testing.T) {
 		{"public.audit", "audit", true}, {"other.audit", "audit", false}, {"public.*", "audit", true},
 		{"a.c", "abc", false}, {"a+", "aa", false}, {"[ab]", "a", false}, {"*", "line\nbreak", true},
 	} {
-		job := Job{Skip: []string{"nothing", tt.pattern}}
-		if got := job.skips(api.TableName{Schema: "public", Name: tt.table}); got != tt.want {
+		job := Job{Set: api.SchemaDiffRequest{Schemas: api.Schemas{"public"}, SkipTables: []string{"nothing", tt.pattern}}}
+		if got := !job.Selects(api.TableName{Schema: "public", Name: tt.table}); got != tt.want {
 			t.Errorf("%s skips %q: %v", tt.pattern, tt.table, got)
+		}
+	}
+}
+
+// Selects reads what the schema-diff of the job compares, wherever the file states it.
+func TestSelects_ReadsTheRequestOfTheSchemaDiff(t *testing.T) {
+	for table, wanted := range map[string]map[string]bool{
+		`"a,b.*"`:  {"a.t": true, "b.t": true, "b.old": false, "c.t": false},
+		"public.*": {"public.t": true, "public.old": false, "public.tmp": false, "a.t": false},
+		`"*.*"`:    {"a.t": true, "a.old": false},
+	} {
+		jobs, err := Parse("ace.yaml", []byte("jobs:\n  - {name: a, cluster_name: demo, table_name: "+table+
+			", run_frequency: 1h, args: {skip_tables: old}, skip_tables: tmp}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range wanted {
+			schema, relation, _ := strings.Cut(name, ".")
+			if got := jobs[0].Selects(api.TableName{Schema: schema, Name: relation}); got != want {
+				t.Errorf("%s selects %s: %v, want %v", table, name, got, want)
+			}
 		}
 	}
 }

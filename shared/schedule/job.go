@@ -3,6 +3,7 @@ package schedule
 import (
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,11 +13,9 @@ import (
 // Job is one job of the schedules file.
 type Job struct {
 	Name       string
-	Request    api.TableDiffRequest  // if Schema is set, the name of its table is anyTable
-	Schema     string                // set for a pattern such as public.*, which stands for all tables of the schema
-	Set        api.SchemaDiffRequest // the request of the schema-diff; used only if Schema is set
+	Request    api.TableDiffRequest  // if the job has a pattern, the name of its table is anyTable
+	Set        api.SchemaDiffRequest // the request of the schema-diff, if the job has a pattern
 	Spec       string                // the text of crontab_schedule or run_frequency
-	Skip       api.Patterns          // skip_tables: patterns of the tables of Schema that are not compared
 	RerunAfter time.Duration         // 0 means that differences are not compared again
 	Jitter     time.Duration
 	// FullEvery bounds the age of the last full run: when that run is this old, the next
@@ -29,7 +28,7 @@ type Job struct {
 
 // Table returns the table_name of the job, which may be a pattern.
 func (j Job) Table() string {
-	if j.isSet() {
+	if j.HasPattern() {
 		return j.Set.Name()
 	}
 	return j.Request.Table.String()
@@ -37,11 +36,11 @@ func (j Job) Table() string {
 
 // Selects reports whether a run of the job compares the table, if the table exists.
 func (j Job) Selects(table api.TableName) bool {
-	if !j.isSet() {
+	if !j.HasPattern() {
 		return j.Request.Table == table
 	}
 	isListed := j.Set.Tables == nil || j.Set.Tables.Match(table)
-	return (j.Set.Schemas.All() || j.Schema == table.Schema) && isListed && !j.skips(table)
+	return (j.Set.Schemas.All() || slices.Contains(j.Set.Schemas, table.Schema)) && isListed && !j.Set.SkipTables.Match(table)
 }
 
 // Next returns the next time after now at which a run starts, or the zero time if there
@@ -52,12 +51,9 @@ func (j Job) Next(now time.Time) time.Time { return j.next(now) }
 // pattern (schema.*).
 const anyTable = "any_table"
 
-// isSet reports whether the table_name of the job is a pattern such as public.*, so that
-// its runs submit a schema-diff.
-func (j Job) isSet() bool { return j.Schema != "" }
-
-// skips reports whether a pattern of skip_tables matches the table.
-func (j Job) skips(table api.TableName) bool { return j.Skip.Match(table) }
+// HasPattern reports whether the table_name of the job is a pattern such as public.*, so
+// that its runs submit a schema-diff.
+func (j Job) HasPattern() bool { return len(j.Set.Schemas) > 0 }
 
 // next returns the first time later than after at which a run of the job should start: a
 // due time plus its delay by Jitter. It returns the zero time if there is none.
@@ -73,7 +69,7 @@ func (j Job) next(after time.Time) time.Time {
 }
 
 // decode sets Request from the fields and arguments of a job. For a pattern such as
-// public.*, it also sets Schema and Set.
+// public.*, it also sets Set.
 func (j *Job) decode(cluster, table string, args map[string]string) (err error) {
 	schema, pattern := strings.CutSuffix(table, ".*")
 	if !pattern {
@@ -81,11 +77,10 @@ func (j *Job) decode(cluster, table string, args map[string]string) (err error) 
 		return err
 	}
 
-	j.Schema = schema
-	if j.Set, err = setRequest(cluster, schema, args); err == nil {
-		j.Schema = j.Set.Schemas[0]
+	if j.Set, err = setRequest(cluster, schema, args); err != nil {
+		j.Set.Schemas = api.Schemas{schema} // so that the other fields are checked as those of a pattern
 	}
-	j.Request = j.Set.TableDiff(api.TableName{Schema: j.Schema, Name: anyTable})
+	j.Request = j.Set.TableDiff(api.TableName{Schema: j.Set.Schemas[0], Name: anyTable})
 	return err
 }
 
