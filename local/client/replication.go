@@ -48,7 +48,7 @@ func (s *session) printReplication(t task, r api.ReplicationResult) {
 		writeLine(s.Stdout, "and %d more: ace report %s", more, t.TaskID)
 	}
 	if r.Unknown > 0 {
-		writeLine(s.Stdout, "note: the role could not read everything; %d facts are unknown, and the document lists them: ace report %s", r.Unknown, t.TaskID)
+		writeLine(s.Stdout, "note: %d facts are unknown; the document lists them and how to make them known: ace report %s", r.Unknown, t.TaskID)
 	}
 }
 

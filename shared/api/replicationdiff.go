@@ -129,8 +129,8 @@ type ReplicationResult struct {
 	ReportFile string            `json:"report_file"` // key, in the archive, of the document
 	// UnreadNodes are the nodes that could not be read, or not completely.
 	UnreadNodes []UnreadNode `json:"unread_nodes,omitempty"`
-	// Unknown is the number of facts that the role could not read. The document lists these
-	// facts.
+	// Unknown is the number of facts that the role could not read or that the comparison
+	// could not decide. The document lists them.
 	Unknown int `json:"unknown,omitempty"`
 }
 

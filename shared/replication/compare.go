@@ -46,7 +46,8 @@ type Options struct {
 
 // Compare returns the findings about the nodes, the worst first. It also sets the fields
 // Provider, LagBytes and LagSeconds of the subscriptions and the fields Subscriber and
-// Subscription of the slots in the states of the nodes.
+// Subscription of the slots in the states of the nodes, and adds to Unknown the
+// subscriptions whose provider is ambiguous.
 func Compare(nodes []Node, o Options) []finding.Finding {
 	c := &comparison{nodes: nodes, options: o, links: connect(nodes)}
 	for _, l := range c.links {
@@ -89,6 +90,9 @@ func (c *comparison) subscription(l *link) {
 	if l.slot == nil {
 		c.missingSlot(l)
 	}
+	if len(l.ambiguous) > 0 {
+		l.noteAmbiguous()
+	}
 	if !l.known() {
 		return
 	}
@@ -104,6 +108,22 @@ func (c *comparison) subscription(l *link) {
 	}
 	if l.sub.System == Native && len(missing) == 0 {
 		c.subscribedTables(l, tables)
+	}
+}
+
+// noteAmbiguous adds to the state of the subscriber that the provider of the subscription
+// is unknown. So the tables of the subscription are not compared with its publications.
+func (l *link) noteAmbiguous() {
+	var names []string
+	for _, n := range l.ambiguous {
+		names = append(names, n.Name)
+	}
+	u := Unknown{
+		What:   fmt.Sprintf("which node sends the changes of subscription %s, because %s have a slot %s", l.sub.Name, strings.Join(names, " and "), l.sub.Slot),
+		Remedy: "give each subscription of the cluster its own slot_name",
+	}
+	if !slices.Contains(l.subscriber.Unknown, u) { // an earlier comparison of the same state has added it
+		l.subscriber.Unknown = append(l.subscriber.Unknown, u)
 	}
 }
 

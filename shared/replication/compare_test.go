@@ -107,6 +107,21 @@ func TestCompare_Topologies(t *testing.T) {
 	}
 }
 
+// If two nodes have a slot with the name of the subscription's slot, nothing is known
+// about the provider, and the state of the subscriber says so once.
+func TestCompare_ReportsAnAmbiguousProviderAsUnknown(t *testing.T) {
+	nodes := []replication.Node{with(node("n1"), "a"), with(node("n2"), "a"), reader("n3", sub("a"))}
+	want := []replication.Unknown{{
+		What: "which node sends the changes of subscription a, because n1 and n2 have a slot a", Remedy: "give each subscription of the cluster its own slot_name",
+	}}
+	for range 2 {
+		replication.Compare(nodes, replication.Options{})
+		if diff := cmp.Diff(want, nodes[2].Unknown); diff != "" || len(nodes[0].Unknown)+len(nodes[1].Unknown) > 0 {
+			t.Errorf("unknown on n3 (-want +got):\n%s, on n1 and n2: %v %v", diff, nodes[0].Unknown, nodes[1].Unknown)
+		}
+	}
+}
+
 func TestConfirmed_KeepsWhatIsFoundTwice(t *testing.T) {
 	slot := func(node, state string) finding.Finding {
 		return finding.Finding{Kind: "slot", Object: "a", Rank: finding.Behind, Nodes: map[string]string{node: state}}

@@ -17,6 +17,9 @@ type link struct {
 	// that the extension names, otherwise the nodes that have all publications of the
 	// subscription. It is empty if the slot was found.
 	likely []Node
+	// ambiguous are the nodes that may be the provider because each has a slot of the
+	// right name. It is empty if the slot was found, or if no node has one.
+	ambiguous []Node
 }
 
 // connect returns a link for each subscription, with its provider and slot if they can
@@ -50,7 +53,10 @@ func connect(nodes []Node) []*link {
 		}
 	}
 	for _, l := range links {
-		if l.slot == nil && len(l.candidates(nodes, used)) == 0 {
+		if l.slot != nil {
+			continue
+		}
+		if l.ambiguous = l.candidates(nodes, used); len(l.ambiguous) == 0 {
 			l.guess(nodes)
 		}
 	}

@@ -23,7 +23,7 @@ type State struct {
 	// Slots are the logical slots of the database and all physical slots of the server.
 	Slots   []Slot   `json:"slots,omitempty"`
 	Origins []Origin `json:"origins,omitempty"`
-	// Unknown is what the role could not read.
+	// Unknown is what the role could not read, and what Compare could not decide.
 	Unknown []Unknown `json:"unknown,omitempty"`
 }
 
@@ -43,7 +43,8 @@ type Extension struct {
 	NodeName string `json:"node_name,omitempty"` // the name of this node in the extension
 }
 
-// Unknown is something that the role could not read, which may hide a problem.
+// Unknown is something that the role could not read or that Compare could not decide. It
+// may hide a problem.
 type Unknown struct {
 	What   string `json:"what"`
 	Remedy string `json:"remedy"`
