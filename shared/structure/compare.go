@@ -34,6 +34,8 @@ type comparison struct {
 	catalogs map[string]catalog.Catalog
 	objects  map[catalog.ID]map[string]catalog.Object // each object as each node has it, by the name of the node
 	children map[relation][]catalog.ID                // the objects that belong to each relation
+	owners   map[catalog.ID]catalog.ID                // the column that owns each sequence, on the first node that has an owner
+	owned    map[relation][]catalog.ID                // the sequences that columns of each table own
 	rules    map[catalog.Kind]kindRule
 	compared map[catalog.Kind][]catalog.Property // the properties that are compared, sorted
 	done     map[catalog.ID]bool                 // objects that pairRenamed has compared
@@ -53,6 +55,7 @@ func newComparison(catalogs map[string]catalog.Catalog, options Options) *compar
 	c := &comparison{
 		nodes: order(slices.Sorted(maps.Keys(catalogs)), options.Nodes), catalogs: catalogs, rules: kindRules(), options: options,
 		objects: map[catalog.ID]map[string]catalog.Object{}, children: map[relation][]catalog.ID{}, done: map[catalog.ID]bool{},
+		owners: map[catalog.ID]catalog.ID{}, owned: map[relation][]catalog.ID{},
 		compared: map[catalog.Kind][]catalog.Property{}, sequences: map[catalog.ID]*sequence{}, renamedSequence: map[catalog.ID]bool{},
 	}
 	for kind := range c.rules {
@@ -66,9 +69,21 @@ func newComparison(catalogs map[string]catalog.Catalog, options Options) *compar
 				c.children[at] = append(c.children[at], o.ID)
 			}
 			c.objects[o.ID][node] = o
+			c.indexOwner(o)
 		}
 	}
 	return c
+}
+
+// indexOwner records which column owns a sequence, unless an earlier node has an owner.
+func (c *comparison) indexOwner(o catalog.Object) {
+	owner := o.List(catalog.OwnedBy)
+	if _, has := c.owners[o.ID]; has || o.Kind != catalog.Sequence || len(owner) != 3 {
+		return
+	}
+	at := relation{owner[0], owner[1]}
+	c.owners[o.ID] = catalog.ID{Kind: catalog.Column, Schema: at.schema, Relation: at.name, Name: owner[2]}
+	c.owned[at] = append(c.owned[at], o.ID)
 }
 
 // order moves the names that the list first contains to the front, in the order of that
@@ -164,15 +179,8 @@ func parentKinds(kind catalog.Kind) []catalog.Kind {
 // ownerOf returns the column that owns the sequence id. It returns false if id does not
 // identify a sequence, or if no column owns the sequence.
 func (c *comparison) ownerOf(id catalog.ID) (catalog.ID, bool) {
-	if id.Kind != catalog.Sequence {
-		return catalog.ID{}, false
-	}
-	for _, o := range c.objects[id] {
-		if owner := o.List(catalog.OwnedBy); len(owner) == 3 {
-			return catalog.ID{Kind: catalog.Column, Schema: owner[0], Relation: owner[1], Name: owner[2]}, true
-		}
-	}
-	return catalog.ID{}, false
+	owner, owned := c.owners[id]
+	return owner, owned
 }
 
 func (c *comparison) has(id catalog.ID, node string) bool {

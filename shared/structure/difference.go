@@ -294,8 +294,12 @@ func (c *comparison) definitionOf(o catalog.Object, node string) ddl.Definition 
 			d.Parts = append(d.Parts, part)
 		}
 	}
-	for _, id := range c.children[relation{o.Schema, ""}] {
-		if owner, owned := c.ownerOf(id); owned && c.has(id, node) && (owner == o.ID || owner.Schema == o.Schema && owner.Relation == o.Name && o.Relation == "") {
+	table := relation{o.Schema, o.Name}
+	if o.Relation != "" {
+		table = relation{o.Schema, o.Relation}
+	}
+	for _, id := range c.owned[table] {
+		if c.has(id, node) && (o.Relation == "" || c.owners[id] == o.ID) {
 			d.Parts = append(d.Parts, c.objects[id][node])
 		}
 	}
