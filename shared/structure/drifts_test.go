@@ -193,7 +193,7 @@ func constraintDrifts() map[string]drift {
 			setup: `CREATE TABLE d.k7 (k int, CONSTRAINT k7_c CHECK (k > 0))`, sql: `ALTER TABLE d.k7 DROP CONSTRAINT k7_c`, want: []string{"blocks: check d.k7.k7_c: missing on n2"},
 		},
 		"another check": {
-			setup: `CREATE TABLE d.k8 (k int, CONSTRAINT k8_c CHECK (k > 0))`, sql: `ALTER TABLE d.k8 DROP CONSTRAINT k8_c, ADD CONSTRAINT k8_c CHECK (k > 1)`, want: []string{"blocks: check d.k8.k8_c: definition differs"},
+			setup: `CREATE TABLE d.k8 (k int, CONSTRAINT k8_c CHECK (k > 0)); COMMENT ON CONSTRAINT k8_c ON d.k8 IS 'c'`, sql: `ALTER TABLE d.k8 DROP CONSTRAINT k8_c, ADD CONSTRAINT k8_c CHECK (k > 1); COMMENT ON CONSTRAINT k8_c ON d.k8 IS 'c'`, want: []string{"blocks: check d.k8.k8_c: definition differs"},
 		},
 		"a check that is not validated": {
 			setup: `CREATE TABLE d.k9 (k int, CONSTRAINT k9_c CHECK (k > 0))`, sql: `ALTER TABLE d.k9 DROP CONSTRAINT k9_c, ADD CONSTRAINT k9_c CHECK (k > 0) NOT VALID`, want: []string{"drifts: check d.k9.k9_c: validated differs"},
@@ -249,7 +249,7 @@ func indexDrifts() map[string]drift {
 	return map[string]drift{
 		"an index":        {setup: `CREATE TABLE d.i1 (k int); CREATE INDEX i1_k ON d.i1 (k) INCLUDE (k) WITH (fillfactor = 60)`, sql: `DROP INDEX d.i1_k`, want: []string{"differs: index d.i1.i1_k: missing on n2"}},
 		"a unique index":  {setup: `CREATE TABLE d.i2 (k int); CREATE UNIQUE INDEX i2_k ON d.i2 (abs(k)) WHERE k > 5`, sql: `DROP INDEX d.i2_k`, want: []string{"blocks: index d.i2.i2_k: missing on n2"}},
-		"another index":   {setup: `CREATE TABLE d.i3 (a int, b text); CREATE INDEX i3_k ON d.i3 (a)`, sql: `DROP INDEX d.i3_k; CREATE INDEX i3_k ON d.i3 USING hash (b)`, want: []string{"differs: index d.i3.i3_k: definition differs"}},
+		"another index":   {setup: `CREATE TABLE d.i3 (a int, b text); CREATE INDEX i3_k ON d.i3 (a); COMMENT ON INDEX d.i3_k IS 'c'`, sql: `DROP INDEX d.i3_k; CREATE INDEX i3_k ON d.i3 USING hash (b); COMMENT ON INDEX d.i3_k IS 'c'`, want: []string{"differs: index d.i3.i3_k: definition differs"}},
 		"a renamed index": {setup: `CREATE TABLE d.i4 (k int); CREATE INDEX i4_k ON d.i4 (k)`, sql: `ALTER INDEX d.i4_k RENAME TO i4_other`, want: []string{"differs: index d.i4.i4_k: name differs"}},
 		"an invalid index": {
 			setup: `CREATE TABLE d.i5 (k int); CREATE INDEX i5_k ON d.i5 (k)`, sql: `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'd.i5_k'::regclass`, want: []string{"differs: index d.i5.i5_k: valid differs"},
@@ -262,7 +262,7 @@ func indexDrifts() map[string]drift {
 		"an index that became unique": {setup: `CREATE TABLE d.i8 (k int); CREATE INDEX i8_k ON d.i8 (k)`, sql: `DROP INDEX d.i8_k; CREATE UNIQUE INDEX i8_k ON d.i8 (k)`, want: []string{"blocks: index d.i8.i8_k: unique differs"}, stays: true},
 		"statistics":                  {setup: `CREATE TABLE d.i9 (a int, b int); CREATE STATISTICS d.i9_s ON a, b FROM d.i9`, sql: `DROP STATISTICS d.i9_s`, want: []string{"differs: statistics d.i9_s: missing on n2"}},
 		"other statistics": {
-			setup: `CREATE TABLE d.i10 (a int, b int); CREATE STATISTICS d.i10_s ON a, b FROM d.i10`, sql: `DROP STATISTICS d.i10_s; CREATE STATISTICS d.i10_s (mcv) ON a, b FROM d.i10`,
+			setup: `CREATE TABLE d.i10 (a int, b int); CREATE STATISTICS d.i10_s ON a, b FROM d.i10; COMMENT ON STATISTICS d.i10_s IS 'c'`, sql: `DROP STATISTICS d.i10_s; CREATE STATISTICS d.i10_s (mcv) ON a, b FROM d.i10; COMMENT ON STATISTICS d.i10_s IS 'c'`,
 			want: []string{"differs: statistics d.i10_s: definition differs"},
 		},
 	}
@@ -390,7 +390,7 @@ func typeDrifts() map[string]drift {
 		"the default of a domain":  {setup: `CREATE DOMAIN d.o4 AS int DEFAULT 1`, sql: `ALTER DOMAIN d.o4 SET DEFAULT 2`, want: []string{"drifts: domain d.o4: default differs"}},
 		"a constraint of a domain": {setup: `CREATE DOMAIN d.o5 AS int CONSTRAINT o5_c CHECK (VALUE > 0)`, sql: `ALTER DOMAIN d.o5 DROP CONSTRAINT o5_c`, want: []string{"blocks: domain constraint d.o5.o5_c: missing on n2"}},
 		"another constraint of a domain": {
-			setup: `CREATE DOMAIN d.o6 AS int CONSTRAINT o6_c CHECK (VALUE > 0)`, sql: `ALTER DOMAIN d.o6 DROP CONSTRAINT o6_c; ALTER DOMAIN d.o6 ADD CONSTRAINT o6_c CHECK (VALUE > 1)`, want: []string{"blocks: domain constraint d.o6.o6_c: definition differs"},
+			setup: `CREATE DOMAIN d.o6 AS int CONSTRAINT o6_c CHECK (VALUE > 0); COMMENT ON CONSTRAINT o6_c ON DOMAIN d.o6 IS 'c'`, sql: `ALTER DOMAIN d.o6 DROP CONSTRAINT o6_c; ALTER DOMAIN d.o6 ADD CONSTRAINT o6_c CHECK (VALUE > 1); COMMENT ON CONSTRAINT o6_c ON DOMAIN d.o6 IS 'c'`, want: []string{"blocks: domain constraint d.o6.o6_c: definition differs"},
 		},
 		"a collation":         {setup: `CREATE COLLATION d.l1 (provider = icu, locale = 'de')`, sql: `DROP COLLATION d.l1`, want: []string{"blocks: collation d.l1: missing on n2"}, stays: true},
 		"another collation":   {setup: `CREATE COLLATION d.l2 (provider = icu, locale = 'de')`, sql: `DROP COLLATION d.l2; CREATE COLLATION d.l2 (provider = icu, locale = 'fr')`, want: []string{"drifts: collation d.l2: locale differs"}, stays: true},

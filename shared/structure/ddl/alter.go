@@ -37,10 +37,17 @@ func Alter(have catalog.Object, want Definition, property catalog.Property) []st
 	case catalog.Policy:
 		return alterPolicy(have, want, property)
 	case catalog.Statistics:
-		return append([]string{"DROP " + target(have)}, create(want)...)
+		return recreate(have, want.Object)
 	default:
 		return alterTypeOrCode(have, want, property)
 	}
+}
+
+// recreate returns the statements that drop have and create it as want, with the comment
+// of want. The owner stays the same if have and want have the same.
+func recreate(have, want catalog.Object) []string {
+	d := Definition{Object: want, WithOwner: have.Get(catalog.Owner) == want.Get(catalog.Owner)}
+	return append([]string{"DROP " + target(have)}, Create(d)...)
 }
 
 func withComment(o catalog.Object, text string) catalog.Object {
@@ -244,10 +251,11 @@ func alterConstraint(have, want catalog.Object, property catalog.Property) []str
 	case have.Kind == catalog.PrimaryKey || have.Kind == catalog.UniqueKey || property == catalog.Validated || property == catalog.Enabled:
 		return nil // other constraints and the replica identity may depend on a key
 	}
+	statements := []string{drop + ", ADD " + constraint(want)}
 	if have.Kind == catalog.DomainConstraint {
-		return []string{drop, alterTable(want) + " ADD " + constraint(want)}
+		statements = []string{drop, alterTable(want) + " ADD " + constraint(want)}
 	}
-	return []string{drop + ", ADD " + constraint(want)}
+	return append(statements, Definition{Object: want}.extras()...)
 }
 
 func alterIndex(have, want catalog.Object, property catalog.Property) []string {
@@ -258,7 +266,7 @@ func alterIndex(have, want catalog.Object, property catalog.Property) []string {
 		}
 	case catalog.Definition, catalog.Unique:
 		if have.Get(catalog.Unique) == "false" { // a unique index may be the replica identity
-			return append([]string{"DROP INDEX " + name(have.Schema, have.Name)}, createIndex(want)...)
+			return recreate(have, want)
 		}
 	case catalog.Clustered:
 		return cluster(have, want.Get(property) == "true")
@@ -290,17 +298,17 @@ func alterFiring(have catalog.Object, want Definition, property catalog.Property
 	case have.Kind == catalog.EventTrigger:
 		return nil
 	}
-	return append([]string{"DROP " + target(have)}, Create(Definition{Object: want.Object})...)
+	return recreate(have, want.Object)
 }
 
 func alterPolicy(have catalog.Object, want Definition, property catalog.Property) []string {
 	for _, fixed := range []catalog.Property{catalog.Command, catalog.Permissive} {
 		if property == fixed || have.Get(fixed) != want.Get(fixed) {
-			return append([]string{"DROP " + target(have)}, Create(Definition{Object: want.Object})...)
+			return recreate(have, want.Object)
 		}
 	}
 	if property != catalog.Roles && want.Get(property) == "" {
-		return append([]string{"DROP " + target(have)}, Create(Definition{Object: want.Object})...)
+		return recreate(have, want.Object)
 	}
 	return []string{"ALTER " + target(have) + policyClauses(want.Object)}
 }
