@@ -2,14 +2,25 @@ package inventory
 
 import (
 	"context"
+	"errors"
 
 	"ace/shared/cluster"
 	"ace/shared/fanout"
+	"ace/shared/fault"
 	"ace/shared/table"
 )
 
-// UnreachableRemedy is what to do about a node that cannot be reached.
-const UnreachableRemedy = "check that the server runs and that this host may connect to it: address, firewall, pg_hba.conf"
+// Remedy returns what to do about a node that could not be used because of err. It is ""
+// if the server has answered, because then the message has the reason.
+func Remedy(err error) string {
+	var answer interface{ SQLState() string } // the error of a server has an SQLSTATE
+	if fault.CodeOf(err) != fault.Unavailable || errors.As(err, &answer) {
+		return ""
+	}
+	return unreachableRemedy
+}
+
+const unreachableRemedy = "check that the server runs and that this host may connect to it: address, firewall, pg_hba.conf"
 
 // nodesAtOnce bounds the connections of one call. It is large, because nodes that do not
 // answer must not delay the others.

@@ -106,10 +106,7 @@ func nodeCheckAnswer(check inventory.NodeCheck) api.NodeCheck {
 		err = check.UnreadErr
 	}
 	if err != nil {
-		answer.Usable, answer.Error = false, fault.PublicMessage(err)
-		if fault.CodeOf(err) == fault.Unavailable {
-			answer.Remedy = inventory.UnreachableRemedy
-		}
+		answer.Usable, answer.Error, answer.Remedy = false, fault.PublicMessage(err), inventory.Remedy(err)
 	}
 	if can := check.Abilities; can.Role != "" {
 		obstacles := can.RepairObstacles()

@@ -87,11 +87,8 @@ type replicationNode struct {
 // unread returns the reason why the node was not read completely, and what to do. Both
 // are "" if it was read completely. remedy is also "" if the reason states what to do.
 func (n replicationNode) unread() (reason, remedy string) {
-	switch {
-	case fault.CodeOf(n.err) == fault.Unavailable && !strings.Contains(fault.PublicMessage(n.err), "SQLSTATE"): // an error that the server returns has an SQLSTATE, so the server has not answered
-		return fault.PublicMessage(n.err), inventory.UnreachableRemedy
-	case n.err != nil:
-		return fault.PublicMessage(n.err), ""
+	if n.err != nil {
+		return fault.PublicMessage(n.err), inventory.Remedy(n.err)
 	}
 	for _, u := range n.state.Unknown {
 		if u.Incomplete {
@@ -220,7 +217,8 @@ func replicationAnswer(d replication.Document, key string) api.ReplicationResult
 }
 
 // unreadError returns an error that names every node which was not read completely. It
-// returns nil if all nodes were.
+// returns nil if all nodes were. The code is Unavailable only if every such node was unavailable, because otherwise waiting
+// does not help.
 func unreadError(nodes []replicationNode) error {
 	code := fault.Unavailable
 	var reasons []string
@@ -229,8 +227,11 @@ func unreadError(nodes []replicationNode) error {
 		if reason == "" {
 			continue
 		}
-		if n.err == nil {
-			code = fault.Conflict // the role lacks a privilege, so waiting does not help
+		switch cause := fault.CodeOf(n.err); {
+		case n.err == nil:
+			code = fault.Conflict // the role lacks a privilege
+		case cause != fault.Unavailable:
+			code = cause
 		}
 		if remedy != "" {
 			reason += "; " + remedy

@@ -74,7 +74,7 @@ const (
 const (
 	Labels    Property = "labels"
 	Members   Property = "attributes" // JSON: name and type of each attribute
-	Procedure Property = "procedure" // "true" for a procedure; not compared
+	Procedure Property = "procedure"  // "true" for a procedure; not compared
 	Start     Property = "start"
 	Increment Property = "increment"
 	Minimum   Property = "minimum"
