@@ -14,9 +14,9 @@ import (
 	"ace/shared/fault"
 )
 
-// Errors of a Store, to be matched with errors.Is. A call with invalid arguments or in
-// the wrong order is a fault with code Invalid or Internal. Any other error of a Store is
-// a fault with code Unavailable.
+// Errors of a Store, to be matched with errors.Is. The error of a call with invalid
+// arguments or in the wrong order is a fault with code Invalid or Internal. Any other
+// error of a Store is a fault with code Unavailable.
 var (
 	// ErrNotFound: no object has this key.
 	ErrNotFound = fault.New(fault.NotFound, "no such object in the archive")

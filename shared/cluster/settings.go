@@ -9,11 +9,12 @@ import (
 	"ace/shared/fault"
 )
 
-// addOptions returns the connection parameters among the settings of a database, node or
-// section, except those that have a field of their own (see isIdentity), and the password
-// of the key (sslpassword). It adds a warning to the cluster for each setting that has no
-// effect. A setting that is unknown, refused or has a wrong value is an error. In errors,
-// where names the file, and owner the database, node or section.
+// addOptions reads the settings of a database, node or section. It returns the connection
+// parameters among them, and the password of the key (sslpassword) separately. It leaves
+// out the parameters that have a field of their own (see isIdentity). It adds a warning
+// to the cluster for each setting that has no effect. A setting that is unknown, refused
+// or has a wrong value is an error. In errors, where names the file, and owner the
+// database, node or section.
 func (c *Cluster) addOptions(where, owner string, settings map[string]string) (options map[string]string, keyPassword Secret, err error) {
 	options = make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(settings)) {

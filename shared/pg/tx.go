@@ -370,9 +370,9 @@ func (s *stream) send(purpose purpose, queries ...query) {
 	}
 }
 
-// next returns the index of one of the call's queries, and the values of a row of its
-// result. The values are valid until the next call of next. If they are nil, there are no
-// more rows.
+// next returns the values of the next row of the call's results, and the index of the
+// query to which the row belongs. The values are valid until the next call of next. If
+// they are nil, there are no more rows.
 func (s *stream) next() (int, [][]byte, error) {
 	s.tx.use.Lock()
 	defer s.tx.use.Unlock()

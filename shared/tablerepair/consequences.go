@@ -24,10 +24,10 @@ const (
 	checkWait = 30 * time.Second
 )
 
-// consequences collects what the changes of a target leave inconsistent: rows that
-// violate a foreign key, because a repair that disables triggers enforces none, and
-// sequences that have yet to return a written value, because no repair advances a
-// sequence. It holds a bounded number of rows.
+// consequences collects what the changes of a target leave inconsistent. A repair that
+// disables triggers enforces no foreign key, so rows may violate one. No repair advances
+// a sequence, so a sequence may have yet to return a written value. It holds a bounded
+// number of rows.
 type consequences struct {
 	target   *Target
 	dry      bool
@@ -222,7 +222,7 @@ func uncheckedKeys(t *Target, totals Totals) []string {
 }
 
 // keyWarnings returns a warning for each foreign key that is violated or was not checked,
-// with a statement that lists the rows.
+// with a statement that lists the rows that violate it.
 func (c *consequences) keyWarnings() (list []string) {
 	if c == nil {
 		return nil

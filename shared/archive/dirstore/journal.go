@@ -36,8 +36,9 @@ type segment struct {
 }
 
 // append appends a record to the current segment, which it creates if there is none. It
-// returns the position behind the record, for sync. After an error, the segment has the
-// records from before the call. If that is not certain, unclear is true.
+// returns the position behind the record, for sync. After an error, the segment has only
+// the records from before the call. unclear is true if it may also have a part of this
+// record.
 func (j *journal) append(r record) (seg *segment, end int64, unclear bool, err error) {
 	encoded, err := r.encode()
 	if err != nil {

@@ -74,8 +74,9 @@ func pathOfDirectory(parents string) string {
 	return pathOfSegments(strings.TrimSuffix(parents, "/"))
 }
 
-// read appends the entries of a directory that the listing may need. name is the part of
-// a segment that the directories above contain, if they continue a long segment.
+// read appends the entries of a directory that the listing may need. A long segment has
+// the names of several directories (see pathOfSegments). If the directory at path belongs
+// to such a segment, name is the part of it that path contains.
 func (l *listing) read(parents, path, name string, entries *[]entry) error {
 	if err := l.ctx.Err(); err != nil {
 		return err

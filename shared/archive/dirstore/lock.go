@@ -36,8 +36,8 @@ func lockDirectory(dir string) (*os.File, error) {
 }
 
 // readLock returns what the lock file contains: the process that has the lock, as a
-// suffix for messages, and the state of the directory when the owner of all files was
-// checked. Both are empty if the file does not contain them.
+// suffix for messages, and the state of the directory (private.State) when the owners of
+// all files were checked. A result that the file does not contain is empty.
 func readLock(f *os.File) (owner, checked string) {
 	text := make([]byte, 1<<10)
 	n, _ := f.ReadAt(text, 0)

@@ -54,7 +54,7 @@ func (r record) encode() ([]byte, error) {
 }
 
 // readRecord reads the next record. It returns false if what follows is not a complete
-// and undamaged record. The error is one of in.
+// and undamaged record. The error is an error of in itself.
 func readRecord(in io.Reader) (r record, size int64, ok bool, err error) {
 	var header [headerSize]byte
 	if err := readFull(in, header[:]); err != nil {

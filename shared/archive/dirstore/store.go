@@ -61,16 +61,17 @@ type Store struct {
 	lock    *os.File
 	tmp     *os.File // the directory tmp/
 	journal *journal
-	// run and staged are the parts of a new name in tmp/: a random text of this process, as
-	// tmp/ may have files of an earlier one, and the number of the last file.
+	// run and staged are the parts of the name of a new file in tmp/. run is a random text,
+	// because tmp/ may have files of an earlier process. staged is the number of the last
+	// file.
 	run    string
 	staged atomic.Int64
 	tuning
 
 	keys [lockCount]keyLock
 	seed maphash.Seed
-	// active is locked for reading by a change from its record to the end of its
-	// application. A rotation of the journal locks it for writing.
+	// A change locks active for reading before it writes its record, until it is applied. A
+	// rotation of the journal locks active for writing.
 	active sync.RWMutex
 	// shape is locked for writing while empty directories are removed, and for reading while
 	// a file is moved into a directory.

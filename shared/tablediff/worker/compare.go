@@ -124,7 +124,7 @@ func (r *unitRun) inSnapshots(ctx context.Context, fn func([]plan.Tx) error) err
 	return fn(txs)
 }
 
-// compareChunks digests chunks and narrows those that differ, in key order. splits is how
+// compareChunks digests chunks and calls narrow for those that differ. splits is how
 // often a chunk that is too big may still be split.
 func (r *unitRun) compareChunks(ctx context.Context, txs []plan.Tx, chunks []keyChunk, splits int) error {
 	if len(chunks) == 0 {
@@ -137,7 +137,8 @@ func (r *unitRun) compareChunks(ctx context.Context, txs []plan.Tx, chunks []key
 	return r.narrowDiffering(ctx, txs, chunks, sums, splits)
 }
 
-// narrowDiffering counts the rows of equal chunks and narrows the differing chunks.
+// narrowDiffering counts the rows of the chunks that are equal, and calls narrow for
+// those that differ.
 func (r *unitRun) narrowDiffering(ctx context.Context, txs []plan.Tx, chunks []keyChunk, sums [][]table.Sum, splits int) error {
 	var differing []differingChunk
 	for i, s := range chunks {
