@@ -3,16 +3,22 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/pgtest"
+	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // scatteredTable creates a public.t that is large enough to be read in physical order.
@@ -32,14 +38,23 @@ func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
 	if plan := fmt.Sprint(c.QueryStrings(t, 0, `EXPLAIN SELECT count(*) FROM scattered`)); !strings.Contains(plan, "Workers Planned") {
 		t.Errorf("the node does not want to use parallel workers: %s", plan)
 	}
-	s := apptest.New(t, c, apptest.Options{Parallel: 4})
+	var first atomic.Pointer[func()] // called when the first unit of a comparison begins
+	s := apptest.New(t, c, apptest.Options{Parallel: 4, Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
+		if begun := first.Swap(nil); begun != nil {
+			(*begun)()
+		}
+		return next.Invoke(ctx, u)
+	})})
 	for _, tt := range []struct {
 		ratio   string
 		workers int
 	}{{"0.25", 1}, {"0.6", 2}, {"1", 4}} { // ascending, since connections are kept for a while
 		for _, table := range []string{"public.ordered", "public.scattered"} {
 			what := fmt.Sprintf("%s with a ratio of %s", table, tt.ratio)
-			for node, seen := range observeDiffs(t, s, table, tt.ratio, tt.workers) {
+			o := newObservation(t, c, table, tt.workers)
+			first.Store(&o.begin)
+			s.Diff(t, table, "block_rows", "1000", "batch_size", "4", "max_cpu_ratio", tt.ratio)
+			for node, seen := range o.end() {
 				seen.check(t, fmt.Sprintf("%s on node %d", what, node+1), tt.workers)
 				left := c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace' AND state <> 'idle'`)
 				if len(left) > 0 {
@@ -50,29 +65,52 @@ func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
 	}
 }
 
-// observeDiffs compares a table while it observes the sessions of each node, and returns
-// what it observed. A transaction takes milliseconds, so on a busy machine a comparison
-// may end before the observer sees a session at work. It therefore repeats the comparison
-// until it has seen each node at work. The bounds hold for all comparisons together.
-func observeDiffs(t *testing.T, s *apptest.Service, table, ratio string, workers int) []observed {
+// observation polls the service's sessions on each node during a comparison.
+//
+// A transaction takes milliseconds. On a busy machine the observer could miss all of them.
+// Therefore begin locks the table on each node until the observer has seen the sessions
+// that wait for it, or for 5 s.
+type observation struct {
+	begin func()
+	end   func() []observed // ends the observation; call it once, after the comparison
+}
+
+func newObservation(t *testing.T, c *pgtest.Cluster, table string, workers int) observation {
 	t.Helper()
-	nodes := s.Cluster.Nodes
-	seen := make([]observed, len(nodes))
-	for deadline := time.Now().Add(time.Minute); ; {
-		stop := make([]func() observed, len(nodes))
-		for node := range nodes {
-			stop[node] = observe(t, s.Cluster, node)
-		}
-		s.Diff(t, table, "block_rows", "1000", "batch_size", "4", "max_cpu_ratio", ratio)
-		atWork := true
-		for node := range nodes {
-			seen[node] = seen[node].and(stop[node]())
-			atWork = atWork && seen[node].atWork(workers)
-		}
-		if atWork || time.Now().After(deadline) {
-			return seen
+	observers := make([]*observer, len(c.Nodes))
+	locks := make([]*pgx.Conn, len(c.Nodes))
+	for node := range c.Nodes {
+		observers[node] = observe(t, c, node)
+		locks[node] = c.Connect(t, node)
+	}
+
+	var lockers sync.WaitGroup
+	begin := func() {
+		for node, lock := range locks {
+			lockers.Go(func() {
+				if _, err := lock.Exec(t.Context(), `BEGIN; LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
+					t.Errorf("locking %s on node %d: %v", table, node+1, err)
+				}
+				for deadline := time.Now().Add(5 * time.Second); !observers[node].now().atWork(workers) && time.Now().Before(deadline); {
+					time.Sleep(2 * time.Millisecond)
+				}
+				if _, err := lock.Exec(t.Context(), `ROLLBACK`); err != nil {
+					t.Errorf("unlocking %s on node %d: %v", table, node+1, err)
+				}
+			})
 		}
 	}
+
+	end := func() []observed {
+		lockers.Wait()
+		var seen []observed
+		for node, o := range observers {
+			seen = append(seen, o.end())
+			_ = locks[node].Close(t.Context())
+		}
+		return seen
+	}
+	return observation{begin, end}
 }
 
 // eagerForWorkers makes the planner choose parallel workers for every query.
@@ -95,19 +133,6 @@ type observed struct {
 	locks                         map[string]bool
 }
 
-// and returns what was observed in two comparisons.
-func (o observed) and(more observed) observed {
-	locks := map[string]bool{}
-	maps.Copy(locks, o.locks)
-	maps.Copy(locks, more.locks)
-	return observed{
-		connections: max(o.connections, more.connections),
-		active:      max(o.active, more.active),
-		parallel:    max(o.parallel, more.parallel),
-		locks:       locks,
-	}
-}
-
 // atWork reports whether the required number of sessions and a lock were observed.
 func (o observed) atWork(workers int) bool {
 	return o.connections >= min(2, workers) && len(o.locks) > 0
@@ -124,43 +149,71 @@ func (o observed) check(t *testing.T, what string, workers int) {
 	}
 }
 
-// observe polls a node's sessions until the returned function is called.
-func observe(t *testing.T, c *pgtest.Cluster, node int) (stop func() observed) {
+// observer polls the service's sessions on a node until end is called.
+type observer struct {
+	conn    *pgx.Conn
+	done    chan struct{}
+	polling sync.WaitGroup
+
+	mu   sync.Mutex
+	seen observed
+}
+
+func observe(t *testing.T, c *pgtest.Cluster, node int) *observer {
 	t.Helper()
-	conn := c.Connect(t, node)
-	seen := observed{locks: map[string]bool{}}
-	done := make(chan struct{})
-	var observer sync.WaitGroup
-	observer.Go(func() {
+	o := &observer{conn: c.Connect(t, node), done: make(chan struct{}), seen: observed{locks: map[string]bool{}}}
+	o.polling.Go(func() {
 		for {
-			var now observed
-			var locks []string
-			err := conn.QueryRow(t.Context(), `SELECT count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'client backend'),
-				count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'client backend' AND a.state = 'active'),
-				count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'parallel worker'),
-				coalesce(array_agg(DISTINCT l.mode) FILTER (WHERE l.mode IS NOT NULL), '{}')
-				FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'relation' AND l.relation >= 16384
-				WHERE a.datname = current_database() AND a.application_name = 'ace'`).Scan(&now.connections, &now.active, &now.parallel, &locks)
-			if err != nil {
+			if err := o.poll(t.Context()); err != nil {
 				t.Errorf("observing node %d: %v", node+1, err)
 				return
 			}
-			seen.connections, seen.active, seen.parallel = max(seen.connections, now.connections), max(seen.active, now.active), max(seen.parallel, now.parallel)
-			for _, mode := range locks {
-				seen.locks[mode] = true
-			}
 			select {
-			case <-done:
+			case <-o.done:
 				return
 			case <-time.After(2 * time.Millisecond):
 			}
 		}
 	})
-	return func() observed {
-		close(done)
-		observer.Wait()
-		return seen
+	return o
+}
+
+func (o *observer) poll(ctx context.Context) error {
+	var now observed
+	var locks []string
+	err := o.conn.QueryRow(ctx, `SELECT count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'client backend'),
+		count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'client backend' AND a.state = 'active'),
+		count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'parallel worker'),
+		coalesce(array_agg(DISTINCT l.mode) FILTER (WHERE l.mode IS NOT NULL), '{}')
+		FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'relation' AND l.relation >= 16384
+		WHERE a.datname = current_database() AND a.application_name = 'ace'`).Scan(&now.connections, &now.active, &now.parallel, &locks)
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen.connections = max(o.seen.connections, now.connections)
+	o.seen.active = max(o.seen.active, now.active)
+	o.seen.parallel = max(o.seen.parallel, now.parallel)
+	for _, mode := range locks {
+		o.seen.locks[mode] = true
 	}
+	return err
+}
+
+// now returns what has been observed so far.
+func (o *observer) now() observed {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen := o.seen
+	seen.locks = maps.Clone(o.seen.locks)
+	return seen
+}
+
+// end stops the observer and returns what it observed.
+func (o *observer) end() observed {
+	close(o.done)
+	o.polling.Wait()
+	_ = o.conn.Close(context.Background())
+	return o.now()
 }
 
 func TestTableDiff_WritesNothingOnTheNodes(t *testing.T) {

@@ -19,9 +19,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// Nodes refuse the service's connections for a while: from before the task starts, after
-// a unit of work of some phase is done, or after a repair or undo has stored
-// before-images.
+// Nodes refuse the service's connections for a while: from before the task starts until
+// its status shows that, or for 1.5 seconds after a unit of work of some phase is done or
+// after a repair or undo has stored before-images.
 //
 // Case O-P10, see docs/RELIABILITY.md.
 func TestTasks_NodesWithoutAFreeConnectionOnlyDelayThem(t *testing.T) {
@@ -44,7 +44,7 @@ func TestTasks_NodesWithoutAFreeConnectionOnlyDelayThem(t *testing.T) {
 		t.Run(tt.op.name+" from "+tt.from, func(t *testing.T) {
 			t.Parallel() // most of the time goes by waiting
 			role := fmt.Sprintf("patient%d", i)
-			c, refuse, refused := refusing(t, role)
+			c, outage := refusing(t, role)
 			var armed atomic.Bool
 			store := faulty.Wrap(apptest.Store(t))
 			as := *c
@@ -52,7 +52,7 @@ func TestTasks_NodesWithoutAFreeConnectionOnlyDelayThem(t *testing.T) {
 			s := apptest.New(t, &as, apptest.Options{Store: store, Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 				totals, err := next.Invoke(ctx, u)
 				if armed.Load() && u.Phase == tt.from {
-					refuse()
+					outage.beginFor(1500 * time.Millisecond)
 				}
 				return totals, err
 			})})
@@ -64,56 +64,76 @@ func TestTasks_NodesWithoutAFreeConnectionOnlyDelayThem(t *testing.T) {
 			armed.Store(true)
 			switch tt.from {
 			case "start":
-				refuse()
+				outage.begin()
 			case "before-images":
 				store.On(faulty.PutIfAbsent, "repairs/", func(int) faulty.Outcome {
-					refuse()
+					outage.beginFor(1500 * time.Millisecond)
 					return faulty.Pass
 				})
 			}
 			id := tt.op.submit(t, s, diffID, repairID)
 			if tt.from == "start" {
 				awaitRetrying(t, s, id)
+				outage.end()
 			}
 			status := s.Wait(t, id)
 			if got := lacking(t, c); status.Status != api.StatusCompleted || got != tt.op.after {
 				t.Errorf("%s %s; n2 lacks %d rows, want %d", status.Status, status.Error, got, tt.op.after)
 			}
-			if !refused() {
-				t.Error("no connection was refused")
+			if !outage.begun.Load() {
+				t.Error("the nodes never refused connections")
 			}
 		})
 	}
 }
 
-// refusing returns a cluster with differing tables that belong to a role of its own. The
-// first call of refuse ends the role's sessions on the nodes and makes them refuse its
-// connections for 1.5 seconds. refused reports whether that has happened.
-func refusing(t *testing.T, role string) (c *pgtest.Cluster, refuse func(), refused func() bool) {
+// refusal is a time in which the nodes of a cluster refuse the connections of a role.
+type refusal struct {
+	onNodes func(sql string)
+
+	once   sync.Once
+	begun  atomic.Bool
+	ending sync.WaitGroup
+}
+
+// refusing returns a cluster with differing tables that belong to a role of its own, and
+// a refusal of that role that has not begun.
+func refusing(t *testing.T, role string) (*pgtest.Cluster, *refusal) {
 	t.Helper()
-	c = pgtest.NewCluster(t)
+	c := pgtest.NewCluster(t)
 	differingTable(t, c)
-	each := func(sql string) { c.ExecAll(t, strings.ReplaceAll(sql, "ROLE_NAME", role)) }
-	each(`CREATE ROLE ROLE_NAME LOGIN PASSWORD 'secret'; ALTER TABLE t OWNER TO ROLE_NAME;
+	r := &refusal{onNodes: func(sql string) { c.ExecAll(t, strings.ReplaceAll(sql, "ROLE_NAME", role)) }}
+	r.onNodes(`CREATE ROLE ROLE_NAME LOGIN PASSWORD 'secret'; ALTER TABLE t OWNER TO ROLE_NAME;
 		GRANT SET ON PARAMETER session_replication_role TO ROLE_NAME`)
-	var refusals sync.WaitGroup
-	t.Cleanup(refusals.Wait)
-	var met atomic.Bool
-	refuse = sync.OnceFunc(func() {
-		met.Store(true)
-		each("ALTER ROLE ROLE_NAME CONNECTION LIMIT 0")
-		each("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ROLE_NAME'")
-		each(`DO $$ BEGIN
-				WHILE EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'ROLE_NAME') LOOP
-					PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
-				END LOOP;
-			END $$`)
-		refusals.Go(func() {
-			time.Sleep(1500 * time.Millisecond)
-			each("ALTER ROLE ROLE_NAME CONNECTION LIMIT -1")
+	t.Cleanup(r.ending.Wait)
+	return c, r
+}
+
+// begin makes the nodes refuse the role's connections, and ends its sessions.
+func (r *refusal) begin() {
+	r.begun.Store(true)
+	r.onNodes("ALTER ROLE ROLE_NAME CONNECTION LIMIT 0")
+	r.onNodes("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ROLE_NAME'")
+	r.onNodes(`DO $$ BEGIN
+			WHILE EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'ROLE_NAME') LOOP
+				PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+			END LOOP;
+		END $$`)
+}
+
+func (r *refusal) end() {
+	r.onNodes("ALTER ROLE ROLE_NAME CONNECTION LIMIT -1")
+}
+
+// beginFor begins the refusal, which ends after d. Only the first call has an effect.
+func (r *refusal) beginFor(d time.Duration) {
+	r.once.Do(func() {
+		r.begin()
+		r.ending.Go(func() {
+			time.Sleep(d)
+			r.end()
 		})
 	})
-	return c, refuse, met.Load
 }
 
 // awaitRetrying waits until the status of a task shows the error of a node that refuses
@@ -121,7 +141,7 @@ func refusing(t *testing.T, role string) (c *pgtest.Cluster, refuse func(), refu
 func awaitRetrying(t *testing.T, s *apptest.Service, id string) {
 	t.Helper()
 	var status api.TaskStatus
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		s.Get(t, "/ace/task-status/"+id, nil, &status)
 		if status.Progress != nil && status.Progress.Retrying != "" {
 			return

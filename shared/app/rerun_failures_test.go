@@ -366,10 +366,11 @@ func TestTableRerun_UsesOneConnectionPerNodeInHostDB(t *testing.T) {
 	diff := listedTable(t, c, s)
 	other := apptest.New(t, c, apptest.Options{Store: s.Store, Parallel: 4})
 	s.App.Close()
-	stop := []func() observed{observe(t, c, 0), observe(t, c, 1)}
+	o := newObservation(t, c, "public.t", 1)
+	o.begin()
 	other.Rerun(t, diff.TaskID, "public.t", "behavior", api.BehaviorHostDB, "max_cpu_ratio", "1")
-	for node := range stop {
-		if seen := stop[node](); seen.connections != 1 || len(seen.locks) != 1 || !seen.locks["AccessShareLock"] {
+	for node, seen := range o.end() {
+		if seen.connections != 1 || len(seen.locks) != 1 || !seen.locks["AccessShareLock"] {
 			t.Errorf("node %d had %d connections at once and locks %v", node+1, seen.connections, seen.locks)
 		}
 	}
