@@ -217,8 +217,8 @@ func replicationAnswer(d replication.Document, key string) api.ReplicationResult
 }
 
 // unreadError returns an error that names every node which was not read completely. It
-// returns nil if all nodes were. The code is Unavailable only if every such node was unavailable, because otherwise waiting
-// does not help.
+// returns nil if all nodes were. The code is Unavailable only if every such node was
+// unavailable, because otherwise waiting does not help.
 func unreadError(nodes []replicationNode) error {
 	code := fault.Unavailable
 	var reasons []string

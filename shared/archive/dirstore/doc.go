@@ -3,7 +3,7 @@
 //
 //	files/PATH      the content of an object and nothing else, so that any tool can read it
 //	sums/PATH       its SHA-256, as sha256sum writes it, and its content type
-//	journal/N.log   the newest writes, which may not be in files/ and sums/ after a power loss
+//	journal/N.log   the newest writes, which a power loss may remove from files/ and sums/
 //	tmp/            files that are being written; deleted at the start
 //	lock            locked while a process uses the directory; contains its process id
 //
@@ -22,10 +22,10 @@
 //  4. Both files are renamed to their places: first the sum, then the content. They are
 //     not synced.
 //
-// When the journal has grown, a checkpoint syncs the file system (syncfs) and then deletes
-// the journal. At the start, all records of the journal are applied again, in their order.
-// So a process that is killed at any moment, and a loss of power at any moment, lose no
-// write that has returned. A write that has not returned is there completely or not at
+// When the journal has grown, a checkpoint syncs the file system (syncfs) and then
+// deletes the journal. At the start, all records of the journal are applied again, in
+// their order. So if the process is killed or the power is lost, at any moment, no write
+// that has returned is lost. A write that has not returned is there completely or not at
 // all. A deletion is a record, too. No kind of object is written without a sync.
 //
 // After an error that leaves it unclear what is durable, such as a failed sync, the store

@@ -7,7 +7,7 @@ const Inline = 1 << 10
 
 // OpenWith is Open with a function that is called at each point where a test may stop the
 // store, with a small limit for content in the journal, and with a checkpoint whenever
-// the journal has so many bytes.
+// the journal has this many bytes (checkpoint).
 func OpenWith(ctx context.Context, opts Options, checkpoint int64, at func(point string)) (*Store, error) {
 	return open(ctx, opts, tuning{at: at, inline: Inline, checkpoint: checkpoint})
 }

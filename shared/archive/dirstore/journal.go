@@ -36,7 +36,7 @@ type segment struct {
 }
 
 // append appends a record to the current segment, which it creates if there is none. It
-// returns the position behind the record, for sync. After an error, the segment has only
+// returns the position after the record, for sync. After an error, the segment has only
 // the records from before the call. unclear is true if it may also have a part of this
 // record.
 func (j *journal) append(r record) (seg *segment, end int64, unclear bool, err error) {

@@ -38,8 +38,8 @@ func (s *Store) checkpointIfLarge() {
 	})
 }
 
-// makeCheckpoint makes everything durable that was applied, and deletes the journal. Changes
-// continue meanwhile, in a new segment.
+// makeCheckpoint makes everything durable that was applied, and deletes the journal.
+// Changes continue meanwhile, in a new segment.
 func (s *Store) makeCheckpoint() error {
 	s.active.Lock() // all records have been applied
 	number := s.journal.number
