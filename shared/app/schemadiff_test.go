@@ -9,6 +9,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/memstore"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 )
@@ -103,5 +105,30 @@ func TestSchemaDiff_NothingToCompareIsAFailure(t *testing.T) {
 	}
 	if end := s.SchemaEnd(t, s.SubmitSchema(t, "*")); end.Result.Verdict != api.VerdictMatch || end.Status.TableName != "*" {
 		t.Errorf("all schemas: %s %s", end.Status.Error, end.Status.Result)
+	}
+}
+
+func TestSchemaDiff_StoresTheWorkOfASmallTableOnlyIfRowsDiffer(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE TABLE same (id int PRIMARY KEY, v text); INSERT INTO same SELECT i, 'v' FROM generate_series(1, 300) i`,
+		`CREATE TABLE empty (id int PRIMARY KEY)`, `CREATE TABLE other (id int PRIMARY KEY, v text); INSERT INTO other SELECT i, 'v' FROM generate_series(1, 300) i`)
+	store := faulty.Wrap(memstore.New(t))
+	s := apptest.New(t, c, apptest.Options{Store: store})
+
+	// A stream below tasks/ is a part, and the records of the parent and of its three tables
+	// are no streams.
+	end := s.SchemaEnd(t, s.SubmitSchema(t, "public", "compare", "data"))
+	if parts := store.Count(faulty.Create, "tasks/"); end.Result.Verdict != api.VerdictMatch || end.Result.Tables.Identical != 3 || parts != 0 {
+		t.Errorf("it ended %s with %d parts: %s", end.Status.Status, parts, end.Status.Result)
+	}
+
+	c.Exec(t, 1, `UPDATE other SET v = 'w' WHERE id < 4`)
+	end = s.SchemaEnd(t, s.SubmitSchema(t, "public", "compare", "data"))
+	if plans := store.Count(faulty.Commit, "tasks/"); end.Result.Tables.Different != 1 || end.Result.MismatchedRows != 3 || plans != 3 {
+		t.Errorf("it ended %s with %d objects: %s, want a plan and two parts", end.Status.Status, plans, end.Status.Result)
+	}
+	if left := store.Count(faulty.Delete, "tasks/"); left < 3 {
+		t.Errorf("only %d working objects were deleted", left)
 	}
 }

@@ -46,10 +46,11 @@ func PlanKey(taskID string) string { return TaskPrefix(taskID) + "plan.json" }
 // requested.
 func CancelKey(taskID string) string { return TaskPrefix(taskID) + "cancel" }
 
+// PartsRoot returns the prefix of all parts of a task.
+func PartsRoot(taskID string) string { return TaskPrefix(taskID) + "parts/" }
+
 // PartsPrefix returns the prefix of the parts of one phase.
-func PartsPrefix(taskID, phase string) string {
-	return TaskPrefix(taskID) + "parts/" + phase + "-"
-}
+func PartsPrefix(taskID, phase string) string { return PartsRoot(taskID) + phase + "-" }
 
 // PartKey returns the key of one part: the result of one unit of work.
 func PartKey(taskID, phase, unit string) string { return PartsPrefix(taskID, phase) + unit }

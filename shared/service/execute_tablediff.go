@@ -86,6 +86,7 @@ func (e *Executor) compare(ctx context.Context, x execution, c comparison) (runn
 	c.SubmittedAt = x.rec.SubmittedAt
 	c.StartedAt = *x.rec.StartedAt
 	c.Patience = x.patience
+	c.OfSet = x.rec.Parent != ""
 	report := x.report
 	if !c.quiet {
 		report = e.logged(ctx, x.rec.TaskID, report)

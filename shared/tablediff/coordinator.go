@@ -15,6 +15,7 @@ import (
 	"ace/shared/retry"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
+	"ace/shared/tablediff/scratch"
 	"ace/shared/task"
 )
 
@@ -46,8 +47,11 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (result Result, err error) {
 	var reach patience.Reach
 	err = req.Patience.DoWithProgress(ctx, "comparison", reach.Progress, func() (err error) {
-		r := &run{Coordinator: c, request: req.withUsefulSizes(), progress: newProgress(report), reach: &reach}
-		result, err = r.complete(ctx)
+		result, err = c.runOnce(ctx, req, report, &reach)
+		if errors.Is(err, scratch.ErrTooLarge) {
+			req.OfSet = false
+			result, err = c.runOnce(ctx, req, report, &reach)
+		}
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
@@ -60,6 +64,12 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	}
 
 	return result, nil
+}
+
+func (c *Coordinator) runOnce(ctx context.Context, req Request, report func(task.Progress), reach *patience.Reach) (Result, error) {
+	r := &run{Coordinator: c, Store: c.Store, request: req.withUsefulSizes(), progress: newProgress(report), reach: reach}
+	defer func() { r.endScratch() }()
+	return r.complete(ctx)
 }
 
 // retry calls do, which does one step of the run. If do fails because a node or the store
@@ -87,6 +97,9 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 
 	// Stores a part for each compare unit. These parts contain the candidates.
 	if err := r.compare(ctx); err != nil {
+		return result, err
+	}
+	if err := r.keepCandidates(ctx); err != nil {
 		return result, err
 	}
 	r.reach.Stage(3)
@@ -128,6 +141,11 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 // a step, that step sets the field and later steps read it.
 type run struct {
 	*Coordinator
+	// Store replaces that of the Coordinator: it is the same archive, or a scratch above it
+	// (see useScratch).
+	Store             archive.Store
+	scratch           *scratch.Store // makePlan: what Store is, if it is a scratch
+	leaveScratch      func()         // makePlan: makes the worker use the archive again; nil without a scratch
 	request           Request
 	plan              *plan.Plan
 	progress          *progress
@@ -160,6 +178,7 @@ func (r *run) makePlan(ctx context.Context) error {
 			return err
 		})
 		if err == nil {
+			r.useScratch(p)
 			// If another run has stored a plan in the meantime, this run uses that plan.
 			p, err = plan.Store(ctx, r.Store, p)
 		}
@@ -489,4 +508,7 @@ type LocalWorker interface {
 	// until end is called. The caller must call end after the last of these units has
 	// returned.
 	Share(taskID string) (end func())
+	// Use makes the units of the task read the plan and store their parts in store, until
+	// end is called. The caller must call end after the last unit of the task has returned.
+	Use(taskID string, store archive.Store) (end func())
 }

@@ -50,7 +50,7 @@ func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 		Scans: [][][]table.PageRange{{{old, fresh}, {old, fresh}}}, Known: &plan.Known{Ranges: [][]plan.RangeSums{known, known}},
 	}
 	report := func(task.Progress) {}
-	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(report)}, sum
+	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), Store: store, plan: plan, progress: newProgress(report)}, sum
 }
 
 func TestKnownSums_AddUnchangedRangesToDigestedOnes(t *testing.T) {

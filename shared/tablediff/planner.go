@@ -80,6 +80,9 @@ type Request struct {
 	// used.
 	Patience patience.Budget
 
+	// OfSet means that the table is one of a set, which a parent compares.
+	OfSet bool
+
 	// Rerun restricts the comparison to the keys of one document, and to the nodes that are
 	// both in Nodes and in the document. nil means that the whole table is compared.
 	Rerun *Rerun

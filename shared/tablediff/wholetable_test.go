@@ -29,7 +29,7 @@ func wholeKnown(store archive.Store, taskID string) *run {
 			Whole:  &plan.WholeTable{Rows: 12, Horizons: []int64{40, 60}},
 		},
 	}
-	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(func(task.Progress) {})}
+	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), Store: store, plan: plan, progress: newProgress(func(task.Progress) {})}
 }
 
 func TestFindUnchangedTable_NeedsEveryRowOldAndNoneMissing(t *testing.T) {

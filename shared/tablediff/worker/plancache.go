@@ -56,6 +56,13 @@ func (c *planCache) find(taskID string) *plan.Plan {
 	return nil
 }
 
+// forget removes the plan of a task.
+func (c *planCache) forget(taskID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plans = slices.DeleteFunc(c.plans, func(p *plan.Plan) bool { return p.TaskID == taskID })
+}
+
 func (c *planCache) keep(p *plan.Plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -25,6 +25,7 @@ type Worker struct {
 	plans       planCache
 	slots       slots
 	passes      sync.Map // task id -> *pass
+	stores      sync.Map // task id -> archive.Store, of the tasks for which Use was called
 }
 
 // New returns a worker. A snapshot that units share is used only by units that begin
@@ -45,14 +46,36 @@ func (w *Worker) Share(taskID string) (end func()) {
 	}
 }
 
+// Use makes the units of a task read the plan and store their parts in store instead of
+// the archive, until end is called. The caller must call end after the last unit of the
+// task has returned.
+func (w *Worker) Use(taskID string, store archive.Store) (end func()) {
+	w.stores.Store(taskID, store)
+	return func() {
+		w.stores.CompareAndDelete(taskID, store)
+		w.plans.forget(taskID) // a later run may make another plan
+	}
+}
+
+// storeOf returns the store of a task's plan and parts.
+func (w *Worker) storeOf(taskID string) archive.Store {
+	if used, ok := w.stores.Load(taskID); ok {
+		if store, ok := used.(archive.Store); ok {
+			return store
+		}
+	}
+	return w.store
+}
+
 // Do does one unit and returns the totals of its stored part. If another worker stored
 // the part earlier, or stores it first, that part counts.
 func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
-	if totals, err := plan.ReadTotals(ctx, w.store, u); err == nil || fault.CodeOf(err) != fault.NotFound {
+	store := w.storeOf(u.TaskID)
+	if totals, err := plan.ReadTotals(ctx, store, u); err == nil || fault.CodeOf(err) != fault.NotFound {
 		return totals, err
 	}
 
-	p, err := w.plans.get(ctx, w.store, u.TaskID)
+	p, err := w.plans.get(ctx, store, u.TaskID)
 	if err != nil {
 		return plan.Totals{}, err
 	}
@@ -68,13 +91,13 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 		return plan.Totals{}, err
 	}
 
-	out, err := part.Create(ctx, w.store, u.PartKey(), u.PartHeader())
+	out, err := part.Create(ctx, store, u.PartKey(), u.PartHeader())
 	if err != nil {
 		return plan.Totals{}, err
 	}
 	defer out.Abort() // also after a panic
 
-	r := &unitRun{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: w.store, slots: &w.slots, out: out}
+	r := &unitRun{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: store, slots: &w.slots, out: out}
 	if shared, ok := w.passes.Load(u.TaskID); ok {
 		r.pass, _ = shared.(*pass)
 	}
@@ -91,7 +114,7 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	// process crashes before this, nothing is stored and the unit is done again.
 	err = out.Commit(ctx, r.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
-		return plan.ReadTotals(ctx, w.store, u)
+		return plan.ReadTotals(ctx, store, u)
 	}
 
 	return r.totals, err
