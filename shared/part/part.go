@@ -8,6 +8,8 @@
 //  3. the footer: the unit's totals, the number of rows and the SHA-256 of all bytes
 //     before it.
 //
+// A packed part (pack.go) has compressed blocks of rows instead of a line for each row.
+//
 // A part without its footer, or with a footer that does not match its rows, is never
 // accepted as complete. Memory use does not depend on the number of rows.
 package part
@@ -15,6 +17,7 @@ package part
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,6 +40,13 @@ type Header struct {
 	Unit     string `json:"unit"`
 }
 
+// headerLine is the first line of a part.
+type headerLine struct {
+	Header
+	// Packing is zstdPacking in a packed part. It is empty if each row is a line.
+	Packing string `json:"packing,omitempty"`
+}
+
 // Writer writes one part. Commit or Abort must be called. Abort after Commit does
 // nothing, so it may be deferred.
 type Writer struct {
@@ -46,10 +56,15 @@ type Writer struct {
 	encoder *json.Encoder // writes to buffer; unlike json.Marshal, it makes no extra copy of a huge row
 	digest  hash.Hash
 	rows    int64
+	packer  *packer // nil if each row is a line
 }
 
 // Create begins a part. The part is not visible before Commit.
 func Create(ctx context.Context, store archive.Store, key string, header Header) (*Writer, error) {
+	return create(ctx, store, key, header, nil)
+}
+
+func create(ctx context.Context, store archive.Store, key string, header Header, p *packer) (*Writer, error) {
 	object, err := store.Create(ctx, key, contentType)
 	if err != nil {
 		return nil, err
@@ -60,24 +75,33 @@ func Create(ctx context.Context, store archive.Store, key string, header Header)
 		object: object,
 		buffer: bufio.NewWriterSize(io.MultiWriter(object, digest), 64<<10),
 		digest: digest,
+		packer: p,
 	}
 	w.encoder = json.NewEncoder(w.buffer)
-	if err := w.line(header); err != nil {
+	first := headerLine{Header: header}
+	if p != nil {
+		first.Packing = zstdPacking
+	}
+	if err := w.line(first); err != nil {
 		w.Abort()
 		return nil, err
 	}
 	return w, nil
 }
 
-// Row writes a row as JSON.
+// Row writes a row as JSON. It must not be called for a packed part.
 func (w *Writer) Row(row any) error {
 	w.rows++
 	return w.line(row)
 }
 
-// Line writes a row that the caller has encoded. The row may be any text without a
-// newline.
+// Line writes a row that the caller has encoded. Unless the part is packed, the row must
+// not contain a newline.
 func (w *Writer) Line(line []byte) error {
+	if w.packer != nil {
+		w.rows++
+		return w.packer.add(w.buffer, line)
+	}
 	if bytes.IndexByte(line, '\n') >= 0 {
 		return fault.New(fault.Internal, "a row of a part has more than one line")
 	}
@@ -119,6 +143,12 @@ func (w *Writer) writeFooter(totals any) error {
 		return fault.Wrap(err, fault.Internal, "the totals of a part cannot be written")
 	}
 
+	if w.packer != nil {
+		if err := w.packer.end(w.buffer); err != nil {
+			return err
+		}
+	}
+
 	// All rows must have been passed to the digest before the digest is computed.
 	if err := w.buffer.Flush(); err != nil {
 		return err
@@ -152,6 +182,7 @@ type Reader struct {
 	rows   int64
 	line   []byte          // the line that was read last; its memory is reused for the next line
 	totals json.RawMessage // nil until the footer was read
+	packed *unpacker       // nil if each row is a line
 }
 
 // Open opens a part and verifies that it has the header want.
@@ -173,7 +204,7 @@ func Open(ctx context.Context, store archive.Store, key string, want Header) (*R
 		r.Close()
 		return nil, r.damaged(err)
 	}
-	if err := checkHeaderLine(key, line, want); err != nil {
+	if err := r.readHeader(line); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -181,12 +212,22 @@ func Open(ctx context.Context, store archive.Store, key string, want Header) (*R
 	return r, nil
 }
 
-func checkHeaderLine(key string, line []byte, want Header) error {
-	var got Header
+// readHeader checks the first line of the part and prepares the reader for its packing.
+func (r *Reader) readHeader(line []byte) (err error) {
+	var got headerLine
 	if err := json.Unmarshal(line, &got); err != nil {
-		return fault.Wrap(err, fault.Internal, "part %s is damaged: its header is not JSON", key)
+		return fault.Wrap(err, fault.Internal, "part %s is damaged: its header is not JSON", r.key)
 	}
-	return checkHeader(key, got, want)
+	switch got.Packing {
+	case "":
+	case zstdPacking:
+		if r.packed, err = newUnpacker(); err != nil {
+			return err
+		}
+	default:
+		return fault.New(fault.Internal, "part %s has the packing %q: this version reads %q", r.key, got.Packing, zstdPacking)
+	}
+	return checkHeader(r.key, got.Header, r.want)
 }
 
 func checkHeader(key string, got, want Header) error {
@@ -218,6 +259,9 @@ func (r *Reader) NextLine() ([]byte, error) {
 	if r.totals != nil {
 		return nil, nil
 	}
+	if r.packed != nil {
+		return r.nextPacked()
+	}
 	line, err := r.readLine()
 	if err != nil {
 		return nil, r.damaged(err)
@@ -229,6 +273,44 @@ func (r *Reader) NextLine() ([]byte, error) {
 	r.digest.Write(line)
 	r.rows++
 	return line[:len(line)-1], nil
+}
+
+// nextPacked is NextLine for a packed part.
+func (r *Reader) nextPacked() ([]byte, error) {
+	row, err := r.packed.next(hashed{r}, hashed{r})
+	switch {
+	case err != nil:
+		return nil, r.damaged(err)
+	case row != nil:
+		r.rows++
+		return row, nil
+	}
+
+	line, err := r.readLine()
+	if err != nil {
+		return nil, r.damaged(err)
+	}
+	if _, err := r.buffer.Peek(1); !errors.Is(err, io.EOF) {
+		return nil, r.damaged(cmp.Or(err, errBlock))
+	}
+	return nil, r.checkFooter(line)
+}
+
+// hashed reads the bytes of a part and adds them to the reader's digest.
+type hashed struct{ r *Reader }
+
+func (h hashed) Read(p []byte) (int, error) {
+	n, err := h.r.buffer.Read(p)
+	h.r.digest.Write(p[:n])
+	return n, err
+}
+
+func (h hashed) ReadByte() (byte, error) {
+	b, err := h.r.buffer.ReadByte()
+	if err == nil {
+		h.r.digest.Write([]byte{b})
+	}
+	return b, err
 }
 
 // Damaged returns the error for a row that the caller could not decode. err is the
@@ -261,7 +343,12 @@ func (r *Reader) Totals(totals any) error {
 }
 
 // Close releases the stream of the archive.
-func (r *Reader) Close() { _ = r.object.Body.Close() }
+func (r *Reader) Close() {
+	if r.packed != nil {
+		r.packed.decoder.Close()
+	}
+	_ = r.object.Body.Close()
+}
 
 // readLine returns the next line with its newline. The next call reuses the memory of the
 // line. A part that ends without a newline is an error.

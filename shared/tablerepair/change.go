@@ -143,7 +143,7 @@ func readPart(ctx context.Context, r *part.Reader, at int64, pick picker, fn fun
 			return at, context.Cause(ctx)
 		}
 		// Most callers need few of the lines, so the other lines are not decoded.
-		if op, _ := opOf(line); op != "" && !pick(op, at) {
+		if op := storedOp(line); op != "" && !pick(op, at) {
 			continue
 		}
 		c, err := readChange(line)

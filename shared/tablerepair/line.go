@@ -8,45 +8,16 @@ import (
 	"ace/shared/table"
 )
 
-// A change is stored as a line of JSON. There can be as many changes as the table has
-// rows, so the code below writes and reads them without encoding/json, which is slower.
-// If the layout of a line differs from the one that appendLine writes, encoding/json
-// reads it.
+// Versions before 30 November 2026 stored a change as a line of JSON, in a part that is
+// not packed. There can be as many changes as the table has rows, so the code below reads
+// them without encoding/json, which is slower. If the members of a
+// line are in another order or have white space between them, encoding/json reads it.
 
-// appendLine appends the change to out as a line.
-func (c change) appendLine(out []byte) []byte {
-	out = append(out, `{"op":`...)
-	out = strconv.AppendQuote(out, c.Op)
-	out = table.AppendKey(append(out, `,"key":`...), c.Key)
-	if len(c.Before) > 0 {
-		out = table.AppendRow(append(out, `,"before":`...), c.Before)
-	}
-	out = appendColumns(out, `,"columns":`, c.Columns)
-	if len(c.After) > 0 {
-		out = table.AppendRow(append(out, `,"after":`...), c.After)
-	}
-	if len(c.WantedColumns) > 0 {
-		out = appendColumns(out, `,"wanted_columns":`, c.WantedColumns)
-		out = table.AppendRow(append(out, `,"wanted":`...), c.Wanted)
-	}
-	return append(out, '}')
-}
-
-// appendColumns appends a list of indexes of columns as the member name (such as
-// `,"columns":`), unless the list is empty.
-func appendColumns(out []byte, name string, columns []int) []byte {
-	if len(columns) == 0 {
-		return out
-	}
-	out = append(out, name...)
-	for i, at := range columns {
-		out = strconv.AppendInt(append(out, "[,"[min(i, 1)]), int64(at), 10)
-	}
-	return append(out, ']')
-}
-
-// readChange reads what appendLine wrote.
+// readChange reads a stored change: what appendPacked wrote, or a line of JSON.
 func readChange(line []byte) (c change, err error) {
+	if len(line) == 0 || line[0] != '{' {
+		return readPacked(line)
+	}
 	if c, ok := readPlain(line); ok {
 		return c, nil
 	}
@@ -54,8 +25,18 @@ func readChange(line []byte) (c change, err error) {
 	return c, err
 }
 
-// opOf returns the operation of a line and the rest of the line. The operation is "" if
-// the layout differs from the one that appendLine writes.
+// storedOp returns the operation of a stored change without decoding the rest of it. It
+// is "" if that is not possible.
+func storedOp(line []byte) string {
+	if len(line) > 0 && line[0] != '{' {
+		return opOfByte(line[0])
+	}
+	op, _ := opOf(line)
+	return op
+}
+
+// opOf returns the operation of a line of JSON and the rest of the line. The operation is
+// "" if the line does not begin with the operation.
 func opOf(line []byte) (op string, rest []byte) {
 	rest, ours := bytes.CutPrefix(line, []byte(`{"op":"`))
 	quoted, rest, _ := bytes.Cut(rest, []byte(`"`))
@@ -73,8 +54,8 @@ func opOf(line []byte) (op string, rest []byte) {
 	return "", rest
 }
 
-// readPlain reads a line with the layout that appendLine writes. Otherwise it returns
-// false.
+// readPlain reads a line of JSON with the layout that earlier versions wrote. Otherwise it
+// returns false.
 func readPlain(line []byte) (c change, ok bool) {
 	c.Op, line = opOf(line)
 	rest, ok := bytes.CutPrefix(line, []byte(`,"key":`))

@@ -40,12 +40,12 @@ func (r *recorder) add(ctx context.Context, c change) (err error) {
 	if r.out == nil {
 		r.stored.Header = r.header
 		r.stored.Key, r.stored.Header.Unit = r.name(r.n)
-		if r.out, err = part.Create(ctx, r.store, r.stored.Key, r.stored.Header); err != nil {
+		if r.out, err = part.CreatePacked(ctx, r.store, r.stored.Key, r.stored.Header); err != nil {
 			return err
 		}
 		r.n++
 	}
-	r.line = c.redact(r.hasher).appendLine(r.line[:0])
+	r.line = c.redact(r.hasher).appendPacked(r.line[:0])
 	return r.out.Line(r.line)
 }
 

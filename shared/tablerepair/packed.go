@@ -1,0 +1,169 @@
+package tablerepair
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"ace/shared/table"
+)
+
+// A change is stored as a row of a packed part:
+//
+//	op, key, before, columns, after, wanted columns, wanted
+//
+// op is a byte. The others are lists: a varint with the number of elements, and the
+// elements. An element of columns and wanted columns is a varint. An element of the other
+// lists is a text: its length plus one as a varint, and its bytes, or only a zero for
+// NULL. Versions before 30 November 2026 stored a change as a line of JSON (line.go).
+
+// opBytes has the byte of each operation. Neither byte is '{', with which JSON begins.
+var opBytes = map[string]byte{opInsert: 'i', opUpdate: 'u', opDelete: 'd'} //nolint:gochecknoglobals // a constant map
+
+// opOfByte returns the operation with this byte, or "" if there is none.
+func opOfByte(b byte) string {
+	switch b {
+	case 'i':
+		return opInsert
+	case 'u':
+		return opUpdate
+	case 'd':
+		return opDelete
+	}
+	return ""
+}
+
+// appendPacked appends the change to out.
+func (c change) appendPacked(out []byte) []byte {
+	out = append(out, opBytes[c.Op])
+	out = binary.AppendUvarint(out, uint64(len(c.Key)))
+	for _, text := range c.Key {
+		out = appendText(out, text)
+	}
+	out = appendPackedRow(out, c.Before)
+	out = appendPackedColumns(out, c.Columns)
+	out = appendPackedRow(out, c.After)
+	out = appendPackedColumns(out, c.WantedColumns)
+	return appendPackedRow(out, c.Wanted)
+}
+
+func appendPackedRow(out []byte, row table.Row) []byte {
+	out = binary.AppendUvarint(out, uint64(len(row)))
+	for _, value := range row {
+		if value == nil {
+			out = append(out, 0)
+		} else {
+			out = appendText(out, *value)
+		}
+	}
+	return out
+}
+
+func appendText(out []byte, text string) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(text))+1), text...)
+}
+
+func appendPackedColumns(out []byte, columns []int) []byte {
+	out = binary.AppendUvarint(out, uint64(len(columns)))
+	for _, at := range columns {
+		out = binary.AppendUvarint(out, uint64(at)) //nolint:gosec // an index
+	}
+	return out
+}
+
+var errPacked = errors.New("a change is malformed")
+
+// readPacked reads what appendPacked wrote. The texts of the change share one allocation.
+func readPacked(row []byte) (c change, err error) {
+	if len(row) == 0 {
+		return c, errPacked
+	}
+	r := packedReader{text: string(row[1:])}
+	c.Op = opOfByte(row[0])
+	for _, text := range r.row() {
+		if text == nil {
+			return c, errPacked
+		}
+		c.Key = append(c.Key, *text)
+	}
+	c.Before = r.row()
+	c.Columns = r.columns()
+	c.After = r.row()
+	c.WantedColumns = r.columns()
+	c.Wanted = r.row()
+	if c.Op == "" || r.damaged || r.text != "" {
+		return c, errPacked
+	}
+	return c, nil
+}
+
+// packedReader reads the lists of a packed change one after the other. After an error it
+// returns empty lists.
+type packedReader struct {
+	text    string // what was not read yet
+	damaged bool
+}
+
+func (r *packedReader) fail() {
+	r.damaged = true
+	r.text = ""
+}
+
+// number reads a varint.
+func (r *packedReader) number() uint64 {
+	if r.text != "" && r.text[0] < 0x80 {
+		n := uint64(r.text[0])
+		r.text = r.text[1:]
+		return n
+	}
+	n, size := binary.Uvarint([]byte(r.text[:min(len(r.text), binary.MaxVarintLen64)]))
+	if size <= 0 {
+		r.fail()
+		return 0
+	}
+	r.text = r.text[size:]
+	return n
+}
+
+// count reads the number of elements of a list. Each element has at least one byte, so
+// there cannot be more elements than bytes.
+func (r *packedReader) count() int {
+	n := r.number()
+	if n > uint64(len(r.text)) {
+		r.fail()
+		return 0
+	}
+	return int(n) //nolint:gosec // at most len(r.text)
+}
+
+func (r *packedReader) row() table.Row {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	row, texts := make(table.Row, n), make([]string, n)
+	for i := range row {
+		size := r.number()
+		if size == 0 {
+			continue
+		}
+		if size--; size > uint64(len(r.text)) {
+			r.fail()
+			return nil
+		}
+		texts[i], r.text = r.text[:size], r.text[size:]
+		row[i] = &texts[i]
+	}
+	return row
+}
+
+func (r *packedReader) columns() []int {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	columns := make([]int, n)
+	for i := range columns {
+		columns[i] = int(r.number()) //nolint:gosec // an index
+	}
+	return columns
+}
