@@ -1,13 +1,12 @@
 package part
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/compress/s2"
 
 	"ace/shared/archive"
 )
@@ -17,12 +16,13 @@ import (
 //	stored size, size | bytes
 //
 // where both sizes are varints and size is the length of the block's rows before
-// compression. If the sizes differ, the bytes are a Zstandard frame. A stored size of
-// zero and a newline follow the last block; the footer is a line, as in every part. Each
-// row of a block is preceded by its length, a varint, and may contain any bytes.
+// compression. If the sizes differ, the bytes are compressed by S2, an extension of
+// Snappy. A stored size of zero and a newline follow the last block; the footer is a
+// line, as in every part. Each row of a block is preceded by its length, a varint, and
+// may contain any bytes.
 
-// zstdPacking is the value of packing in the header of a packed part.
-const zstdPacking = "zstd"
+// s2Packing is the value of packing in the header of a packed part.
+const s2Packing = "s2"
 
 const (
 	// blockSize is the size at which a block is written. A block has at least one row.
@@ -37,23 +37,17 @@ const (
 // Line may write its rows, and a row may contain any bytes. A packed part is read like
 // any other part.
 func CreatePacked(ctx context.Context, store archive.Store, key string, header Header) (*Writer, error) {
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithEncoderCRC(false), zstd.WithWindowSize(blockSize), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		return nil, err
-	}
-	return create(ctx, store, key, header, &packer{encoder: encoder})
+	return create(ctx, store, key, header, &packer{})
 }
 
 // packer collects rows into blocks.
 type packer struct {
-	encoder *zstd.Encoder
-	block   []byte // the rows of the current block
-	out     []byte // memory for the compressed block
+	block []byte // the rows of the current block
+	out   []byte // memory for the compressed block
 }
 
 // add adds a row, and writes the block to w if it is full.
-func (p *packer) add(w *bufio.Writer, row []byte) error {
+func (p *packer) add(w io.Writer, row []byte) error {
 	p.block = binary.AppendUvarint(p.block, uint64(len(row)))
 	p.block = append(p.block, row...)
 	if len(p.block) < blockSize {
@@ -63,13 +57,13 @@ func (p *packer) add(w *bufio.Writer, row []byte) error {
 }
 
 // flush writes the current block to w, unless it is empty.
-func (p *packer) flush(w *bufio.Writer) error {
+func (p *packer) flush(w io.Writer) error {
 	if len(p.block) == 0 {
 		return nil
 	}
 	stored := p.block
 	if len(p.block) <= maxCompressed {
-		p.out = p.encoder.EncodeAll(p.block, p.out[:0])
+		p.out = s2.Encode(p.out[:cap(p.out)], p.block)
 		if len(p.out) < len(p.block) {
 			stored = p.out
 		}
@@ -89,11 +83,11 @@ func (p *packer) flush(w *bufio.Writer) error {
 }
 
 // end writes the last block and what follows it.
-func (p *packer) end(w *bufio.Writer) error {
+func (p *packer) end(w io.Writer) error {
 	if err := p.flush(w); err != nil {
 		return err
 	}
-	_, err := w.WriteString("\x00\n")
+	_, err := io.WriteString(w, "\x00\n")
 	return err
 }
 
@@ -101,16 +95,10 @@ var errBlock = errors.New("a block of rows is malformed")
 
 // unpacker reads the rows of a packed part.
 type unpacker struct {
-	decoder *zstd.Decoder
-	stored  []byte // memory for the bytes of a compressed block
-	block   []byte // memory for the rows of a block
-	rest    []byte // the rows of the block that were not returned yet
-	ended   bool   // the last block was read
-}
-
-func newUnpacker() (*unpacker, error) {
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxCompressed))
-	return &unpacker{decoder: decoder}, err
+	stored []byte // memory for the bytes of a compressed block
+	block  []byte // memory for the rows of a block
+	rest   []byte // the rows of the block that were not returned yet
+	ended  bool   // the last block was read
 }
 
 // next returns the next row, or nil after the last one. The row is valid until the next
@@ -164,8 +152,10 @@ func (u *unpacker) readBlock(r io.Reader, bytes io.ByteReader) error {
 	if u.stored, err = readFull(r, u.stored, stored); err != nil {
 		return err
 	}
-	u.block, err = u.decoder.DecodeAll(u.stored, u.block[:0])
-	if err != nil || uint64(len(u.block)) != size {
+	if n, err := s2.DecodedLen(u.stored); err != nil || uint64(n) != size {
+		return errBlock
+	}
+	if u.block, err = s2.Decode(u.block[:cap(u.block)], u.stored); err != nil {
 		return errBlock
 	}
 	u.rest = u.block

@@ -43,7 +43,7 @@ type Header struct {
 // headerLine is the first line of a part.
 type headerLine struct {
 	Header
-	// Packing is zstdPacking in a packed part. It is empty if each row is a line.
+	// Packing is s2Packing in a packed part. It is empty if each row is a line.
 	Packing string `json:"packing,omitempty"`
 }
 
@@ -80,7 +80,7 @@ func create(ctx context.Context, store archive.Store, key string, header Header,
 	w.encoder = json.NewEncoder(w.buffer)
 	first := headerLine{Header: header}
 	if p != nil {
-		first.Packing = zstdPacking
+		first.Packing = s2Packing
 	}
 	if err := w.line(first); err != nil {
 		w.Abort()
@@ -213,19 +213,17 @@ func Open(ctx context.Context, store archive.Store, key string, want Header) (*R
 }
 
 // readHeader checks the first line of the part and prepares the reader for its packing.
-func (r *Reader) readHeader(line []byte) (err error) {
+func (r *Reader) readHeader(line []byte) error {
 	var got headerLine
 	if err := json.Unmarshal(line, &got); err != nil {
 		return fault.Wrap(err, fault.Internal, "part %s is damaged: its header is not JSON", r.key)
 	}
 	switch got.Packing {
 	case "":
-	case zstdPacking:
-		if r.packed, err = newUnpacker(); err != nil {
-			return err
-		}
+	case s2Packing:
+		r.packed = &unpacker{}
 	default:
-		return fault.New(fault.Internal, "part %s has the packing %q: this version reads %q", r.key, got.Packing, zstdPacking)
+		return fault.New(fault.Internal, "part %s has the packing %q: this version reads %q", r.key, got.Packing, s2Packing)
 	}
 	return checkHeader(r.key, got.Header, r.want)
 }
@@ -343,12 +341,7 @@ func (r *Reader) Totals(totals any) error {
 }
 
 // Close releases the stream of the archive.
-func (r *Reader) Close() {
-	if r.packed != nil {
-		r.packed.decoder.Close()
-	}
-	_ = r.object.Body.Close()
-}
+func (r *Reader) Close() { _ = r.object.Body.Close() }
 
 // readLine returns the next line with its newline. The next call reuses the memory of the
 // line. A part that ends without a newline is an error.

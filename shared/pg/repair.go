@@ -147,6 +147,11 @@ func (r *RepairTx) Rows(ctx context.Context, s table.Source, keys []table.Key) (
 	return r.tx.rows(ctx, s, keys, "")
 }
 
+// Digests returns for each key the digest of its row, or nil if no row has the key.
+func (r *RepairTx) Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error) {
+	return r.tx.Digests(ctx, s, keys, options...)
+}
+
 // Lock is like Rows, but locks every row that it finds until the transaction ends.
 func (r *RepairTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
 	return r.tx.rows(ctx, s, keys, " FOR UPDATE")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -370,5 +371,40 @@ func TestKeepLocal_ReportsAServerWithoutFreeOrigins(t *testing.T) {
 	}
 	if err := errors.Join(tx.Insert(t.Context(), at, []int{0}, []table.Row{text("1")}), tx.Commit(t.Context())); err != nil {
 		t.Error(err)
+	}
+}
+
+// A repair decides by the rows that Lock returns. If another transaction has changed a
+// row while Lock waited for it, the returned row is the changed one.
+func TestRepairTx_LockReturnsWhatAConcurrentChangeWrote(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'old'), (2, 'old'), (3, 'old')`)
+	other := c.Connect(t, 0)
+	if _, err := other.Exec(t.Context(), `BEGIN; UPDATE t SET v = 'new' WHERE id = 2; DELETE FROM t WHERE id = 3`); err != nil {
+		t.Fatal(err)
+	}
+	tx := beginRepair(t, n, at)
+	committed, watch := make(chan error, 1), c.Connect(t, 0)
+	go func() {
+		for {
+			var waiting bool
+			err := watch.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+			if err != nil || waiting {
+				_, ending := other.Exec(t.Context(), `COMMIT`)
+				committed <- errors.Join(err, ending)
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	rows := readAll(t, func() (table.RowStream, error) {
+		return tx.Lock(t.Context(), at.Source, []table.Key{key("1"), key("2"), key("3")})
+	})
+	if err := <-committed; err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 2 || *rows[0][1] != "old" || *rows[1][1] != "new" {
+		t.Errorf("locked %v", rows)
 	}
 }

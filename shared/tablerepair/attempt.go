@@ -223,11 +223,11 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 	if source == nil { // an undo
 		return a.restoreAll(ctx, a.tx, a.tx.Lock, r)
 	}
-	var locked *bitmap.Set
+	var locked *lockedRows
 	// A repair that only inserts changes no existing rows, so it need not lock them. A role
 	// without the UPDATE privilege could not lock them.
 	if !a.plan.InsertOnly {
-		locked = &bitmap.Set{}
+		locked = &lockedRows{}
 		if err := a.lockRows(ctx, locked); err != nil {
 			return err
 		}
@@ -247,32 +247,55 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 	return source.Renew(ctx)
 }
 
-// lockRows locks the target's rows and records in locked which keys have a row.
-func (a *attempt) lockRows(ctx context.Context, locked *bitmap.Set) error {
+// lockRows locks the target's rows and adds them to locked.
+func (a *attempt) lockRows(ctx context.Context, locked *lockedRows) error {
 	first := int64(0)
-	keysOnly := a.target.Write.Source
-	keysOnly.Columns = keysOnly.Key
-	return a.eachKeys(ctx, func(_ int, keys []table.Key) error {
-		stream, err := a.tx.Lock(ctx, keysOnly, keys)
+	return a.eachKeys(ctx, func(n int, keys []table.Key) error {
+		memory := locked.collect(n)
+		s := a.target.Write.Source
+		if memory == nil {
+			s.Columns = s.Key
+		}
+		stream, err := a.tx.Lock(ctx, s, keys)
 		if err != nil {
 			return err
 		}
-		err = eachPlace(stream, func(at int) { locked.Add(first + int64(at)) })
+
+		var line []byte
+		err = eachFound(stream, func(at int, row table.Row) error {
+			locked.places.Add(first + int64(at))
+			if memory == nil {
+				return nil
+			}
+			line = appendLocked(line[:0], at, row)
+			return memory.Line(line)
+		})
 		first += int64(len(keys))
-		return err
+		return cmp.Or(err, locked.keep(memory))
 	})
+}
+
+// eachFound calls fn for each row of a stream, with the index of the row's key in the
+// list of requested keys. It closes the stream.
+func eachFound(stream table.RowStream, fn func(at int, row table.Row) error) error {
+	for {
+		at, row, err := stream.Next()
+		if err == nil && at >= 0 {
+			err = fn(at, row.Row)
+		}
+		if at < 0 || err != nil {
+			return cmp.Or(err, stream.Close())
+		}
+	}
 }
 
 // eachPlace calls fn for each row of a stream, with the index of the row's key in the
 // list of requested keys. It closes the stream.
 func eachPlace(stream table.RowStream, fn func(at int)) error {
-	for {
-		at, _, err := stream.Next()
-		if at < 0 || err != nil {
-			return cmp.Or(err, stream.Close())
-		}
+	return eachFound(stream, func(at int, _ table.Row) error {
 		fn(at)
-	}
+		return nil
+	})
 }
 
 // write stores the manifest, applies the changes, verifies them and commits. After an

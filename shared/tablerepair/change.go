@@ -37,6 +37,10 @@ type change struct {
 	// compares them with the target's values and counts the rows that still differ.
 	WantedColumns []int     `json:"wanted_columns,omitempty"`
 	Wanted        table.Row `json:"wanted,omitempty"`
+	// Digest is the digest of the source's row, for an insert or update. It is zero if it is
+	// unknown. After the change, the target's row has the same digest if the change has made
+	// it equal to the source's row.
+	Digest int64 `json:"-"`
 }
 
 // size returns about how much memory the change takes, in bytes.
@@ -79,7 +83,7 @@ const (
 	// windowRows and windowBytes bound a window: the changes that one statement writes, or
 	// the rows that are compared at once. A window has at least one row, even if that row is
 	// larger than windowBytes.
-	windowRows  = 500
+	windowRows  = 2000
 	windowBytes = 4 << 20
 )
 

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ace/shared/bitmap"
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -25,10 +24,10 @@ type decider struct {
 	target *Target
 	source Reader
 	node   Reader
-	// numbers of the keys whose rows are locked, so that no other transaction can change
-	// them; nil if rows need no lock
-	locked *bitmap.Set
-	at     int64 // number of the next key
+	// locked rows, which no other transaction can change; nil if rows need no lock
+	locked *lockedRows
+	part   *lockedPart // locked rows of the current part of keys; nil if they are not in memory
+	at     int64       // number of the next key
 	emit   func(change) error
 	totals *Totals
 	key    []int // indexes of the key's columns
@@ -53,17 +52,24 @@ func keyPlaces(p *Plan, t *Target) []int {
 	return at
 }
 
-// decide decides about the rows of some keys. While one window of source rows is compared
-// with the target's rows, the next window is read.
-func (d *decider) decide(ctx context.Context, keys []table.Key) error {
-	stream, err := d.source.Rows(ctx, d.target.Read, keys)
+// decide decides about the rows of keys, the n-th part of keys. While one window of
+// source rows is compared with the target's rows, the next window is read.
+func (d *decider) decide(ctx context.Context, n int, keys []table.Key) (err error) {
+	if d.part, err = d.locked.open(n); err != nil {
+		return err
+	}
+	source := d.target.Read
+	if d.target.ReadDigest != "" {
+		source.Digest = d.target.ReadDigest
+	}
+	stream, err := d.source.Rows(ctx, source, keys)
 	if err != nil {
 		return err
 	}
 
 	type batch struct {
 		keys   []table.Key
-		wanted []table.Row
+		wanted []table.KeyedRow
 	}
 
 	err = fanout.Ahead(ctx, func(_ context.Context, give func(batch) error) error {
@@ -84,13 +90,17 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 }
 
 // compare compares the source's rows with the target's rows. wanted has the source's row
-// for each of keys, or nil if the source has no such row.
-func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.Row) error {
+// for each of keys; its Row is nil if the source has no such row.
+func (d *decider) compare(ctx context.Context, keys []table.Key, read []table.KeyedRow) error {
+	wanted := make([]table.Row, len(read))
+	for i := range read {
+		wanted[i] = read[i].Row
+	}
 	lost, err := convert(ctx, d.node, d.target, keys, wanted)
 	if err != nil {
 		return err
 	}
-	stream, err := d.node.Rows(ctx, d.target.Write.Source, keys)
+	stream, err := d.targetRows(ctx, keys)
 	if err != nil {
 		return err
 	}
@@ -100,12 +110,40 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 			return err
 		}
 		d.noteAbsent(keys[i], wanted[i], have)
-		if err := d.row(wanted[i], have, lost[i]); err != nil {
+		if err := d.row(table.KeyedRow{Digest: read[i].Digest, Row: wanted[i]}, have, lost[i]); err != nil {
 			return err
 		}
-		wanted[i] = nil
+		wanted[i], read[i].Row = nil, nil
 		return nil
 	})
+}
+
+// targetRows opens a stream of the target's rows with these keys. If the locked rows are
+// in memory, it only checks that no row has appeared for the other keys.
+func (d *decider) targetRows(ctx context.Context, keys []table.Key) (table.RowStream, error) {
+	if d.part == nil {
+		return d.node.Rows(ctx, d.target.Write.Source, keys)
+	}
+
+	var absent []table.Key
+	for i, key := range keys {
+		if !d.locked.places.Has(d.at + int64(i)) {
+			absent = append(absent, key)
+		}
+	}
+	if len(absent) > 0 {
+		keysOnly := d.target.Write.Source
+		keysOnly.Columns = keysOnly.Key
+		stream, err := d.node.Rows(ctx, keysOnly, absent)
+		if err != nil {
+			return nil, err
+		}
+		err = eachFound(stream, func(at int, _ table.Row) error { return rowAppearedError(d.target.Node, absent[at]) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return d.part.window(len(keys)), nil
 }
 
 // checkLocked fails if the target now has a row, have, for a key that had none when the
@@ -114,7 +152,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 func (d *decider) checkLocked(key table.Key, have table.Row) error {
 	at := d.at
 	d.at++
-	if have == nil || d.locked == nil || d.locked.Has(at) {
+	if have == nil || d.locked == nil || d.locked.places.Has(at) {
 		return nil
 	}
 	return rowAppearedError(d.target.Node, key)
@@ -279,10 +317,15 @@ func keysAt(keys []table.Key, at []int) []table.Key {
 	return of
 }
 
-// row decides about one row. want is the source's row and have is the target's row; each
-// is nil if it does not exist. lost has, by the index of the column, the source's values
-// that convert replaced in want by a text that counts as different.
-func (d *decider) row(want, have table.Row, lost map[int]*string) error {
+// row decides about one row. keyed has the source's row and its digest, and have is the
+// target's row. A row is nil if it does not exist. lost has, by the index of the column,
+// the source's values that convert replaced in want by a text that counts as different.
+func (d *decider) row(keyed table.KeyedRow, have table.Row, lost map[int]*string) error {
+	want := keyed.Row
+	digest := keyed.Digest
+	if d.target.ReadDigest == "" {
+		digest = 0
+	}
 	switch {
 	case d.isRepeated(want, have):
 		return nil
@@ -295,7 +338,7 @@ func (d *decider) row(want, have table.Row, lost map[int]*string) error {
 	case want == nil:
 		return d.change(change{Op: opDelete, Key: d.keyOf(have), Before: have})
 	case have == nil:
-		c := change{Op: opInsert, Key: d.keyOf(want), After: want}
+		c := change{Op: opInsert, Key: d.keyOf(want), After: want, Digest: digest}
 		c.WantedColumns, c.Wanted = d.unstorable(nil, lost)
 		return d.change(c)
 	}
@@ -309,7 +352,7 @@ func (d *decider) row(want, have table.Row, lost map[int]*string) error {
 		d.totals.Skipped++
 		return nil
 	}
-	c := change{Op: opUpdate, Key: d.keyOf(have), Before: have, Columns: columns, After: pick(want, columns)}
+	c := change{Op: opUpdate, Key: d.keyOf(have), Before: have, Columns: columns, After: pick(want, columns), Digest: digest}
 	c.WantedColumns, c.Wanted = d.unstorable(want, lost)
 	return d.change(c)
 }
@@ -388,7 +431,7 @@ func pick(row table.Row, at []int) table.Row {
 // the list of requested keys.
 type lookahead struct {
 	stream table.RowStream
-	row    table.Row
+	row    table.KeyedRow
 	place  int // index of row; -1 after the end of the stream
 	next   int // index at which the next window starts
 	read   bool
@@ -401,7 +444,7 @@ func eachRow(stream table.RowStream, n int, fn func(i int, row table.Row) error)
 	for i := range n {
 		row, err := rows.at(i)
 		if err == nil {
-			err = fn(i, row)
+			err = fn(i, row.Row)
 		}
 		if err != nil {
 			return cmp.Or(err, stream.Close())
@@ -410,16 +453,16 @@ func eachRow(stream table.RowStream, n int, fn func(i int, row table.Row) error)
 	return stream.Close()
 }
 
-// at returns the row with this index, or nil if its key has no row. Indexes must be
-// requested in ascending order.
-func (l *lookahead) at(place int) (table.Row, error) {
+// at returns the row with this index. Its Row is nil if the key has no row. Indexes must
+// be requested in ascending order.
+func (l *lookahead) at(place int) (table.KeyedRow, error) {
 	if !l.read {
 		if err := l.advance(); err != nil {
-			return nil, err
+			return table.KeyedRow{}, err
 		}
 	}
 	if l.place != place {
-		return nil, nil
+		return table.KeyedRow{}, nil
 	}
 	row := l.row
 	return row, l.advance()
@@ -429,15 +472,15 @@ func (l *lookahead) advance() error {
 	place, row, err := l.stream.Next()
 	l.read = true
 	l.place = place
-	l.row = row.Row
+	l.row = row
 	return err
 }
 
-// window returns the rows of the next indexes, with nil for keys without a row. It
+// window returns the rows of the next indexes. Row is nil for a key without a row. It
 // returns at most limit rows, and no more than a window may hold (windowRows,
 // windowBytes).
-func (l *lookahead) window(limit int) ([]table.Row, error) {
-	var rows []table.Row
+func (l *lookahead) window(limit int) ([]table.KeyedRow, error) {
+	var rows []table.KeyedRow
 	size := 0
 	for len(rows) < min(limit, windowRows) && size < windowBytes {
 		row, err := l.at(l.next)
@@ -445,7 +488,7 @@ func (l *lookahead) window(limit int) ([]table.Row, error) {
 			return nil, err
 		}
 		rows = append(rows, row)
-		size += change{After: row}.size()
+		size += change{After: row.Row}.size()
 		l.next++
 	}
 	return rows, nil

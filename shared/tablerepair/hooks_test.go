@@ -46,6 +46,11 @@ func (tx hookedReader) Rows(ctx context.Context, s table.Source, keys []table.Ke
 	return tx.Tx.Rows(ctx, s, keys)
 }
 
+func (tx hookedReader) Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error) {
+	tx.step("Digests")
+	return tx.Tx.Digests(ctx, s, keys, options...)
+}
+
 func (tx hookedReader) Renew(ctx context.Context) error {
 	tx.step("Renew")
 	return tx.Tx.Renew(ctx)
@@ -69,6 +74,11 @@ func (tx hookedTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (
 func (tx hookedTx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
 	tx.step("Rows")
 	return tx.RepairTx.Rows(ctx, s, keys)
+}
+
+func (tx hookedTx) Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error) {
+	tx.step("Digests")
+	return tx.RepairTx.Digests(ctx, s, keys, options...)
 }
 
 func (tx hookedTx) Mark(ctx context.Context) (table.Mark, error) {

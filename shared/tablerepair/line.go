@@ -54,8 +54,8 @@ func opOf(line []byte) (op string, rest []byte) {
 	return "", rest
 }
 
-// readPlain reads a line of JSON with the layout that earlier versions wrote. Otherwise it
-// returns false.
+// readPlain reads a line of JSON with the layout that earlier versions wrote. Otherwise
+// it returns false.
 func readPlain(line []byte) (c change, ok bool) {
 	c.Op, line = opOf(line)
 	rest, ok := bytes.CutPrefix(line, []byte(`,"key":`))

@@ -58,6 +58,7 @@ func appendColumns(out []byte, name string, columns []int) []byte {
 func TestReadChange_ReadsItsOwnLayoutAndOtherJSON(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := drawChange(rt)
+		c.Digest = 0 // the lines had no digests
 		line := c.appendLine(nil)
 		plain, ok := readPlain(line)
 		if diff := cmp.Diff(c, plain); !ok || diff != "" {

@@ -42,7 +42,7 @@ func publish(t *testing.T, c *pgtest.Cluster, sql string) (applied bool) {
 }
 
 // seams are the calls before which a test can act.
-var seams = []string{"n2 TryAdvisoryLock", "n2 Lock", "n1 Rows", "n2 Rows", "n2 Mark", "n2 Delete", "n2 Update", "n2 Insert", "n2 Commit"}
+var seams = []string{"n2 TryAdvisoryLock", "n2 Lock", "n1 Rows", "n2 Rows", "n2 Mark", "n2 Delete", "n2 Update", "n2 Insert", "n1 Digests", "n2 Digests", "n2 Commit"}
 
 // A change is made at the source and replicated to the target at each seam of the repair.
 // In the end the target's rows are never different from the source's, and the

@@ -9,12 +9,13 @@ import (
 
 // A change is stored as a row of a packed part:
 //
-//	op, key, before, columns, after, wanted columns, wanted
+//	op, key, before, columns, after, wanted columns, wanted, digest
 //
-// op is a byte. The others are lists: a varint with the number of elements, and the
-// elements. An element of columns and wanted columns is a varint. An element of the other
-// lists is a text: its length plus one as a varint, and its bytes, or only a zero for
-// NULL. Versions before 30 November 2026 stored a change as a line of JSON (line.go).
+// op is a byte. digest has eight bytes, or none if it is unknown. The others are lists: a
+// varint with the number of elements, and the elements. An element of columns and wanted
+// columns is a varint. An element of the other lists is a text: its length plus one as a
+// varint, and its bytes, or only a zero for NULL. Versions before 30 November 2026 stored
+// a change as a line of JSON (line.go).
 
 // opBytes has the byte of each operation. Neither byte is '{', with which JSON begins.
 var opBytes = map[string]byte{opInsert: 'i', opUpdate: 'u', opDelete: 'd'} //nolint:gochecknoglobals // a constant map
@@ -43,7 +44,11 @@ func (c change) appendPacked(out []byte) []byte {
 	out = appendPackedColumns(out, c.Columns)
 	out = appendPackedRow(out, c.After)
 	out = appendPackedColumns(out, c.WantedColumns)
-	return appendPackedRow(out, c.Wanted)
+	out = appendPackedRow(out, c.Wanted)
+	if c.Digest != 0 {
+		out = binary.LittleEndian.AppendUint64(out, uint64(c.Digest))
+	}
+	return out
 }
 
 func appendPackedRow(out []byte, row table.Row) []byte {
@@ -65,7 +70,7 @@ func appendText(out []byte, text string) []byte {
 func appendPackedColumns(out []byte, columns []int) []byte {
 	out = binary.AppendUvarint(out, uint64(len(columns)))
 	for _, at := range columns {
-		out = binary.AppendUvarint(out, uint64(at)) //nolint:gosec // an index
+		out = binary.AppendUvarint(out, uint64(at))
 	}
 	return out
 }
@@ -90,6 +95,7 @@ func readPacked(row []byte) (c change, err error) {
 	c.After = r.row()
 	c.WantedColumns = r.columns()
 	c.Wanted = r.row()
+	c.Digest = r.digest()
 	if c.Op == "" || r.damaged || r.text != "" {
 		return c, errPacked
 	}
@@ -132,7 +138,7 @@ func (r *packedReader) count() int {
 		r.fail()
 		return 0
 	}
-	return int(n) //nolint:gosec // at most len(r.text)
+	return int(n)
 }
 
 func (r *packedReader) row() table.Row {
@@ -156,6 +162,20 @@ func (r *packedReader) row() table.Row {
 	return row
 }
 
+// digest reads the digest at the end. It returns zero if there is none.
+func (r *packedReader) digest() int64 {
+	if r.text == "" {
+		return 0
+	}
+	if len(r.text) != 8 {
+		r.fail()
+		return 0
+	}
+	n := binary.LittleEndian.Uint64([]byte(r.text))
+	r.text = ""
+	return int64(n)
+}
+
 func (r *packedReader) columns() []int {
 	n := r.count()
 	if n == 0 {
@@ -163,7 +183,7 @@ func (r *packedReader) columns() []int {
 	}
 	columns := make([]int, n)
 	for i := range columns {
-		columns[i] = int(r.number()) //nolint:gosec // an index
+		columns[i] = int(r.number())
 	}
 	return columns
 }

@@ -31,7 +31,7 @@ func textRow(texts ...string) table.Row {
 // goldenChanges are the changes in the golden files.
 func goldenChanges() []change {
 	return []change{
-		{Op: opUpdate, Key: table.Key{"1", "a\"b"}, Before: textRow("1", "a\"b", "old", "NULL"), Columns: []int{2}, After: textRow("new")},
+		{Op: opUpdate, Key: table.Key{"1", "a\"b"}, Before: textRow("1", "a\"b", "old", "NULL"), Columns: []int{2}, After: textRow("new"), Digest: -42},
 		{Op: opInsert, Key: table.Key{"2", "日本"}, After: textRow("2", "日本", "", "two\nlines"), WantedColumns: []int{3, 200}, Wanted: textRow("NULL", "x")},
 		{Op: opDelete, Key: table.Key{"3", ""}, Before: textRow("3", "", strings.Repeat("long ", 60), "NULL")},
 	}
@@ -67,7 +67,11 @@ func TestEachChange_ReadsPartsOfEveryVersion(t *testing.T) {
 				got = append(got, c.change)
 				return nil
 			})
-			if diff := cmp.Diff(goldenChanges(), got); err != nil || diff != "" {
+			want := goldenChanges()
+			if name == "lines" {
+				want[0].Digest = 0 // the lines had no digests
+			}
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("error %v (-want +got):\n%s", err, diff)
 			}
 
@@ -114,7 +118,7 @@ func drawChange(rt *rapid.T) change {
 	c := change{
 		Op: rapid.SampledFrom([]string{opInsert, opUpdate, opDelete}).Draw(rt, "op"), Key: rapid.SliceOfN(rapid.String(), 1, 3).Draw(rt, "key"),
 		Before: drawRow(rt, "before"), After: drawRow(rt, "after"), Columns: rapid.SliceOfN(rapid.IntRange(0, 2000), 0, 4).Draw(rt, "columns"),
-		Wanted: drawRow(rt, "wanted"),
+		Wanted: drawRow(rt, "wanted"), Digest: rapid.Int64().Draw(rt, "digest"),
 	}
 	for i := range c.Wanted {
 		c.WantedColumns = append(c.WantedColumns, 3*i)
@@ -137,6 +141,9 @@ func TestReadPacked_ReturnsWhatWasWrittenAndNothingOfATruncatedChange(t *testing
 			rt.Fatalf("%q has the operation %q", row, op)
 		}
 		cut := rapid.IntRange(0, len(row)-1).Draw(rt, "cut")
+		if c.Digest != 0 && cut == len(row)-8 {
+			return // a change without its digest
+		}
 		if read, err := readPacked(row[:cut]); err == nil {
 			rt.Fatalf("%q is read as %+v", row[:cut], read)
 		}

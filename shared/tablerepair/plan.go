@@ -74,6 +74,12 @@ type Target struct {
 	// and written. Read has only the first Common elements of Columns.
 	Read  table.Source `json:"read"`
 	Write table.Target `json:"write"`
+	// ReadDigest and WriteDigest are expressions for the digest of the source's row and of
+	// the target's row. Equal rows have equal digests. Both are empty if the rows cannot
+	// become equal in all columns, because the nodes or the document treat a column
+	// differently. They are also empty in a dry run and in an undo.
+	ReadDigest  string `json:"read_digest,omitempty"`
+	WriteDigest string `json:"write_digest,omitempty"`
 	// Columns are in the order of Write.Names. The source has the first Common of them too;
 	// only the target has the others.
 	Columns []Column `json:"columns"`

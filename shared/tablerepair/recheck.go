@@ -109,7 +109,7 @@ func withdrawnWarning(node string, n int64) string {
 // received every change of it: the row must not have been written after the snapshot
 // Applied of the unit, if there is such a snapshot.
 func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []numberedChange) ([]bool, error) {
-	rows, err := a.rereadSource(ctx, source, list)
+	same, err := a.sameAtSource(ctx, source, list)
 	if err != nil {
 		return nil, err
 	}
@@ -119,9 +119,44 @@ func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []n
 			return nil, err
 		}
 	}
+	for i := range list {
+		same[i] = same[i] && !since[i]
+	}
+	return same, nil
+}
+
+// sameAtSource reports, for each row, whether the source still has it as the decision
+// read it. It compares digests, and then the texts of the rows whose digests differ.
+func (a *attempt) sameAtSource(ctx context.Context, source Source, list []numberedChange) ([]bool, error) {
 	same := make([]bool, len(list))
+	if a.target.ReadDigest != "" {
+		s := a.target.Read
+		s.Digest = a.target.ReadDigest
+		digests, err := source.Digests(ctx, s, keysOf(list))
+		if err != nil {
+			return nil, err
+		}
+		for i, c := range list {
+			same[i] = c.hasDigest(digests[i])
+		}
+	}
+
+	var others []numberedChange
+	var places []int
 	for i, c := range list {
-		same[i] = !since[i] && slices.EqualFunc(rows[i], c.After, table.SameValue)
+		if !same[i] {
+			others, places = append(others, c), append(places, i)
+		}
+	}
+	if len(others) == 0 {
+		return same, nil
+	}
+	rows, err := a.rereadSource(ctx, source, others)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range others {
+		same[places[i]] = slices.EqualFunc(rows[i], c.After, table.SameValue)
 	}
 	return same, nil
 }

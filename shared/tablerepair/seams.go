@@ -55,6 +55,8 @@ type Reader interface {
 	// Rows opens a stream of the rows with these keys, in the order of keys. The stream has
 	// no entry for a key without a row.
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+	// Digests returns for each key the digest of its row, or nil if no row has the key.
+	Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error)
 	// CheckAbsent checks keys for which the index finds no row. It scans the table without
 	// the index, and returns an error if the table has a row for one of the keys.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error

@@ -2,6 +2,8 @@ package tablerepair
 
 import (
 	"cmp"
+	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,6 +97,7 @@ func (t *targetBuilder) makeFragments() {
 	t.target.Write = table.Target{
 		Source: source(t.node, 1), Into: table.Quote(t.plan.Schema) + "." + table.Quote(t.plan.Table),
 	}
+	t.addDigests(reading)
 	t.target.Write.Path = t.common.WritingPath(t.plan.Schema, t.node, 1)
 	if source, target := t.source, t.node; source.Encoding != target.Encoding {
 		t.target.Encodings = fmt.Sprintf("node %q has the encoding %s, node %q %s", source.Node, source.Encoding, target.Node, target.Encoding)
@@ -102,6 +105,34 @@ func (t *targetBuilder) makeFragments() {
 	t.target.ByText = slices.Contains(t.common.ByText, true)
 	t.target.SmallSource = !t.source.PartitionsHidden && table.Small(t.source.Partitions)
 	t.target.SmallTarget = !t.node.PartitionsHidden && table.Small(t.node.Partitions)
+}
+
+// addDigests adds the expressions for the digests of rows, which the repair uses to check
+// that a written row is equal to the source's row.
+func (t *targetBuilder) addDigests(reading tableschema.Reading) {
+	if t.plan.Source == "" || t.plan.DryRun {
+		return
+	}
+	reading.Seeds = drawSeeds()
+	t.target.ReadDigest = t.common.Source(t.source, 0, reading).Digest
+	t.target.WriteDigest = t.common.Source(t.node, 1, reading).Digest
+}
+
+// drawSeeds returns random seeds, so that no row can be made up to have the digest of
+// another row.
+func drawSeeds() rowdigest.Seeds {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return rowdigest.Seeds{
+		Inner: int64(binary.LittleEndian.Uint64(random[:8])),
+		Outer: int64(binary.LittleEndian.Uint64(random[8:])),
+	}
+}
+
+// canBeEqual reports whether source and target have the same columns and the repair sets
+// all of them that are not generated to the source's values as they are.
+func (t *Target) canBeEqual() bool {
+	return t.Common == len(t.Columns) && !slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Convert != "" || c.Ignored })
 }
 
 // collectColumns lists the columns that both nodes have, and then the columns that only
@@ -119,6 +150,9 @@ func (t *targetBuilder) collectColumns() {
 			}
 			t.target.Write.Columns = append(t.target.Write.Columns, t.target.Write.Alias+"."+table.Quote(c.Name))
 		}
+	}
+	if !t.target.canBeEqual() {
+		t.target.ReadDigest, t.target.WriteDigest = "", ""
 	}
 	t.target.Sequences = t.writing.Sequences
 	if t.plan.FireTriggers {

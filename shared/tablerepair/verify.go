@@ -10,7 +10,9 @@ import (
 )
 
 // verify reads back every written row before COMMIT, in the same transaction. Each row
-// must be exactly as decided, unless triggers fire. verify also counts the written rows
+// must be exactly as decided, unless triggers fire. If a row has the digest that the
+// source's row had when the attempt decided, it is as decided, and only its digest is
+// sent. verify also counts the written rows
 // that still differ from the source's rows (in an undo, from the before-images). It
 // stores the altered rows, which an undo needs, and this count in a part and returns the
 // part. It returns nil if there is nothing to store.
@@ -22,12 +24,45 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	defer v.abort()
 
 	err := a.windows(ctx, all, func(list []numberedChange) error {
-		return a.readBack(ctx, list, func(c numberedChange, row table.Row) error { return v.row(ctx, c, row) })
+		unproven, err := a.unproven(ctx, list)
+		if err != nil || len(unproven) == 0 {
+			return err
+		}
+		return a.readBack(ctx, unproven, func(c numberedChange, row table.Row) error { return v.row(ctx, c, row) })
 	})
 	if err != nil {
 		return nil, err
 	}
 	return v.save(ctx)
+}
+
+// unproven returns the changes of list for which the digests of the target's rows do not
+// prove that each row is as decided and equal to the source's row.
+func (a *attempt) unproven(ctx context.Context, list []numberedChange) ([]numberedChange, error) {
+	if a.target.WriteDigest == "" {
+		return list, nil
+	}
+	s := a.target.Write.Source
+	s.Digest = a.target.WriteDigest
+	digests, err := a.tx.Digests(ctx, s, keysOf(list))
+	if err != nil {
+		return nil, err
+	}
+
+	var unproven []numberedChange
+	for i, c := range list {
+		proven := c.Op == opDelete && digests[i] == nil || c.Op != opDelete && c.hasDigest(digests[i])
+		if !proven || a.withdrawn.Has(c.at) || a.kept.Has(c.at) {
+			unproven = append(unproven, c)
+		}
+	}
+	return unproven, nil
+}
+
+// hasDigest reports whether digest, the digest of a row, proves that the row is equal to
+// the source's row. digest is nil if there is no row.
+func (c change) hasDigest(digest *int64) bool {
+	return digest != nil && c.Digest != 0 && *digest == c.Digest
 }
 
 // verification is the state of one call of verify.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"ace/shared/archive"
-	"ace/shared/bitmap"
 	"ace/shared/part"
 	"ace/shared/table"
 )
@@ -149,10 +148,10 @@ func (j *unitRun) begin(ctx context.Context, target func(context.Context) error)
 	return source, nil
 }
 
-// decideAll decides about every key of the target. locked has the numbers of the keys
-// whose rows are locked. If locked is not nil, decideAll fails if the target has a row
-// for any other key.
-func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *bitmap.Set, r *recorder) error {
+// decideAll decides about every key of the target. locked has the locked rows of the
+// target. If locked is not nil, decideAll fails if the target has a row for any other
+// key.
+func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *lockedRows, r *recorder) error {
 	d := newDecider(j.plan, j.target)
 	d.source = source
 	d.node = node
@@ -160,7 +159,7 @@ func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *bi
 	d.totals = &j.totals
 	d.emit = j.emitTo(ctx, r)
 	return j.eachKeys(ctx, func(n int, keys []table.Key) error {
-		if err := d.decide(ctx, keys); err != nil {
+		if err := d.decide(ctx, n, keys); err != nil {
 			return err
 		}
 		if err := d.checkAbsent(ctx, n == j.target.Keys.Parts-1); err != nil {
