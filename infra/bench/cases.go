@@ -10,6 +10,7 @@ type benchCase struct {
 	Table   string
 	Nodes   int
 	Drift   string
+	Drifted int  // number of nodes on which Drift is run, from the second one; 0: one
 	Latency bool // every node is 20 ms away (round trip)
 	CPUs    int  // GOMAXPROCS of the service, with max_cpu_ratio=1; 0: the defaults
 	Differs int64
@@ -61,6 +62,10 @@ const driftHundred = `UPDATE hundred SET city = 'DRIFT ' || city WHERE city NOT 
 // healHundred undoes driftHundred. It is run between a comparison and a rerun, so the
 // rows that differed in the comparison are equal in the rerun, as after late replication.
 const healHundred = `UPDATE hundred SET city = substr(city, 7) WHERE city LIKE 'DRIFT %'`
+
+// surplusRows adds rows that the first node does not have.
+const surplusRows = `INSERT INTO surplus SELECT index + 1000000000, customer_id, first_name, last_name, company, city, country, phone_1, phone_2, email,
+       subscription_date, website FROM surplus WHERE index < 1000000000`
 
 const scatteredText = `
 UPDATE accounts SET notes = 'DRIFT' WHERE notes IN (SELECT 'note ' || i * 2400 FROM generate_series(1, 200) i);
@@ -114,6 +119,9 @@ func cases() []benchCase {
 		{Name: "repair: 0.1 M updates", Table: "hundred", Nodes: 2, Differs: 100000, Drift: driftHundred, Follow: repair, Args: "&source_of_truth=n1"},
 		{Name: "one node empty, 0.1 M rows", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `TRUNCATE hundred`},
 		{Name: "repair: 0.1 M insertions", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `TRUNCATE hundred`, Follow: repair, Args: "&source_of_truth=n1"},
+		{Name: "repair: 0.1 M deletions", Table: "surplus", Copy: "hundred", Nodes: 2, Differs: 100000, Drift: surplusRows, Follow: repair, Args: "&source_of_truth=n1"},
+		{Name: "repair: 0.1 M updates of two", Table: "twofold", Copy: "hundred", Nodes: 3, Differs: 200000,
+			Drift: strings.ReplaceAll(driftHundred, "hundred", "twofold"), Drifted: 2, Follow: repair, Args: "&source_of_truth=n1"},
 		{Name: "incremental: nothing changed", Table: "nightly", Copy: "customers", Nodes: 2, Incremental: true},
 		{Name: "incremental: 1 % in 5 %", Table: "nightly", Copy: "customers", Nodes: 2, Incremental: true, Change: fewOfNightly},
 		{Name: "incremental: all changed", Table: "changing", Copy: "million", Nodes: 2, Incremental: true, Change: `UPDATE changing SET city = city`},

@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
 
 // limitOf measures and returns the limit of a case, in seconds: the time that PostgreSQL
-// needs for the same amount of work. For a repair, this work is a plain copy of the
-// table. For a rerun, it is one lookup of each key. For every other case, it is the
+// needs for the same amount of work. For a repair, this work is a plain copy of as many
+// rows, as the server times it. For a rerun, it is one lookup of each key. For every other case, it is the
 // digest scan (see the package comment).
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
@@ -25,16 +24,28 @@ func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 		if _, err := b.nodes.One(ctx, 0, "-c", "CREATE TABLE copied (LIKE "+c.Table+" INCLUDING ALL)"); err != nil {
 			return 0, err
 		}
-		start := time.Now()
-		if _, err := b.nodes.One(ctx, 0, "-c", "INSERT INTO copied SELECT * FROM "+c.Table); err != nil {
+		plan, err := b.nodes.One(ctx, 0, "-c", "EXPLAIN (ANALYZE, TIMING OFF) INSERT INTO copied SELECT * FROM "+c.Table)
+		if err != nil {
 			return 0, err
 		}
-		times = append(times, time.Since(start).Seconds())
+		took, err := executionTime(plan)
+		if err != nil {
+			return 0, err
+		}
+		times = append(times, took)
 		if _, err := b.nodes.One(ctx, 0, "-c", "DROP TABLE copied"); err != nil {
 			return 0, err
 		}
 	}
 	return median(times), nil
+}
+
+// executionTime returns the time in the last line of what EXPLAIN ANALYZE printed, in
+// seconds.
+func executionTime(plan string) (float64, error) {
+	_, text, _ := strings.Cut(plan, "Execution Time: ")
+	ms, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(text), " ms"), 64)
+	return ms / 1000, err
 }
 
 // limitQuery returns the statement whose duration is measured by the function limit. The

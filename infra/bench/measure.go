@@ -55,17 +55,18 @@ func (r result) print() {
 	fmt.Printf("%-28s %10d %8d %8.3f %8.3f %8.3f %6.2f %12.0f %8.0f\n", r.Case, r.Rows, r.Differs, r.Limit, r.First, r.Median, r.Ratio, r.RowsPerS, r.PeakMB)
 }
 
-// drift runs the Drift of a case on the second node, and then VACUUM ANALYZE. It does
-// nothing if the case has no Drift.
+// drift runs the Drift of a case on the second node, or on as many nodes as c.Drifted,
+// and then VACUUM ANALYZE. It does nothing if the case has no Drift.
 func (b *bench) drift(ctx context.Context, c benchCase) error {
 	if c.Drift == "" {
 		return nil
 	}
-	if _, err := b.nodes.One(ctx, 1, "-c", c.Drift); err != nil {
-		return err
+	for node := range max(1, c.Drifted) {
+		if _, err := b.nodes.One(ctx, 1+node, "-c", c.Drift, "-c", "VACUUM ANALYZE "+c.Table); err != nil {
+			return err
+		}
 	}
-	_, err := b.nodes.One(ctx, 1, "-c", "VACUUM ANALYZE "+c.Table)
-	return err
+	return nil
 }
 
 func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) {
