@@ -93,7 +93,7 @@ func checkArchive(ctx context.Context, f *findings, c config.Config) {
 type knownClusters struct {
 	names    []string                   // the names of all clusters, including those whose definitions cannot be used
 	unlisted bool                       // the names of the clusters could not be read
-	usable   map[string]cluster.Cluster // by name
+	usable   map[string]cluster.Cluster // the definitions that can be used, by the name of the cluster
 	checks   []app.NodeCheck
 }
 

@@ -37,7 +37,7 @@ func main() {
 // should restart the service, or with status 78 after an error in the configuration,
 // which a restart does not correct.
 func exitCode(err error) int {
-	const failed, misconfigured = 1, 78 // EX_CONFIG of sysexits.h
+	const failed, misconfigured = 1, 78 // 78 is EX_CONFIG of sysexits.h
 	var exit *client.ExitError
 	if errors.As(err, &exit) {
 		return exit.Status

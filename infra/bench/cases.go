@@ -10,14 +10,14 @@ type benchCase struct {
 	Table   string
 	Nodes   int
 	Drift   string
-	Drifted int  // number of nodes on which Drift is run, from the second one; 0: one
-	Latency bool // every node is 20 ms away (round trip)
-	CPUs    int  // GOMAXPROCS of the service, with max_cpu_ratio=1; 0: the defaults
+	Drifted int  // number of nodes on which Drift is run, from the second one; 0 means one
+	Latency bool // the round trip to every node takes 20 ms
+	CPUs    int  // the value of GOMAXPROCS for the service; the comparison then has max_cpu_ratio=1; 0 means the defaults of both
 	Differs int64
 	Large   bool // the table is loaded and the case is measured only if the case is selected by name
 
-	Follow string // endpoint that runs on the comparison's document and is measured instead of table-diff; empty: table-diff is measured
-	Args   string // further parameters of the endpoint in Follow
+	Follow string // the endpoint that runs on the document of the comparison and is measured; empty means that the comparison itself is measured
+	Args   string // further parameters of the request to the endpoint Follow
 	Heal   string // SQL that is run on the second node between the comparison and the task of Follow; it undoes Drift
 
 	// Copy is the name of another table, or empty. If it is set and the case is selected,

@@ -19,7 +19,7 @@ import (
 const (
 	limitRuns = 3
 	pollEvery = 20 * time.Millisecond
-	latency   = 10 * time.Millisecond // in each direction
+	latency   = 10 * time.Millisecond // the delay in each direction between the service and a node
 )
 
 // bench holds the settings and the nodes that all cases share.
@@ -44,7 +44,7 @@ type result struct {
 	RowsPerS float64            `json:"rows_per_s"` // rows that are compared per second, counted on one node
 	PeakMB   float64            `json:"peak_memory_mb"`
 	Strategy string             `json:"strategy"`
-	Timings  map[string]float64 `json:"timings_s"` // of the last run
+	Timings  map[string]float64 `json:"timings_s"` // the seconds that each phase of the last run took, by the name of the phase
 }
 
 func printHeader() {

@@ -65,7 +65,7 @@ type (
 
 	// BeforeImage is one row.
 	BeforeImage struct {
-		Op     string   `json:"op"`     // what was done to the row
+		Op     string   `json:"op"`     // what the repair did to the row: insert, update or delete
 		Key    []string `json:"key"`    // the texts of the key columns
 		Before *row     `json:"before"` // null for an inserted row
 	}

@@ -61,7 +61,7 @@ func (d *describer) add(o api.Operation) {
 
 	path.Get = d.operation(o, "")
 	path.Get.Parameters = slices.Concat(arguments(o), queryParams(o.Params))
-	if d.types[o.Route].Receive != nil { // POST has another meaning
+	if d.types[o.Route].Receive != nil { // a POST to this route does not have the parameters of the operation, but a document as its body
 		return
 	}
 

@@ -59,7 +59,7 @@ func failuresOf(o api.Operation) []failure {
 	switch o.Route {
 	case api.RouteTableRepair, api.RouteTableUndo, api.RouteTaskCancel:
 		list = append(list, conflict)
-	case api.RouteSchedules: // the functions do not have it
+	case api.RouteSchedules: // the Lambda functions do not have this route
 		list = append(list, notFound)
 	}
 	if _, isFile := files()[o.Route]; isFile {

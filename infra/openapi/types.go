@@ -18,7 +18,7 @@ import (
 // component, and other schemas refer to it.
 type schemas struct {
 	comments   comments
-	known      map[string]*Schema // members and types that reflection does not describe, see known
+	known      map[string]*Schema // the result of the function known: the schemas that Go types do not describe
 	components Object[*Schema]
 	seen       map[reflect.Type]string
 }
@@ -50,7 +50,7 @@ func (s *schemas) of(t reflect.Type) *Schema {
 	case reflect.Struct:
 		return s.component(t)
 	}
-	return &Schema{} // any value
+	return &Schema{} // an empty schema allows any value
 }
 
 // special returns the schema of a type whose JSON is not that of its Go type, or nil.

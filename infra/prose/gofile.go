@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-const maxComment = 90 // columns of a comment line; a tab is one
+const maxComment = 90 // the maximum number of columns of a comment line; a tab counts as one column
 
 // goFile collects the findings of one source file.
 type goFile struct {
@@ -73,7 +73,8 @@ func isDirective(text string) bool {
 	return regexp.MustCompile(`^//(go:|nolint|lint:|export |line )`).MatchString(text)
 }
 
-// literal checks a string literal, unless it is a single word, SQL or another language.
+// literal checks a string literal, unless it is a single word or is code (SQL, JSON or
+// HTML).
 func (g *goFile) literal(literal *ast.BasicLit) {
 	if literal.Kind != token.STRING {
 		return

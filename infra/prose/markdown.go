@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-const maxProse = 100 // columns of Markdown prose
+const maxProse = 100 // the maximum number of columns of a line of Markdown prose
 
 // checkMarkdown checks the words and the width of the prose of a page. It ignores code
 // blocks and the targets of links. It does not check the width of the rows of tables.

@@ -23,7 +23,7 @@ type advice struct {
 type wording struct {
 	advices []advice
 	idioms  *regexp.Regexp
-	quoted  *regexp.Regexp // code within prose
+	quoted  *regexp.Regexp // matches code within prose, which is between backquotes
 }
 
 func newWording() wording {

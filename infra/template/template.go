@@ -22,7 +22,7 @@ type Function struct {
 	ID          string // the logical id in the template
 	Directory   string // the name of the directory in functions/
 	Timeout     string // the number of seconds, or a reference such as ${UnitTimeout} to the parameter that contains it
-	Concurrency string // reserved concurrency, or ""
+	Concurrency string // the reserved concurrency of the function; "" means that none is reserved
 	Env         map[string]string
 	Statements  []Statement
 	Routes      []string // paths of the API; $default means all other paths

@@ -28,7 +28,7 @@ const (
 type Service struct {
 	URL     string
 	process *exec.Cmd
-	log     *output.Buffer // of stderr
+	log     *output.Buffer // what the service has written to stderr
 	ended   chan error
 }
 

@@ -33,7 +33,7 @@ const (
 type Server struct {
 	base  string // the URL without a trailing slash
 	http  *http.Client
-	token string // "" if none is needed
+	token string // the token that every request must have; "" if the service requires none
 	// browsable means that a browser on this machine can use base.
 	browsable bool
 	note      func(format string, args ...any)

@@ -18,10 +18,10 @@ import (
 type Options struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	NoColor        bool   // NO_COLOR is set
+	NoColor        bool   // the environment variable NO_COLOR is set, so the output has no colors
 	Browser        string // the commands in BROWSER, separated by colons; "" means xdg-open
 	Version        string // the version of this program
-	Listen         string // where a service of this configuration listens (ACE_LISTEN); "" means localhost:5000
+	Listen         string // the address on which a service with this configuration listens (ACE_LISTEN); "" means localhost:5000
 	// Embed starts the service within this process for the duration of one command. It
 	// may change the working directory. resume means that the service also runs the
 	// unfinished tasks of earlier processes.
@@ -32,7 +32,7 @@ type Options struct {
 type Embedded struct {
 	Dial  func(ctx context.Context) (net.Conn, error)
 	Close func()
-	Store string // the place of the archive, for messages
+	Store string // the place of the archive, as messages show it
 }
 
 // The names of the flags that every command of this package has.

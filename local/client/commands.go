@@ -185,7 +185,7 @@ func (o Options) agentCommands() []*cli.Command {
 			"Example: ace mcp --server http://localhost:5000",
 		Flags: []cli.Flag{&cli.BoolFlag{Name: flagAllowRepair, Usage: "let the agent run a repair after its dry run"}},
 	}, serveAgent)
-	for _, flag := range c.Flags { // the flags about the output have no effect on the protocol
+	for _, flag := range c.Flags { // hides the flags that change only printed output, because this command prints none
 		switch f := flag.(type) {
 		case *cli.BoolFlag:
 			f.Hidden = f.Name == flagJSON

@@ -39,7 +39,7 @@ func open(ctx context.Context, s *session) error {
 func (s *session) page(ctx context.Context, id string) (string, error) {
 	address := fileAddress(api.RouteDiff, id, formatOf(api.FormatHTML))
 	if !s.local && s.server.browsable {
-		response, err := s.server.send(ctx, "GET", address, "", nil) // so that this command reports an error, not the browser
+		response, err := s.server.send(ctx, "GET", address, "", nil) // if the page cannot be fetched, this command reports the error, not the browser
 		if err != nil {
 			return "", err
 		}

@@ -26,9 +26,9 @@ const (
 // flagName returns the name of the flag for a parameter: block-rows for block_rows.
 func flagName(param string) string { return strings.ReplaceAll(param, "_", "-") }
 
-// paramFlags returns a flag for each parameter of an operation, except those whose names
-// are in without, because they are arguments of the command. The service validates the
-// values.
+// paramFlags returns a flag for each parameter of an operation, except for the parameters
+// whose names are listed in without. The listed parameters are positional arguments of
+// the command. The service validates the values.
 func paramFlags(operation string, without ...string) []cli.Flag {
 	var flags []cli.Flag
 	for _, p := range paramsOf(operation) {

@@ -26,7 +26,7 @@ const (
 	// Further differences are printed as another table, so that memory does not grow with
 	// the document.
 	tableRows = 100
-	cellWidth = 40 // characters
+	cellWidth = 40 // maximum number of characters of a value in a printed table
 )
 
 // show runs `ace show ID`: it prints the rows that differ as a table.

@@ -36,7 +36,7 @@ type Options struct {
 // Gateway is a running S3 server.
 type Gateway struct {
 	dir    string // data directory, as an absolute path
-	back   string // working directory before Start
+	back   string // the working directory of the process before Start, to which Close returns
 	creds  credentials
 	lock   *os.File
 	server *server

@@ -15,7 +15,7 @@ import (
 // Page is the manual page of a program.
 type Page struct {
 	Program *cli.Command
-	Version string    // the footer of the page
+	Version string    // the version of the program, which the footer of the page shows
 	About   string    // the paragraph after the synopsis
 	Shared  []Flags   // flags that several commands have, each listed once
 	After   []Section // the sections after those of the commands and flags
@@ -24,7 +24,7 @@ type Page struct {
 // Flags are flags that several commands have. The page lists them in one section, and a
 // command that has all of them refers to it.
 type Flags struct {
-	Title string // of the section
+	Title string // the title of the section
 	Flags []cli.Flag
 }
 

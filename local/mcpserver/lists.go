@@ -29,7 +29,7 @@ type clustersInput struct{}
 
 type listedCluster struct {
 	Cluster   string   `json:"cluster"`
-	Databases []string `json:"databases,omitempty"` // the first is the default
+	Databases []string `json:"databases,omitempty"` // the names of the databases; the first is the default database
 	Nodes     []string `json:"nodes,omitempty"`
 	Error     string   `json:"error,omitempty"`
 }

@@ -17,7 +17,7 @@ const offeredTables = 200
 // compareView is the input of the form of a new comparison.
 type compareView struct {
 	Clusters []api.Cluster
-	Cluster  *api.Cluster // the chosen one; nil if there is none
+	Cluster  *api.Cluster // the cluster that the user has chosen; nil if none is chosen
 	DBName   string
 	Search   string
 	Tables   []tableOption
@@ -28,7 +28,7 @@ type compareView struct {
 	Nodes    []nodeOption
 	Usual    []field // options that are often needed
 	Rare     []field // the other options
-	Problem  string  // why the form is refused, or the tables cannot be listed
+	Problem  string  // why the form was refused, or why the tables cannot be listed; "" if there is no problem
 }
 
 // tableOption is a table in the list of the form.

@@ -12,7 +12,7 @@ import (
 type field struct {
 	api.Param
 	Label string
-	Value string // as entered; "" means the default
+	Value string // the value as the user has entered it; "" means the default
 }
 
 // fieldsOf returns the fields for some parameters of an operation of the API. name is the

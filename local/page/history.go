@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	historyMaxAge = 3 * time.Second // an older history is read again
+	historyMaxAge = 3 * time.Second // a history that was read longer ago is read again
 	// historyRenewal is the time after which the whole history is read again instead of
 	// only the new documents, because old documents may have been deleted.
 	historyRenewal = time.Hour
 	historyStep    = 200    // number of documents that are listed by one request
-	maxHistory     = 20_000 // number of documents after which no older ones are read
+	maxHistory     = 20_000 // once this number of documents was read, older documents are not read
 	maxPoints      = 24     // maximum number of comparisons that are stored for a table
 )
 
@@ -26,10 +26,10 @@ const (
 // that pages use: it returns a new one.
 type history struct {
 	tables map[tableKey][]point // the comparisons of each table, newest first
-	begun  time.Time            // when the reading from the newest document began
+	begun  time.Time            // when the last reading of the whole list began; it goes from the newest document to the oldest
 	newest time.Time            // when the newest comparison ended
-	read   int                  // number of documents read since begun, without later ones
-	next   string               // the cursor of the next step; "" after the oldest document
+	read   int                  // number of documents that this reading has read so far, without documents that were added after it began
+	next   string               // the cursor of the next page of the list; "" after the oldest document
 }
 
 // tableKey names a table of a database or, for a comparison of several tables, what the
@@ -44,7 +44,8 @@ type point struct {
 	Verdict    string
 	Mismatched int64
 	Total      int64
-	// Partial is the reason why the verdict is not about the whole table, or "" if it is.
+	// Partial is the reason why the verdict is not about the whole table. It is "" if the
+	// verdict is about the whole table.
 	Partial string
 }
 
@@ -119,7 +120,7 @@ func partial(d api.ArchivedDiff) string {
 type tableRow struct {
 	tableKey
 	Last   point
-	Points []point // newest first
+	Points []point // the newest comparisons including Last, newest first
 }
 
 // rows returns one tableRow for each table. The tables whose last verdict is not "match"

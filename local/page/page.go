@@ -56,7 +56,7 @@ type Page struct {
 	history   *keeper[history]
 	nodes     *keeper[[]api.ClusterCheck]
 	live      *hub
-	rendering chan struct{} // has a value for each page whose rows are being read
+	rendering chan struct{} // has a value for each request that is reading the rows of a document for the web page; its capacity bounds the number of these requests
 }
 
 // New returns a Page.

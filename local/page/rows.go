@@ -17,7 +17,7 @@ import (
 
 const (
 	rowsPerPage  = 1000            // maximum number of differences on a page
-	maxRendering = 2               // maximum number of pages whose rows are read at once
+	maxRendering = 2               // maximum number of requests that read the rows of a document at once
 	rowsTime     = 2 * time.Minute // bounds the wait for a document and its reading
 	maxInMemory  = 16 << 20        // maximum size of a document that is read into memory
 	maxDocument  = 256 << 20       // maximum size of a document whose rows a page shows

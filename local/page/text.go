@@ -66,7 +66,7 @@ func relative(age time.Duration) string {
 	for _, unit := range []struct {
 		name  string
 		size  float64
-		below float64 // the unit is used only for a smaller number, such as 59 for "s"
+		below float64 // the unit is used only for numbers below this one: "s" up to 59
 	}{{"s", 1, 60}, {"min", 60, 60}, {"h", 3600, 48}, {"days", 86400, 60}, {"months", 30.44 * 86400, 24}, {"years", 365.25 * 86400, math.Inf(1)}} {
 		n := math.Floor(seconds / unit.size)
 		if n >= unit.below {
@@ -139,7 +139,7 @@ func stateOf(t api.TaskStatus) label {
 		MismatchedRows int64  `json:"mismatched_rows"`
 		DryRun         bool   `json:"dry_run"`
 	}
-	_ = json.Unmarshal(t.Result, &result) // a result of another form has no verdict
+	_ = json.Unmarshal(t.Result, &result) // if the result is not a JSON object, there is no verdict
 	switch {
 	case result.Verdict == api.VerdictMatch:
 		return label{"match", "match"}

@@ -16,7 +16,7 @@ type Cluster struct {
 	Databases     []ClusterDatabase `json:"databases,omitempty"` // the first is the default
 	Nodes         []ClusterNode     `json:"nodes,omitempty"`     // the active nodes
 	InactiveNodes []string          `json:"inactive_nodes,omitempty"`
-	Warnings      []string          `json:"warnings,omitempty"` // settings without an effect
+	Warnings      []string          `json:"warnings,omitempty"` // messages that name settings of the definition without an effect
 	Error         string            `json:"error,omitempty"`
 }
 
@@ -95,7 +95,7 @@ type NodeServer struct {
 	// what to do.
 	CanRepair            bool     `json:"can_repair"`
 	RepairObstacles      []string `json:"repair_obstacles,omitempty"`
-	InRecovery           bool     `json:"in_recovery"` // a standby
+	InRecovery           bool     `json:"in_recovery"` // the server is a standby
 	TrackCommitTimestamp bool     `json:"track_commit_timestamp"`
 	ClockDifference      Seconds  `json:"clock_difference"` // the node's clock minus that of the service
 	ClockError           Seconds  `json:"clock_error"`      // the largest possible error of ClockDifference

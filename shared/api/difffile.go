@@ -19,7 +19,7 @@ type DiffFile struct {
 
 const (
 	s3Scheme = "s3://"
-	maxPath  = 4096 // bytes; longer paths do not exist in Linux
+	maxPath  = 4096 // maximum number of bytes of a path; Linux does not accept longer paths
 
 	allowedDiffFile = "it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"

@@ -13,8 +13,8 @@ type DiffsRequest struct {
 	ClusterName string
 	TableName   TableName
 	Verdict     string
-	Since       time.Time // finished at this time or later
-	Until       time.Time // finished before this time
+	Since       time.Time // only documents of tasks that finished at this time or later
+	Until       time.Time // only documents of tasks that finished before this time
 	Limit       int
 	After       string // DiffList.Next of the previous page; empty for the first page
 }

@@ -5,7 +5,7 @@ import "slices"
 // The types of events. Every task that ends is one event.
 const (
 	EventDiffers   = "task.differs"   // a comparison found rows that differ
-	EventMatches   = "task.matches"   // a comparison found none
+	EventMatches   = "task.matches"   // a comparison found no rows that differ
 	EventRepaired  = "task.repaired"  // a repair completed
 	EventUndone    = "task.undone"    // an undo completed
 	EventDryRun    = "task.dry_run"   // the dry run of a repair or undo completed
@@ -56,16 +56,16 @@ type EventData struct {
 
 	// The following fields are only in the event of a task that compared several tables.
 	Tables   *SetTables   `json:"tables,omitempty"`
-	Findings *SetFindings `json:"findings,omitempty"` // about structure
+	Findings *SetFindings `json:"findings,omitempty"` // counts of the findings about structure
 
 	// The following fields are only in the event of a repair or undo that began on at
 	// least one node.
 	DryRun        bool                 `json:"dry_run,omitempty"`
 	SourceOfTruth string               `json:"source_of_truth,omitempty"`
-	Undoes        string               `json:"undoes,omitempty"` // of an undo: id of the repair
+	Undoes        string               `json:"undoes,omitempty"` // id of the repair that the undo undoes; absent in the event of a repair
 	Nodes         map[string]EventNode `json:"nodes,omitempty"`  // by the name of the repaired node
 
-	Error *EventError `json:"error,omitempty"` // of a task that failed or was cancelled
+	Error *EventError `json:"error,omitempty"` // only in the event of a task that failed or was cancelled
 	Links EventLinks  `json:"links"`
 }
 
@@ -86,12 +86,12 @@ type EventNode struct {
 type EventError struct {
 	Code     string `json:"code"`               // such as "unavailable", a code of package fault
 	Node     string `json:"node,omitempty"`     // name of the node that reported the error
-	SQLState string `json:"sqlstate,omitempty"` // if a server reported the error
+	SQLState string `json:"sqlstate,omitempty"` // the SQLSTATE of the error; absent unless a PostgreSQL server reported the error
 }
 
 // EventLinks are paths of the API.
 type EventLinks struct {
 	Status   string `json:"status"`
-	Document string `json:"document,omitempty"` // of a comparison that completed
-	Report   string `json:"report,omitempty"`   // of a repair that stored a report
+	Document string `json:"document,omitempty"` // the path of the document; only in the event of a comparison that completed
+	Report   string `json:"report,omitempty"`   // the path of the report; only in the event of a repair that stored a report
 }

@@ -21,7 +21,7 @@ type ImportRequest struct {
 // Imported answers an ImportRequest. If a document was imported, only DiffFile is set. In
 // the answer to upload=new, all other fields are set.
 type Imported struct {
-	DiffFile  string `json:"diff_file,omitempty"`  // imports/<sha256>.json
+	DiffFile  string `json:"diff_file,omitempty"`  // the key of the document in the archive: imports/<sha256>.json
 	Upload    string `json:"upload,omitempty"`     // the parameter upload of the request that imports the document
 	UploadURL string `json:"upload_url,omitempty"` // where the client sends the document with PUT; secret
 	ExpiresAt Time   `json:"expires_at,omitzero"`  // when UploadURL expires

@@ -93,7 +93,7 @@ func jsonList(d *json.Decoder, name string) (string, error) {
 		items = append(items, item)
 	}
 
-	if _, err := d.Token(); err != nil { // the closing bracket
+	if _, err := d.Token(); err != nil { // reads the closing bracket
 		return "", fault.Wrap(err, fault.Invalid, "the body is not valid JSON")
 	}
 	return strings.Join(items, ","), nil

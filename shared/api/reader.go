@@ -47,9 +47,9 @@ func (r *reader) text(name, byDefault string) string {
 	return byDefault
 }
 
-// parse returns the value of a parameter as converted by convert. If the parameter is
-// absent or has a problem, it returns the default. If convert fails, the problem states
-// what is allowed.
+// parse returns the value of a parameter, converted by convert. It returns the default if
+// the parameter is absent or invalid. If convert fails, parse records a problem that
+// states what is allowed.
 func parse[T any](r *reader, name string, byDefault T, allowed string, convert func(string) (T, error)) T {
 	value, ok := r.value(name)
 	if !ok {

@@ -27,7 +27,7 @@ type ReplicationDiffRequest struct {
 	MaxLagBytes   int64    `json:"max_lag_bytes"`
 	MaxLagSeconds int64    `json:"max_lag_seconds"`
 	ConfirmDelay  Duration `json:"confirm_delay"`
-	Ignore        []string `json:"ignore,omitempty"` // kinds of findings
+	Ignore        []string `json:"ignore,omitempty"` // kinds of findings to leave out
 	Quiet         bool     `json:"quiet"`
 }
 
@@ -126,7 +126,7 @@ type ReplicationResult struct {
 	Findings ReplicationFindings `json:"findings"`
 	// Worst has the first 20 findings of the document, which is sorted by rank.
 	Worst      []finding.Finding `json:"worst,omitempty"`
-	ReportFile string            `json:"report_file"` // key, in the archive, of the document
+	ReportFile string            `json:"report_file"` // the key of the document in the archive
 	// UnreadNodes are the nodes that could not be read, or not completely.
 	UnreadNodes []UnreadNode `json:"unread_nodes,omitempty"`
 	// Unknown is the number of facts that the role could not read or that the comparison
@@ -134,7 +134,7 @@ type ReplicationResult struct {
 	Unknown int `json:"unknown,omitempty"`
 }
 
-// MaxWorst is the number of findings in ReplicationResult.Worst.
+// MaxWorst is the maximum number of findings in ReplicationResult.Worst.
 const MaxWorst = 20
 
 // Total returns the number of all findings.

@@ -25,7 +25,7 @@ type ScheduleList struct {
 type Schedule struct {
 	Name        string        `json:"name"`
 	ClusterName string        `json:"cluster_name"`
-	TableName   string        `json:"table_name"` // or a pattern such as public.*
+	TableName   string        `json:"table_name"` // the name of a table, or a pattern such as public.*
 	Schedule    string        `json:"schedule"`   // the crontab_schedule or run_frequency
 	Enabled     bool          `json:"enabled"`
 	NextRun     Time          `json:"next_run,omitzero"`
@@ -42,7 +42,7 @@ type ScheduledRun struct {
 	TaskID  string          `json:"task_id,omitempty"` // id of the schema-diff; absent unless the job has a pattern such as public.*
 	Verdict string          `json:"verdict,omitempty"` // match, differ, incomplete or failed; absent until the run ends
 	Error   string          `json:"error,omitempty"`   // the reason why no table was compared
-	Tasks   []ScheduledTask `json:"tasks"`             // one for each table; those of a schema-diff are listed when it has ended
+	Tasks   []ScheduledTask `json:"tasks"`             // one for each table; if the run has submitted a schema-diff, they are listed when it has ended
 	// NotCompared are the tables that were not compared, because they have no key or
 	// because fail_fast left them out.
 	NotCompared   []NotCompared `json:"not_compared,omitempty"`

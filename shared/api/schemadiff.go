@@ -53,7 +53,7 @@ type SchemaDiffRequest struct {
 	DBName          string   `json:"dbname,omitempty"`
 	Nodes           []string `json:"nodes,omitempty"` // nil means all active nodes
 	Compare         []string `json:"compare"`
-	Ignore          []string `json:"ignore,omitempty"` // kinds of findings about structure
+	Ignore          []string `json:"ignore,omitempty"` // kinds of findings about structure to leave out
 	Tables          Patterns `json:"tables,omitempty"` // nil means all tables of the schemas
 	SkipTables      Patterns `json:"skip_tables,omitempty"`
 	MaxTablesAtOnce int      `json:"max_tables_at_once"`
@@ -242,10 +242,10 @@ func parseLastBaseline(text string) (string, error) {
 // SetResult is the result of a comparison of several tables. It is also in the record of
 // a task that failed because some tables could not be compared.
 type SetResult struct {
-	// Verdict is absent if no difference was found but not everything could be compared.
+	// Verdict is absent if no difference was found, but some tables could not be compared.
 	Verdict        string          `json:"verdict,omitempty"`
 	Tables         SetTables       `json:"tables"`
-	MismatchedRows int64           `json:"mismatched_rows"` // over all tables
+	MismatchedRows int64           `json:"mismatched_rows"` // the sum over all tables
 	Findings       SetFindings     `json:"findings"`
 	DiffFile       string          `json:"diff_file,omitempty"` // key, in the archive, of the document or of its rendering in the requested format
 	Summary        json.RawMessage `json:"summary,omitempty"`   // the summary of the document
@@ -258,9 +258,9 @@ type SetResult struct {
 type SetTables struct {
 	Identical int `json:"identical"`
 	Different int `json:"different"`
-	Missing   int `json:"missing"` // on at least one node
-	Keyless   int `json:"keyless"` // without a usable key, so not compared
-	Skipped   int `json:"skipped"` // not compared because of skip_tables or fail_fast
+	Missing   int `json:"missing"` // the tables that at least one node lacks
+	Keyless   int `json:"keyless"` // the tables without a usable key, which were not compared
+	Skipped   int `json:"skipped"` // the tables that were not compared because of skip_tables or fail_fast
 	Failed    int `json:"failed"`
 }
 

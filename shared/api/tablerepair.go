@@ -105,7 +105,7 @@ type RepairResult struct {
 	SourceOfTruth string                `json:"source_of_truth"`
 	DryRun        bool                  `json:"dry_run"`
 	Nodes         map[string]NodeRepair `json:"nodes"`                 // by the name of the repaired node
-	ReportFile    string                `json:"report_file,omitempty"` // key in the archive
+	ReportFile    string                `json:"report_file,omitempty"` // the key of the report in the archive
 	Warnings      []string              `json:"warnings,omitempty"`
 }
 

@@ -62,7 +62,7 @@ func parseRepairID(text string) (string, error) {
 // UndoResult is the result of an undo. Rows that were changed after the repair count as
 // skipped.
 type UndoResult struct {
-	TaskID   string              `json:"task_id"` // id of the repair
+	TaskID   string              `json:"task_id"` // id of the repair that was undone
 	DryRun   bool                `json:"dry_run"`
 	Nodes    map[string]NodeUndo `json:"nodes"` // by the name of the node
 	Warnings []string            `json:"warnings,omitempty"`

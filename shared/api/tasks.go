@@ -62,7 +62,7 @@ type TaskStatus struct {
 	ClusterName string          `json:"cluster_name"`
 	TableName   string          `json:"table_name"`           // the table; the schemas of a schema-diff, such as public.*; "(replication)" for a replication-diff
 	Parent      string          `json:"parent,omitempty"`     // id of the task for several tables that submitted this task; absent if there is none
-	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request as stored
+	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request, as it was stored
 	Error       string          `json:"error,omitempty"`      // only if Status is FAILED or CANCELLED
 	Progress    *Progress       `json:"progress,omitempty"`   // only if Status is RUNNING
 }

@@ -83,11 +83,11 @@ type App struct {
 	tasks    *task.Registry
 	diffs    *diffindex.Index
 	pools    *pg.Pools
-	catalogs inventory.Connections // for lists of tables
+	catalogs inventory.Connections // the connections with which tables are listed
 	// states has the connections for reading how nodes replicate. They are separate, so that
 	// no comparison waits for them.
 	states     *pg.Pools
-	probes     singleflight.Group // the running probes of clusters, by the name of the cluster
+	probes     singleflight.Group // the running checks of clusters, by the name of the cluster
 	worker     *worker.Worker
 	repair     tablerepair.Invoker // runs units of repairs in this process, because a unit is one transaction
 	renderings *diffarchive.Renderings

@@ -67,9 +67,9 @@ func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
 
 // observation polls the service's sessions on each node during a comparison.
 //
-// A transaction takes milliseconds. On a busy machine the observer could miss all of them.
-// Therefore begin locks the table on each node until the observer has seen the sessions
-// that wait for it, or for 5 s.
+// A transaction takes milliseconds. On a busy machine the observer could miss all of
+// them. Therefore begin locks the table on each node until the observer has seen the
+// sessions that wait for it, or for 5 s.
 type observation struct {
 	begin func()
 	end   func() []observed // ends the observation; call it once, after the comparison

@@ -32,7 +32,7 @@ const (
 // Size holds the sizes of the pieces into which a table is divided. The JSON names are
 // those of stored baselines.
 type Size struct {
-	BlockRows      int64 `json:"BlockRows"` // as requested, or more if the plan would have too many blocks
+	BlockRows      int64 `json:"BlockRows"` // number of rows in a block: as requested, or more if the plan would have too many blocks
 	ChunkRows      int64 `json:"LeafRows"`
 	ChunksPerBlock int   `json:"LeavesPerBlock"`
 }

@@ -39,7 +39,7 @@ type jsonNode struct {
 	Port      scalar     `json:"port"` // default: 5432
 	SubNodes  []jsonNode `json:"sub_nodes"`
 
-	members object // all members of the node
+	members object // all members of the JSON object of the node
 }
 
 // attach sets n.members to members, the JSON object from which the node was decoded, with

@@ -56,12 +56,13 @@ func elementOf(elements []object, i int) object {
 	return nil
 }
 
-// level describes the members of one kind of object in a pgEdge cluster file.
+// level describes the members that a JSON object may have at one level of a pgEdge
+// cluster file: the file itself, "pgedge", a database or a node.
 type level struct {
-	own        []string          // members that have an effect
-	pgEdge     []string          // other members that pgEdge's tools write
-	connection bool              // connection parameters of libpq are members too
-	instead    map[string]string // maps a name that has no effect to the member to use instead: user to db_user
+	own        []string          // names of the members that have an effect
+	pgEdge     []string          // names of the other members that pgEdge's tools write
+	connection bool              // the object may also have members with the names of libpq's connection parameters
+	instead    map[string]string // maps the name of a member that has no effect to the member that must be used instead, such as user to db_user
 }
 
 // loginMembers returns the names of the members that are decoded to a jsonLogin.

@@ -13,22 +13,22 @@ type Use string
 // The uses.
 const (
 	Used    Use = "used"
-	Ignored Use = "ignored" // accepted without an effect; a warning names it
-	Refused Use = "refused" // the definition cannot be used, because to ignore it would be unsafe
+	Ignored Use = "ignored" // the parameter is accepted but has no effect; a warning names it
+	Refused Use = "refused" // a definition with the parameter cannot be used, because it would be unsafe to ignore the parameter
 )
 
 // Parameter is a connection parameter of libpq. docs/CONFIGURATION.md has the same table.
 type Parameter struct {
-	Name     string // "" for a variable without a parameter
-	Variable string // environment variable of libpq, or ""
-	Use      Use    // use of the parameter in a definition
+	Name     string // the name of the parameter; "" for an environment variable that sets no parameter
+	Variable string // the environment variable of libpq that sets the parameter; "" if there is none
+	Use      Use    // what ACE does with the parameter in a definition
 	// VariableUsed reports whether the environment variable has an effect. The other
 	// variables are ignored, because what a service connects to must not depend on its
 	// environment.
 	VariableUsed bool
-	Note         string // explains the use
+	Note         string // explains the values of Use and VariableUsed
 
-	allowed []string // nil means that any value is allowed
+	allowed []string // the values that are allowed; nil means that any value is
 }
 
 // noLimits and noKerberos are the notes that several parameters have in common.

@@ -16,9 +16,9 @@ import (
 // files holds what connections need in addition to a definition: the contents of password
 // files, and the directory with the certificates of the user.
 type files struct {
-	passwordFile string               // the default password file
-	passwords    map[string]passwords // by path
-	certificates string               // directory like ~/.postgresql, or ""
+	passwordFile string               // the path of the default password file
+	passwords    map[string]passwords // the contents of the password files, by path
+	certificates string               // the directory with the certificates, such as ~/.postgresql; "" means none
 }
 
 // passwords holds the content of a password file of libpq. The zero value has no
@@ -101,9 +101,9 @@ func readPasswords(path string) (passwords, error) {
 	return passwords{file: file}, nil
 }
 
-// complete adds to a target the password from the password file, if its definition has no
-// password, and the paths of the certificates in the home directory, if its definition
-// names none. It removes the option passfile.
+// complete adds what the definition of a target does not have: the password, from the
+// password file, and the paths of the client certificate and the root certificate, from
+// the home directory. It removes the option passfile.
 func (f files) complete(target *Target) {
 	path := firstOf(target.Options["passfile"], f.passwordFile)
 	delete(target.Options, "passfile")

@@ -15,8 +15,8 @@ import (
 type Variable struct {
 	Name    string // such as ACE_MAX_TASKS
 	Default string
-	Usage   string // its purpose
-	Allowed string // its allowed values
+	Usage   string // the purpose of the variable
+	Allowed string // the values that are allowed
 }
 
 // Flag returns the name of the flag for the variable, such as max-tasks.

@@ -12,9 +12,9 @@ var errNoColumn = errors.New("there is no such column")
 // columns decodes the JSON object of a row to a Row.
 type columns struct {
 	list   []Column       // the columns of the Row that is returned
-	names  []string       // names of all columns, in the document's order; kinds, labels, at and key are in the same order
-	kinds  []kind         // the kind of the column's values
-	labels [][]byte       // the column's name as this package writes it, with the colon
+	names  []string       // the names of all columns of the document, in its order; kinds, labels, at and key have one element for each of these columns
+	kinds  []kind         // the kind of the values of the column
+	labels [][]byte       // the name of the column as JSON, followed by a colon
 	at     []int          // the column's index in the Row, or -1 if it is ignored
 	index  map[string]int // from the name of a column to its index in kinds
 	key    []bool         // whether the column belongs to the key

@@ -18,7 +18,7 @@ type Encoder struct{ columns []column }
 // column is a column of an Encoder.
 type column struct {
 	name  string
-	label []byte // the name as JSON, with the colon
+	label []byte // the name as JSON, followed by a colon
 	kind  kind
 }
 

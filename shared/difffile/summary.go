@@ -32,15 +32,15 @@ type Summary struct {
 	Blocks              int64              `json:"blocks"`
 	MismatchedBlocks    int64              `json:"mismatched_blocks"`
 	Baseline            string             `json:"baseline,omitempty"`         // the task whose baseline an incremental comparison used
-	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // of an incremental comparison: blocks, or page ranges of all nodes, whose rows are unchanged since the baseline
-	BlocksCompared      *int64             `json:"blocks_compared,omitempty"`  // of an incremental comparison: the other blocks or page ranges
+	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // number of blocks, or of page ranges of all nodes, whose rows are unchanged since the baseline; only of an incremental comparison
+	BlocksCompared      *int64             `json:"blocks_compared,omitempty"`  // number of the other blocks or page ranges; only of an incremental comparison
 	Strategy            string             `json:"strategy"`
 	Snapshots           string             `json:"snapshots"`
 	Workers             int                `json:"workers"`
 	StartedAt           Time               `json:"started_at"`
 	FinishedAt          Time               `json:"finished_at"`
 	TimeTaken           api.Seconds        `json:"time_taken"`
-	Timings             map[string]float64 `json:"timings"`    // phase -> seconds
+	Timings             map[string]float64 `json:"timings"`    // phase -> number of seconds that it took
 	TotalRows           int64              `json:"total_rows"` // distinct keys over all nodes
 	RowsPerNode         map[string]int64   `json:"rows_per_node"`
 	MismatchedRows      int64              `json:"mismatched_rows"` // distinct keys that differ in at least one pair
@@ -50,7 +50,7 @@ type Summary struct {
 	Outliers            map[string]Outlier `json:"outliers,omitempty"`     // node -> how often its rows are the exception; only if there are three or more nodes
 	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // "diffs" does not have all rows; the counts are complete
 	Warnings            []string           `json:"warnings"`
-	ServerVersions      map[string]string  `json:"server_versions"`   // node -> version
+	ServerVersions      map[string]string  `json:"server_versions"`   // node -> version of its server
 	Servers             map[string]Server  `json:"servers,omitempty"` // node -> the database that its rows were read from
 }
 

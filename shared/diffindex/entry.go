@@ -64,7 +64,7 @@ func entryOf(rec task.Record) (Entry, bool) {
 	result := api.DiffResult{DiffFile: rec.Document.Key}
 	_ = json.Unmarshal(rec.Result, &result)
 	if rec.Type == task.SchemaDiff {
-		_ = json.Unmarshal(result.Summary, &result) // the summary has the total of all tables
+		_ = json.Unmarshal(result.Summary, &result) // the summary of a schema-diff, not its result, has TotalRows
 	}
 
 	entry := Entry{

@@ -16,7 +16,7 @@ import (
 func (x *Index) Tables(ctx context.Context, limit int, fn func(taskIDs []string) bool) error {
 	s := &tableScan{limit: limit, fn: fn}
 	for !s.done {
-		s.done = true // unless the listing is stopped
+		s.done = true // restart sets it to false if another listing must follow
 		err := x.store.List(ctx, archive.DiffIndexRoot, archive.DiffIndexRoot+s.after, func(info archive.Info) bool {
 			return s.add(strings.TrimPrefix(info.Key, archive.DiffIndexRoot))
 		})
@@ -46,7 +46,7 @@ type tableScan struct {
 	directory string // <cluster>/<table> of the last entry
 	ids       []string
 	skipped   int
-	after     string // where the next listing begins
+	after     string // the next listing begins after this key
 	done      bool   // there is no next listing
 	refused   bool   // fn has returned false
 }
@@ -66,9 +66,9 @@ func (s *tableScan) add(key string) bool {
 	switch {
 	case s.refused:
 		return false
-	case parts[0] == archive.AllSegment: // repeats the lists of each cluster
+	case parts[0] == archive.AllSegment: // this list repeats the entries of the lists of all clusters
 		return s.restart(parts[0])
-	case parts[1] == archive.AllSegment: // repeats the lists of each table
+	case parts[1] == archive.AllSegment: // this list repeats the entries of the lists of all tables of the cluster
 		return s.restart(s.directory)
 	case len(s.ids) < s.limit:
 		if cursorPattern.MatchString(parts[2]) {

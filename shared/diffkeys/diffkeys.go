@@ -56,11 +56,11 @@ type RunReader interface {
 
 // limits bounds the use of memory.
 type limits struct {
-	chunkKeys  int // number of keys collected before they are ranked
-	chunkBytes int // length in bytes of the text of these keys
-	headKeys   int // number of keys buffered for each run during a merge
-	headBytes  int // length in bytes of the text of these keys
-	fanIn      int // number of runs merged at once
+	chunkKeys  int // number of collected keys at which the keys are ranked
+	chunkBytes int // length in bytes of the texts of the collected keys at which they are ranked
+	headKeys   int // maximum number of keys that are buffered for each run during a merge
+	headBytes  int // length in bytes of the texts of these keys after which no further key is buffered
+	fanIn      int // maximum number of runs that are merged at once
 }
 
 func defaults() limits {
@@ -97,7 +97,7 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 // collector collects the keys of a document from its rows.
 type collector struct {
 	keys   *Keys
-	at     []int // index of each key column in a row
+	at     []int // index of each key column in a row; nil before the first row
 	buffer []table.Key
 	bytes  int
 	seen   *seen      // finds keys that are already in buffer

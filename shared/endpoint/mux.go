@@ -17,7 +17,7 @@ const defaultBodyLimit = 1 << 20
 // Options configure a Mux. The zero value is usable.
 type Options struct {
 	Logger    *slog.Logger // nil means slog.Default()
-	BodyLimit int          // bytes; 0 means 1 MiB
+	BodyLimit int          // maximum number of bytes of a body; 0 means 1 MiB
 }
 
 // Mux dispatches requests to endpoints. It is safe for concurrent use.
@@ -100,7 +100,7 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 func (m *Mux) Fail(ctx context.Context, req Request, err error) Response {
 	resp := ErrorResponse(err)
 	if resp.Status == statusMethodNotAllowed {
-		e, _, _ := m.find(req.Path) // succeeds: a path without an endpoint is a 404
+		e, _, _ := m.find(req.Path) // cannot fail: the status is 405, and a path without an endpoint has the status 404
 		resp.Header["Allow"] = allowedMethods(e.Route)
 	}
 	if resp.Status >= statusInternal {

@@ -23,8 +23,8 @@ const (
 	Method       Code = "method"       // the route does not support the method
 	Conflict     Code = "conflict"     // the current state does not allow the operation
 	TooLarge     Code = "too_large"    // the request body exceeds the limit
-	Unavailable  Code = "unavailable"  // a node, the store or the queue cannot serve now; a retry may succeed
-	Cancelled    Code = "cancelled"    // the task was cancelled on request
+	Unavailable  Code = "unavailable"  // a node, the store or the queue cannot be used now; a retry may succeed
+	Cancelled    Code = "cancelled"    // the task or the request was cancelled
 	Internal     Code = "internal"     // a defect, or an error that is not a fault
 )
 

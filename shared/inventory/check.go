@@ -111,8 +111,8 @@ func visitAll(ctx context.Context, connect Connector, clusters []cluster.Cluster
 // login is one connection to check: one node and one database of a cluster.
 type login struct {
 	cluster  string
-	name     string // of the configured database
-	database int    // number of the configured database, different for each database of each cluster
+	name     string // the name of the database in the cluster definition
+	database int    // a number that is different for each database of each cluster definition
 	target   cluster.Target
 }
 

@@ -40,7 +40,7 @@ type Table struct {
 // and name. It returns an error only if ctx ends.
 func Tables(ctx context.Context, connections Connections, targets []cluster.Target, of table.Selection) (Page, error) {
 	limit := of.Limit
-	of.Limit++ // so that it is known whether further tables follow
+	of.Limit++ // the additional table shows whether further tables follow
 	lists, err := fanout.Map(ctx, nodesAtOnce, targets, func(ctx context.Context, target cluster.Target) (nodeTables, error) {
 		return listNode(ctx, connections, target, of), nil
 	})

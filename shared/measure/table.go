@@ -13,7 +13,7 @@ type Table struct {
 	Scope                          Scope
 
 	VerifiedAt    time.Time // when the latest table-diff ended
-	Verdict       string    // of the latest table-diff, or of a rerun of its document
+	Verdict       string    // the verdict of the latest table-diff, or of a rerun of its document
 	DifferingRows int64
 	UnsettledRows int64
 }

@@ -52,7 +52,7 @@ type result struct {
 
 	DryRun        bool                     `json:"dry_run"`
 	SourceOfTruth string                   `json:"source_of_truth"`
-	TaskID        string                   `json:"task_id"` // of the repair that an undo undoes
+	TaskID        string                   `json:"task_id"` // the id of the repair that an undo undoes
 	Nodes         map[string]api.EventNode `json:"nodes"`
 }
 

@@ -66,7 +66,7 @@ func New(o Options) *Notifier {
 // Stats counts events since the start of the process.
 type Stats struct {
 	Delivered      int64 // events that the receiver accepted
-	FailedAttempts int64 // attempts that the receiver did not accept
+	FailedAttempts int64 // failed attempts to deliver an event; each failed retry counts again
 	GivenUp        int64 // events that were removed from the outbox without being accepted
 	Waiting        int64 // events in the outbox, as last listed by Run; at most maxWaiting
 }

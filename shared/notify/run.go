@@ -18,11 +18,11 @@ const maxWaiting = 1000
 
 // Waits are the times of a Notifier. The zero value of a field means its default.
 type Waits struct {
-	Event    retry.Backoff // before the next attempt to send one event
-	Receiver retry.Backoff // before the next attempt to reach a receiver that cannot be reached
-	Send     time.Duration // for one attempt to send an event
-	List     time.Duration // between two listings of the outbox
-	Drain    time.Duration // for sending events after the context of Run has ended
+	Event    retry.Backoff // the wait before the next attempt to send one event
+	Receiver retry.Backoff // the wait before the next attempt to reach a receiver that could not be reached
+	Send     time.Duration // the time limit of one attempt to send an event
+	List     time.Duration // the time between two listings of the outbox
+	Drain    time.Duration // the time in which Run still sends events after its context has ended
 }
 
 // maxDelay is the longest delay that a receiver can request by a DelayError. A longer one
@@ -73,7 +73,7 @@ func (n *Notifier) Run(ctx context.Context) {
 // round is the state of one Run.
 type round struct {
 	notifier *Notifier
-	waiting  map[string]*waiting // by task id
+	waiting  map[string]*waiting // the events that wait, by task id
 	listed   time.Time           // when the outbox was last listed; zero if it must be listed now
 	paused   time.Time           // when the receiver may be called again
 	failures int                 // consecutive attempts that failed because of the receiver

@@ -104,7 +104,7 @@ func (n *Node) silenceFault(doing string, silent *silentError) error {
 		limit = fmt.Sprintf("the server should have ended the statement after %s (ACE_STATEMENT_TIMEOUT)", n.timeout)
 	case allowed == n.whileLocked:
 		limit = fmt.Sprintf("in a repair or undo, ACE waits %s for an answer (ACE_REPAIR_ANSWER_TIMEOUT)", allowed)
-	default: // a limit that cannot be set, such as commitTimeout
+	default: // a limit that no setting changes, such as commitTimeout
 		limit = fmt.Sprintf("ACE waits %s for this answer", allowed)
 	}
 

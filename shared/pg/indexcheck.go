@@ -106,7 +106,7 @@ func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pa
 		})
 	}
 
-	const options = table.ReleaseLocks // also ends the planner settings
+	const options = table.ReleaseLocks // the locks are released by a rollback to a savepoint, which also ends the planner settings
 	return there, t.call(ctx, "looking for rows that an index may miss", options, withSavepoint(queries, !plainKeys(s, keys), options)...)
 }
 

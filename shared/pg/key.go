@@ -11,20 +11,20 @@ import (
 // indexRow is an index as indexesSQL returns it.
 type indexRow struct {
 	method      string // name of the access method
-	usable      bool   // valid, ready and live
+	usable      bool   // the index is valid, ready and live
 	partitioned bool
 	exclusion   bool
-	temporal    bool // a key WITHOUT OVERLAPS
+	temporal    bool // the index is that of a key WITHOUT OVERLAPS
 	partial     bool
 	expressions bool
-	immediate   bool // not deferrable
+	immediate   bool // the index is not that of a DEFERRABLE constraint
 	columns     []indexColumn
 }
 
 type indexColumn struct {
 	Name     string `json:"name"`
 	NotNull  bool   `json:"not_null"`
-	Unproven string `json:"unproven"` // statement that validates the NOT NULL constraint; empty if it is validated
+	Unproven string `json:"unproven"` // the statement that validates the NOT NULL constraint; empty if the constraint is valid already
 	Plain    bool   `json:"plain"`
 	OpSchema string `json:"op_schema"`
 	Less     string `json:"less"`

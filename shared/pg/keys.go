@@ -34,8 +34,8 @@ func byKey(s table.Source, keys []table.Key, head, lock string) query {
 // lookup describes a statement that reads the rows of some keys.
 type lookup struct {
 	doing   string
-	head    string                            // select list
-	row     func(place int, v [][]byte) error // row handler; place is the index of the key in the list
+	head    string                            // the select list of the statement
+	row     func(place int, v [][]byte) error // is called for each row; place is the index of the row's key in the list of keys
 	options table.CallOption
 }
 
@@ -190,7 +190,7 @@ type rowStream struct {
 	source table.Source
 	lock   string
 	stream *stream
-	query  int // index of the query whose rows are read
+	query  int // index, among the queries that open sends, of the query that returns the rows
 	keys   []table.Key
 	asked  []int     // indexes in keys of the keys that are looked up; nil means all
 	last   int       // index in keys of the last key that had a row; -1 before the first row

@@ -14,13 +14,13 @@ import (
 
 // limits bound how long the client waits for the server.
 type limits struct {
-	silence time.Duration // how long nothing may be received or sent
-	total   time.Duration // the sum of all waits for one statement
+	silence time.Duration // the longest time in which nothing is received or sent
+	total   time.Duration // the longest sum of all waits for one statement
 }
 
 // silentError means that the server sent nothing for too long.
 type silentError struct {
-	waited time.Duration // for the statement
+	waited time.Duration // the sum of all waits for the statement
 	limits limits
 }
 
@@ -48,11 +48,11 @@ type link struct {
 
 	mu      sync.Mutex
 	limits  limits
-	waiting int           // reads and writes in progress
-	since   time.Time     // when the first of them began
+	waiting int           // number of reads and writes in progress
+	since   time.Time     // when the first of these reads and writes began
 	waited  time.Duration // sum of the earlier waits for the statement
 	last    time.Time     // when bytes were last received or sent
-	end     time.Time     // deadline that the driver set; zero: none
+	end     time.Time     // the deadline that the driver has set; zero if it has set none
 	open    bool          // the server has accepted the session
 	dead    bool          // no further byte is read or written
 }
@@ -245,7 +245,7 @@ func (l *link) mayCancel() (open bool, err error) {
 // dialer opens the connections of one session: first the link, and later a connection for
 // each cancel request.
 type dialer struct {
-	limit   time.Duration // for opening the link, see connectLimit
+	limit   time.Duration // the time limit for opening the link, see connectLimit
 	traffic *traffic
 	mu      sync.Mutex
 	link    *link
@@ -279,7 +279,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		return nil, err
 	}
 	opened := &link{Conn: countedConn{conn, d.traffic}}
-	opened.allow(limits{silence: 2 * d.limit, total: 2 * d.limit}) // the driver has its own limit
+	opened.allow(limits{silence: 2 * d.limit, total: 2 * d.limit}) // normally the limit of the driver, which is half as long, ends the login first
 	d.mu.Lock()
 	d.link = opened
 	d.mu.Unlock()

@@ -178,18 +178,18 @@ type Node struct {
 	name    string
 	address string
 	pool    *pgxpool.Pool
-	timeout time.Duration // after which the server cancels a statement
+	timeout time.Duration // the time after which the server cancels a statement
 	wait    limits        // how long the client waits for the server, for each statement of a transaction
 	// whileLocked is the time for which the server may send nothing in a transaction that
 	// may hold row locks.
 	whileLocked time.Duration
 
-	connectLimit time.Duration // for opening a connection
-	noPassword   string        // see cluster.Target
+	connectLimit time.Duration // the time limit for opening a connection
+	noPassword   string        // why no password was found, see cluster.Target.NoPassword
 	// expected is the server with which a task began. nil means that any server is
 	// accepted.
 	expected *table.Identity
-	discreet bool // see Discreet
+	discreet bool // errors contain no message of the server that may quote a value, see Discreet
 }
 
 // WhileLocked returns a copy of the node for transactions during which a repair may hold

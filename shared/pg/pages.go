@@ -107,7 +107,7 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.Page
 			return nil, err
 		}
 		if from == 0 {
-			queries = append(queries, asked[0]) // the settings
+			queries = append(queries, asked[0]) // the query that sets the planner settings
 		}
 		queries = append(queries, query{args: args, sql: coarseSumsSQL(by, parts), row: func(v [][]byte) error {
 			place, group, sum, err := readBucketSum(v, len(ranges), by)
@@ -121,7 +121,7 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.Page
 			return err
 		}})
 		for _, q := range asked[1:] {
-			if q.sql != "" { // the check whether a partition was rewritten
+			if q.sql != "" { // q checks that a partition was not rewritten
 				queries = append(queries, q)
 			}
 		}

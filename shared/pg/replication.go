@@ -282,7 +282,7 @@ func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 			query{sql: "SELECT pg_catalog.pg_replication_origin_session_setup($1)", args: name},
 			query{sql: "RELEASE SAVEPOINT ace_write"})
 		switch sqlState(err) {
-		case "55006", "23505": // another session uses it, or creates it at this moment
+		case "55006", "23505": // another session uses the origin, or creates it at this moment
 			if back := r.tx.rollbackTo(ctx, writeMark); back != nil {
 				return "", back
 			}

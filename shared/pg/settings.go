@@ -150,7 +150,7 @@ func settingsQuery(settings []setting, searchPath string, limits timeouts) query
 // timeouts are the times after which a server ends a statement or a transaction.
 type timeouts struct {
 	statement time.Duration
-	idle      time.Duration // how long the server waits for a statement
+	idle      time.Duration // the longest time for which the server waits for the next statement
 }
 
 // unread returns how long the server waits for the client to accept or acknowledge data.

@@ -99,7 +99,8 @@ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
   AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND t.typdefault IS NULL
 ORDER BY a.attnum`
 
-// rulesSQL returns the rules that would replace the statements of a repair by others.
+// rulesSQL returns the rules that would replace the statements of a repair, or add
+// statements to them.
 const rulesSQL = `
 SELECT rulename FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' AND ev_enabled <> 'D' ORDER BY rulename`
 

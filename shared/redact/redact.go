@@ -36,7 +36,7 @@ const (
 // The zero Redaction redacts nothing.
 type Redaction struct {
 	Columns []string `json:"columns,omitempty"`
-	Key     []byte   `json:"key,omitempty"` // set if Columns is not empty
+	Key     []byte   `json:"key,omitempty"` // the key of the hashes; empty if Columns is empty
 }
 
 // New returns a Redaction of these columns with a new key.

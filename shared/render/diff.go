@@ -58,10 +58,11 @@ func search(a, b []string) (trace [][]int32, ok bool) {
 	return nil, false
 }
 
-// furthest returns the position in a at which step d begins on diagonal k, and whether
-// the step is an insertion. An insertion starts on diagonal k+1 and does not change the
-// position. A deletion starts on diagonal k-1 and advances the position by 1. previous is
-// trace[d-1], which has the positions that d-1 steps can reach.
+// furthest returns the furthest position in a on diagonal k right after the d-th
+// insertion or deletion, and whether it is an insertion. An insertion moves from diagonal
+// k+1 to k and does not change the position. A deletion moves from diagonal k-1 to k and
+// advances the position by 1. previous is trace[d-1], which has the furthest positions
+// that d-1 insertions and deletions can reach.
 func furthest(previous []int32, d, k int) (x int, insertion bool) {
 	at := func(k int) int { return int(previous[k+d-1]) }
 	if k == -d || k != d && at(k-1) < at(k+1) {

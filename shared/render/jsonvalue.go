@@ -3,8 +3,8 @@ package render
 import "strings"
 
 const (
-	// maxJSONDepth and maxJSON (in bytes) bound the JSON values that are compared by key.
-	// Values beyond these bounds are compared as text.
+	// maxJSONDepth bounds the nesting, and maxJSON the size in bytes, of the JSON values
+	// that are compared by key. Values beyond these bounds are compared as text.
 	maxJSONDepth = 64
 	maxJSON      = 1 << 20
 	// maxJSONLine is the maximum length, in bytes, of an object or array that is shown on
@@ -23,7 +23,7 @@ type jsonValue struct {
 // jsonMember is a member of an object, with its key, or an element of an array.
 type jsonMember struct {
 	from  int    // offset of the key, or of the element
-	key   string // as the text has it, with quotes
+	key   string // the key as the JSON text has it, with quotes; "" for an element of an array
 	value jsonValue
 }
 

@@ -38,10 +38,10 @@ func Kinds() []string {
 
 // Options configure a comparison.
 type Options struct {
-	MaxLagBytes   int64    // a subscription that lacks more bytes of WAL is late
-	MaxLagSeconds float64  // a subscription whose changes take longer is late
+	MaxLagBytes   int64    // a subscription or slot that lags by more than this number of bytes of WAL is late
+	MaxLagSeconds float64  // a subscription that lags by more than this number of seconds is late, and so is a slot that was inactive for longer
 	Unread        []string // the nodes of the cluster whose state could not be read completely
-	Ignore        []string // kinds of findings to leave out
+	Ignore        []string // the kinds of findings that Compare leaves out
 }
 
 // Compare returns the findings about the nodes, the worst first. It also sets the fields

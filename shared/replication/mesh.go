@@ -65,7 +65,7 @@ func (c *comparison) mesh() {
 // to. The caller must have checked that there is no link in the opposite direction.
 func (c *comparison) oneWay(there []*link, from, to Node) {
 	if receivesFromUnknown(c.links, from.Name) {
-		return // the unknown provider may be to.Name
+		return // the unknown provider may be the node to
 	}
 	for _, l := range there {
 		received, _ := l.published()
@@ -152,7 +152,7 @@ func (c *comparison) settings(there, back []*link) {
 	for _, setting := range []struct {
 		name  string
 		value func(*Subscription) string
-		since int // the first version that has the setting
+		since int // server_version_num of the first version that has the setting; 0 if all versions have it
 	}{
 		{"origin", func(s *Subscription) string { return s.Origin }, 160000},
 		{"two_phase", func(s *Subscription) string { return s.TwoPhase }, 150000},

@@ -163,8 +163,8 @@ func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 
 	document := strings.TrimSuffix(archive.DiffKey(rec.TaskID, rec.SubmittedAt, api.FormatJSON), api.FormatJSON)
 	for _, prefix := range []string{
-		document, // and its renderings
-		archive.ReportsOfTaskPrefix(rec.TaskID, rec.SubmittedAt), // and before-images
+		document, // the prefix of the document and its renderings
+		archive.ReportsOfTaskPrefix(rec.TaskID, rec.SubmittedAt), // the prefix of the report and the before-images
 		archive.RepairsOfTaskPrefix(rec.TaskID),
 		archive.BaselineKey(rec.ClusterName, rec.DBName, rec.TableName, rec.TaskID),
 	} {

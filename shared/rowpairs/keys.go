@@ -123,8 +123,8 @@ func (k *Keys) survey(ctx context.Context, maxMarks int) error {
 		k.counts[at] = make([]uint16, s.rows)
 	}
 
-	m := marks{max: maxMarks, parts: 1}
-	for ; m.part < m.parts; m.part++ {
+	m := marks{max: maxMarks, shares: 1}
+	for ; m.share < m.shares; m.share++ {
 		m.list = m.list[:0]
 		for at := range k.sections {
 			if err := k.mark(ctx, at, &m); err != nil {

@@ -13,10 +13,10 @@ const (
 	// maxMarks bounds the marks in memory. They need 32 MB, and are enough for a million
 	// rows on each node of a pair.
 	maxMarks = 2 << 20
-	// maxParts is the maximum number of shares (see marks). The survey reads a section
-	// once for each share. More shares would be needed only if very many keys had the
-	// same hash, which happens only if the keys are equal.
-	maxParts = 1 << 16
+	// maxShares is the maximum number of shares (see marks). The rows are read once for
+	// each share. More shares would not help: they would be needed only if very many marks
+	// had the same hash, and marks with the same hash are always in one share.
+	maxShares = 1 << 16
 )
 
 // mark is the hash of one row's key, with the row's number and side. The side is the
@@ -36,10 +36,10 @@ func (m mark) row() int64  { return m.at / 2 }
 // memory, they are divided into shares by the remainder of their hash, and the rows are
 // read once for each share.
 type marks struct {
-	list  []mark
-	max   int
-	part  uint64 // the current share: the remainder of the hashes that are in memory
-	parts uint64 // the number of shares: the divisor of the hashes
+	list   []mark
+	max    int
+	share  uint64 // the current share: the remainder of the hashes that are in memory
+	shares uint64 // the number of shares: the divisor of the hashes
 }
 
 // add adds the mark of a row, if it belongs to the current share. If the first share
@@ -47,14 +47,14 @@ type marks struct {
 // belong to another share. The rows of the removed marks are read again later. Only the
 // first share is checked, because all shares are about equally large.
 func (m *marks) add(k mark) {
-	if k.hash%m.parts != m.part {
+	if k.hash%m.shares != m.share {
 		return
 	}
 
 	m.list = append(m.list, k)
-	if m.part == 0 && len(m.list) > m.max && m.parts < maxParts {
-		m.parts *= 2
-		m.list = slices.DeleteFunc(m.list, func(k mark) bool { return k.hash%m.parts != 0 })
+	if m.share == 0 && len(m.list) > m.max && m.shares < maxShares {
+		m.shares *= 2
+		m.list = slices.DeleteFunc(m.list, func(k mark) bool { return k.hash%m.shares != 0 })
 	}
 }
 

@@ -164,8 +164,8 @@ func TestDifferences_ALargePairTakesNoMorePassesThanNeeded(t *testing.T) {
 	if _, err := rowpairs.OpenWithin(t.Context(), source.open, 600); err != nil {
 		t.Fatal(err)
 	}
-	// 2000 marks make 4 parts. The survey reads the first. Each other part is read once
-	// per node.
+	// 2000 marks make 4 shares. The survey reads the rows once for the first share, and
+	// once per node for each other share.
 	if source.all != 1+3*2 {
 		t.Errorf("%d streams were opened", source.all)
 	}

@@ -157,8 +157,8 @@ func (s *surveyor) begin(nodes difffile.Pair) {
 	s.current = &pair{nodes: nodes, variants: map[uint64]uint64{}, variantOf: map[uint64]bool{}}
 	s.pairs = append(s.pairs, s.current)
 	s.marks.list = s.marks.list[:0]
-	s.marks.part = 0
-	s.marks.parts = 1
+	s.marks.share = 0
+	s.marks.shares = 1
 }
 
 // finish matches the rows of the current pair. It must be called after the last row of
@@ -175,8 +175,8 @@ func (s *surveyor) finish(ctx context.Context) error {
 		}
 		s.current.matched += n
 
-		s.marks.part++
-		if s.marks.part == s.marks.parts {
+		s.marks.share++
+		if s.marks.share == s.marks.shares {
 			return nil
 		}
 

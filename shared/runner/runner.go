@@ -30,7 +30,7 @@ type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document
 	Report   *task.Document
-	Scripts  map[string]task.Document // by node
+	Scripts  map[string]task.Document // the scripts that make the changes of a dry run, by node
 }
 
 // Handler does the work of one type of task. It must return soon after its context has

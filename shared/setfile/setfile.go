@@ -45,13 +45,13 @@ type Summary struct {
 	FinishedAt  api.Time     `json:"finished_at"`
 	TimeTaken   api.Seconds  `json:"time_taken"`
 
-	// Verdict is absent if no difference was found but not everything could be compared.
+	// Verdict is absent if no difference was found, but some tables could not be compared.
 	Verdict        string          `json:"verdict,omitempty"`
 	Tables         api.SetTables   `json:"tables"`
 	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes and tables
-	MismatchedRows int64           `json:"mismatched_rows"` // how many of these keys have rows that differ
+	MismatchedRows int64           `json:"mismatched_rows"` // the number of these keys whose rows differ between nodes
 	Findings       api.SetFindings `json:"findings"`
-	Error          string          `json:"error,omitempty"` // why not everything could be compared
+	Error          string          `json:"error,omitempty"` // the number of tables that could not be compared, and the reason for the first of them; absent if all could be compared
 }
 
 // Table is the result of one table.

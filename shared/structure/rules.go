@@ -14,8 +14,8 @@ type rule struct {
 
 // kindRule has the rules for one kind of object.
 type kindRule struct {
-	missing    rule                      // applies if a node lacks the object
-	properties map[catalog.Property]rule // applies if a property differs; has every property that is compared
+	missing    rule                      // the rule that applies if a node lacks the object
+	properties map[catalog.Property]rule // the rule that applies if the property differs; a property that is neither here nor in commonRules is not compared
 }
 
 func blocks(reason string) rule  { return rule{finding.Blocks, reason} }

@@ -10,7 +10,7 @@ type Abilities struct {
 	Standby          bool          // the server is in recovery
 	CommitTimestamps bool          // track_commit_timestamp is on
 	ClockSkew        time.Duration // the node's clock minus this host's
-	ClockError       time.Duration // the error of ClockSkew: half of the round trip
+	ClockError       time.Duration // the largest possible error of ClockSkew: half of the round trip
 	ReadOnly         string        // the setting that makes the node read-only for the role; empty if there is none
 	NamesServer      bool          // the role may execute pg_control_system
 	ReplicaRole      bool          // the role may set session_replication_role

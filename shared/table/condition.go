@@ -8,7 +8,7 @@ type Condition struct {
 	Standby          bool
 	CommitTimestamps bool          // track_commit_timestamp is on
 	ClockSkew        time.Duration // the node's clock minus this host's
-	ClockError       time.Duration // the error of ClockSkew: half of the round trip
+	ClockError       time.Duration // the largest possible error of ClockSkew: half of the round trip
 	Tables           []Usability   // ordered by schema and name
 	Collations       []StaleCollation
 	Subscriptions    []Subscription // of this database; only Name, Enabled, Running and Errors are set

@@ -28,7 +28,7 @@ type ForeignKey struct {
 	// Equal has, for each pair of columns, the operator that compares the referenced
 	// column with the referring one: OPERATOR(pg_catalog.=).
 	Equal []string `json:"equal"`
-	Full  bool     `json:"full,omitempty"` // MATCH FULL
+	Full  bool     `json:"full,omitempty"` // the foreign key is MATCH FULL
 	// Hidden means that the role may not read all rows of the foreign key's columns in both
 	// tables, because of privileges or row security.
 	Hidden bool `json:"hidden,omitempty"`
@@ -62,7 +62,7 @@ func (f ForeignKey) Refers(alias string) string {
 // Sequence is a sequence that provides the default values of a column.
 type Sequence struct {
 	Column string `json:"column"`
-	Name   string `json:"name"` // quoted
+	Name   string `json:"name"` // the name of the sequence, quoted
 	// Last is the last value that the sequence returned. It is nil if the role may not
 	// read the value.
 	Last      *int64 `json:"last,omitempty"`

@@ -217,7 +217,7 @@ type Description struct {
 	Superuser     bool   // the connected role is a superuser
 	UserPath      string // the role's own search_path, such as "public, ext"
 	Kind          string // relkind: r (table) or p (partitioned table)
-	Only          bool   // the table has inheritance children; their rows are not compared
+	Only          bool   // the table has inheritance children, whose rows are not compared
 	LargeObjects  bool   // the database has large objects
 	Role          string // name of the connected role
 	Lockable      bool   // the role has SELECT on the whole table, so it may lock the table in ACCESS SHARE mode
@@ -313,9 +313,9 @@ type Source struct {
 	// KeyParse is how a statement converts the texts of each key column to values. It is
 	// empty in plans of earlier versions; then all texts are cast (ParseCast).
 	KeyParse  []Parse  `json:"key_parse,omitempty"`
-	KeyEqual  []string `json:"key_equal"`  // the key index's equality: OPERATOR(pg_catalog.=)
+	KeyEqual  []string `json:"key_equal"`  // the equality operator of each key column: OPERATOR(pg_catalog.=)
 	Order     []string `json:"order"`      // expressions that ranges compare: the key columns, or their texts under collation "C"
-	OrderType []string `json:"order_type"` // the types of Order
+	OrderType []string `json:"order_type"` // the types of the elements of Order
 	// OrderText is used if the nodes have different server encodings. A key column that is
 	// ordered by its text t then has textsend(t) in Order, the UTF-8 bytes of t, because
 	// bytes have the same order under every encoding. The element of OrderText with the

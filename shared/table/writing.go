@@ -29,7 +29,7 @@ type Target struct {
 
 // Conversion describes a column, and how the node converts texts to values of its type.
 type Conversion struct {
-	Name  string // quoted
+	Name  string // the name of the column, quoted
 	Type  string
 	Parse Parse
 }
@@ -73,7 +73,7 @@ type Allowed struct {
 // SequenceUse is a sequence from which the default of a column takes its value.
 type SequenceUse struct {
 	Column   string
-	Sequence string // quoted
+	Sequence string // the name of the sequence, quoted
 }
 
 // CheckWritable returns an error if the schema belongs to the server. Only DDL may change
@@ -116,8 +116,8 @@ type Deferrable struct {
 	// Unchecked means that a repair cannot check the constraint by a query of its own
 	// either, because it is an exclusion constraint or belongs to a single partition.
 	Unchecked bool     `json:"unchecked,omitempty"`
-	Columns   []string `json:"columns,omitempty"` // quoted
-	Equal     []string `json:"equal,omitempty"`   // equality operators: OPERATOR(pg_catalog.=)
+	Columns   []string `json:"columns,omitempty"` // the names of the columns, quoted
+	Equal     []string `json:"equal,omitempty"`   // the equality operator of each column: OPERATOR(pg_catalog.=)
 	// Base has the base type of each column whose type is a domain, and an empty string for
 	// the others. It is missing in plans of earlier versions.
 	Base     []string `json:"base,omitempty"`
@@ -156,7 +156,7 @@ type Position struct {
 type Mark struct {
 	System   string `json:"system_identifier"`
 	Timeline string `json:"timeline"`
-	XID      string `json:"xid"` // xid8
+	XID      string `json:"xid"` // the transaction id, as xid8 prints it
 }
 
 // ViolationError is the error for a row that the node refuses because the row violates a

@@ -36,9 +36,9 @@ const baselineType = "application/gzip"
 type Baseline struct {
 	Format   string              `json:"format"`
 	TaskID   string              `json:"task_id"`
-	Settings string              `json:"settings"`           // see hashSettings
+	Settings string              `json:"settings"`           // the hash that hashSettings returned for the plan
 	StoredAt time.Time           `json:"stored_at,omitzero"` // by the clock of the process that stored it; absent in baselines of earlier versions
-	Facts    []map[string]string `json:"facts"`              // per node, see table.Facts
+	Facts    []map[string]string `json:"facts"`              // per node, the values of table.Facts
 	Writes   []*int64            `json:"writes"`             // per node: the number of writes in the server's statistics when the comparison began
 	Size     blockplan.Size      `json:"size"`
 	Layout   blockplan.Layout    `json:"layout"`
@@ -52,7 +52,7 @@ type PagesBaseline struct {
 	Seeds   rowdigest.Seeds    `json:"seeds"`
 	Buckets int                `json:"buckets"`
 	Grid    int64              `json:"grid"`
-	Ranges  [][]plan.RangeSums `json:"stretches"` // per node
+	Ranges  [][]plan.RangeSums `json:"stretches"` // per node, the sums of its page ranges
 }
 
 // hashSettings returns a hash of the settings that must be the same in two plans, so that
@@ -63,7 +63,7 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	type reading struct {
 		Relation, Less, AtLeast                                string
 		Key, KeyType, KeyEqual, Order, OrderType, Cs, Compared []string
-		Leaves                                                 []string // the partitions, in the pages strategy
+		Leaves                                                 []string // the names of the partitions in the pages strategy; otherwise nil
 	}
 
 	readings := make([]reading, len(p.Sources))

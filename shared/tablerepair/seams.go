@@ -120,8 +120,8 @@ type Tx interface {
 	// "aborted" or "in progress". The status is empty if the server no longer knows the
 	// transaction.
 	Status(ctx context.Context, xid string) (string, error)
-	// GuardWrites makes the transaction continue after a table.ViolationError of any call of
-	// Delete, Update or Insert.
+	// GuardWrites guards every later call of Delete, Update and Insert: a
+	// table.ViolationError undoes only that call, and the transaction continues.
 	GuardWrites()
 	Delete(ctx context.Context, t table.Target, keys []table.Key) error
 	// Update sets some columns of the rows with these keys, Insert inserts rows. columns are

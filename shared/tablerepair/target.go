@@ -64,15 +64,16 @@ func (t *targetBuilder) refuse(format string, args ...any) error {
 }
 
 // checkTable fails if the table must not be written directly, because it belongs to an
-// extension, or if a rule would replace the repair's statements. Unless fire_triggers is
-// set, it also fails if the repair cannot check a deferrable constraint itself. It
-// collects the other deferrable constraints, which the repair checks (checkDeferrable).
+// extension, or if a rule would replace the repair's statements or add statements to
+// them. Unless fire_triggers is set, it also fails if the repair cannot check a
+// deferrable constraint itself. It collects the other deferrable constraints, which the
+// repair checks (checkDeferrable).
 func (t *targetBuilder) checkTable() error {
 	if t.writing.Extension != "" {
 		return t.refuse("the table belongs to extension %q, which alone may write to it: update the extension, or call its functions", t.writing.Extension)
 	}
 	if len(t.writing.Rules) > 0 {
-		return t.refuse("rule %q of the table would replace the repair's statements by others", t.writing.Rules[0])
+		return t.refuse("rule %q of the table would replace the repair's statements, or add statements to them", t.writing.Rules[0])
 	}
 	if t.plan.FireTriggers {
 		return nil

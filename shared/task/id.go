@@ -14,7 +14,7 @@ import (
 
 const (
 	diffPrefix   = "td_"
-	repairPrefix = "tr_" // also of reruns
+	repairPrefix = "tr_" // the ids of reruns have this prefix, too
 	undoPrefix   = "tu_"
 	schemaPrefix = "sd_"
 

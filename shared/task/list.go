@@ -18,7 +18,7 @@ import (
 
 const (
 	indexPrefix  = "index/_tasks/"
-	maxMillis    = 9_999_999_999_999 // 13 digits, the year 2286
+	maxMillis    = 9_999_999_999_999 // the largest number of 13 digits: a time in the year 2286, in Unix milliseconds
 	defaultLimit = 100
 	maxLimit     = 1000
 	scanLimit    = 1000 // the most index entries that one call of List reads

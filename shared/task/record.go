@@ -79,7 +79,7 @@ type Progress struct {
 // becomes visible when the completed record names it.
 type Document struct {
 	Key    string `json:"key"`
-	Size   int64  `json:"size"` // bytes
+	Size   int64  `json:"size"` // size in bytes
 	SHA256 string `json:"sha256"`
 }
 

@@ -21,7 +21,7 @@ type journal struct {
 
 	mu      sync.Mutex
 	current *segment // nil before the first record
-	number  int      // of the newest segment
+	number  int      // the number of the newest segment
 }
 
 // segment is a file of the journal.
@@ -29,7 +29,7 @@ type segment struct {
 	file *os.File
 
 	mu   sync.Mutex
-	size int64 // of the complete records
+	size int64 // the size of the complete records, in bytes
 
 	syncing sync.Mutex
 	synced  int64 // the records up to here are durable

@@ -18,7 +18,7 @@ type record struct {
 	Hash string `json:"sha256,omitempty"`
 	Type string `json:"type,omitempty"`
 	Size int64  `json:"size,omitempty"`
-	Time int64  `json:"time,omitempty"` // of the modification, in nanoseconds since 1970
+	Time int64  `json:"time,omitempty"` // the time of the modification, in nanoseconds since 1970
 	// Staged is the name of the file in tmp/ that has the content and was synced before the
 	// record was written. It is empty if the content is in the record.
 	Staged string `json:"staged,omitempty"`

@@ -17,7 +17,7 @@ type sum struct {
 
 const typePrefix = "# type: "
 
-// text returns the content of the file for the object at path.
+// text returns the content of the file below sums/ that belongs to the object at path.
 func (s sum) text(path string) string {
 	return typePrefix + s.contentType + "\n" + s.hash + "  " + filesDir + "/" + path + "\n"
 }

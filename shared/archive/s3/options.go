@@ -30,7 +30,7 @@ type Options struct {
 	// Region may be empty. It is then requested from the store, for which the credentials
 	// need one more permission.
 	Region string
-	Bucket string // required
+	Bucket string // the name of the bucket; it must be set
 	// Prefix precedes every key in the bucket. The keys that callers pass and receive do not
 	// contain it. "team" and "team/" mean the same.
 	Prefix string

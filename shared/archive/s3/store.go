@@ -18,7 +18,7 @@ type Store struct {
 	bucket    string
 	prefix    string
 	place     string // describes the store in messages: "bucket B at ENDPOINT"
-	region    string // as in Options
+	region    string // the region, as in Options
 	closeIdle func()
 }
 

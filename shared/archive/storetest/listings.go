@@ -43,7 +43,7 @@ func listingAfter(t *testing.T, s archive.Store) {
 		wantKeys(t, keys(t, s, "", key), ordered[i+1:])
 	}
 	wantKeys(t, keys(t, s, "a/", "a/b"), []string{"a/b-c", "a/b.json", "a/c/d"})
-	wantKeys(t, keys(t, s, "a/", "a/b-"), []string{"a/b-c", "a/b.json", "a/c/d"}) // no such key
+	wantKeys(t, keys(t, s, "a/", "a/b-"), []string{"a/b-c", "a/b.json", "a/c/d"}) // "a/b-" itself is no key of the store
 	wantKeys(t, keys(t, s, "a/", "B"), []string{"a/b", "a/b-c", "a/b.json", "a/c/d"})
 	wantKeys(t, keys(t, s, "a/", "b"), nil)
 }
@@ -85,7 +85,7 @@ func listingPages(t *testing.T, s archive.Store) {
 	wantKeys(t, keys(t, s, "many/", ""), want)
 	wantKeys(t, keys(t, s, "", "many/0010"), want[11:])
 	wantKeys(t, keys(t, s, "many/102", ""), want[1020:])
-	for _, left := range []int{127, 128, 129} { // about the first page of the S3 store
+	for _, left := range []int{127, 128, 129} { // numbers around 128, the length of the first page of the S3 store
 		wantKeys(t, keys(t, s, "many/", want[objects-left-1]), want[objects-left:])
 	}
 }

@@ -26,7 +26,7 @@ const Source = "ace"
 // Bus is one event bus. It is safe for concurrent use.
 type Bus struct {
 	client *eventbridge.Client
-	name   string // or ARN
+	name   string // the name or the ARN of the bus
 }
 
 // Connect returns the bus with this name or ARN. It uses the AWS configuration of the

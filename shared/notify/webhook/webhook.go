@@ -48,7 +48,7 @@ type Client struct {
 const (
 	connectTimeout = 5 * time.Second
 	idleTimeout    = 30 * time.Second
-	maxReason      = 200 // bytes of an answer that are shown in an error
+	maxReason      = 200 // maximum number of bytes of an answer that an error shows
 )
 
 // New returns a client. The error is Invalid if an option is wrong.

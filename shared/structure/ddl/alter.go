@@ -265,7 +265,7 @@ func alterIndex(have, want catalog.Object, property catalog.Property) []string {
 			return []string{"REINDEX INDEX " + name(have.Schema, have.Name)}
 		}
 	case catalog.Definition, catalog.Unique:
-		if have.Get(catalog.Unique) == "false" { // a unique index may be the replica identity
+		if have.Get(catalog.Unique) == "false" { // a unique index is not recreated, because it may be the replica identity
 			return recreate(have, want)
 		}
 	case catalog.Clustered:
