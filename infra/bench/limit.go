@@ -12,8 +12,8 @@ import (
 
 // limitOf measures and returns the limit of a case, in seconds: the time that PostgreSQL
 // needs for the same amount of work. For a repair, this work is a plain copy of as many
-// rows, as the server times it. For a rerun, it is one lookup of each key. For every other case, it is the
-// digest scan (see the package comment).
+// rows, as the server times it. For a rerun, it is one lookup of each key. For every
+// other case, it is the digest scan (see the package comment).
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
 	if err != nil || c.Follow != repair {

@@ -134,6 +134,19 @@
 // at once, at most one commits, because only one of them can create the manifest. Second,
 // a new attempt begins only when the previous one is known to be rolled back.
 //
+// # What is sent only as a digest
+//
+// The statement that locks the target's rows returns them whole. No other transaction can
+// change a locked row, so the attempt decides by these rows and does not read them again.
+//
+// A repair reads the source's row with its digest. After the changes are applied, an
+// updated or inserted row must have the same digest on the target, and an inserted row
+// still on the source. The expression is that of a comparison (package rowdigest), with
+// seeds drawn for the plan: two rows that differ have the same digest with probability
+// 2^-64. Different digests prove nothing, so the texts of these rows are read and
+// compared. Texts alone are used if the rows cannot become equal in all columns, for
+// example because the document ignores a column, and in an undo, which has no source.
+//
 // # What the package guarantees
 //
 // A before-image contains only the columns of the plan. So an attempt checks that the
