@@ -13,12 +13,12 @@ import (
 )
 
 // manyTables is a psql script that creates as many tables as its variable "tables"
-// states. Every second table has ten rows, and the others are empty.
+// states, with 100 rows each.
 const manyTables = `
 SELECT format('CREATE TABLE t%s (id int PRIMARY KEY, name text NOT NULL, at timestamptz DEFAULT now(), amount numeric(12,2)); '
            || 'CREATE INDEX ON t%1$s (name)', i) FROM generate_series(1, :tables) i
 \gexec
-SELECT format('INSERT INTO t%s SELECT g, ''name'', ''2024-03-15'', 1.5 FROM generate_series(1, 10) g', i) FROM generate_series(2, :tables, 2) i
+SELECT format('INSERT INTO t%s SELECT g, ''name'', ''2024-03-15'', 1.5 FROM generate_series(1, 100) g', i) FROM generate_series(1, :tables) i
 \gexec
 `
 
