@@ -41,11 +41,22 @@ type change struct {
 	// unknown. After the change, the target's row has the same digest if the change has made
 	// it equal to the source's row.
 	Digest int64 `json:"-"`
+
+	// packed is the change as it is stored, if Before was not decoded (see complete).
+	packed string
+}
+
+// complete decodes Before, unless it is decoded already.
+func (c *change) complete() (err error) {
+	if c.packed != "" {
+		*c, err = readPacked([]byte(c.packed))
+	}
+	return err
 }
 
 // size returns about how much memory the change takes, in bytes.
 func (c change) size() int {
-	n := 64
+	n := 64 + len(c.packed)
 	for _, row := range []table.Row{c.Before, c.After, c.Wanted} {
 		for _, value := range row {
 			n += 16
@@ -120,13 +131,23 @@ func except(op string) picker { return func(o string, _ int64) bool { return o !
 
 // eachChange reads parts of changes, and calls fn for each change that pick accepts.
 func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func(numberedChange) error) error {
+	return eachDecoded(ctx, store, parts, decoding{pick, readChange}, fn)
+}
+
+// decoding determines which stored changes are decoded, and by which function.
+type decoding struct {
+	pick   picker
+	decode func(stored []byte) (change, error)
+}
+
+func eachDecoded(ctx context.Context, store archive.Store, parts []Stored, d decoding, fn func(numberedChange) error) error {
 	at := int64(0)
 	for _, stored := range parts {
 		r, err := part.Open(ctx, store, stored.Key, stored.Header)
 		if err != nil {
 			return err
 		}
-		at, err = readPart(ctx, r, at, pick, fn)
+		at, err = readPart(ctx, r, at, d, fn)
 		r.Close()
 		if err != nil {
 			return err
@@ -137,7 +158,7 @@ func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick p
 
 // readPart reads a part whose first change has the number at. It returns the number of
 // the first change of the next part.
-func readPart(ctx context.Context, r *part.Reader, at int64, pick picker, fn func(numberedChange) error) (int64, error) {
+func readPart(ctx context.Context, r *part.Reader, at int64, d decoding, fn func(numberedChange) error) (int64, error) {
 	for ; ; at++ {
 		line, err := r.NextLine()
 		if err != nil || line == nil {
@@ -147,14 +168,14 @@ func readPart(ctx context.Context, r *part.Reader, at int64, pick picker, fn fun
 			return at, context.Cause(ctx)
 		}
 		// Most callers need few of the lines, so the other lines are not decoded.
-		if op := storedOp(line); op != "" && !pick(op, at) {
+		if op := storedOp(line); op != "" && !d.pick(op, at) {
 			continue
 		}
-		c, err := readChange(line)
+		c, err := d.decode(line)
 		if err != nil {
 			return at, r.Damaged(err)
 		}
-		if !pick(c.Op, at) {
+		if !d.pick(c.Op, at) {
 			continue
 		}
 		if err := fn(numberedChange{c, at}); err != nil {
@@ -163,12 +184,31 @@ func readPart(ctx context.Context, r *part.Reader, at int64, pick picker, fn fun
 	}
 }
 
+// completeAll decodes Before of the changes.
+func completeAll(list []numberedChange) error {
+	for i := range list {
+		if err := list[i].complete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // eachWindow calls fn with the changes that pick accepts, one window at a time. The next
 // window is read while fn runs, so pick must not depend on what fn does.
 func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]numberedChange) error) error {
+	return eachDecodedWindow(ctx, store, parts, decoding{pick, readChange}, fn)
+}
+
+// eachBriefWindow is like eachWindow, but does not decode Before.
+func eachBriefWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]numberedChange) error) error {
+	return eachDecodedWindow(ctx, store, parts, decoding{pick, readBrief}, fn)
+}
+
+func eachDecodedWindow(ctx context.Context, store archive.Store, parts []Stored, d decoding, fn func([]numberedChange) error) error {
 	return fanout.Ahead(ctx, func(ctx context.Context, give func([]numberedChange) error) error {
 		var w window
-		err := eachChange(ctx, store, parts, pick, func(c numberedChange) error {
+		err := eachDecoded(ctx, store, parts, d, func(c numberedChange) error {
 			if !w.add(c) {
 				return nil
 			}

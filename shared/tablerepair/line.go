@@ -25,6 +25,14 @@ func readChange(line []byte) (c change, err error) {
 	return c, err
 }
 
+// readBrief is like readChange, but does not decode Before if the change is packed.
+func readBrief(line []byte) (change, error) {
+	if len(line) == 0 || line[0] != '{' {
+		return readBriefPacked(line)
+	}
+	return readChange(line)
+}
+
 // storedOp returns the operation of a stored change without decoding the rest of it. It
 // is "" if that is not possible.
 func storedOp(line []byte) string {

@@ -78,19 +78,29 @@ func appendPackedColumns(out []byte, columns []int) []byte {
 var errPacked = errors.New("a change is malformed")
 
 // readPacked reads what appendPacked wrote. The texts of the change share one allocation.
-func readPacked(row []byte) (c change, err error) {
-	if len(row) == 0 {
+func readPacked(row []byte) (change, error) { return readFields(string(row), false) }
+
+// readBriefPacked is like readPacked, but does not decode Before.
+func readBriefPacked(row []byte) (change, error) { return readFields(string(row), true) }
+
+func readFields(row string, brief bool) (c change, err error) {
+	if row == "" {
 		return c, errPacked
 	}
-	r := packedReader{text: string(row[1:])}
 	c.Op = opOfByte(row[0])
+	r := packedReader{text: row[1:]}
 	for _, text := range r.row() {
 		if text == nil {
 			return c, errPacked
 		}
 		c.Key = append(c.Key, *text)
 	}
-	c.Before = r.row()
+	if brief {
+		c.packed = row
+		r.skipRow()
+	} else {
+		c.Before = r.row()
+	}
 	c.Columns = r.columns()
 	c.After = r.row()
 	c.WantedColumns = r.columns()
@@ -160,6 +170,21 @@ func (r *packedReader) row() table.Row {
 		row[i] = &texts[i]
 	}
 	return row
+}
+
+// skipRow skips a row.
+func (r *packedReader) skipRow() {
+	for range r.count() {
+		size := r.number()
+		if size == 0 {
+			continue
+		}
+		if size--; size > uint64(len(r.text)) {
+			r.fail()
+			return
+		}
+		r.text = r.text[size:]
+	}
 }
 
 // digest reads the digest at the end. It returns zero if there is none.

@@ -23,9 +23,12 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	}}}
 	defer v.abort()
 
-	err := a.windows(ctx, all, func(list []numberedChange) error {
+	err := a.briefWindows(ctx, all, func(list []numberedChange) error {
 		unproven, err := a.unproven(ctx, list)
 		if err != nil || len(unproven) == 0 {
+			return err
+		}
+		if err := completeAll(unproven); err != nil {
 			return err
 		}
 		return a.readBack(ctx, unproven, func(c numberedChange, row table.Row) error { return v.row(ctx, c, row) })
