@@ -70,7 +70,7 @@ func reportNode(f *findings, check app.NodeCheck) {
 		f.warn(synchronise, "this host's clock is %s ahead of that of this node", seconds(-found.ClockSkew))
 	}
 	if !found.CommitTimestamps {
-		f.note("track_commit_timestamp is off: the node does not record when a row was last changed. ACE does not need it")
+		f.note("track_commit_timestamp is off: documents do not show when a row was written last. ALTER SYSTEM SET track_commit_timestamp = on and a restart record it for later commits")
 	}
 	reportTables(f, login.Role, found.Tables)
 	reportCollations(f, found.Collations)

@@ -27,6 +27,10 @@ type (
 		// KeyVariants has, by pair, keys whose text differs although the index considers them
 		// equal. It is absent if there are none.
 		KeyVariants map[string][][][]string `json:"key_variants,omitempty"`
+		// Written has, by pair and by node of commit_times, the last write of each row in
+		// diffs: a list of the row's key, the time of the commit and the replication origin. A
+		// time that is not known is absent, and so is the origin of a local transaction.
+		Written map[string]map[string][][]any `json:"written,omitempty"`
 	}
 
 	// RepairReport is the report of a repair: each row before and after it.

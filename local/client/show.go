@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -126,6 +127,9 @@ func tableOf(summary difffile.Summary) string {
 func (s *session) printChunk(document *rowpairs.Document, chunk []rowpairs.Difference) {
 	columns := shownColumns(document, chunk, s.cmd.Bool("all-columns"))
 	header := []any{"node"}
+	if len(document.Summary().CommitTimes) > 0 {
+		header = append(header, "last written")
+	}
 	for _, c := range columns {
 		header = append(header, safe(document.Summary().Columns[c].Name))
 	}
@@ -173,6 +177,9 @@ func shownColumns(document *rowpairs.Document, chunk []rowpairs.Difference, all 
 // are highlighted.
 func (s *session) cells(document *rowpairs.Document, d rowpairs.Difference, side int, columns []int) table.Row {
 	line := table.Row{safe(d.Pair[side])}
+	if len(document.Summary().CommitTimes) > 0 {
+		line = append(line, lastWrite(d.Writes[side]))
+	}
 	own, other := d.Rows[side], d.Rows[1-side]
 	for _, c := range columns {
 		inKey := slices.Contains(document.Key(), c)
@@ -188,6 +195,22 @@ func (s *session) cells(document *rowpairs.Document, d rowpairs.Difference, side
 		}
 	}
 	return line
+}
+
+// lastWrite returns when a row was written last, in milliseconds, and by which
+// replication origin. It returns "" if that is not known.
+func lastWrite(w *difffile.LastWrite) string {
+	if w == nil || w.At == "" {
+		return ""
+	}
+	text := safe(w.At)
+	if at, err := time.Parse(time.RFC3339Nano, w.At); err == nil {
+		text = at.UTC().Format("2006-01-02 15:04:05.000 UTC")
+	}
+	if w.Origin != "" {
+		text += " by " + cell(&w.Origin)
+	}
+	return text
 }
 
 // cell returns a value as one line of at most cellWidth characters.

@@ -104,8 +104,8 @@ func (d *documentWriter) appendKey(line []byte, key Row) ([]byte, error) {
 	return append(line, ']'), nil
 }
 
-// bookkeeping reads the members "unsettled" and "key_variants", if present, in this
-// order.
+// bookkeeping reads the members "unsettled", "key_variants" and "written", if present, in
+// this order.
 func (r *Reader) bookkeeping(v Visitor) error {
 	members := []struct {
 		names []string
@@ -131,6 +131,9 @@ func (r *Reader) bookkeeping(v Visitor) error {
 		name, err := r.tokens.name(place{})
 		if err != nil {
 			return err
+		}
+		if name == memberWritten { // the last member
+			return r.written(v.Written)
 		}
 		for len(members) > 0 && !slices.Contains(members[0].names, name) {
 			members = members[1:]

@@ -16,6 +16,11 @@ type sections struct {
 	rows      map[difffile.Pair]map[string][]difffile.Row
 	unsettled map[difffile.Pair][]difffile.Row
 	variants  map[difffile.Pair][][2]difffile.Row
+	written   map[difffile.Pair]map[string][]difffile.LastWrite
+}
+
+func (s sections) Written(_ context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.LastWrite, error] {
+	return each(s.written[pair][node])
 }
 
 func (s sections) Rows(_ context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
@@ -137,6 +142,22 @@ func keyVariants() (difffile.Summary, sections) {
 	}
 }
 
+// written returns a summary of three nodes and its rows, of which n2 and n3 record commit
+// times. One time is unknown.
+func written() (difffile.Summary, sections) {
+	s, rows := differing()
+	s.CommitTimes = []string{"n2", "n3"}
+	on2 := []difffile.LastWrite{
+		{Key: row("-3"), At: "2026-11-29T02:00:01.123456Z"},
+		{Key: row("0"), At: "2026-11-29T02:00:02.000000Z", Origin: "from \"n1\"\n<b>"},
+	}
+	rows.written = map[difffile.Pair]map[string][]difffile.LastWrite{
+		n12: {"n2": on2},
+		n23: {"n2": on2, "n3": {{Key: row("-3")}, {Key: row("9007199254740993"), At: "2026-11-30T00:00:00.000001Z", Origin: "pg_16390"}}},
+	}
+	return s, rows
+}
+
 func write(t *testing.T, s difffile.Summary, src difffile.Source) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -152,6 +173,7 @@ type content struct {
 	Rows      map[difffile.Pair]map[string][]difffile.Row
 	Unsettled map[difffile.Pair][]difffile.Row
 	Variants  map[difffile.Pair][][2]difffile.Row
+	Written   map[difffile.Pair]map[string][]difffile.LastWrite
 }
 
 func read(document []byte) (content, error) {
@@ -177,6 +199,16 @@ func read(document []byte) (content, error) {
 		},
 		KeyVariants: func(pair difffile.Pair, keys [2]difffile.Row) error {
 			c.Variants[pair] = append(c.Variants[pair], keys)
+			return nil
+		},
+		Written: func(e difffile.WrittenEntry) error {
+			if c.Written == nil {
+				c.Written = make(map[difffile.Pair]map[string][]difffile.LastWrite)
+			}
+			if c.Written[e.Pair] == nil {
+				c.Written[e.Pair] = make(map[string][]difffile.LastWrite)
+			}
+			c.Written[e.Pair][e.Node] = append(c.Written[e.Pair][e.Node], e.Write)
 			return nil
 		},
 	})

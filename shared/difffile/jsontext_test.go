@@ -339,3 +339,7 @@ func BenchmarkCheckLargeValue(b *testing.B) {
 		must(b, r.rows(func(Row) {}))
 	})
 }
+
+func (benchSource) Written(context.Context, Pair, string) iter.Seq2[LastWrite, error] {
+	return func(func(LastWrite, error) bool) {}
+}

@@ -45,6 +45,7 @@ type Visitor struct {
 	// KeyVariants is called with the two spellings of one key: that of the first node and
 	// that of the second.
 	KeyVariants func(pair Pair, keys [2]Row) error
+	Written     func(WrittenEntry) error
 }
 
 // Reader reads a document from a stream, once. If the document is not valid, the error is
@@ -202,6 +203,9 @@ func (v Visitor) withDefaults() Visitor {
 	}
 	if v.KeyVariants == nil {
 		v.KeyVariants = func(Pair, [2]Row) error { return nil }
+	}
+	if v.Written == nil {
+		v.Written = func(WrittenEntry) error { return nil }
 	}
 	return v
 }

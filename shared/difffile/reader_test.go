@@ -504,3 +504,7 @@ func TestValues_ReadAsEncodingJSONReadsThem(t *testing.T) {
 		}
 	})
 }
+
+func (many) Written(context.Context, difffile.Pair, string) iter.Seq2[difffile.LastWrite, error] {
+	return func(func(difffile.LastWrite, error) bool) {}
+}

@@ -50,8 +50,9 @@ type Summary struct {
 	Outliers            map[string]Outlier `json:"outliers,omitempty"`     // node -> how often its rows are the exception; only if there are three or more nodes
 	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // "diffs" does not have all rows; the counts are complete
 	Warnings            []string           `json:"warnings"`
-	ServerVersions      map[string]string  `json:"server_versions"`   // node -> version of its server
-	Servers             map[string]Server  `json:"servers,omitempty"` // node -> the database that its rows were read from
+	ServerVersions      map[string]string  `json:"server_versions"`        // node -> version of its server
+	Servers             map[string]Server  `json:"servers,omitempty"`      // node -> the database that its rows were read from
+	CommitTimes         []string           `json:"commit_times,omitempty"` // the nodes whose last writes "written" lists; they record commit times
 }
 
 // Outlier counts the differing keys for which the row of one node is the exception. A

@@ -28,6 +28,9 @@ type Source interface {
 	// text on the first node and another on the second. Each element has both, in the
 	// order of the pair's nodes.
 	KeyVariants(ctx context.Context, pair Pair) iter.Seq2[[2]Row, error]
+	// Written returns the last write of each row that Rows returns, in the same order. It is
+	// called only for the nodes in the summary's CommitTimes.
+	Written(ctx context.Context, pair Pair, node string) iter.Seq2[LastWrite, error]
 }
 
 // Written describes the bytes of a written document.
@@ -58,6 +61,9 @@ func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, er
 	}
 	d.print("\n}")
 	if err := d.bookkeeping(ctx, src); err != nil {
+		return Written{}, err
+	}
+	if err := d.written(ctx, src); err != nil {
 		return Written{}, err
 	}
 	d.print("}\n")

@@ -29,12 +29,14 @@ func TestWrite_WritesTheGoldenDocuments(t *testing.T) {
 	limited := differ
 	limited.DiffRowLimitReached, limited.UnsettledRows = true, 0
 	variants, variantRows := keyVariants()
+	lastWrites, writesOf := written()
 	for _, tt := range []struct {
 		file    string
 		summary difffile.Summary
 		source  sections
 	}{
 		{"match.json", matching(), sections{}},
+		{"written.json", lastWrites, writesOf},
 		{"differ.json", differ, rows},
 		{"limited.json", limited, sections{rows: map[difffile.Pair]map[string][]difffile.Row{n12: rows.rows[n12]}}},
 		{"key_variants.json", variants, variantRows},
@@ -60,7 +62,7 @@ func TestWrite_WritesTheGoldenDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the document cannot be read: %v", err)
 			}
-			again := write(t, back.Summary, sections{back.Summary.Columns, back.Rows, back.Unsettled, back.Variants})
+			again := write(t, back.Summary, sections{back.Summary.Columns, back.Rows, back.Unsettled, back.Variants, back.Written})
 			if diff := cmp.Diff(string(got), string(again)); diff != "" {
 				t.Errorf("reading and writing again changes the document:\n%s", diff)
 			}

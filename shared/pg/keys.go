@@ -202,7 +202,11 @@ type rowStream struct {
 // set, the statement is sent after the savepoint keysMark.
 func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err error) {
 	s := r.source
-	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), r.lock)
+	head := s.Digest + " AS x, " + strings.Join(s.Columns, ", ")
+	if s.Writes {
+		head += ", " + writeColumns(s.Alias)
+	}
+	q := byKey(s, keys, head, r.lock)
 	queries := append(before, withSavepoint(append(settings(lookupPlans(s)), q), mark, 0)...)
 	r.query = slices.IndexFunc(queries, func(other query) bool { return other.sql == q.sql })
 	r.stream, err = r.tx.open(r.ctx, "reading differing rows", 0, queries...)
@@ -297,6 +301,15 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	}
 
 	columns := values[1:]
+	var write *table.LastWrite
+	if r.source.Writes {
+		last := len(columns) - 2
+		if write, err = readLastWrite(columns[last:]); err != nil {
+			return table.KeyedRow{}, err
+		}
+		columns = columns[:last]
+	}
+
 	size := 0
 	for _, value := range columns {
 		size += len(value)
@@ -311,7 +324,7 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	row, texts := r.allocate(len(columns), size)
 	all := text.String()
 	if !rawtext.IsPlain([]byte(all)) {
-		return table.KeyedRow{Digest: x, Row: readTexts(columns)}, nil
+		return table.KeyedRow{Digest: x, Row: readTexts(columns), Write: write}, nil
 	}
 
 	for i, value := range columns {
@@ -321,7 +334,7 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 		}
 	}
 
-	return table.KeyedRow{Digest: x, Row: row}, nil
+	return table.KeyedRow{Digest: x, Row: row, Write: write}, nil
 }
 
 // allocate returns the memory for a row with this number of columns. size is the number

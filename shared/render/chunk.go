@@ -51,7 +51,8 @@ func (s safeText) MarshalJSON() ([]byte, error) { return appendText(nil, string(
 // the rows. The rows have, for each difference, a list of the versions of the row that
 // the nodes have. A version is a list of cells in the order of the page's columns. A cell
 // is the number of an earlier version if that version has the same value. Otherwise it is
-// null for NULL, and the JSON of pieces for every other value.
+// null for NULL, and the JSON of pieces for every other value. If the document has last
+// writes of the rows, an object follows the versions (see appendWrites).
 type chunks struct {
 	out      io.Writer
 	order    []int // indexes of the document's columns, in the order of the page
@@ -91,6 +92,28 @@ func (c *chunks) add(key rowpairs.Key) error {
 		c.rows = append(c.rows, ",\n"...)
 	}
 	i.Differ = append(i.Differ, intern(&i.Sets, c.sets, c.appendRows(versions, weights)))
+	return c.appendWrites(key)
+}
+
+// appendWrites appends, to the list of versions that appendRows has appended, an object
+// with the last write of the row for each node: a list of its time and its origin, or
+// null if it is not known. It appends nothing if the document lists no write of the key.
+func (c *chunks) appendWrites(key rowpairs.Key) error {
+	if !slices.ContainsFunc(key.Writes, func(w *difffile.LastWrite) bool { return w != nil }) {
+		return nil
+	}
+
+	writes := make([][]safeText, len(key.Writes))
+	for node, w := range key.Writes {
+		if w != nil && w.At != "" {
+			writes[node] = []safeText{safeText(w.At), safeText(w.Origin)}
+		}
+	}
+	encoded, err := json.Marshal(map[string]any{"written": writes})
+	if err != nil {
+		return err
+	}
+	c.rows = append(append(append(c.rows[:len(c.rows)-1], ','), encoded...), ']')
 	return nil
 }
 

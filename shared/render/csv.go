@@ -19,6 +19,8 @@ import (
 //	ace_kind         different, or only_on_<node>
 //	ace_unsettled    true if the row was still changing when last read, else false
 //	ace_node         the node whose row this is
+//	ace_written_at   when the row was written last, if any node records commit times
+//	ace_origin       the replication origin of that write; empty for a local transaction
 //	...              the key columns, then all others, each under its own name
 //
 // Values are PostgreSQL's text. As in the CSV of COPY, an empty field without quotes is
@@ -32,7 +34,7 @@ func CSV(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 		return err
 	}
 
-	c := &csv{out: bufio.NewWriterSize(w, 64<<10), order: keyFirst(doc)}
+	c := &csv{out: bufio.NewWriterSize(w, 64<<10), order: keyFirst(doc), written: len(doc.Summary().CommitTimes) > 0}
 	if err := c.header(doc.Summary()); err != nil {
 		return err
 	}
@@ -52,14 +54,20 @@ func CSV(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 
 // csv writes one CSV document.
 type csv struct {
-	out   *bufio.Writer
-	order []int
-	line  []byte // buffer for the line that is being written
+	out     *bufio.Writer
+	order   []int
+	written bool   // the lines have the last write of each row
+	line    []byte // buffer for the line that is being written
 }
 
 func (c *csv) header(s difffile.Summary) error {
 	for _, name := range []string{"ace_difference", "ace_pair", "ace_kind", "ace_unsettled", "ace_node"} {
 		c.field(&name)
+	}
+	if c.written {
+		at, origin := "ace_written_at", "ace_origin"
+		c.field(&at)
+		c.field(&origin)
 	}
 	for _, at := range c.order {
 		c.field(&s.Columns[at].Name)
@@ -79,6 +87,9 @@ func (c *csv) difference(n int, d rowpairs.Difference) error {
 		for _, value := range []*string{&number, &pair, &kind, &unsettled, &d.Pair[i]} {
 			c.field(value)
 		}
+		if c.written {
+			c.write(d.Writes[i])
+		}
 		for _, at := range c.order {
 			c.field(row[at])
 		}
@@ -87,6 +98,19 @@ func (c *csv) difference(n int, d rowpairs.Difference) error {
 		}
 	}
 	return nil
+}
+
+// write appends the fields of a last write. Unknown values are empty.
+func (c *csv) write(w *difffile.LastWrite) {
+	var at, origin *string
+	if w != nil && w.At != "" {
+		at = &w.At
+	}
+	if w != nil && w.Origin != "" {
+		origin = &w.Origin
+	}
+	c.field(at)
+	c.field(origin)
 }
 
 func kindName(d rowpairs.Difference) string {

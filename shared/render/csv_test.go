@@ -52,6 +52,54 @@ func TestCSV_HasALineForEachRowOfADifference(t *testing.T) {
 	}
 }
 
+// The times are those of the row of the line, also after rows were removed from the
+// document.
+func TestCSV_HasTheLastWriteOfEachRow(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join("..", "..", "testdata", "diffs", "written.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := func(document []byte) []string {
+		var out bytes.Buffer
+		if err := render.CSV(t.Context(), &out, difftest.Opener(t, document)); err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for line := range strings.SplitSeq(strings.ReplaceAll(out.String(), "\n<b>", " <b>"), "\r\n") {
+			if fields := strings.SplitN(line, ",", 9); len(fields) == 9 {
+				found = append(found, strings.Join(fields[1:8], ","))
+			}
+		}
+		return found
+	}
+	all := []string{
+		"ace_pair,ace_kind,ace_unsettled,ace_node,ace_written_at,ace_origin,id",
+		"n1/n2,different,false,n1,,,-3",
+		"n1/n2,different,false,n2,2026-11-29T02:00:01.123456Z,,-3",
+		"n1/n2,only_on_n2,true,n2,2026-11-29T02:00:02.000000Z,\"from \"\"n1\"\" <b>\",0",
+		"n1/n2,only_on_n1,false,n1,,,9007199254740993",
+		"n2/n3,different,false,n2,2026-11-29T02:00:01.123456Z,,-3",
+		"n2/n3,different,false,n3,,,-3",
+		"n2/n3,only_on_n2,false,n2,2026-11-29T02:00:02.000000Z,\"from \"\"n1\"\" <b>\",0",
+		"n2/n3,only_on_n3,false,n3,2026-11-30T00:00:00.000001Z,pg_16390,9007199254740993",
+	}
+	if diff := cmp.Diff(all, lines(document)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	// An operator removes the row with the key -3 of n2 from both pairs.
+	removed := "{\"id\":-3,\"ok\":true,\"na\\\"me\":\"Ann\",\"amount\":\"1.00\",\"raw\":\"\\\\x00ff\"},\n"
+	if bytes.Count(document, []byte(removed)) != 2 {
+		t.Fatal("the document does not have the row twice")
+	}
+	left := lines(bytes.ReplaceAll(document, []byte(removed), nil))
+	for _, want := range []string{all[3], all[7], all[8]} {
+		if !slices.Contains(left, want) {
+			t.Errorf("%s is not in %v", want, left)
+		}
+	}
+}
+
 func TestCSV_PairsTheVariantsOfAKeyInDocumentsOldAndNew(t *testing.T) {
 	want := strings.Join([]string{
 		"ace_difference,ace_pair,ace_kind,ace_unsettled,ace_node,amount,id,ok,\"na\"\"me\",raw",

@@ -397,6 +397,24 @@
     return button;
   }
 
+  // writtenLine returns the line with the last write of each node's row. The list is empty if the document
+  // has none of them.
+  function writtenLine(at, rows) {
+    const writes = rows.at(-1).written;
+    if (!writes) return [];
+    const made = element("tr", { class: "equal written", role: "row" }, element("th", { scope: "row", role: "rowheader" }, "last written"));
+    patternOf(at).forEach((version, node) => {
+      if (version < 0) { made.append(emptyCell(node, version === UNKNOWN, false)); return; }
+      const cell = element("td", { class: nodeClass(node), role: "cell", "data-node": plain(nodes[node]) });
+      const [time, origin] = writes[node] ?? [];
+      if (time) cell.append(element("time", { datetime: time }, time.replace("T", " ").replace("Z", " UTC")));
+      else cell.append(element("span", { class: "same-as" }, "time not known"));
+      if (origin) cell.append(" ", element("span", { class: "same-as" }, "by ", element("bdi", {}, ...visible(origin))));
+      made.append(cell);
+    });
+    return [made];
+  }
+
   // group returns the lines of one difference: all of them, or at most SHOWN_COLUMNS.
   function group(at, rows, all) {
     const others = layout.columns.map((_, column) => column).slice(layout.key);
@@ -407,7 +425,7 @@
     const columnsShown = all || showEqual.checked ? [...shown, ...equal] : shown;
     const left = [[Math.max(0, main.length - SHOWN_COLUMNS), "more "], [showEqual.checked ? 0 : equal.length, "equal "]].filter(([n]) => n > 0);
     const more = left.length > 0 ? [moreButton(at, rows, all, left.map(([n, what]) => columns(n, what)).join(", "))] : [];
-    return element("tbody", { role: "rowgroup" }, keyLine(at, rows, more), ...columnsShown.map((column, n) => line(at, rows, column, n === 0, true)));
+    return element("tbody", { role: "rowgroup" }, keyLine(at, rows, more), ...writtenLine(at, rows), ...columnsShown.map((column, n) => line(at, rows, column, n === 0, true)));
   }
 
   function moreButton(at, rows, all, what) {

@@ -17,6 +17,8 @@ type Difference struct {
 	Pair      difffile.Pair
 	Rows      [2]difffile.Row // one for each node of the pair; nil if the node lacks the key. Their memory is not reused.
 	Unsettled bool            // the row was still changing when last read
+	// Writes are the last writes of the rows; nil if the document does not list the write.
+	Writes [2]*difffile.LastWrite
 }
 
 // Kind classifies a difference.
@@ -94,6 +96,15 @@ func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) boo
 		}
 
 		found.Unsettled = d.isUnsettled(p, found.Rows[0]) || d.isUnsettled(p, found.Rows[1])
+		for i, row := range found.Rows {
+			if row == nil {
+				continue
+			}
+			var err error
+			if found.Writes[i], err = sides[i].lastWrite(ctx); err != nil {
+				return err
+			}
+		}
 		if !yield(found) {
 			return errStop
 		}
@@ -160,6 +171,10 @@ type cursor struct {
 	next   func() (difffile.Entry, error, bool)
 	stop   func()
 	stream io.Closer
+
+	document *Document
+	section  section
+	writes   *writes // opened by lastWrite
 }
 
 // openCursor returns a cursor at the first row of a section. The cursor must be closed.
@@ -173,7 +188,7 @@ func (d *Document) openCursor(ctx context.Context, s section) (*cursor, error) {
 		return nil, err
 	}
 
-	c := &cursor{number: -1, stream: stream}
+	c := &cursor{number: -1, stream: stream, document: d, section: s}
 	c.next, c.stop = iter.Pull2(d.reader.Section(stream, s.first))
 	if err := c.advance(ctx); err != nil {
 		c.close()
@@ -201,5 +216,8 @@ func (c *cursor) close() {
 	if c.stream != nil {
 		c.stop()
 		_ = c.stream.Close() // the stream was only read, so the error does not matter
+	}
+	if c.writes != nil {
+		c.writes.close()
 	}
 }

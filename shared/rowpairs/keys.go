@@ -16,6 +16,9 @@ type Key struct {
 	Rows      []difffile.Row // one for each node of the summary; nil if the node is not Present. Their memory is not reused.
 	States    []State        // one for each node of the summary
 	Unsettled bool           // a row was still changing when last read
+	// Writes are the last writes of the rows, one for each node of the summary; nil if the
+	// document does not list the write.
+	Writes []*difffile.LastWrite
 }
 
 // State is what a document lists for a node and a key.
@@ -284,7 +287,7 @@ func (m *merger) next(ctx context.Context) (Key, error) {
 	reached := m.waiting[hash]
 	delete(m.waiting, hash)
 
-	key, err := m.key(reached)
+	key, err := m.key(ctx, reached)
 	for _, h := range reached {
 		if err == nil {
 			err = m.advance(ctx, h)
@@ -310,13 +313,20 @@ func (m *merger) outOfOrder() error {
 }
 
 // key returns the Key of the given heads, which must be all heads with this key.
-func (m *merger) key(reached []*head) (Key, error) {
-	key := Key{Rows: make([]difffile.Row, len(m.nodes)), States: make([]State, len(m.nodes))}
+func (m *merger) key(ctx context.Context, reached []*head) (Key, error) {
+	key := Key{Rows: make([]difffile.Row, len(m.nodes)), States: make([]State, len(m.nodes)), Writes: make([]*difffile.LastWrite, len(m.nodes))}
 	listed := make([][2]int, 0, len(reached))
 	for _, h := range reached {
 		s := &m.sections[h.at]
 		if !m.sameKey(reached[0], h) {
 			return Key{}, fault.New(fault.Internal, "two keys of the diff document have the same hash; render it again")
+		}
+		write, err := h.lastWrite(ctx)
+		if err != nil {
+			return Key{}, err
+		}
+		if write != nil {
+			key.Writes[s.node()] = write
 		}
 		key.Rows[s.node()], key.States[s.node()] = h.row, Present
 		key.Unsettled = key.Unsettled || m.doc.isUnsettled(s.pair, h.row)

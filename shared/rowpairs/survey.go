@@ -39,6 +39,9 @@ type pair struct {
 type section struct {
 	first difffile.Entry
 	rows  int64
+	// written is the first element of the section's list of last writes. Its node is empty
+	// if the document has no such list.
+	written difffile.WrittenEntry
 }
 
 // Open reads and checks a whole document and determines which rows belong together. It
@@ -70,6 +73,7 @@ func survey(ctx context.Context, open Opener, maxMarks int) (*Document, error) {
 		Row:         func(e difffile.Entry) error { return s.row(ctx, e) },
 		Unsettled:   s.unsettled,
 		KeyVariants: s.keyVariants,
+		Written:     s.written,
 	})
 	if err == nil {
 		err = s.finish(ctx)
@@ -220,6 +224,18 @@ func (s *surveyor) keyVariants(nodes difffile.Pair, keys [2]difffile.Row) error 
 		first, second := s.hash.of(keys[0]), s.hash.of(keys[1])
 		p.variants[first] = second
 		p.variantOf[second] = true
+	}
+	return nil
+}
+
+// written handles one element of the list of last writes: it records where each list
+// begins.
+func (s *surveyor) written(e difffile.WrittenEntry) error {
+	if p := s.find(e.Pair); p != nil {
+		section := &p.sections[slices.Index(e.Pair[:], e.Node)]
+		if section.written.Node == "" {
+			section.written = e
+		}
 	}
 	return nil
 }

@@ -120,6 +120,13 @@ type Listed struct {
 type KeyedRow struct {
 	Digest int64
 	Row    Row
+	Write  *LastWrite // the last write of the row, if it was requested and is known
+}
+
+// LastWrite is the transaction that was the last to write a row.
+type LastWrite struct {
+	At     string // the time of the commit, such as 2026-11-29T02:00:01.123456Z
+	Origin string // the name of the replication origin; "" for a transaction of the node itself
 }
 
 // RowStream returns the rows of a list of keys, one at a time and in the order of the
@@ -238,9 +245,14 @@ type Description struct {
 	// by the pages of its partitions: relations are missing in Partitions, or the filter
 	// cannot be applied to a single partition, because it names the table with its schema.
 	PartitionsHidden bool
-	RowEstimate      int64  // the planner's estimate of the number of rows
-	Probe            string // digest of constants; it is equal on nodes whose digests can be compared
-	Files            Files
+	// TracksCommits means that track_commit_timestamp is on. CommitTimes means that the last
+	// writes of rows can be read, too: the server is no standby, whose setting may differ
+	// from that of its primary, the role may read the whole table, and all of its rows are
+	// in heaps.
+	TracksCommits, CommitTimes bool
+	RowEstimate                int64  // the planner's estimate of the number of rows
+	Probe                      string // digest of constants; it is equal on nodes whose digests can be compared
+	Files                      Files
 }
 
 // smallPages is 1 GB in pages of 8 kB.
@@ -358,7 +370,9 @@ type Source struct {
 	Unversioned bool `json:"unversioned,omitempty"`
 	// Unindexed means that statements must not use any index of the table, because one of
 	// the indexes may be out of order.
-	Unindexed  bool        `json:"unindexed,omitempty"`
+	Unindexed bool `json:"unindexed,omitempty"`
+	// Writes means that Rows also returns the last write of each row.
+	Writes     bool        `json:"-"`
 	Filter     string      `json:"filter,omitempty"`
 	Within     Buckets     `json:"within,omitzero"` // only the rows of these buckets are read
 	Partitions []Partition `json:"leaves,omitempty"`

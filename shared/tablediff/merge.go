@@ -167,6 +167,12 @@ func (r *run) summary() difffile.Summary {
 		s.Warnings = append(s.Warnings, warnAbsentKeys(p.Document.Key, nowhere))
 	}
 
+	for i, node := range p.Nodes {
+		if p.ReadsWrites(i) && s.MismatchedRows > 0 {
+			s.CommitTimes = append(s.CommitTimes, node)
+		}
+	}
+
 	r.addBaseline(&s)
 	r.addPairs(&s)
 	r.addOutliers(&s)
@@ -384,6 +390,57 @@ func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq
 			}
 		}
 	}
+}
+
+// Written returns the last write of each row of one node of a pair.
+func (f *findings) Written(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.LastWrite, error] {
+	at := slices.Index(f.run.plan.Nodes, node)
+	return func(yield func(difffile.LastWrite, error) bool) {
+		for found, err := range f.pairFindings(ctx, pair) {
+			if err == nil && found.Rows[at] == nil {
+				continue
+			}
+
+			var write difffile.LastWrite
+			if err == nil {
+				write, err = f.lastWrite(found, at)
+			}
+			if !yield(write, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// lastWrite returns the last write of the row that a node, by index, has in a finding.
+// The time is empty if it is not known, as in parts of earlier versions.
+func (f *findings) lastWrite(found plan.Finding, node int) (w difffile.LastWrite, err error) {
+	if w.Key, err = f.keyOn(found, node); err != nil || node >= len(found.Writes) || found.Writes[node] == nil {
+		return w, err
+	}
+	write, err := plan.ReadWrite(found.Writes[node])
+	w.At, w.Origin = write.At, write.Origin
+	return w, err
+}
+
+// keyOn returns the key as the row of a node, by index, spells it.
+func (f *findings) keyOn(found plan.Finding, node int) (key difffile.Row, err error) {
+	if !f.run.plan.HasKeyVariants() { // all nodes spell it alike
+		texts, err := plan.ReadKey(found.Key)
+		for i := range texts {
+			key = append(key, &texts[i])
+		}
+		return key, err
+	}
+
+	row, err := f.decoder.Decode(found.Rows[node])
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range f.run.plan.KeyColumns() {
+		key = append(key, row[at])
+	}
+	return key, nil
 }
 
 // keys returns the key as it is spelt in the row of each node of the pair. The element of

@@ -180,6 +180,7 @@ func (p *planner) describe(ctx context.Context) error {
 	}
 
 	p.writeSources()
+	p.chooseCommitTimes()
 	for i, d := range p.descriptions {
 		p.plan.Warnings = append(p.plan.Warnings, tableschema.SuperuserWarnings(d, false)...)
 		p.plan.Warnings = append(p.plan.Warnings, tableschema.StaleWarnings(d, p.common.KeyIndex(i), p.plan.Sources[i].Filter != "")...)
@@ -204,6 +205,26 @@ func (p *planner) writeSources() {
 		source := p.common.Source(d, i, reading)
 		p.plan.Sources = append(p.plan.Sources, source)
 		p.plan.ByText = p.plan.ByText || source.Unindexed
+	}
+}
+
+// chooseCommitTimes decides from which nodes the last writes of rows are read. If some
+// nodes record commit times, it warns about those that do not.
+func (p *planner) chooseCommitTimes() {
+	p.plan.CommitTimes = nil
+	if !slices.ContainsFunc(p.descriptions, func(d *table.Description) bool { return d.CommitTimes }) {
+		return
+	}
+	var off []string
+	for _, d := range p.descriptions {
+		p.plan.CommitTimes = append(p.plan.CommitTimes, d.CommitTimes)
+		if !d.TracksCommits {
+			off = append(off, d.Node)
+		}
+	}
+	if len(off) > 0 {
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("the document lacks the commit times of rows on %s, because track_commit_timestamp is off: "+
+			"run ALTER SYSTEM SET track_commit_timestamp = on and restart the server; only later commits have times", strings.Join(off, ", ")))
 	}
 }
 

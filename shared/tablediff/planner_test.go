@@ -3,6 +3,7 @@ package tablediff
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"ace/shared/api"
@@ -30,6 +31,33 @@ func plannerOf(checksum string, nodes ...plan.Node) *planner {
 		p.plan.Nodes = append(p.plan.Nodes, "n")
 	}
 	return p
+}
+
+// A cluster that does not record commit times has no warning about them.
+func TestChooseCommitTimes_WarnsOnlyIfAnotherNodeHasThem(t *testing.T) {
+	on, off := &table.Description{Node: "n1", TracksCommits: true, CommitTimes: true}, &table.Description{Node: "n2"}
+	standby := &table.Description{Node: "n3", TracksCommits: true}
+	for name, tt := range map[string]struct {
+		nodes  []*table.Description
+		want   []bool
+		warned bool
+	}{
+		"all":               {[]*table.Description{on, on}, []bool{true, true}, false},
+		"none":              {[]*table.Description{off, off}, nil, false},
+		"only standbys":     {[]*table.Description{standby, off}, nil, false},
+		"one has it off":    {[]*table.Description{on, off}, []bool{true, false}, true},
+		"one is a standby":  {[]*table.Description{on, standby}, []bool{true, false}, false},
+		"three, two of all": {[]*table.Description{on, off, on}, []bool{true, false, true}, true},
+	} {
+		p := &planner{plan: &plan.Plan{}, descriptions: tt.nodes}
+		p.chooseCommitTimes()
+		warned := slices.ContainsFunc(p.plan.Warnings, func(text string) bool {
+			return strings.Contains(text, "on n2") && strings.Contains(text, "ALTER SYSTEM SET track_commit_timestamp = on")
+		})
+		if !slices.Equal(p.plan.CommitTimes, tt.want) || warned != tt.warned || len(p.plan.Warnings) > 1 {
+			t.Errorf("%s: %v, warnings %v", name, p.plan.CommitTimes, p.plan.Warnings)
+		}
+	}
 }
 
 func TestChooseChecksum_FastOnlyIfAllNodesAgree(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 type Found struct {
 	Rows      [2]difffile.Row // the rows on the two nodes of the pair; nil: the node has no row with the key
 	Unsettled bool
+	Writes    [2]difffile.LastWrite // their keys are those of the rows; listed for the nodes in the summary's CommitTimes
 }
 
 // Findings returns the differing keys of a pair, in key order. Write calls it more than

@@ -93,6 +93,20 @@ func (s *source) KeyVariants(_ context.Context, pair difffile.Pair) iter.Seq2[[2
 	}
 }
 
+// Written implements difffile.Source.
+func (s *source) Written(_ context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.LastWrite, error] {
+	side := slices.Index(pair[:], node)
+	return func(yield func(difffile.LastWrite, error) bool) {
+		for f := range s.found(pair) {
+			write := f.Writes[side]
+			write.Key = s.key(f.Rows[side])
+			if write.Key != nil && !yield(write, nil) {
+				return
+			}
+		}
+	}
+}
+
 func (s *source) key(row difffile.Row) difffile.Row {
 	if row == nil {
 		return nil

@@ -85,10 +85,30 @@ type Finding struct {
 	Differs   []bool             // per pair: whether its rows differ
 	Key       []byte             // the key as table.AppendKey writes it
 	Rows      []difffile.Encoded // per node: the row, or nil if there is none
+	// Writes has, per node, the last write of the row as AppendWrite writes it, or nil if it
+	// is not known. It is empty if no node records commit times.
+	Writes [][]byte
 }
 
-// AppendLine appends "u" or "-", a "0" or "1" for each pair, the key, and the row of each
-// node.
+// AppendWrite appends a last write as a JSON list of a time and an origin.
+func AppendWrite(out []byte, w table.LastWrite) []byte {
+	return table.AppendKey(out, table.Key{w.At, w.Origin})
+}
+
+// ReadWrite parses what AppendWrite wrote.
+func ReadWrite(raw []byte) (table.LastWrite, error) {
+	texts, err := table.ReadKey(raw)
+	if err == nil && len(texts) != 2 {
+		err = fmt.Errorf("a last write has %d texts instead of 2", len(texts))
+	}
+	if err != nil {
+		return table.LastWrite{}, err
+	}
+	return table.LastWrite{At: texts[0], Origin: texts[1]}, nil
+}
+
+// AppendLine appends "u" or "-", a "0" or "1" for each pair, the key, the row of each
+// node and, if Writes is not empty, the last write of each node.
 func (f Finding) AppendLine(out []byte) []byte {
 	flag := byte('-')
 	if f.Unsettled {
@@ -108,6 +128,9 @@ func (f Finding) AppendLine(out []byte) []byte {
 	for _, row := range f.Rows {
 		out = append(append(out, tab), row...)
 	}
+	for _, write := range f.Writes {
+		out = append(append(out, tab), write...)
+	}
 
 	return out
 }
@@ -116,7 +139,7 @@ func (f Finding) AppendLine(out []byte) []byte {
 // nodes. The result shares memory with line.
 func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
 	fields := bytes.Split(line, []byte{tab})
-	if len(fields) != 3+nodes || len(fields[0]) != 1 || len(fields[1]) != pairs {
+	if len(fields) != 3+nodes && len(fields) != 3+2*nodes || len(fields[0]) != 1 || len(fields[1]) != pairs {
 		return Finding{}, fmt.Errorf("a finding has %d fields, of which the second has %d characters", len(fields), len(fields[min(1, len(fields)-1)]))
 	}
 
@@ -125,10 +148,16 @@ func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
 		f.Differs[p] = flag == '1'
 	}
 
-	for node, row := range fields[3:] {
+	for node, row := range fields[3 : 3+nodes] {
 		if len(row) > 0 {
 			f.Rows[node] = difffile.Encoded(row)
 		}
+	}
+	for _, write := range fields[3+nodes:] {
+		if len(write) == 0 {
+			write = nil
+		}
+		f.Writes = append(f.Writes, write)
 	}
 
 	return f, nil

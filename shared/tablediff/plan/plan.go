@@ -101,6 +101,9 @@ type Plan struct {
 	Selections        []FilterMeaning `json:"selections,omitempty"` // per node: what Filter means there
 	Ignored           []string        `json:"ignore_columns,omitempty"`
 	Warnings          []string        `json:"warnings,omitempty"`
+	// CommitTimes is, per node, whether the last writes of rows are read. Plans of earlier
+	// versions have none.
+	CommitTimes []bool `json:"commit_times,omitempty"`
 	// Redaction has the columns that are redacted in the parts with findings, and therefore
 	// in the document. The key of the hashes is stored only in the plan.
 	Redaction redact.Redaction `json:"redaction,omitzero"`
@@ -110,6 +113,9 @@ type Plan struct {
 
 // Hash identifies the plan. Every part contains it.
 func (p *Plan) Hash() string { return p.hash }
+
+// ReadsWrites reports whether the last writes of rows are read from a node, by index.
+func (p *Plan) ReadsWrites(node int) bool { return node < len(p.CommitTimes) && p.CommitTimes[node] }
 
 // Pair is two nodes of a plan, by index.
 type Pair struct{ A, B int }

@@ -141,6 +141,18 @@ func TestPartLines_RoundTrip(t *testing.T) {
 			}
 		}
 
+		if rapid.Bool().Draw(rt, "commit times") {
+			f.Writes = make([][]byte, nodes)
+			for node := range f.Writes {
+				want := table.LastWrite{At: "2026-11-29T02:00:01.123456Z", Origin: rapid.String().Draw(rt, "origin")}
+				f.Writes[node] = AppendWrite(nil, want)
+				if got, err := ReadWrite(f.Writes[node]); err != nil || got != want {
+					rt.Fatalf("last write %v came back as %v, %v", want, got, err)
+				}
+			}
+			f.Writes[0] = nil
+		}
+
 		line = f.AppendLine(nil)
 		if got, err := ReadFinding(line, len(f.Differs), nodes); err != nil || !cmp.Equal(got, f) || bytes.ContainsRune(line, '\n') {
 			rt.Fatalf("finding %v came back as %v, %v", f, got, err)
@@ -151,12 +163,13 @@ func TestPartLines_RoundTrip(t *testing.T) {
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("7\t[\"1\"]\t-\t12"), []byte("u\t1\t[\"1\"]\t{}\t"))
 	f.Add([]byte(""), []byte("\t\t\t"))
+	f.Add([]byte(""), []byte("-\t1\t[\"1\"]\t{}\t\t[\"2026-11-29T02:00:01.123456Z\",\"\"]\t"))
 	f.Fuzz(func(t *testing.T, candidateLine, findingLine []byte) {
 		if c, err := ReadCandidate(candidateLine, 2); err == nil && len(c.Digest) != 2 {
 			t.Errorf("a candidate with %d digests", len(c.Digest))
 		}
-		if found, err := ReadFinding(findingLine, 1, 2); err == nil && (len(found.Differs) != 1 || len(found.Rows) != 2) {
-			t.Errorf("a finding with %d pairs and %d rows", len(found.Differs), len(found.Rows))
+		if found, err := ReadFinding(findingLine, 1, 2); err == nil && (len(found.Differs) != 1 || len(found.Rows) != 2 || len(found.Writes) != 0 && len(found.Writes) != 2) {
+			t.Errorf("a finding with %d pairs, %d rows and %d last writes", len(found.Differs), len(found.Rows), len(found.Writes))
 		}
 	})
 }

@@ -34,7 +34,7 @@ func (r *unitRun) confirm(ctx context.Context) error {
 	nodes, pairs := len(r.nodes), r.plan.Pairs()
 	c := &confirmation{
 		run: r, encoder: encoder, pairs: pairs, keyAt: r.plan.KeyColumns(), states: newCandidateStates(),
-		nodeRows: make([]table.Row, nodes), digests: make([]*int64, nodes), differs: make([]bool, len(pairs)),
+		nodeRows: make([]table.Row, nodes), writes: make([]*table.LastWrite, nodes), encodedWrites: make([][]byte, nodes), digests: make([]*int64, nodes), differs: make([]bool, len(pairs)),
 		encoded: make([]difffile.Encoded, nodes), rows: make([]difffile.Encoded, nodes),
 		hasher: r.plan.Redaction.Hasher(r.plan.ColumnNames()),
 	}
@@ -77,12 +77,14 @@ type confirmation struct {
 	candidateTexts map[string]bool // texts of the other spellings of the keys being judged that are candidates too, see findVariants
 
 	// Buffers for the key that is being judged. The next key reuses them.
-	nodeRows []table.Row
-	digests  []*int64
-	differs  []bool
-	key      []byte
-	encoded  []difffile.Encoded
-	rows     []difffile.Encoded
+	nodeRows      []table.Row
+	writes        []*table.LastWrite
+	encodedWrites [][]byte
+	digests       []*int64
+	differs       []bool
+	key           []byte
+	encoded       []difffile.Encoded
+	rows          []difffile.Encoded
 }
 
 // indexed is a candidate and its index in the compare part.

@@ -151,6 +151,7 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []in
 		if c.run.plan.ConfirmDelay == 0 && !c.run.plan.HasKeyVariants() { // the digest is not used
 			source.Digest = noDigest
 		}
+		source.Writes = c.run.plan.ReadsWrites(node)
 
 		stream, err := tx.Rows(ctx, source, keysOf(portion))
 		if err != nil {
@@ -187,9 +188,9 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []in
 // setRows sets the rows of the key that is judged next, one per node.
 func (c *confirmation) setRows(rows []*table.KeyedRow) {
 	for node, row := range rows {
-		c.nodeRows[node], c.digests[node] = nil, nil
+		c.nodeRows[node], c.digests[node], c.writes[node] = nil, nil, nil
 		if row != nil {
-			c.nodeRows[node] = row.Row
+			c.nodeRows[node], c.writes[node] = row.Row, row.Write
 			c.digests[node] = &row.Digest
 		}
 	}
@@ -248,8 +249,24 @@ func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.
 		}
 	}
 
+	if len(c.run.plan.CommitTimes) > 0 {
+		f.Writes = c.encodeWrites()
+	}
+
 	c.run.line = f.AppendLine(c.run.line[:0])
 	return c.run.out.Line(c.run.line)
+}
+
+// encodeWrites returns, per node, the last write of the row that is being judged, or nil
+// if it is not known. The result is valid until the next call.
+func (c *confirmation) encodeWrites() [][]byte {
+	for node, write := range c.writes {
+		c.encodedWrites[node] = c.encodedWrites[node][:0]
+		if write != nil {
+			c.encodedWrites[node] = plan.AppendWrite(c.encodedWrites[node], *write)
+		}
+	}
+	return c.encodedWrites
 }
 
 // countKey counts a key that differs. differs has an element for each pair.
