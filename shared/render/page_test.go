@@ -95,6 +95,31 @@ func TestPage_ShowsBothRowsAndMarksTheDifferences(t *testing.T) {
 	wantStatus(t, b, "1 to 5 of 5 differences")
 }
 
+// A key has a line with the last write of each node's row. The name of an origin is text.
+func TestPage_ShowsTheLastWrites(t *testing.T) {
+	t.Parallel()
+	s := difftest.Summary([]string{"n1", "n2", "n3"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "v", Type: "text"})
+	s.CommitTimes = []string{"n1", "n2"}
+	rows := func(id, second string) [2]difffile.Row {
+		return [2]difffile.Row{difftest.Row(id, "a"), difftest.Row(id, second)}
+	}
+	first, second := difffile.LastWrite{At: "2026-11-29T02:00:01.123456Z"}, difffile.LastWrite{At: "2026-11-29T02:00:02.000000Z", Origin: "<b>from n1"}
+	list := difftest.List{
+		n12:          {{Rows: rows("1", "b"), Writes: [2]difffile.LastWrite{first, second}}, {Rows: rows("2", "b")}},
+		{"n2", "n3"}: {{Rows: rows("3", "b"), Writes: [2]difffile.LastWrite{first}}},
+	}
+	b := show(t, desktop, htmlOf(t, s, list.Each))
+	got := slices.DeleteFunc(lines(t, b), func(line string) bool { return !strings.HasPrefix(line, "last written") })
+	want := []string{
+		"last written | 2026-11-29 02:00:01.123456 UTC | 2026-11-29 02:00:02.000000 UTC by <b>from n1 | time not known",
+		"last written | time not known | time not known | time not known",
+		"last written | time not known | 2026-11-29 02:00:01.123456 UTC | time not known",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the page shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestPage_FiltersByPairKindColumnAndKey(t *testing.T) {
 	t.Parallel()
 	s := rendertest.Customers("n1", "n2", "n3")
