@@ -143,13 +143,14 @@ func TestAnswers_AreTheSameToTheByteThroughEveryTransport(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	tiny(t, c)
 	s := newHome(t, c).serve(t, nil)
-	transports := s.everywhere(t)
 	done := s.submit(t, c, "public.tiny")
 	s.completed(t, done)
 	failed := s.submit(t, c, "public.missing")
 	if status := s.end(t, failed); status.Status != api.StatusFailed || !strings.Contains(status.Error, "public.missing") {
 		t.Errorf("the task ended %s: %s", status.Status, status.Error)
 	}
+	eventually(t, startTimeout, "no task is marked open", func() bool { return len(s.home.keys(t, "open/")) == 0 })
+	transports := s.everywhere(t)
 	for path, status := range map[string]int{
 		"/ace/task-status/" + done: 200, "/ace/task-status/" + failed: 200, "/ace/tasks": 200, "/healthz": 200, "/readyz": 200,
 		"/ace/diffs/" + failed: 404, "/ace/task-cancel/" + done: 409, "/ace/task-cancel/" + failed: 409,

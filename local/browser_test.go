@@ -252,7 +252,7 @@ func TestBrowser_NoForeignPageStartsAnything(t *testing.T) {
 	}
 
 	s.checkNoTask(t)
-	if found := keys(t, s.store(t), "imports/"); len(found) > 0 {
+	if found := s.home.keys(t, "imports/"); len(found) > 0 {
 		t.Errorf("imported are %v", found)
 	}
 }

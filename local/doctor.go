@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"ace/local/gateway"
 	"ace/shared/app"
+	"ace/shared/archive/dirstore"
 	"ace/shared/cluster"
 	"ace/shared/config"
 	"ace/shared/fault"
@@ -63,7 +63,7 @@ func checkSettings(f *findings, c config.Config, files []config.ServiceFile, ign
 func checkArchive(ctx context.Context, f *findings, c config.Config) {
 	f.section("archive %s", c.Store)
 	if c.Store.Embedded {
-		exists, directory, err := gateway.Exists(c.Store.Dir)
+		exists, directory, err := dirstore.Exists(c.Store.Dir)
 		switch {
 		case err != nil:
 			f.fail(err, "")
@@ -74,13 +74,16 @@ func checkArchive(ctx context.Context, f *findings, c config.Config) {
 		case !exists:
 			f.note("the directory exists, but has no archive yet: ace serve creates one in it")
 			return
+		case dirstore.IsOutdated(c.Store.Dir):
+			f.note("an earlier version of ACE has written it: ace serve converts it at its next start")
+			return
 		}
 	}
 
 	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
 	switch {
 	case err == nil:
-		b.close(ctx)
+		_ = b.close()
 		f.ok("it can be read and written, and has the guarantees that the service needs")
 	case c.Store.Embedded && fault.CodeOf(err) == fault.Conflict:
 		f.ok("%s; it has checked the archive itself", fault.PublicMessage(err))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func TestDoctor_NextToARunningServiceChecksTheRest(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	h := newHome(t, c)
 	s := h.serve(t, nil)
-	want := "  ok       the data directory " + h.data() + " is in use: another ace serve is running on it; it has checked the archive itself\n\n" +
+	want := "  ok       the data directory " + h.data() + " is in use: another ace serve is running on it (process " + strconv.Itoa(s.cmd.Process.Pid) + "); it has checked the archive itself\n\n" +
 		"cluster " + c.Name + "\n"
 	if code, text := run(t, h.dir, nil, "doctor"); code != 0 || !strings.Contains(text, want) || strings.Count(text, ": PostgreSQL ") != len(c.Nodes) {
 		t.Errorf("exit code %d, want 0:\n%swant\n%s", code, text, want)

@@ -20,8 +20,8 @@ import (
 )
 
 // everywhere returns all ways to send the same request: to the running service first,
-// then over every transport to an application of this process with the service's own
-// archive and definitions.
+// then over every transport to an application of this process with a copy of
+// the service's archive, as it is now, and its definitions.
 func (s *service) everywhere(t *testing.T) []endpointtest.Transport {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -91,9 +91,8 @@ func (s *service) checkNoTask(t *testing.T) {
 	if s.read(t, "/ace/tasks", "", &list); len(list.Tasks) > 0 {
 		t.Errorf("there are tasks: %+v", list.Tasks)
 	}
-	store := s.store(t)
 	for _, prefix := range []string{"open/", "tasks/"} {
-		if found := keys(t, store, prefix); len(found) > 0 {
+		if found := s.home.keys(t, prefix); len(found) > 0 {
 			t.Errorf("there are objects: %v", found)
 		}
 	}

@@ -1,7 +1,6 @@
 // Command ace is the whole service on one host. `ace serve` answers the API on
-// 127.0.0.1:5000, runs the tasks in this process and stores everything in a bucket. By
-// default the bucket is embedded: an S3 server in the same process stores it in a
-// directory.
+// 127.0.0.1:5000, runs the tasks in this process and stores everything in a directory or
+// in a bucket.
 package main
 
 import (

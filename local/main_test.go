@@ -1,7 +1,7 @@
 //go:build !unit
 
 // The tests of this package run `ace` as users do: the built program, its own process,
-// with real PostgreSQL servers, and its embedded object store or a real MinIO server.
+// with real PostgreSQL servers, and an archive in a directory or in a real MinIO server.
 package main_test
 
 import (

@@ -16,6 +16,7 @@ import (
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/archive/dirstore"
 )
 
 const (
@@ -64,8 +65,12 @@ func (h home) manySchedules(t testing.TB, c *pgtest.Cluster, due time.Time) (spe
 // and an hour before they are due.
 func (h home) absent(t testing.TB, spec string, due time.Time) {
 	t.Helper()
-	s := h.serve(t, nil)
-	store := s.store(t)
+	h.serve(t, nil).kill()
+	store, err := dirstore.Open(t.Context(), dirstore.Options{Dir: h.data()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
 	for n := range manyJobs {
 		body, err := json.Marshal(map[string]any{"job": jobName(n), "spec": spec, "seen": due.Add(-49 * time.Hour)})
 		if err == nil {
@@ -75,10 +80,9 @@ func (h home) absent(t testing.TB, spec string, due time.Time) {
 			t.Fatal(err)
 		}
 	}
-	s.kill()
 }
 
-// documents are the tasks whose documents lie in the embedded store.
+// documents are the tasks whose documents are in the archive.
 func (h home) documents(t testing.TB) (ids []string) {
 	t.Helper()
 	files, err := filepath.Glob(h.object(archive.DiffsPrefix) + "/*/*.json")

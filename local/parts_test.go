@@ -42,8 +42,8 @@ func (s *stored) read(t testing.TB, body []byte) {
 	}
 }
 
-// partFiles lists the finished parts of a task's first pass as files of the embedded
-// store.
+// partFiles lists the finished parts of a task's first pass as files of the
+// archive.
 func (h home) partFiles(t testing.TB, id string) []string {
 	t.Helper()
 	files, err := filepath.Glob(h.object(archive.PartsPrefix(id, "compare")) + "*")
@@ -53,7 +53,7 @@ func (h home) partFiles(t testing.TB, id string) []string {
 	return files
 }
 
-// parts returns the parts of a task's first pass from the files of the embedded store.
+// parts returns the parts of a task's first pass from the files of the archive.
 func (h home) parts(t testing.TB, id string) map[string]stored {
 	t.Helper()
 	parts := map[string]stored{}

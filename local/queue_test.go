@@ -78,8 +78,7 @@ func TestQueue_WhenItIsFullNothingIsStored(t *testing.T) {
 	eventually(t, startTimeout, "the first runs", func() bool { return s.status(t, ids[0]).Status == api.StatusRunning })
 	ids = append(ids, s.submit(t, c, "public.tiny"), s.submit(t, c, "public.tiny"))
 
-	store := s.store(t)
-	before := keys(t, store, "open/")
+	before := s.home.keys(t, "open/")
 	for range 3 {
 		resp := s.get(t, "/ace/table-diff", diffQuery(c, "public.tiny"))
 		want := `{"error":"the queue is full: 2 tasks are waiting (ACE_MAX_QUEUE); try again later"}` + "\n"
@@ -92,7 +91,7 @@ func TestQueue_WhenItIsFullNothingIsStored(t *testing.T) {
 	}
 	listed, _ := s.list(t, "")
 	slices.Reverse(listed)
-	if after := keys(t, store, "open/"); len(before) != 3 || !slices.Equal(before, after) || !slices.Equal(listed, ids) {
+	if after := s.home.keys(t, "open/"); len(before) != 3 || !slices.Equal(before, after) || !slices.Equal(listed, ids) {
 		t.Errorf("open before %v and after %v, listed %v, want %v", before, after, listed, ids)
 	}
 	release()
@@ -167,5 +166,5 @@ func TestQueue_TwoHundredSubmissionsAtOnceGetAnIDEachAndComplete(t *testing.T) {
 	if slices.Sort(listed); !slices.Equal(listed, distinct) {
 		t.Errorf("%d tasks are listed as completed", len(listed))
 	}
-	eventually(t, startTimeout, "no task is marked open", func() bool { return len(keys(t, s.store(t), "open/")) == 0 })
+	eventually(t, startTimeout, "no task is marked open", func() bool { return len(s.home.keys(t, "open/")) == 0 })
 }

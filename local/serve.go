@@ -87,8 +87,7 @@ func serve(ctx context.Context, c config.Config) error {
 
 // prepare makes the service independent of libpq's variables and of the working
 // directory: it removes these variables from the environment, and makes the paths of the
-// configuration absolute. It must be called before openService, because the gateway
-// changes the working directory. It returns the paths of the service files.
+// configuration absolute. It returns the paths of the service files.
 func prepare(ctx context.Context, c *config.Config, log *slog.Logger) (files []config.ServiceFile, err error) {
 	if err := warnOfSettings(ctx, log, *c); err != nil {
 		return nil, err
@@ -110,14 +109,14 @@ func openService(ctx context.Context, c config.Config, files []config.ServiceFil
 	}
 	clusters, closeClusters, err := app.Clusters(ctx, c, files)
 	if err != nil {
-		store.close(context.WithoutCancel(ctx))
+		_ = store.close()
 		return nil, nil, err
 	}
 
 	sender, closeWebhook, err := openWebhook(c)
 	if err != nil {
 		closeClusters()
-		store.close(context.WithoutCancel(ctx))
+		_ = store.close()
 		return nil, nil, err
 	}
 
@@ -129,7 +128,9 @@ func openService(ctx context.Context, c config.Config, files []config.ServiceFil
 		closeWebhook()
 		s.app.Close()
 		closeClusters()
-		store.close(context.WithoutCancel(ctx))
+		if err := store.close(); err != nil {
+			log.Warn("the archive was not closed cleanly; the next start completes this", "error", err)
+		}
 	}, nil
 }
 
@@ -146,8 +147,8 @@ func warnOfSettings(ctx context.Context, log *slog.Logger, c config.Config) erro
 	return err
 }
 
-// makeAbsolute makes the paths of the configuration absolute, because the embedded
-// gateway changes the working directory.
+// makeAbsolute makes the paths of the configuration absolute, so that messages name them
+// completely.
 func makeAbsolute(c *config.Config) error {
 	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.WebhookSecretFile, &c.ImportDir, &c.Store.CABundle}
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
@@ -176,8 +177,7 @@ func absolute(path *string) (err error) {
 }
 
 // serviceFiles returns the service files as absolute paths. One of them may be
-// ./pg_service.conf, so the caller must call serviceFiles before the working directory
-// changes.
+// ./pg_service.conf.
 func serviceFiles(c config.Config) ([]config.ServiceFile, error) {
 	files := c.ServiceFiles()
 	for i := range files {
@@ -215,10 +215,10 @@ type service struct {
 	retentionDays int              // 0: data is kept for ever
 }
 
-func newService(c config.Config, store *bucket, clusters cluster.Source, sender notify.Sender, log *slog.Logger) *service {
+func newService(c config.Config, store *store, clusters cluster.Source, sender notify.Sender, log *slog.Logger) *service {
 	capacity := app.LocalCapacity()
 	options := app.Options{
-		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
+		Store: store, Location: store.location, Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
 		StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
 		Sender: sender, EventTypes: c.EventTypes(),
 	}

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"maps"
 	"net"
 	"net/http"
@@ -17,10 +19,11 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/directory"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive"
-	"ace/shared/archive/s3"
+	"ace/shared/archive/dirstore"
 	"ace/shared/difffile"
 	"ace/shared/endpoint"
 	"ace/shared/task"
@@ -30,7 +33,7 @@ import (
 const taskTimeout = 90 * time.Second
 
 // home is a working directory of `ace serve`: clusters/ holds definitions, ace-data/ the
-// embedded object store. Both are found at their relative defaults.
+// archive. Both are found at their relative defaults.
 type home struct {
 	dir      string
 	password string // of the databases
@@ -52,8 +55,9 @@ func newHome(t testing.TB, c *pgtest.Cluster) home {
 func (h home) clusters() string { return filepath.Join(h.dir, "clusters") }
 func (h home) data() string     { return filepath.Join(h.dir, "ace-data") }
 
-// object is the file of an object in the embedded store.
-func (h home) object(key string) string { return filepath.Join(h.data(), "objects", "ace", key) }
+// object is the file of an object in the archive, whose key has only small letters,
+// digits and signs.
+func (h home) object(key string) string { return filepath.Join(h.data(), "files", key) }
 
 // define writes another cluster definition.
 func (h home) define(t testing.TB, name, content string) {
@@ -95,30 +99,31 @@ func (h home) serve(t testing.TB, env settings) *service {
 	return s
 }
 
-// store opens the service's embedded object store as an outsider.
-func (s *service) store(t testing.TB) *s3.Store {
+// store opens a copy of the service's archive as it is now.
+func (s *service) store(t testing.TB) *dirstore.Store {
 	t.Helper()
-	var keys struct {
-		Access string `json:"access_key"`
-		Secret string `json:"secret_key"`
-	}
-	text, err := os.ReadFile(filepath.Join(s.home.data(), "credentials.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &keys)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkSecret(t, "the log", s.output.String(), keys.Secret)
-	store, err := s3.Open(t.Context(), s3.Options{
-		Endpoint: s.logged(t, "embedded object store is up", "endpoint"), Region: "us-east-1", Bucket: "ace", PathStyle: true,
-		AccessKey: keys.Access, SecretKey: keys.Secret,
+	return directory.Copy(t, s.home.data())
+}
+
+// keys lists the objects in the directory of the archive, which the service may be using,
+// below a prefix that ends with "/".
+func (h home) keys(t testing.TB, prefix string) (found []string) {
+	t.Helper()
+	root := filepath.Join(h.data(), "files")
+	err := filepath.WalkDir(filepath.Join(root, prefix), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			path, err = filepath.Rel(root, path)
+			found = append(found, path)
+		}
+		if errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
+			return nil
+		}
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(store.Close)
-	return store
+	return found
 }
 
 // do sends a request. No answer may show the password, be cached, or (unless it is a

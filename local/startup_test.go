@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -230,7 +231,7 @@ func TestServe_LocksItsDataDirectory(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, pgtest.NewCluster(t))
 	s := h.serve(t, nil)
-	want := "ace: the data directory " + h.data() + " is in use: another ace serve is running on it"
+	want := "ace: the data directory " + h.data() + " is in use: another ace serve is running on it (process " + strconv.Itoa(s.cmd.Process.Pid) + ")"
 	if got := refused(t, h.dir, settings{"ACE_LISTEN": "127.0.0.1:0"}, 1); got != want {
 		t.Errorf("the second says\n%s\nwant\n%s", got, want)
 	}
@@ -239,7 +240,7 @@ func TestServe_LocksItsDataDirectory(t *testing.T) {
 		t.Errorf("exit code %d after SIGTERM", code)
 	}
 	h.serve(t, nil).read(t, "/healthz", "", new(any))
-	for path, want := range map[string]os.FileMode{h.data(): 0o700, filepath.Join(h.data(), "credentials.json"): 0o600} {
+	for path, want := range map[string]os.FileMode{h.data(): 0o700, filepath.Join(h.data(), "lock"): 0o600} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v, want mode %o", path, info.Mode(), err, want)
 		}
@@ -280,7 +281,7 @@ func TestServe_OnAUnixSocket(t *testing.T) {
 	}
 }
 
-func TestServe_FindsEveryRelativePathAlthoughTheGatewayMovesTheWorkingDirectory(t *testing.T) {
+func TestServe_FindsEveryRelativePath(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	tiny(t, c)

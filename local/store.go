@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"time"
 
-	"ace/local/gateway"
 	"ace/shared/app"
 	"ace/shared/archive"
+	"ace/shared/archive/dirstore"
 	"ace/shared/archive/s3"
 	"ace/shared/config"
 )
@@ -15,47 +15,51 @@ import (
 // probeTimeout bounds the check of the store at the start.
 const probeTimeout = 30 * time.Second
 
-// bucket is the open archive. gateway is the S3 server that stores the archive, or nil if
-// the archive is not embedded.
-type bucket struct {
-	*s3.Store
-	gateway *gateway.Gateway
+// store is the open archive.
+type store struct {
+	archive.Store
+	location archive.Location
+	close    func() error
 }
 
 // openStore opens the archive. It fails if the store does not have the guarantees that
 // the service needs.
-func openStore(ctx context.Context, c config.Store, log *slog.Logger) (*bucket, error) {
-	b := &bucket{}
-	options := app.BucketOptions(c)
+func openStore(ctx context.Context, c config.Store, log *slog.Logger) (*store, error) {
+	open := openBucket
 	if c.Embedded {
-		var err error
-		if b.gateway, err = gateway.Start(ctx, gateway.Options{Dir: c.Dir, Log: log}); err != nil {
-			return nil, err
-		}
-		options = b.gateway.S3()
+		open = openDirectory
 	}
-	if err := b.open(ctx, options); err != nil {
-		b.close(context.WithoutCancel(ctx))
+	s, err := open(ctx, c, log)
+	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
 
-func (b *bucket) open(ctx context.Context, options s3.Options) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	if b.Store, err = s3.Open(ctx, options); err != nil {
-		return err
+	if err := archive.Probe(ctx, s.Store); err != nil {
+		_ = s.close()
+		return nil, err
 	}
-	return archive.Probe(ctx, b.Store)
+	return s, nil
 }
 
-// close ends the connections and the gateway.
-func (b *bucket) close(ctx context.Context) {
-	if b.Store != nil {
-		b.Store.Close()
+func openDirectory(ctx context.Context, c config.Store, log *slog.Logger) (*store, error) {
+	dir, err := dirstore.Open(ctx, dirstore.Options{Dir: c.Dir, Log: log})
+	if err != nil {
+		return nil, err
 	}
-	if b.gateway != nil {
-		_ = b.gateway.Close(ctx)
+	return &store{Store: dir, location: dir.Location(), close: dir.Close}, nil
+}
+
+func openBucket(ctx context.Context, c config.Store, _ *slog.Logger) (*store, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	bucket, err := s3.Open(ctx, app.BucketOptions(c))
+	if err != nil {
+		return nil, err
 	}
+	return &store{Store: bucket, location: bucket.Location(), close: func() error {
+		bucket.Close()
+		return nil
+	}}, nil
 }

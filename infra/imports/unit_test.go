@@ -19,7 +19,7 @@ const unitConstraint = "//go:build !unit"
 func serverPackages() []string {
 	kit := module + "/infra/testkit/"
 	return []string{
-		kit + "pgserver", kit + "pgtest", kit + "minio", kit + "embedded", kit + "apptest", kit + "prometheus",
+		kit + "pgserver", kit + "pgtest", kit + "minio", kit + "apptest", kit + "prometheus",
 		kit + "chromium", module + "/infra/testbed", "github.com/chromedp",
 	}
 }

@@ -1,7 +1,7 @@
 //go:build !unit
 
 // The tests of this package open the page in Chromium, over the whole service: real
-// PostgreSQL nodes and the embedded archive. They share one service and one browser.
+// PostgreSQL nodes and an archive in a directory. They share one service and one browser.
 package page_test
 
 import (

@@ -12,7 +12,7 @@ import (
 
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/chromium"
-	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/directory"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive"
@@ -34,7 +34,7 @@ const (
 // of 50 tables.
 func longArchive(t *testing.T) archive.Store {
 	t.Helper()
-	store, twin := embedded.Twins(t)
+	store, twin := directory.Twins(t)
 	put := func(key string, value any) {
 		body, err := json.Marshal(value)
 		if err == nil {

@@ -28,8 +28,8 @@ var (
 	domains    = []string{"text", "bytea", "tid", "xid", "xid8", "regclass", "regprocedure", "regnamespace", "regproc", "pg_lsn", "pg_snapshot", "uuid", "name", "int8", "int4", "int2", "bool", "jsonb", "oid", "numeric", "json"}
 )
 
-// packageDir is the directory of this package. The embedded object store changes the
-// working directory.
+// packageDir is the directory of this package. A test may change the working
+// directory.
 var packageDir, _ = os.Getwd()
 
 // sourceWords returns the identifiers in the program's files that contain SQL. They

@@ -15,14 +15,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/directory"
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/minio"
 	"ace/infra/testkit/soak"
 	"ace/shared/api"
 	"ace/shared/app"
 	"ace/shared/archive"
-	"ace/shared/archive/s3"
 	"ace/shared/cluster"
 	"ace/shared/diffindex"
 	"ace/shared/endpoint"
@@ -254,9 +253,9 @@ func TestDiffs_TheCostOfAPageDoesNotDependOnTheArchive(t *testing.T) {
 	if length > few {
 		limit = pageLimit
 	}
-	for name, open := range map[string]func(testing.TB) (*s3.Store, func(from, to string) error){
-		"embedded": embedded.Twins,
-		"MinIO":    func(t testing.TB) (*s3.Store, func(from, to string) error) { return minio.Start(t).Twins(t) },
+	for name, open := range map[string]func(testing.TB) (archive.Store, func(from, to string) error){
+		"directory": directory.Twins,
+		"MinIO":     func(t testing.TB) (archive.Store, func(from, to string) error) { return minio.Start(t).Twins(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, twin := open(t)

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"ace/infra/testkit/apptest"
-	"ace/infra/testkit/embedded"
 	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/minio"
 	"ace/infra/testkit/pgtest"
 	"ace/infra/testkit/soak"
 	"ace/shared/api"
@@ -113,6 +113,7 @@ func TestTableDiff_ThreeSecondsOfErrorsOfTheS3ServerLoseNothing(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
+	server := minio.Start(t)
 	for code, status := range map[string]int{"SlowDown": 503, "ExpiredToken": 403, "InternalError": 500} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel() // most of the time goes by waiting
@@ -126,7 +127,7 @@ func TestTableDiff_ThreeSecondsOfErrorsOfTheS3ServerLoseNothing(t *testing.T) {
 				}
 				return time.Now().Before(until)
 			}
-			store := faulty.Wrap(embedded.Proxied(t, func(next http.Handler) http.Handler {
+			store := faulty.Wrap(server.Proxied(t, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if !failing(r) {
 						next.ServeHTTP(w, r)

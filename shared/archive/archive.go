@@ -1,9 +1,10 @@
 // Package archive declares the store of all durable state, a bucket accessed through the
-// S3 protocol: the interface to the bucket (Store), the errors of a Store, and the layout
-// of the bucket (keys.go).
+// S3 protocol or a directory: the interface to it (Store), the errors of a Store, and the
+// keys of all objects (keys.go).
 //
-// The package opens no connection. Package archive/s3 implements Store, and package
-// archive/storetest is the suite of tests that every implementation must pass.
+// The package opens no connection and no file. The packages archive/s3 and
+// archive/dirstore implement Store, and package archive/storetest is the suite of tests
+// that every implementation must pass.
 package archive
 
 import (
@@ -15,8 +16,9 @@ import (
 )
 
 // Errors of a Store, to be matched with errors.Is. The error of a call with invalid
-// arguments or in the wrong order is a fault with code Invalid or Internal. Any other
-// error of a Store is a fault with code Unavailable.
+// arguments or in the wrong order is a fault with code Invalid or Internal. The error of a
+// read of damaged content is a fault with code Internal. Any other error of a Store is a
+// fault with code Unavailable.
 var (
 	// ErrNotFound: no object has this key.
 	ErrNotFound = fault.New(fault.NotFound, "no such object in the archive")
@@ -44,7 +46,7 @@ type Info struct {
 }
 
 // Object is an open object. The caller must close Body. An error while reading it is a
-// fault with code Unavailable.
+// fault with code Unavailable, or Internal if the content is damaged.
 type Object struct {
 	Info
 	Body io.ReadCloser

@@ -95,7 +95,7 @@ func TaskIDOfBaseline(key string) string {
 const baselineSuffix = ".json.gz"
 
 // maxSegment is the maximum length in bytes of a segment of a key that is derived from a
-// name. The embedded gateway stores the segment as a file name, whose length the file
+// name. An S3 server may store the segment as a file name, whose length the file
 // system limits.
 const maxSegment = 200
 

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Store describes where the archive is stored: in a directory of this host, through the
-// embedded gateway, or in a bucket of any S3 service.
+// Store describes where the archive is stored: in a directory of this host, or in a
+// bucket of any S3 service.
 type Store struct {
-	Embedded bool
-	Dir      string // the directory; empty unless the gateway is embedded
+	Embedded bool   // in a directory
+	Dir      string // the directory; empty unless Embedded is set
 	Bucket   string
 	Prefix   string // without leading and trailing slashes
 	Endpoint string // http:// or https:// and host; "" means AWS

@@ -99,8 +99,8 @@ func (e Entry) keys() []string {
 const maxMillis = 9_999_999_999_999
 
 // dayDigits is the number of digits of a stamp before its slash. All tasks that finish
-// within about 28 hours have the same first digits. The embedded gateway reads a whole
-// directory to list one page of it, so no directory may grow without bound.
+// within about 28 hours have the same first digits. An archive in a directory reads a
+// whole directory to list one page of it, so no directory may grow without bound.
 const dayDigits = 5
 
 // stamp returns a text for a time. The text of a later time sorts before that of an

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/directory"
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/archive"
@@ -23,7 +23,7 @@ import (
 	"ace/shared/task"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // bench is a cluster whose table public.t differs, the task of a repair, and hooks that
 // disturb it.
@@ -52,7 +52,7 @@ const document = `{"diffs":{"n1/n2":{"n1":[{"id":1},{"id":2}],"n2":[{"id":2},{"i
 // newBench stores the task of a repair of public.t on n2.
 func newBench(t *testing.T, c *pgtest.Cluster) *bench {
 	t.Helper()
-	b := &bench{cluster: c, store: faulty.Wrap(embedded.Store(t)), pools: pg.NewPools(pg.Options{MaxConns: 4, StatementTimeout: time.Minute})}
+	b := &bench{cluster: c, store: faulty.Wrap(directory.Store(t)), pools: pg.NewPools(pg.Options{MaxConns: 4, StatementTimeout: time.Minute})}
 	t.Cleanup(b.pools.Close)
 	b.tasks = task.NewRegistry(b.store, time.Now)
 	sum := sha256.Sum256([]byte(document))

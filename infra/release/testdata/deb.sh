@@ -63,5 +63,5 @@ dpkg --remove ace-postgresql
 echo "## purge"
 dpkg --purge ace-postgresql
 echo "## left"
-find /etc/ace /var/lib/ace -type f | sed 's/[0-9]\{6,\}/N/g' | grep -E 'etc|diffs/.*json' | grep -v .sgwtmp | sort || true
+find /etc/ace /var/lib/ace -type f | sed 's/[0-9]\{6,\}/N/g' | grep -E 'etc|diffs/.*json' | grep -v /sums/ | sort || true
 ls -d /usr/bin/ace /usr/share/doc/ace-postgresql /etc/profile.d/ace.sh || true

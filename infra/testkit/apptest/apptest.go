@@ -1,6 +1,6 @@
-// Package apptest runs the whole service inside a test: real PostgreSQL nodes, the
-// embedded S3 gateway, the endpoints, the queue, the runner and the workers, everything
-// but a network listener.
+// Package apptest runs the whole service inside a test: real PostgreSQL nodes, an archive
+// in a directory, the endpoints, the queue, the runner and the workers, everything but a
+// network listener.
 package apptest
 
 import (
@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"ace/infra/testkit/apicheck"
-	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/directory"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/app"
 	"ace/shared/archive"
-	"ace/shared/archive/s3"
+	"ace/shared/archive/dirstore"
 	"ace/shared/cluster"
 	"ace/shared/difffile"
 	"ace/shared/endpoint"
@@ -41,18 +41,18 @@ func Main(m *testing.M) { Wrapped(m) }
 // Wrapped is like Main, but m may do more than run the tests: for example, it may stop a
 // server of the caller after them.
 func Wrapped(m interface{ Run() int }) {
-	pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...)
+	pgtest.Main(m)
 }
 
 // Store opens an archive that only this test uses.
-func Store(t testing.TB) *s3.Store {
+func Store(t testing.TB) *dirstore.Store {
 	t.Helper()
-	return embedded.Store(t)
+	return directory.Store(t)
 }
 
 // Options are the options of New.
 type Options struct {
-	Store    archive.Store                             // nil: a store in the embedded gateway
+	Store    archive.Store                             // nil: a new directory
 	Invoker  func(tablediff.Invoker) tablediff.Invoker // wraps the in-process invoker, to inject faults
 	Parallel int                                       // number of units that run at once with max_cpu_ratio=1; 0: 4
 	Timeout  time.Duration                             // time limit of a statement; 0: one minute

@@ -11,6 +11,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +33,7 @@ const (
 )
 
 // startDir is the working directory at the start of the process, which is the directory
-// of the package under test. It is recorded because the embedded gateway changes the
+// of the package under test. It is recorded because a test may change the
 // working directory later.
 var startDir, errStartDir = os.Getwd()
 
@@ -83,6 +87,35 @@ func (s *Server) Store(t testing.TB) *s3.Store {
 	t.Helper()
 	opts := s.Options(readyBucket)
 	opts.Prefix = rand.Text()
+	store, err := s3.Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	return store
+}
+
+// Proxied is like Store, but the handler front(next) receives all requests of the
+// archive. next passes a request to the server.
+func (s *Server) Proxied(t testing.TB, front func(next http.Handler) http.Handler) *s3.Store {
+	t.Helper()
+	opts := s.Options(readyBucket)
+	opts.Prefix = rand.Text()
+	target, err := url.Parse(opts.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	proxy := httptest.NewServer(front(&httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // the signature of the request covers the host
+		},
+	}))
+	t.Cleanup(transport.CloseIdleConnections)
+	t.Cleanup(proxy.Close)
+	opts.Endpoint = proxy.URL
 	store, err := s3.Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)

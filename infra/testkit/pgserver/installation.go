@@ -86,8 +86,8 @@ func binDirs() []string {
 // installs PostgreSQL from npm packages, relative to the module's root.
 const npmLayout = ".cache/pg*/node_modules/*/native/bin"
 
-// root is the module's root. It is determined at the start of the process, because the
-// gateway later changes the working directory.
+// root is the module's root. It is determined at the start of the process, because a
+// test may change the working directory later.
 var root = moduleRoot() //nolint:gochecknoglobals // see above
 
 // Root returns the module's root, or "" if the process was started outside of it.

@@ -18,8 +18,7 @@ func (s *Store) Checkpoint() error { return s.makeCheckpoint() }
 // BreakJournal makes all further writes to the journal fail.
 func (s *Store) BreakJournal() { s.journal.current.file.Close() }
 
-// PathOf and Unescape export the mapping of keys to paths.
-func PathOf(key string) (string, error)   { return pathOf(key) }
+// Unescape returns the segment of a key that has a name.
 func Unescape(name string) (string, bool) { return unescape(name) }
 
 // VerifyAtOnce is the size up to which content is verified before it is returned.

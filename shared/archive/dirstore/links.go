@@ -54,7 +54,7 @@ func (s *Store) link(ctx context.Context, method, key, disposition string, valid
 	if valid < minValid || valid > maxValid {
 		return "", fault.New(fault.Invalid, "a link is valid for %s to %s, not %s", minValid, maxValid, valid)
 	}
-	if _, err := pathOf(key); err != nil {
+	if _, err := PathOf(key); err != nil {
 		return "", err
 	}
 	if err := s.links.start(ctx, s); err != nil {

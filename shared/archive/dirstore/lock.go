@@ -97,6 +97,13 @@ func Exists(dir string) (archive, directory bool, err error) {
 	return archive, directory, err
 }
 
+// IsOutdated reports whether an earlier version of ACE has written the directory. Open
+// converts it.
+func IsOutdated(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, gatewayDir, gatewayBucket))
+	return err == nil
+}
+
 func exists(path string) (bool, error) {
 	switch _, err := os.Stat(path); {
 	case err == nil:

@@ -19,10 +19,10 @@ const (
 	empty     = "%_" // the name of an empty segment
 )
 
-// pathOf returns the path of an object below files/ and sums/. Different keys have
+// PathOf returns the path of an object below files/ and sums/. Different keys have
 // different paths, also on a file system that ignores the case of letters. No path has a
 // component that begins with a dot.
-func pathOf(key string) (string, error) {
+func PathOf(key string) (string, error) {
 	if key == "" || len(key) > maxKey || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
 		return "", fault.New(fault.Invalid, "an object cannot have the key %.1100q: a key is UTF-8 of 1 to %d bytes without NUL", key, maxKey)
 	}

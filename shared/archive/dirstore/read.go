@@ -78,7 +78,7 @@ func (s *Store) open(ctx context.Context, key string) (version, error) {
 	if err := ctx.Err(); err != nil {
 		return version{}, s.unavailable(err, doingRead, key)
 	}
-	path, err := pathOf(key)
+	path, err := PathOf(key)
 	if err != nil {
 		return version{}, err
 	}

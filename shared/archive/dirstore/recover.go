@@ -2,6 +2,7 @@ package dirstore
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -142,7 +143,7 @@ func (s *Store) readSegment(ctx context.Context, number int, isLast bool, last m
 
 // apply makes a change that may have been applied before, completely or in part.
 func (s *Store) apply(r record) error {
-	path, err := pathOf(r.Key)
+	path, err := PathOf(r.Key)
 	if err != nil {
 		return err
 	}
@@ -158,11 +159,25 @@ func (s *Store) apply(r record) error {
 	if hex.EncodeToString(hash[:]) != r.Hash {
 		return fault.New(fault.Internal, "the archive (directory %s) is damaged: the journal has other content of %s than was written", s.dir, r.Key)
 	}
+	if s.isApplied(r, path) {
+		return nil
+	}
 	name, err := s.stage(r.content)
 	if err != nil {
 		return err
 	}
 	return s.applyContent(r, path, name)
+}
+
+// isApplied reports whether both files of an object are as a write has left them. That is
+// so unless the process ended in the middle of the write, or power was lost.
+func (s *Store) isApplied(r record, path string) bool {
+	text, err := os.ReadFile(s.sumFile(path))
+	if err != nil || string(text) != (sum{hash: r.Hash, contentType: r.Type}.text(path)) {
+		return false
+	}
+	content, err := os.ReadFile(s.objectFile(path))
+	return err == nil && bytes.Equal(content, r.content)
 }
 
 // applyStaged applies a write whose content is in tmp/, or in its place already.

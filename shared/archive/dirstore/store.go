@@ -92,7 +92,8 @@ type keyLock struct {
 var _ archive.Store = (*Store)(nil)
 
 // Open opens a directory and acquires its lock. It applies the changes of the journal
-// that an earlier process left. The error is Conflict if another process has the lock,
+// that an earlier process left, and converts a directory that an earlier version of ACE
+// has written. The error is Conflict if another process has the lock,
 // and Invalid if the directory cannot be used. The caller must call Close.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	return open(ctx, opts, tuning{at: func(string) {}, inline: inlineLimit, checkpoint: checkpointSize})
@@ -150,7 +151,10 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.recover(ctx); err != nil {
 		return err
 	}
-	return s.clearTmp()
+	if err := s.clearTmp(); err != nil {
+		return err
+	}
+	return s.convert(ctx)
 }
 
 // clearTmp deletes the files in tmp/ that an earlier process left.
@@ -167,19 +171,26 @@ func (s *Store) clearTmp() error {
 	return nil
 }
 
-// Close waits for a checkpoint that is in progress, makes a last one, and releases the
-// lock. No other call may be in progress, and the store must not be used afterwards. If
-// Close fails, the journal remains, and the next Open applies it.
+// Close refuses further changes, waits for those that are in progress, makes a last
+// checkpoint, and releases the lock. If Close fails, the journal remains, and the next
+// Open applies it.
 func (s *Store) Close() error {
 	s.links.close()
+	hasFailed := !s.failure.CompareAndSwap(nil, &errClosed)
+	s.active.Lock()   // a change checks failure after it has acquired this lock
+	s.active.Unlock() //nolint:staticcheck // only the changes in progress are waited for
 	s.checkpoints.running.Wait()
+
 	var err error
-	if s.failed() == nil && s.journal.size() > 0 {
+	if !hasFailed && s.journal.size() > 0 {
 		err = s.makeCheckpoint()
 	}
 	s.release()
 	return err
 }
+
+// errClosed is the failure of a store after Close.
+var errClosed = errors.New("it is closed") //nolint:gochecknoglobals // a constant
 
 // release closes the files of the store. Closing the lock file releases the lock.
 func (s *Store) release() {

@@ -46,7 +46,7 @@ func get(t *testing.T, s *dirstore.Store, key string) (string, error) {
 	return string(content), err
 }
 
-func TestStore_ADocumentIsAPlainFileThatAShellCanVerify(t *testing.T) {
+func TestStore_WritesADocumentAsAFileThatAShellCanVerify(t *testing.T) {
 	t.Parallel()
 	dir := tempDir(t)
 	s := openStore(t, dir)

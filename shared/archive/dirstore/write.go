@@ -79,7 +79,7 @@ func (s *Store) newChange(ctx context.Context, key string, written sum) (pending
 	if err := s.failed(); err != nil {
 		return pending{}, s.refusal(err)
 	}
-	path, err := pathOf(key)
+	path, err := PathOf(key)
 	if err == nil {
 		err = checkType(written.contentType)
 	}
@@ -228,7 +228,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return s.unavailable(err, doingDelete, key)
 	}
-	path, err := pathOf(key)
+	path, err := PathOf(key)
 	if err != nil {
 		return err
 	}

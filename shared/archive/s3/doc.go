@@ -1,5 +1,5 @@
-// Package s3 implements archive.Store on a bucket with the S3 protocol: AWS S3, MinIO, or
-// the gateway that `ace serve` embeds. It is the only package that uses minio-go.
+// Package s3 implements archive.Store on a bucket with the S3 protocol: AWS S3 or
+// MinIO, for example. It is the only package that uses minio-go.
 //
 // The package works with every server that supports If-Match and If-None-Match on
 // PutObject and on CompleteMultipartUpload. Requests that can be repeated safely (reads,

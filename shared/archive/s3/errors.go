@@ -15,7 +15,7 @@ const (
 	codeConditionalConflict = "ConditionalRequestConflict" // AWS: a concurrent write of the object was faster
 	codeOperationAborted    = "OperationAborted"           // AWS: older name of ConditionalRequestConflict
 	codeSlowDown            = "SlowDown"                   // the server refused the request before it processed it
-	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // embedded gateway, see notApplied
+	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // versitygw, see notApplied
 )
 
 // readError translates the error of a read, which may require a certain version of the
@@ -87,8 +87,8 @@ func (s *Store) unavailable(err error, doing, key string) error {
 }
 
 // lostRace reports whether the store refused a write because its condition was not met.
-// The status 409 alone does not mean this: the embedded gateway also returns it for keys
-// that it cannot store.
+// The status 409 alone does not mean this: versitygw also returns it for keys that it
+// cannot store.
 func lostRace(err error) bool {
 	return minio.ToErrorResponse(err).StatusCode == http.StatusPreconditionFailed ||
 		hasCode(err, minio.PreconditionFailed, codeConditionalConflict, codeOperationAborted)

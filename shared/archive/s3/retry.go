@@ -46,7 +46,7 @@ func transient(err error) bool {
 // write: the store was not reached, it refused the request, or it failed to store the
 // object. Servers that store objects as files report the last case when a concurrent
 // delete has removed an empty directory to which they were about to write:
-// ExistingObjectIsDirectory (the embedded gateway) or AccessDenied (MinIO).
+// ExistingObjectIsDirectory (versitygw) or AccessDenied (MinIO).
 func notApplied(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {

@@ -43,9 +43,9 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// EnsureBucket creates the bucket of the options unless it exists. It is for the embedded
-// gateway and for tests. Open does not create buckets, because in production an
-// administrator must decide about their encryption and life cycle.
+// EnsureBucket creates the bucket of the options unless it exists. It is for tests. Open
+// does not create buckets, because in production an administrator must decide about their
+// encryption and life cycle.
 func EnsureBucket(ctx context.Context, opts Options) error {
 	s, err := connect(opts)
 	if err != nil {

@@ -16,8 +16,7 @@ import (
 const (
 	// clockTolerance allows for a store whose clock differs from this host's.
 	clockTolerance = time.Minute
-	// dateLag allows for a server that updates its Date header once a second, as the
-	// embedded gateway does.
+	// dateLag allows for a server that updates its Date header once a second, as some do.
 	dateLag = 2 * time.Second
 )
 
