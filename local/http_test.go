@@ -21,9 +21,10 @@ import (
 
 // everywhere returns all ways to send the same request: to the running service first,
 // then over every transport to an application of this process with a copy of
-// the service's archive, as it is now, and its definitions.
+// the service's archive, made when no task is open, and its definitions.
 func (s *service) everywhere(t *testing.T) []endpointtest.Transport {
 	t.Helper()
+	eventually(t, startTimeout, "no task is marked open", func() bool { return len(s.home.keys(t, "open/")) == 0 })
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	a := app.New(app.Options{
 		Store: s.store(t), Clusters: cluster.NewSource(cluster.Options{Path: s.home.clusters()}),

@@ -70,7 +70,11 @@ func (h home) absent(t testing.TB, spec string, due time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	defer func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for n := range manyJobs {
 		body, err := json.Marshal(map[string]any{"job": jobName(n), "spec": spec, "seen": due.Add(-49 * time.Hour)})
 		if err == nil {

@@ -123,7 +123,6 @@ func TestRepairFiles_SaysWhyThereAreNone(t *testing.T) {
 	}
 	release()
 	s.end(t, running)
-	eventually(t, startTimeout, "no task is marked open", func() bool { return len(s.home.keys(t, "open/")) == 0 })
 	for path, says := range map[string]string{
 		"/ace/reports/" + running:       "has no report: only a repair with generate_report=true writes one; its before-images are at /ace/before-images/" + running,
 		"/ace/before-images/" + running: "task " + running + " has not changed any row: there are no before-images",

@@ -190,7 +190,7 @@ func (s *Store) Close() error {
 }
 
 // errClosed is the failure of a store after Close.
-var errClosed = errors.New("it is closed") //nolint:gochecknoglobals // a constant
+var errClosed = errors.New("it is closed")
 
 // release closes the files of the store. Closing the lock file releases the lock.
 func (s *Store) release() {
