@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	module  = "ace"
-	root    = "../.." // of the module, seen from this package
-	pgx     = "github.com/jackc/pgx"
-	minio   = "github.com/minio/minio-go"
-	dirs    = "ace/shared/archive/dirstore"
-	lambda  = "github.com/aws/aws-lambda-go"
-	aws     = "github.com/aws/aws-sdk-go-v2"
-	prom    = "github.com/prometheus"
+	module = "ace"
+	root   = "../.." // of the module, seen from this package
+	pgx    = "github.com/jackc/pgx"
+	minio  = "github.com/minio/minio-go"
+	dirs   = "ace/shared/archive/dirstore"
+	lambda = "github.com/aws/aws-lambda-go"
+	aws    = "github.com/aws/aws-sdk-go-v2"
+	prom   = "github.com/prometheus"
 )
 
 // testSupport are the packages that exist for tests, the demo and the benchmark.
