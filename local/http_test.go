@@ -146,7 +146,7 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/tasks", "after=zzz", 400, `after is "zzz"; it must be the value of next of the previous page`},
 		{"/ace/tasks", "table_name=users", 400, `table_name is "users"; it must be schema.table, such as public.users`},
 		{"/ace/tasks", "status=DONE", 400, `status is "DONE"; ` + statuses},
-		{"/ace/tasks", "task_type=table-fix", 400, `task_type is "table-fix"; it must be table-diff, table-rerun, table-repair, table-undo, schema-diff or replication-diff`},
+		{"/ace/tasks", "task_type=table-fix", 400, `task_type is "table-fix"; it must be table-diff, table-rerun, table-repair, table-undo, schema-diff, repset-diff or replication-diff`},
 		{"/ace/diffs", "verdict=differs", 400, `verdict is "differs"; it must be match or differ`},
 		{"/ace/diffs", "since=2024-03-16&until=2024-03-15", 400,
 			"until is 2024-03-15T00:00:00.000Z; it must be a time after since (2024-03-16T00:00:00.000Z)"},

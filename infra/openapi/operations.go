@@ -30,7 +30,7 @@ func tags() []Tag {
 
 func tagOf(o api.Operation) string {
 	switch o.Route {
-	case api.RouteTableDiff, api.RouteTableRerun, api.RouteTableRepair, api.RouteTableUndo, api.RouteSchemaDiff:
+	case api.RouteTableDiff, api.RouteTableRerun, api.RouteTableRepair, api.RouteTableUndo, api.RouteSchemaDiff, api.RouteRepsetDiff:
 		return tagTables
 	case api.RouteReplicationDiff:
 		return tagClusters

@@ -58,6 +58,15 @@ func (o Options) operationCommands() []*cli.Command {
 			Flags: append(paramFlags("schema-diff", "cluster_name", "schema_name"), waitFlags(false)...),
 		}, schemaDiff),
 		o.command(&cli.Command{
+			Name: "repset-diff", Category: categoryTasks, ArgsUsage: "CLUSTER SET",
+			Usage: "compare the tables of a publication or of a replication set between the nodes of a cluster",
+			Description: "SET is the name of a publication, or of a replication set of pglogical or Spock.\n" +
+				"publication:SET, pglogical:SET or spock:SET selects one of several sets with this name.\n" +
+				"Only rows and columns that are replicated are compared. The exit status is 2 if a table could not be compared.\n" +
+				"Example: ace repset-diff demo orders",
+			Flags: append(paramFlags("repset-diff", "cluster_name", "repset_name"), waitFlags(false)...),
+		}, repsetDiff),
+		o.command(&cli.Command{
 			Name: "table-rerun", Category: categoryTasks, ArgsUsage: "DOCUMENT",
 			Usage: "compare the rows of a document again",
 			Description: "DOCUMENT is the id of a table-diff or table-rerun, a diff_file, or a file on this machine.\n" +

@@ -31,7 +31,19 @@ func schemaDiff(ctx context.Context, s *session) error {
 	return s.start(ctx, api.RouteSchemaDiff, params)
 }
 
-func isSet(t task) bool { return t.TaskType == api.TypeSchemaDiff }
+// repsetDiff runs `ace repset-diff CLUSTER SET`.
+func repsetDiff(ctx context.Context, s *session) error {
+	args, err := s.args(2, 2, "CLUSTER SET")
+	if err != nil {
+		return err
+	}
+	params := s.params("repset-diff")
+	params.Set("cluster_name", args[0])
+	params.Set("repset_name", args[1])
+	return s.start(ctx, api.RouteRepsetDiff, params)
+}
+
+func isSet(t task) bool { return api.IsSetType(t.TaskType) }
 
 // setOf returns the result of a comparison of several tables. ok is false if the task has
 // none.

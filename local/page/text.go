@@ -181,7 +181,7 @@ func verdictClass(verdict string) string {
 func kindOf(taskType string) string {
 	names := map[string]string{
 		api.TypeTableDiff: "Comparison", api.TypeTableRerun: "Rerun", api.TypeTableRepair: "Repair", api.TypeTableUndo: "Undo",
-		api.TypeSchemaDiff: "Schema comparison", api.TypeReplicationDiff: "Replication check",
+		api.TypeSchemaDiff: "Schema comparison", api.TypeRepsetDiff: "Replication set comparison", api.TypeReplicationDiff: "Replication check",
 	}
 	if name, ok := names[taskType]; ok {
 		return name

@@ -21,6 +21,7 @@ func TestDocs_NameEveryParameter(t *testing.T) {
 		"table-repair":     refusal(api.DecodeTableRepair),
 		"table-undo":       refusal(api.DecodeTableUndo),
 		"schema-diff":      refusal(api.DecodeSchemaDiff),
+		"repset-diff":      refusal(api.DecodeRepsetDiff),
 		"replication-diff": refusal(api.DecodeReplicationDiff),
 		"tasks":            refusal(api.DecodeTasks),
 		"diffs":            refusal(api.DecodeDiffs),

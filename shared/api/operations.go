@@ -48,6 +48,10 @@ func starting() []Operation {
 			Name: "schema-diff", Route: RouteSchemaDiff, Purpose: "compares all tables of one or more schemas",
 			Params: schemaDiffParams(),
 		},
+		{
+			Name: "repset-diff", Route: RouteRepsetDiff, Purpose: "compares the tables of a publication or of a replication set",
+			Params: repsetDiffParams(),
+		},
 	}
 }
 
@@ -230,14 +234,26 @@ func tableDiffParams() []Param {
 }
 
 func schemaDiffParams() []Param {
-	req := NewSchemaDiffRequest()
+	return setParams(Param{
+		Name: "schema_name", Kind: KindText, Required: true, Purpose: "the schemas", Allowed: allowedSchemas,
+		Example: "public", Values: Values{Pattern: patternSchemas},
+	})
+}
+
+func repsetDiffParams() []Param {
+	return setParams(Param{
+		Name: "repset_name", Kind: KindText, Required: true, Example: "publication:orders", Values: Values{MaxBytes: maxRepset},
+		Purpose: "the name of a publication or replication set; publication:, pglogical: or spock: before it selects the system",
+	})
+}
+
+// setParams returns the parameters of a comparison of several tables. which is the
+// parameter that selects these tables.
+func setParams(which Param) []Param {
+	req := newSetRequest()
 	patterns := Values{Pattern: patternPatterns}
 	return []Param{
-		clusterParam(),
-		{
-			Name: "schema_name", Kind: KindText, Required: true, Purpose: "the schemas", Allowed: allowedSchemas,
-			Example: "public", Values: Values{Pattern: patternSchemas},
-		},
+		clusterParam(), which,
 		dbnameParam(),
 		{
 			Name: "nodes", Kind: KindList, Default: allNodes, Purpose: "the nodes to compare", Allowed: allowedNodes,

@@ -20,8 +20,8 @@ func TestOperations_DescribeWhatRequestsAccept(t *testing.T) {
 		"task-status/{task_id}": ofTask, "task-cancel/{task_id}": ofTask, "tasks": refusal(api.DecodeTasks),
 		"diffs": refusal(api.DecodeDiffs), "POST diffs": refusal(api.DecodeImport), "diffs/{task_id}": refusal(api.DecodeDiff),
 		"reports/{task_id}": refusal(api.DecodeReport), "before-images/{task_id}": ofTask,
-		"schema-diff": refusal(api.DecodeSchemaDiff),
-		"schedules":   refusal(api.DecodeSchedules), "openapi.json": refusal(api.DecodeOpenAPI),
+		"schema-diff": refusal(api.DecodeSchemaDiff), "repset-diff": refusal(api.DecodeRepsetDiff),
+		"schedules": refusal(api.DecodeSchedules), "openapi.json": refusal(api.DecodeOpenAPI),
 		"/healthz": refusal(api.DecodeHealth), "/readyz": refusal(api.DecodeHealth),
 		"clusters": refusal(api.DecodeClusters), "cluster-check": refusal(api.DecodeClusterCheck), "tables": refusal(api.DecodeTables),
 	}

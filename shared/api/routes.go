@@ -16,6 +16,7 @@ const (
 	RouteTableUndo   Route = "/ace/table-undo"
 	RouteTableRerun  Route = "/ace/table-rerun"
 	RouteSchemaDiff  Route = "/ace/schema-diff"
+	RouteRepsetDiff  Route = "/ace/repset-diff"
 	// RouteReplicationDiff compares how nodes replicate, not rows.
 	RouteReplicationDiff Route = "/ace/replication-diff"
 	RouteTaskStatus      Route = "/ace/task-status/{task_id}"
@@ -40,7 +41,7 @@ const (
 // Routes returns all routes in the order of the API reference (docs/API.md).
 func Routes() []Route {
 	return []Route{
-		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun, RouteSchemaDiff, RouteReplicationDiff,
+		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun, RouteSchemaDiff, RouteRepsetDiff, RouteReplicationDiff,
 		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
 		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady,
 	}

@@ -21,13 +21,17 @@ const (
 	TypeTableRepair = "table-repair"
 	TypeTableUndo   = "table-undo"
 	TypeSchemaDiff  = "schema-diff"
+	TypeRepsetDiff  = "repset-diff"
 
 	TypeReplicationDiff = "replication-diff"
 )
 
 func taskTypes() []string {
-	return []string{TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo, TypeSchemaDiff, TypeReplicationDiff}
+	return []string{TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo, TypeSchemaDiff, TypeRepsetDiff, TypeReplicationDiff}
 }
+
+// IsSetType reports whether a task of this type compares several tables.
+func IsSetType(taskType string) bool { return taskType == TypeSchemaDiff || taskType == TypeRepsetDiff }
 
 func statuses() []string {
 	return []string{StatusQueued, StatusRunning, StatusCompleted, StatusFailed, StatusCancelled}
@@ -60,7 +64,7 @@ type TaskStatus struct {
 
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`
-	TableName   string          `json:"table_name"`           // the table; the schemas of a schema-diff, such as public.*; "(replication)" for a replication-diff
+	TableName   string          `json:"table_name"`           // the table; the schemas of a schema-diff, such as public.*; the set of a repset-diff, such as publication:orders; "(replication)" for a replication-diff
 	Parent      string          `json:"parent,omitempty"`     // id of the task for several tables that submitted this task; absent if there is none
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request, as it was stored
 	Error       string          `json:"error,omitempty"`      // only if Status is FAILED or CANCELLED

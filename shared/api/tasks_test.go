@@ -106,7 +106,7 @@ func TestDecodeTasks(t *testing.T) {
 			ClusterName: "demo", TableName: api.TableName{Schema: "public", Name: "users"},
 			Status: "RUNNING", Limit: 1000, After: "9223_x-td_20240315_123456"}, ""},
 		{"task_type=table-undo", api.TasksRequest{TaskType: "table-undo", Limit: 50}, ""},
-		{"task_type=undo", api.TasksRequest{}, `task_type is "undo"; it must be table-diff, table-rerun, table-repair, table-undo, schema-diff or replication-diff`},
+		{"task_type=undo", api.TasksRequest{}, `task_type is "undo"; it must be table-diff, table-rerun, table-repair, table-undo, schema-diff, repset-diff or replication-diff`},
 		{"status=running", api.TasksRequest{}, `status is "running"; it must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELLED`},
 		{"limit=0", api.TasksRequest{}, `limit is "0"; it must be a whole number from 1 to 1000`},
 		{"limit=1001", api.TasksRequest{}, `limit is "1001"; it must be a whole number from 1 to 1000`},

@@ -22,7 +22,7 @@ const (
 const (
 	nameForm     = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
 	idForm       = `_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?`
-	taskIDForm   = `(t[dru]|[rs]d)` + idForm
+	taskIDForm   = `(t[dru]|[rs]d|rs)` + idForm
 	tableIDForm  = `t[dru]` + idForm
 	diffIDForm   = `td` + idForm
 	repairIDForm = `tr` + idForm
@@ -55,7 +55,9 @@ func CheckTaskID(text string) error {
 }
 
 // IsParentID reports whether a task with this id submits other tasks and waits for them.
-func IsParentID(id string) bool { return strings.HasPrefix(id, "sd_") }
+func IsParentID(id string) bool {
+	return strings.HasPrefix(id, "sd_") || strings.HasPrefix(id, "rs_")
+}
 
 // CheckClusterName returns a fault with code Invalid if name is not a valid name of a
 // cluster.

@@ -216,6 +216,7 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.JSON(api.RouteTableRepair, api.DecodeTableRepair, s.SubmitTableRepair),
 		endpoint.JSON(api.RouteTableUndo, api.DecodeTableUndo, s.SubmitTableUndo),
 		endpoint.JSON(api.RouteSchemaDiff, api.DecodeSchemaDiff, s.SubmitSchemaDiff),
+		endpoint.JSON(api.RouteRepsetDiff, api.DecodeRepsetDiff, s.SubmitRepsetDiff),
 		endpoint.JSON(api.RouteReplicationDiff, api.DecodeReplicationDiff, s.SubmitReplicationDiff),
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
 		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),

@@ -26,3 +26,12 @@ func (r replicationReader) ReplicationState(ctx context.Context, target cluster.
 	}
 	return node.ReplicationState(ctx)
 }
+
+// ReplicationSets returns what a node publishes, and the identity of its server.
+func (r replicationReader) ReplicationSets(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error) {
+	node, err := r.pools.Node(target)
+	if err != nil {
+		return replication.State{}, table.Identity{}, err
+	}
+	return node.ReplicationSets(ctx)
+}

@@ -15,13 +15,13 @@ import (
 // Entry describes one document in the index.
 type Entry struct {
 	TaskID         string    `json:"task_id"`
-	Type           task.Type `json:"task_type"` // table-diff, table-rerun or schema-diff
+	Type           task.Type `json:"task_type"` // table-diff, table-rerun, schema-diff or repset-diff
 	ClusterName    string    `json:"cluster_name"`
 	DBName         string    `json:"dbname"`
 	TableName      string    `json:"table_name"`
 	Parent         string    `json:"parent,omitempty"` // see task.Record.Parent
 	FinishedAt     time.Time `json:"finished_at"`      // UTC, milliseconds
-	Verdict        string    `json:"verdict"`          // match or differ; "" if a failed schema-diff found no difference
+	Verdict        string    `json:"verdict"`          // match or differ; "" if a failed comparison of several tables found no difference
 	TotalRows      int64     `json:"total_rows"`
 	MismatchedRows int64     `json:"mismatched_rows"`
 	DiffFile       string    `json:"diff_file"` // the value of diff_file in the task's result
@@ -54,7 +54,7 @@ func RestrictionsOf(rec task.Record) (Restrictions, error) {
 // entryOf returns the entry of a task. It returns false if the task has no document to
 // list.
 func entryOf(rec task.Record) (Entry, bool) {
-	ended := rec.Status == task.Completed || rec.Status == task.Failed && rec.Type == task.SchemaDiff
+	ended := rec.Status == task.Completed || rec.Status == task.Failed && rec.Type.IsSet()
 	if !ended || rec.Document == nil || rec.FinishedAt == nil ||
 		!strings.HasPrefix(rec.Document.Key, archive.DiffsPrefix) {
 		return Entry{}, false
@@ -63,8 +63,8 @@ func entryOf(rec task.Record) (Entry, bool) {
 	// A document is listed even if its task's result cannot be decoded.
 	result := api.DiffResult{DiffFile: rec.Document.Key}
 	_ = json.Unmarshal(rec.Result, &result)
-	if rec.Type == task.SchemaDiff {
-		_ = json.Unmarshal(result.Summary, &result) // the summary of a schema-diff, not its result, has TotalRows
+	if rec.Type.IsSet() {
+		_ = json.Unmarshal(result.Summary, &result) // the summary of several tables, not their result, has TotalRows
 	}
 
 	entry := Entry{

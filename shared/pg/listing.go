@@ -28,7 +28,7 @@ SELECT c.oid, n.nspname, c.relname,
 FROM (
     SELECT c.oid
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname::text, 'pg_')
+    WHERE c.relkind IN ('r', 'p') AND (NOT c.relispartition OR $5::bool) AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname::text, 'pg_')
       AND ($1::text = '' OR n.nspname = $1::text)
       AND (n.nspname::text COLLATE "C", c.relname::text COLLATE "C") > ($2::text, $3::text)
     ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C"
@@ -66,7 +66,7 @@ func (n *Node) listTables(ctx context.Context, of table.Selection) ([]table.List
 	defer tx.Close()
 
 	l := listing{node: n.name, byOID: map[string]*table.Description{}, types: typeRows{}}
-	args := textArgs(rawtext.Bytes(of.Schema), rawtext.Bytes(of.AfterSchema), rawtext.Bytes(of.AfterName), strconv.Itoa(of.Limit))
+	args := textArgs(rawtext.Bytes(of.Schema), rawtext.Bytes(of.AfterSchema), rawtext.Bytes(of.AfterName), strconv.Itoa(of.Limit), strconv.FormatBool(of.Partitions))
 	if err := tx.run(ctx, doingListing, versionQuery(n.name, new(int)), query{sql: listingSQL, args: args, row: l.addTable}); err != nil {
 		return nil, err
 	}

@@ -98,14 +98,14 @@ func (a replicationAbilities) unknown() []replication.Unknown {
 	for _, e := range a.Extensions {
 		if !e.Readable {
 			found = append(found, replication.Unknown{
-				What: "the subscriptions and replication sets of " + e.System, Incomplete: true,
+				What: "the subscriptions and replication sets of " + e.System, System: e.System, Incomplete: true,
 				Remedy: "GRANT USAGE ON SCHEMA " + e.System + " and SELECT ON " + strings.Join(extensionTables(e.System), ", ") + " TO the role",
 			})
 			continue
 		}
 		if e.Status == "" {
 			found = append(found, replication.Unknown{
-				What: "the status of the subscriptions of " + e.System, Incomplete: true, Remedy: "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA " + e.System + " TO the role",
+				What: "the status of the subscriptions of " + e.System, System: e.System, Incomplete: true, Remedy: "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA " + e.System + " TO the role",
 			})
 		}
 	}

@@ -44,14 +44,16 @@ func operationsOf(prefix string) string {
 // view pg_publication_tables, which would wait for locks on tables, but finds the same
 // tables: with publish_via_partition_root, a partition is published as its topmost
 // published ancestor. Otherwise a partitioned table is published as its partitions that
-// have no partitions of their own.
+// have no partitions of their own. The row filter of a table is without effect if the
+// publication also has the schema of the table.
 func publicationsSQL(version int) string {
-	schemas, inSchema, columns, filter := "NULL::json", "", "NULL::json", "''"
+	schemas, inSchema, columns, filter, whole := "NULL::json", "", "NULL::json", "''", ""
 	if version >= 150000 {
 		schemas = `(SELECT json_agg(quote_ident(n.nspname) ORDER BY n.nspname COLLATE "C")
 			FROM pg_publication_namespace pn JOIN pg_namespace n ON n.oid = pn.pnnspid WHERE pn.pnpubid = p.oid)`
 		inSchema = "OR EXISTS (SELECT FROM pg_publication_namespace pn WHERE pn.pnpubid = p.oid AND pn.pnnspid = c.relnamespace)"
 		columns = "(SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs))"
+		whole = "AND NOT EXISTS (SELECT FROM pg_publication_namespace pn WHERE pn.pnpubid = t.publication AND pn.pnnspid = c.relnamespace)"
 		filter = "coalesce(pg_get_expr(r.prqual, r.prrelid), '')"
 	}
 	return `
@@ -75,7 +77,7 @@ published AS (
 described AS (
     SELECT t.publication, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, ` + columns + ` AS columns, ` + filter + ` AS filter
     FROM published t JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_publication_rel r ON r.prpubid = t.publication AND r.prrelid = t.relation)
+    LEFT JOIN pg_publication_rel r ON r.prpubid = t.publication AND r.prrelid = t.relation ` + whole + `)
 SELECT coalesce(json_agg(json_build_object(
     'system', 'native', 'name', p.pubname, 'all_tables', p.puballtables, 'schemas', ` + schemas + `,
     'operations', ` + operationsOf("p.pub") + `,
@@ -155,18 +157,9 @@ SELECT coalesce(json_agg(json_build_object('name', o.roname, 'remote_lsn', coale
 FROM pg_replication_origin o ` + status
 }
 
-// extensionSQL returns the query for the nodes, replication sets and subscriptions of
-// pglogical or Spock. It does not read the table node_interface, because the connection
-// strings in it may contain passwords.
-func extensionSQL(e replicationExtension) string {
-	status := "(SELECT NULL::text AS subscription_name, NULL::text AS status)"
-	if e.Status != "" {
-		status = quote(e.System, e.Status) + "()"
-	}
-	return strings.NewReplacer("SCHEMA", e.System, "STATUS", status, "OPERATIONS", operationsOf("rs.replicate_")).Replace(`
-SELECT json_build_object('system', 'SCHEMA', 'version', (SELECT extversion FROM pg_extension WHERE extname = 'SCHEMA'),
-  'node_name', (SELECT n.node_name FROM SCHEMA.local_node l JOIN SCHEMA.node n ON n.node_id = l.node_id),
-  'publications', (
+// extensionSets is a query for the replication sets of pglogical or Spock on this node,
+// as one JSON value. forExtension completes it.
+const extensionSets = `
     SELECT coalesce(json_agg(json_build_object('system', 'SCHEMA', 'name', rs.set_name,
         'operations', OPERATIONS,
         'tables', (
@@ -176,7 +169,27 @@ SELECT json_build_object('system', 'SCHEMA', 'version', (SELECT extversion FROM 
           FROM SCHEMA.replication_set_table t JOIN pg_class c ON c.oid = t.set_reloid JOIN pg_namespace n ON n.oid = c.relnamespace
           WHERE t.set_id = rs.set_id)
       ) ORDER BY rs.set_name COLLATE "C"), '[]')
-    FROM SCHEMA.replication_set rs JOIN SCHEMA.local_node l ON l.node_id = rs.set_nodeid),
+    FROM SCHEMA.replication_set rs JOIN SCHEMA.local_node l ON l.node_id = rs.set_nodeid`
+
+// forExtension replaces the placeholders in a query of an extension's catalogs. system is
+// the name of the extension and of its schema.
+func forExtension(system, sql string) string {
+	return strings.NewReplacer("SCHEMA", system, "OPERATIONS", operationsOf("rs.replicate_")).Replace(sql)
+}
+
+// extensionSQL returns the query for the nodes, replication sets and subscriptions of
+// pglogical or Spock. It does not read the table node_interface, because the connection
+// strings in it may contain passwords.
+func extensionSQL(e replicationExtension) string {
+	status := "(SELECT NULL::text AS subscription_name, NULL::text AS status)"
+	if e.Status != "" {
+		status = quote(e.System, e.Status) + "()"
+	}
+	return strings.Replace(forExtension(e.System, `
+SELECT json_build_object('system', 'SCHEMA', 'version', (SELECT extversion FROM pg_extension WHERE extname = 'SCHEMA'),
+  'node_name', (SELECT n.node_name FROM SCHEMA.local_node l JOIN SCHEMA.node n ON n.node_id = l.node_id),
+  'publications', (
+`+extensionSets+`),
   'subscriptions', (
     SELECT coalesce(json_agg(json_build_object('system', 'SCHEMA', 'name', s.sub_name, 'enabled', s.sub_enabled,
         'running', coalesce(st.status IN ('replicating', 'initializing'), false), 'status', coalesce(st.status, ''),
@@ -192,5 +205,5 @@ SELECT json_build_object('system', 'SCHEMA', 'version', (SELECT extversion FROM 
     FROM SCHEMA.subscription s
     JOIN SCHEMA.local_node l ON l.node_id = s.sub_target
     LEFT JOIN SCHEMA.node pn ON pn.node_id = s.sub_origin
-    LEFT JOIN STATUS st ON st.subscription_name = s.sub_name))`)
+    LEFT JOIN STATUS st ON st.subscription_name = s.sub_name))`), "STATUS", status, 1)
 }

@@ -47,6 +47,7 @@ type Extension struct {
 // may hide a problem.
 type Unknown struct {
 	What   string `json:"what"`
+	System string `json:"-"` // the extension to which What belongs, or ""
 	Remedy string `json:"remedy"`
 	// Incomplete means that the state therefore lacks publications or subscriptions.
 	Incomplete bool `json:"incomplete,omitempty"`

@@ -134,7 +134,7 @@ func TestSkip_MatchesNamesWithOrWithoutTheSchema(t *testing.T) {
 		{"public.audit", "audit", true}, {"other.audit", "audit", false}, {"public.*", "audit", true},
 		{"a.c", "abc", false}, {"a+", "aa", false}, {"[ab]", "a", false}, {"*", "line\nbreak", true},
 	} {
-		job := Job{Set: api.SchemaDiffRequest{Schemas: api.Schemas{"public"}, SkipTables: []string{"nothing", tt.pattern}}}
+		job := Job{Set: api.SchemaDiffRequest{Schemas: api.Schemas{"public"}, SetRequest: api.SetRequest{SkipTables: []string{"nothing", tt.pattern}}}}
 		if got := !job.Selects(api.TableName{Schema: "public", Name: tt.table}); got != tt.want {
 			t.Errorf("%s skips %q: %v", tt.pattern, tt.table, got)
 		}

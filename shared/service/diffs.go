@@ -41,7 +41,7 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 	}
 
 	file := s.download(info, sum, diffarchive.ContentType(req.Format), rec.TaskID+"."+req.Format)
-	file.Leads = rec.Type == task.SchemaDiff
+	file.Leads = rec.Type.IsSet()
 	file.Inline = req.Format == api.FormatHTML && !req.Download
 	return file, nil
 }

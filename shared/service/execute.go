@@ -50,6 +50,7 @@ func (e *Executor) Handlers() map[task.Type]runner.Handler {
 		task.TableRepair: e.handler(e.tableRepair),
 		task.TableUndo:   e.handler(e.tableUndo),
 		task.SchemaDiff:  e.handler(e.schemaDiff),
+		task.RepsetDiff:  e.handler(e.repsetDiff),
 
 		task.ReplicationDiff: e.handler(e.replicationDiff),
 	}

@@ -26,6 +26,9 @@ import (
 type ReplicationReader interface {
 	// ReplicationState returns the state of a node, and the identity of its server.
 	ReplicationState(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error)
+	// ReplicationSets returns the state with only the server and what it publishes, and the
+	// identity of the server.
+	ReplicationSets(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error)
 }
 
 // The phases of a replication-diff.

@@ -32,14 +32,14 @@ func (e *Executor) schemaDiff(ctx context.Context, x execution) (runner.Outcome,
 	return e.compareSet(ctx, x, setComparison{
 		Request: setdiff.Request{
 			Parent: x.rec, Source: schemaTables{nodes: e.Nodes, targets: targets, request: req}, TableDiff: req.TableDiff,
-			Summary: schemaSummary(x.rec, req, targets), AtOnce: req.MaxTablesAtOnce, FailFast: req.FailFast, Patience: x.patience,
+			Summary: setSummary(x.rec, req.SetRequest, targets), AtOnce: req.MaxTablesAtOnce, FailFast: req.FailFast, Patience: x.patience,
 		},
 		output: req.Output, quiet: req.Quiet,
 	})
 }
 
-// schemaSummary returns the members of the document's summary that describe the request.
-func schemaSummary(rec task.Record, req api.SchemaDiffRequest, targets []cluster.Target) setfile.Summary {
+// setSummary returns the members of the document's summary that describe the request.
+func setSummary(rec task.Record, req api.SetRequest, targets []cluster.Target) setfile.Summary {
 	return setfile.Summary{
 		TaskID: rec.TaskID, TaskType: string(rec.Type), ClusterName: rec.ClusterName, DBName: rec.DBName, Name: rec.TableName,
 		Compare: req.Compare, Only: req.Tables, Skip: req.SkipTables, Ignore: req.Ignore, StartedAt: api.At(*rec.StartedAt),

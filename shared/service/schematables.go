@@ -53,7 +53,7 @@ func (s schemaTables) tables(ctx context.Context) ([]setdiff.Table, error) {
 	var tables []setdiff.Table
 	found := false
 	for _, schema := range schemas {
-		listed, err := s.list(ctx, schema)
+		listed, err := listTables(ctx, s.nodes, s.targets, table.Selection{Schema: schema})
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func (s schemaTables) tables(ctx context.Context) ([]setdiff.Table, error) {
 			name := api.TableName{Schema: one.Schema, Name: one.Name}
 			found = true
 			if s.request.Tables == nil || s.request.Tables.Match(name) {
-				tables = append(tables, s.table(name, one))
+				tables = append(tables, plannedTable(name, one, s.request.SkipTables))
 			}
 		}
 	}
@@ -93,13 +93,13 @@ func (s schemaTables) noTable() error {
 	return fault.New(fault.NotFound, "tables is %s, which matches no table of %s", strings.Join(s.request.Tables, ","), s.request.Name())
 }
 
-// list returns all tables of a schema, or of all schemas if schema is "". It fails if a
-// node cannot be read.
-func (s schemaTables) list(ctx context.Context, schema string) ([]inventory.Table, error) {
+// listTables returns all tables of a selection, page by page. It fails if a node cannot
+// be read.
+func listTables(ctx context.Context, nodes Nodes, targets []cluster.Target, of table.Selection) ([]inventory.Table, error) {
 	var tables []inventory.Table
-	of := table.Selection{Schema: schema, Limit: tablesPerPage}
+	of.Limit = tablesPerPage
 	for {
-		page, err := s.nodes.Tables(ctx, s.targets, of)
+		page, err := nodes.Tables(ctx, targets, of)
 		if err != nil {
 			return nil, err
 		}
@@ -115,15 +115,15 @@ func (s schemaTables) list(ctx context.Context, schema string) ([]inventory.Tabl
 	}
 }
 
-// table returns the entry of a table in the plan. The entry has a verdict if the table is
-// not to be compared.
-func (s schemaTables) table(name api.TableName, one inventory.Table) setdiff.Table {
+// plannedTable returns the entry of a table in the plan. The entry has a verdict if the
+// table is not to be compared.
+func plannedTable(name api.TableName, one inventory.Table, skip api.Patterns) setdiff.Table {
 	t := setdiff.Table{Name: name, MissingOn: one.MissingOn}
 	if one.RowEstimate != nil {
 		t.Rows = *one.RowEstimate
 	}
 	switch {
-	case s.request.SkipTables.Match(name):
+	case skip.Match(name):
 		t.Verdict, t.Reason = api.SetSkipped, skippedByRequest
 	case len(one.MissingOn) > 0:
 		t.Verdict, t.Reason = api.SetMissing, fmt.Sprintf("the table does not exist on %s", strings.Join(one.MissingOn, ", "))

@@ -94,7 +94,7 @@ func (r *run) compareTable(ctx context.Context, i int) error {
 // has created this task, submit returns it.
 func (r *run) submit(ctx context.Context, i int) (rec task.Record, err error) {
 	parent, name := r.request.Parent, r.plan.Tables[i].Name
-	parameters, err := json.Marshal(r.request.TableDiff(name))
+	parameters, err := json.Marshal(r.plan.Tables[i].restrict(r.request.TableDiff(name)))
 	if err != nil {
 		return rec, fault.Wrap(err, fault.Internal, "the parameters cannot be encoded")
 	}

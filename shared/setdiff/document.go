@@ -1,6 +1,7 @@
 package setdiff
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ func (r *run) document() setfile.Document {
 	defer r.progress.mu.Unlock()
 	d := setfile.Document{Format: setfile.Format, Summary: r.request.Summary, Structure: r.plan.Findings}
 	d.Summary.Nodes = r.plan.Nodes
+	d.Summary.Name = cmp.Or(r.plan.Name, d.Summary.Name)
 	finding.Sort(d.Structure)
 	for i, t := range r.plan.Tables {
 		result, compared := r.results[i]
@@ -41,6 +43,7 @@ func (r *run) document() setfile.Document {
 		default:
 			result = setfile.Table{Table: t.Name, Verdict: api.SetFailed, Error: afterEnd}
 		}
+		result.TableFilter, result.IgnoreColumns = t.TableFilter, t.IgnoreColumns
 		d.Tables = append(d.Tables, result)
 	}
 

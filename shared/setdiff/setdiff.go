@@ -39,19 +39,36 @@ type Source interface {
 
 // Set has the tables that a parent compares, and the findings about structure.
 type Set struct {
-	Tables   []Table           `json:"tables"` // in the order of their names
+	Name     string            `json:"name,omitempty"` // what is compared, if the summary of the request does not have it
+	Tables   []Table           `json:"tables"`         // in the order of their names
 	Findings []finding.Finding `json:"findings,omitempty"`
 }
 
 // Table is a table that at least one node has.
 type Table struct {
 	Name api.TableName `json:"table"`
-	// Verdict is missing, keyless or skipped if the table is not to be compared, and ""
-	// otherwise.
+	// Verdict is missing, keyless, skipped or failed if the table is not to be compared,
+	// and "" otherwise.
 	Verdict   string   `json:"verdict,omitempty"`
 	Reason    string   `json:"reason,omitempty"`     // why the table is not to be compared
 	MissingOn []string `json:"missing_on,omitempty"` // the nodes that lack the table
 	Rows      int64    `json:"rows,omitempty"`       // the largest estimate of the number of rows on a node
+	// TableFilter and IgnoreColumns replace those of the request: they restrict the
+	// comparison to the rows and columns that are replicated. Empty means that the
+	// request's are used.
+	TableFilter   string   `json:"table_filter,omitempty"`
+	IgnoreColumns []string `json:"ignore_columns,omitempty"`
+}
+
+// restrict returns a request with the table's filter and ignored columns.
+func (t Table) restrict(req api.TableDiffRequest) api.TableDiffRequest {
+	if t.TableFilter != "" {
+		req.TableFilter = t.TableFilter
+	}
+	if len(t.IgnoreColumns) > 0 {
+		req.IgnoreColumns = t.IgnoreColumns
+	}
+	return req
 }
 
 // Runner runs the tasks of tables.

@@ -51,7 +51,8 @@ type Summary struct {
 	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes and tables
 	MismatchedRows int64           `json:"mismatched_rows"` // the number of these keys whose rows differ between nodes
 	Findings       api.SetFindings `json:"findings"`
-	Error          string          `json:"error,omitempty"` // the number of tables that could not be compared, and the reason for the first of them; absent if all could be compared
+	Restricted     int             `json:"restricted,omitempty"` // the tables of which only the replicated rows or columns were compared
+	Error          string          `json:"error,omitempty"`      // the number of tables that could not be compared, and the reason for the first of them; absent if all could be compared
 }
 
 // Table is the result of one table.
@@ -64,7 +65,17 @@ type Table struct {
 	MismatchedRows int64         `json:"mismatched_rows"`
 	MissingOn      []string      `json:"missing_on,omitempty"` // the nodes that lack the table
 	Error          string        `json:"error,omitempty"`      // why the table was not compared, or why its comparison failed
+
+	// TableFilter and IgnoreColumns are those of a repset-diff, if the set does not
+	// replicate all rows and columns of the table: other rows and columns were not
+	// compared.
+	TableFilter   string   `json:"table_filter,omitempty"`
+	IgnoreColumns []string `json:"ignore_columns,omitempty"`
 }
+
+// IsRestricted reports whether only some rows or columns of the table were compared,
+// because the others are not replicated.
+func (t Table) IsRestricted() bool { return t.TableFilter != "" || len(t.IgnoreColumns) > 0 }
 
 // Summarize sets the counts and the verdict of the summary from the tables and findings.
 //
@@ -74,10 +85,14 @@ type Table struct {
 func (d *Document) Summarize() {
 	s := &d.Summary
 	s.Tables, s.TotalRows, s.MismatchedRows, s.Findings = api.SetTables{}, 0, 0, api.SetFindings{}
+	s.Restricted = 0
 	for _, t := range d.Tables {
 		s.TotalRows += t.TotalRows
 		s.MismatchedRows += t.MismatchedRows
 		*counterOf(&s.Tables, t.Verdict)++
+		if t.IsRestricted() {
+			s.Restricted++
+		}
 	}
 
 	ranks := finding.Count(d.Structure)

@@ -48,6 +48,10 @@ func (o Options) ignores(kind string) bool {
 	return slices.ContainsFunc(o.Ignore, func(name string) bool { return isNamed(kind, name) })
 }
 
+// Ignores reports whether a list of names, such as Options.Ignore, has a kind of
+// findings.
+func Ignores(names []string, kind string) bool { return Options{Ignore: names}.ignores(kind) }
+
 // isNamed reports whether name is the kind or its plural. "_" and "-" stand for a space.
 func isNamed(kind, name string) bool {
 	name = strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(strings.TrimSpace(name)))

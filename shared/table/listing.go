@@ -5,6 +5,7 @@ type Selection struct {
 	Schema                 string // "" means all schemas except those of the system
 	AfterSchema, AfterName string // only tables after this one; "" means from the first
 	Limit                  int
+	Partitions             bool // also tables that are partitions
 }
 
 // Listing describes a table in a list of tables.

@@ -17,6 +17,7 @@ const (
 	repairPrefix = "tr_" // the ids of reruns have this prefix, too
 	undoPrefix   = "tu_"
 	schemaPrefix = "sd_"
+	repsetPrefix = "rs_"
 
 	replicationPrefix = "rd_"
 
@@ -45,6 +46,8 @@ func newID(t Type, submitted time.Time) string {
 		prefix = undoPrefix
 	case SchemaDiff:
 		prefix = schemaPrefix
+	case RepsetDiff:
+		prefix = repsetPrefix
 	case ReplicationDiff:
 		prefix = replicationPrefix
 	}
@@ -61,10 +64,12 @@ func mayHaveType(id string, t Type) bool {
 		return t == TableUndo
 	case schemaPrefix:
 		return t == SchemaDiff
+	case repsetPrefix:
+		return t == RepsetDiff
 	case replicationPrefix:
 		return t == ReplicationDiff
 	}
-	return t != TableDiff && t != SchemaDiff && t != ReplicationDiff
+	return t != TableDiff && !t.IsSet() && t != ReplicationDiff
 }
 
 // withSuffix returns an id with a random suffix, which distinguishes the id from the ids

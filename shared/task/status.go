@@ -12,14 +12,18 @@ const (
 	TableRerun  Type = "table-rerun"
 	TableUndo   Type = "table-undo"
 	SchemaDiff  Type = "schema-diff"
+	RepsetDiff  Type = "repset-diff"
 
 	ReplicationDiff Type = "replication-diff"
 )
 
 // Types returns all types.
 func Types() []Type {
-	return []Type{TableDiff, TableRepair, TableRerun, TableUndo, SchemaDiff, ReplicationDiff}
+	return []Type{TableDiff, TableRepair, TableRerun, TableUndo, SchemaDiff, RepsetDiff, ReplicationDiff}
 }
+
+// IsSet reports whether a task of this type compares several tables.
+func (t Type) IsSet() bool { return t == SchemaDiff || t == RepsetDiff }
 
 // Status is the state of a task.
 type Status string

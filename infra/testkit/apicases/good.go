@@ -23,6 +23,8 @@ func Good() []Case {
 		ok("a repair with a slash at the end", tableRepair+"/", repair),
 		ok("all schemas", schemaDiff, "cluster_name=demo&schema_name=*&baseline=last&fail_fast=1"),
 		ok("two schemas, with a slash at the end", schemaDiff+"/", "cluster_name=demo&schema_name=public,%22My+Schema%22&compare=data&tables=a*,public.b%3F&max_tables_at_once=64"),
+		ok("a publication", repsetDiff, "cluster_name=demo&repset_name=p"),
+		ok("a replication set, with a slash at the end", repsetDiff+"/", "cluster_name=demo&repset_name=pglogical:default&compare=structure&tables=a*&fail_fast=1"),
 		ok("replication", "/ace/replication-diff", "cluster_name=demo"),
 		ok("replication with everything, with a slash at the end", "/ace/replication-diff/",
 			"cluster_name=demo&dbname=acedb&nodes=n1,n2&max_lag_bytes=0&max_lag_seconds=604800&confirm_delay=0&ignore=lag,+slot&quiet=true"),

@@ -1,6 +1,23 @@
 package apicases
 
-const schemaDiff = "/ace/schema-diff"
+import "strings"
+
+const (
+	schemaDiff = "/ace/schema-diff"
+	repsetDiff = "/ace/repset-diff"
+)
+
+// BadRepsetDiff returns requests about repset-diff that must be refused.
+func BadRepsetDiff() []Case {
+	const ready = "cluster_name=demo&repset_name=p"
+	get := func(name, rawQuery, message string) Case { return getFrom(repsetDiff, name, rawQuery, message) }
+	return []Case{
+		get("no replication set", "cluster_name=demo", "repset_name is required"),
+		get("a replication set of no cluster", "repset_name=p", "cluster_name is required"),
+		get("a replication set with a long name", "cluster_name=demo&repset_name="+strings.Repeat("x", 76), "repset_name has 76 bytes; the maximum is 75"),
+		get("a replication set with an empty pattern", ready+"&tables=a,,b", `tables is "a,,b"; it must be names of tables separated by commas, in which * stands for any characters and ? for one, such as orders*,audit.*`),
+	}
+}
 
 // BadSchemaDiff returns requests about schema-diff that must be refused.
 func BadSchemaDiff() []Case {

@@ -14,25 +14,37 @@ import (
 // task. args are alternately names and values of parameters.
 func (s *Service) SubmitSchema(t testing.TB, schema string, args ...string) string {
 	t.Helper()
-	query := url.Values{"cluster_name": {s.Cluster.Name}, "schema_name": {schema}, "confirm_delay": {"0"}}
+	return s.submitSet(t, "/ace/schema-diff", append([]string{"schema_name", schema}, args...))
+}
+
+// SubmitRepset submits a repset-diff of the service's cluster and returns the id of the
+// task. args are alternately names and values of parameters.
+func (s *Service) SubmitRepset(t testing.TB, repset string, args ...string) string {
+	t.Helper()
+	return s.submitSet(t, "/ace/repset-diff", append([]string{"repset_name", repset}, args...))
+}
+
+func (s *Service) submitSet(t testing.TB, path string, args []string) string {
+	t.Helper()
+	query := url.Values{"cluster_name": {s.Cluster.Name}, "confirm_delay": {"0"}}
 	for i := 0; i+1 < len(args); i += 2 {
 		query.Set(args[i], args[i+1])
 	}
 	var submitted api.Submitted
-	s.Get(t, "/ace/schema-diff", query, &submitted)
+	s.Get(t, path, query, &submitted)
 	return submitted.TaskID
 }
 
-// Schema describes a schema-diff that has ended: its status, its result, and the content
-// of its document. Document is empty if the task has no document.
+// Schema describes a schema-diff or repset-diff that has ended: its status, its result,
+// and the content of its document. Document is empty if the task has no document.
 type Schema struct {
 	Status   api.TaskStatus
 	Result   api.SetResult
 	Document setfile.Document
 }
 
-// SchemaEnd waits for the end of a schema-diff and returns its status, result and
-// document.
+// SchemaEnd waits for the end of a schema-diff or repset-diff and returns its status,
+// result and document.
 func (s *Service) SchemaEnd(t testing.TB, taskID string) Schema {
 	t.Helper()
 	end := Schema{Status: s.Wait(t, taskID)}
