@@ -124,7 +124,7 @@ func openService(ctx context.Context, c config.Config, files []config.ServiceFil
 	stopNotifier := s.startNotifier(ctx)
 	return s, func() {
 		s.queue.Close()
-		stopNotifier() // after the queue, because tasks end until the queue is closed
+		stopNotifier() // must follow the close of the queue, because tasks end until then
 		closeWebhook()
 		s.app.Close()
 		closeClusters()
@@ -210,8 +210,8 @@ type service struct {
 	schedules     string           // the schedules file; "": there is none
 	memory        int64            // the soft memory limit; 0: GOMEMLIMIT is set
 	hangups       <-chan os.Signal // has a value after SIGHUP
-	metrics       *metrics.Metrics // nil: ACE_METRICS is false
-	page          *page.Page       // nil: ACE_PAGE is false
+	metrics       *metrics.Metrics // nil if ACE_METRICS is false
+	page          *page.Page       // nil if ACE_PAGE is false
 	retentionDays int              // 0: data is kept for ever
 }
 

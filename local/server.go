@@ -88,7 +88,7 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Minute, // for a large document through a slow tunnel
+		WriteTimeout:      30 * time.Minute, // long enough for a large document through a slow tunnel
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

@@ -68,7 +68,7 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 	var results []result
 	printHeader()
 	for _, c := range cases() {
-		if (c.Large || c.Copy != "") && !c.wanted(only) { // its table does not exist
+		if (c.Large || c.Copy != "") && !c.wanted(only) { // the table of the case does not exist
 			continue
 		}
 		if err := b.drift(ctx, c); err != nil {

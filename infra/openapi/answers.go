@@ -36,7 +36,7 @@ type (
 	// RepairReport is the report of a repair: each row before and after it.
 	RepairReport struct {
 		tablerepair.ReportHead
-		Changes map[string]RepairReportNode `json:"changes"` // by the name of the node
+		Changes map[string]RepairReportNode `json:"changes"` // the changes on each node, by the name of the node
 	}
 
 	// RepairReportNode is what a repair changed on one node. In a dry run, the names of the

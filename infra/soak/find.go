@@ -13,8 +13,8 @@ import (
 // testPackage lists the randomised tests of one directory.
 type testPackage struct {
 	dir        string
-	properties []string // tests that call rapid.Check
-	fuzz       []string // fuzz targets
+	properties []string // names of the tests that call rapid.Check
+	fuzz       []string // names of the fuzz targets
 }
 
 // findTests reads the test files at or below a directory.

@@ -13,7 +13,7 @@ import (
 
 // Template is what template.yaml deploys.
 type Template struct {
-	Functions []Function // sorted by name
+	Functions []Function // the functions of the template, sorted by name
 	raw       any
 }
 

@@ -185,7 +185,7 @@ func listens(ctx context.Context, address string) bool {
 
 // embeddedServer returns the connection to a service within this process.
 func embeddedServer(service *Embedded) *Server {
-	server, _ := newServer("localhost", "") // a constant address is valid
+	server, _ := newServer("localhost", "") // cannot fail: the constant address is valid
 	server.http.Transport = dialing(service.Dial)
 	return server
 }

@@ -82,7 +82,7 @@ func (k *keeper[T]) run(ctx context.Context) {
 			begun := time.Now()
 			more = k.advance(ctx)
 			if more {
-				_ = retry.Sleep(ctx, 3*time.Since(begun)) // the loop checks the context
+				_ = retry.Sleep(ctx, 3*time.Since(begun)) // an error is ignored: the loop checks the context
 			}
 		}
 	}

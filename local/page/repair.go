@@ -10,7 +10,7 @@ import (
 
 // repairForm is the form that starts the dry run of a repair.
 type repairForm struct {
-	Nodes   []string // the nodes of the document
+	Nodes   []string // the names of the nodes of the document
 	Options []field
 }
 

@@ -63,7 +63,7 @@ type EventData struct {
 	DryRun        bool                 `json:"dry_run,omitempty"`
 	SourceOfTruth string               `json:"source_of_truth,omitempty"`
 	Undoes        string               `json:"undoes,omitempty"` // id of the repair that the undo undoes; absent in the event of a repair
-	Nodes         map[string]EventNode `json:"nodes,omitempty"`  // by the name of the repaired node
+	Nodes         map[string]EventNode `json:"nodes,omitempty"`  // the results of the nodes, by the name of the repaired node
 
 	Error *EventError `json:"error,omitempty"` // only in the event of a task that failed or was cancelled
 	Links EventLinks  `json:"links"`
@@ -84,7 +84,7 @@ type EventNode struct {
 // EventError describes the error of a task without its message, because the message may
 // quote a value of a row. The status of the task (EventLinks.Status) has the message.
 type EventError struct {
-	Code     string `json:"code"`               // such as "unavailable", a code of package fault
+	Code     string `json:"code"`               // a code of package fault, such as "unavailable"
 	Node     string `json:"node,omitempty"`     // name of the node that reported the error
 	SQLState string `json:"sqlstate,omitempty"` // the SQLSTATE of the error; absent unless a PostgreSQL server reported the error
 }
@@ -92,6 +92,6 @@ type EventError struct {
 // EventLinks are paths of the API.
 type EventLinks struct {
 	Status   string `json:"status"`
-	Document string `json:"document,omitempty"` // the path of the document; only in the event of a comparison that completed
-	Report   string `json:"report,omitempty"`   // the path of the report; only in the event of a repair that stored a report
+	Document string `json:"document,omitempty"` // the path of the document of a comparison; absent if the task stored none
+	Report   string `json:"report,omitempty"`   // the path of the report of a repair, or of the document of a replication-diff; absent if the task stored none
 }

@@ -16,8 +16,8 @@ type File struct {
 	Name        string // name under which the client saves the file
 	Inline      bool   // the browser shows the file instead of saving it
 	Leads       bool   // the file is an HTML page without scripts and with links to other pages of the service
-	ETag        string // without quotes
-	Size        int64  // bytes
+	ETag        string // the ETag without its quotes
+	Size        int64  // size of the content in bytes
 	ModTime     time.Time
 	// Open returns the content. The transport must close it. If the content is damaged
 	// and this is detected, Open, Seek or Read fails before the last byte is returned.

@@ -31,7 +31,7 @@ const (
 type Values struct {
 	OneOf    []string
 	Pattern  string // a regular expression that is valid in Go and in JavaScript
-	MaxBytes int    // 0: no maximum
+	MaxBytes int    // 0 means that there is no maximum
 	From     string // the least number; "": no minimum
 	Above    string // the number that all values exceed; "": none
 	To       string // the greatest number; "": no maximum
@@ -52,7 +52,7 @@ const (
 	patternColumns = `^\s*` + patternIdent + `(\s*,\s*` + patternIdent + `)*\s*$`
 	patternSchemas = `^(\s*\*\s*|\s*` + patternIdent + `(\s*,\s*` + patternIdent + `)*\s*)$`
 	patternWords   = `^\s*[a-z_]+\s*(,\s*[a-z_]+\s*)*$`
-	patternText    = `^[^\x00]*[^\x00\s][^\x00]*$` // not blank
+	patternText    = `^[^\x00]*[^\x00\s][^\x00]*$` // allows every text that is not blank
 
 	patternComparison = `^\s*(structure(\s*,\s*data)?|data(\s*,\s*structure)?)\s*$`
 	patternPatterns   = `^[^,\x00]*[^,\x00\s][^,\x00]*(,[^,\x00]*[^,\x00\s][^,\x00]*)*$`

@@ -44,7 +44,7 @@ type TableDiffRequest struct {
 	DBName        string    `json:"dbname,omitempty"` // "" means the first database of the cluster
 	BlockRows     int       `json:"block_rows"`
 	MaxCPURatio   float64   `json:"max_cpu_ratio"`
-	BatchSize     int       `json:"batch_size"` // blocks per unit of work
+	BatchSize     int       `json:"batch_size"` // number of blocks per unit of work
 	Output        string    `json:"output"`
 	Nodes         []string  `json:"nodes,omitempty"`        // nil means all active nodes
 	TableFilter   string    `json:"table_filter,omitempty"` // one boolean SQL expression; "" means all rows

@@ -104,7 +104,7 @@ const (
 type RepairResult struct {
 	SourceOfTruth string                `json:"source_of_truth"`
 	DryRun        bool                  `json:"dry_run"`
-	Nodes         map[string]NodeRepair `json:"nodes"`                 // by the name of the repaired node
+	Nodes         map[string]NodeRepair `json:"nodes"`                 // the result on each repaired node, by the name of the node
 	ReportFile    string                `json:"report_file,omitempty"` // the key of the report in the archive
 	Warnings      []string              `json:"warnings,omitempty"`
 }

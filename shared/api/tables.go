@@ -18,7 +18,7 @@ const maxTableCursor = 2*5*maxIdentifier + 1
 type TablesRequest struct {
 	ClusterName string
 	DBName      string // "" means the first database of the cluster
-	Schema      string // as in the system catalog; "" means all schemas
+	Schema      string // the name of the schema as in the system catalog; "" means all schemas
 	Limit       int
 	After       TableName // the last table of the previous page; the zero value for the first page
 }

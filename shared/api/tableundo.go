@@ -64,7 +64,7 @@ func parseRepairID(text string) (string, error) {
 type UndoResult struct {
 	TaskID   string              `json:"task_id"` // id of the repair that was undone
 	DryRun   bool                `json:"dry_run"`
-	Nodes    map[string]NodeUndo `json:"nodes"` // by the name of the node
+	Nodes    map[string]NodeUndo `json:"nodes"` // the result on each node, by the name of the node
 	Warnings []string            `json:"warnings,omitempty"`
 }
 

@@ -67,8 +67,8 @@ type TaskStatus struct {
 	TableName   string          `json:"table_name"`           // the table; the schemas of a schema-diff, such as public.*; the set of a repset-diff, such as publication:orders; "(replication)" for a replication-diff
 	Parent      string          `json:"parent,omitempty"`     // id of the task for several tables that submitted this task; absent if there is none
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request, as it was stored
-	Error       string          `json:"error,omitempty"`      // only if Status is FAILED or CANCELLED
-	Progress    *Progress       `json:"progress,omitempty"`   // only if Status is RUNNING
+	Error       string          `json:"error,omitempty"`      // why the task has not completed; absent unless Status is FAILED or CANCELLED
+	Progress    *Progress       `json:"progress,omitempty"`   // absent unless Status is RUNNING
 }
 
 // HasEnded reports whether the task will not change any more.
@@ -83,8 +83,8 @@ func (t TaskStatus) HasEnded() bool {
 // DiffResult is the result of a comparison.
 type DiffResult struct {
 	DiffFile       string          `json:"diff_file"`       // key, in the archive, of the document or of its rendering in the requested format
-	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes
-	MismatchedRows int64           `json:"mismatched_rows"` // distinct keys that differ between at least two nodes
+	TotalRows      int64           `json:"total_rows"`      // number of distinct keys over all nodes
+	MismatchedRows int64           `json:"mismatched_rows"` // number of distinct keys that differ between at least two nodes
 	Summary        json.RawMessage `json:"summary"`         // the summary of the document
 	Verdict        string          `json:"verdict"`
 	// OutputError is the reason that diff_file names the JSON document although another
@@ -100,7 +100,7 @@ type Progress struct {
 	RowsCompared      int64    `json:"rows_compared"`
 	RowsTotalEstimate int64    `json:"rows_total_estimate"`
 	MismatchedRows    int64    `json:"mismatched_rows"`
-	TablesTotal       int64    `json:"tables_total,omitempty"` // only of a task that compares several tables
+	TablesTotal       int64    `json:"tables_total,omitempty"` // number of tables; absent unless the task compares several tables
 	TablesDone        int64    `json:"tables_done,omitempty"`
 	Percent           float64  `json:"percent"` // 0 to 100
 	RowsPerSecond     float64  `json:"rows_per_second"`

@@ -35,7 +35,7 @@ type Info struct {
 	// ETag is opaque and has no quotes. Versions with different content have different
 	// ETags.
 	ETag        string
-	ContentType string // as passed to the write; empty in listings
+	ContentType string // the content type that was passed to the write; empty in listings
 	// LastModified is by the store's clock. It is in whole seconds except in listings,
 	// and zero in the result of a write.
 	LastModified time.Time

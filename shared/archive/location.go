@@ -6,7 +6,7 @@ import "strings"
 // value means that the archive has no such address.
 type Location struct {
 	Bucket string
-	Prefix string // without surrounding slashes
+	Prefix string // the prefix without slashes at its beginning and end
 }
 
 // Key converts key, the full key of an object in bucket, to the key without the prefix,

@@ -12,7 +12,7 @@ import (
 // nodes in the order of the file.
 type Cluster struct {
 	Name      string
-	Databases []Database // the first is the default
+	Databases []Database // the first is the default database
 	Nodes     []Node     // the active nodes
 	Inactive  []string   // names of the nodes with is_active off
 	// Warnings name the settings of the definition that have no effect.
@@ -58,7 +58,7 @@ type Target struct {
 	// no files of certificates and keys, they name the files in the home directory that
 	// libpq would use, such as ~/.postgresql/root.crt, if these exist.
 	Options     map[string]string
-	KeyPassword Secret // decrypts the file sslkey
+	KeyPassword Secret // the password that decrypts the file sslkey
 	// NoPassword explains why no password was found. The text is the end of a sentence, such
 	// as "and there is no password file". It is "" if there is a password, or if the
 	// password must be fetched from AWS.

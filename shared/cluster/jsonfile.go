@@ -36,7 +36,7 @@ type jsonNode struct {
 	IsActive  scalar     `json:"is_active"` // default: on, or the value of the parent node
 	PublicIP  string     `json:"public_ip"`
 	PrivateIP string     `json:"private_ip"`
-	Port      scalar     `json:"port"` // default: 5432
+	Port      scalar     `json:"port"` // the default is 5432
 	SubNodes  []jsonNode `json:"sub_nodes"`
 
 	members object // all members of the JSON object of the node

@@ -53,7 +53,7 @@ func (l Login) check(where, owner string) error {
 // SecretRegion returns the region in a secret's ARN, or "" if arn is not the ARN of a
 // secret.
 func SecretRegion(arn string) string {
-	parts := strings.SplitN(arn, ":", 7) // arn:partition:secretsmanager:region:account:secret:name
+	parts := strings.SplitN(arn, ":", 7) // an ARN is arn:partition:secretsmanager:region:account:secret:name
 	if len(parts) != 7 || parts[0] != "arn" || parts[2] != "secretsmanager" || parts[5] != "secret" || slices.Contains(parts, "") || hasNUL(arn) {
 		return ""
 	}

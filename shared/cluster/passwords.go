@@ -168,7 +168,7 @@ func (p passwords) find(target Target) Secret {
 // passwordHost returns the host that the target's line in a password file has. As in
 // libpq, it is localhost for every Unix socket.
 func passwordHost(target Target) string {
-	if strings.HasPrefix(target.Host, "/") { // a Unix socket
+	if strings.HasPrefix(target.Host, "/") { // the target is a Unix socket
 		return "localhost"
 	}
 	return target.Host

@@ -13,7 +13,7 @@ type Store struct {
 	Embedded bool   // in a directory
 	Dir      string // the directory; empty unless Embedded is set
 	Bucket   string
-	Prefix   string // without leading and trailing slashes
+	Prefix   string // the prefix without slashes at its beginning and end
 	Endpoint string // http:// or https:// and host; "" means AWS
 	Region   string // "" means the region of the standard AWS chain
 	// CABundle is the value of AWS_CA_BUNDLE: the path of a file with the certificates of

@@ -13,7 +13,7 @@ import (
 
 // Variable describes one environment variable, so that a command can offer it as a flag.
 type Variable struct {
-	Name    string // such as ACE_MAX_TASKS
+	Name    string // the name of the variable, such as ACE_MAX_TASKS
 	Default string
 	Usage   string // the purpose of the variable
 	Allowed string // the values that are allowed

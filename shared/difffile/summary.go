@@ -20,9 +20,9 @@ type Summary struct {
 	DBName              string             `json:"dbname"`
 	Schema              string             `json:"schema"`
 	Table               string             `json:"table"`
-	PrimaryKey          []string           `json:"primary_key"` // columns of the key that was used, in order
+	PrimaryKey          []string           `json:"primary_key"` // names of the columns of the key that was used, in the order of the key
 	Columns             []Column           `json:"columns"`
-	Nodes               []string           `json:"nodes"`              // in the cluster's order
+	Nodes               []string           `json:"nodes"`              // the names of the nodes, in the cluster's order
 	RerunOf             string             `json:"rerun_of,omitempty"` // the document whose keys a rerun compared again
 	Behavior            string             `json:"behavior,omitempty"` // how a rerun looked up the keys
 	TableFilter         string             `json:"table_filter"`
@@ -41,11 +41,11 @@ type Summary struct {
 	FinishedAt          Time               `json:"finished_at"`
 	TimeTaken           api.Seconds        `json:"time_taken"`
 	Timings             map[string]float64 `json:"timings"`    // phase -> number of seconds that it took
-	TotalRows           int64              `json:"total_rows"` // distinct keys over all nodes
+	TotalRows           int64              `json:"total_rows"` // number of distinct keys over all nodes
 	RowsPerNode         map[string]int64   `json:"rows_per_node"`
-	MismatchedRows      int64              `json:"mismatched_rows"` // distinct keys that differ in at least one pair
-	ResolvedRows        int64              `json:"resolved_rows"`   // keys that differed when first read, but not when read again
-	UnsettledRows       int64              `json:"unsettled_rows"`  // mismatched keys whose rows were still changing when last read
+	MismatchedRows      int64              `json:"mismatched_rows"` // number of distinct keys that differ in at least one pair
+	ResolvedRows        int64              `json:"resolved_rows"`   // number of keys that differed when first read, but not when read again
+	UnsettledRows       int64              `json:"unsettled_rows"`  // number of mismatched keys whose rows were still changing when last read
 	Pairs               Pairs              `json:"pairs"`
 	Outliers            map[string]Outlier `json:"outliers,omitempty"`     // node -> how often its rows are the exception; only if there are three or more nodes
 	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // "diffs" does not have all rows; the counts are complete

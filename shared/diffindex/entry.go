@@ -19,8 +19,8 @@ type Entry struct {
 	ClusterName    string    `json:"cluster_name"`
 	DBName         string    `json:"dbname"`
 	TableName      string    `json:"table_name"`
-	Parent         string    `json:"parent,omitempty"` // see task.Record.Parent
-	FinishedAt     time.Time `json:"finished_at"`      // UTC, milliseconds
+	Parent         string    `json:"parent,omitempty"` // the id of the parent, see task.Record.Parent
+	FinishedAt     time.Time `json:"finished_at"`      // in UTC, with a precision of milliseconds
 	Verdict        string    `json:"verdict"`          // match or differ; "" if a failed comparison of several tables found no difference
 	TotalRows      int64     `json:"total_rows"`
 	MismatchedRows int64     `json:"mismatched_rows"`

@@ -72,7 +72,7 @@ type latestEntry struct {
 type latestCache struct {
 	mu      sync.Mutex
 	entries map[tableKey]latestEntry
-	changes int // number of calls of forget
+	changes int // number of calls of forget so far
 }
 
 // get returns the cached result for a table. It returns false if there is none that may

@@ -18,7 +18,7 @@ func (h Header) Get(name string) string { return h[strings.ToLower(name)] }
 type Request struct {
 	Method   string
 	Path     string // percent-decoded, without the name of an API's stage
-	RawQuery string // not decoded
+	RawQuery string // the query string, not decoded
 	Header   Header
 	Body     []byte // the transport may omit all bytes after the first Mux.BodyLimit+1, because the Mux refuses such a body anyway
 	// Stream replaces Body if Mux.Streams reports true and the transport can stream. The

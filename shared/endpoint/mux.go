@@ -171,7 +171,7 @@ func (m *Mux) find(path string) (Endpoint, string, error) {
 // table.
 func (m *Mux) checkMethodAndBody(req Request, route api.Route) error {
 	switch {
-	case req.Method == methodPost: // may have a body
+	case req.Method == methodPost: // a POST may have a body
 	case req.Method == methodGet, req.Method == methodHead && route.IsReadOnly():
 		if len(req.Body) > 0 {
 			return fault.New(fault.Invalid,

@@ -48,7 +48,7 @@ type Connector func() Connections
 // NodeCheck is the result of a connection to one database of a node.
 type NodeCheck struct {
 	Cluster  string
-	Database string      // as the definition names it
+	Database string      // the name of the database in the cluster definition
 	Login    table.Login // complete only if Err is nil
 	Err      error       // nil, or the reason why the node cannot be used; its message names the node
 

@@ -18,7 +18,7 @@ import (
 type Page struct {
 	Tables []Table
 	Unread []Unread // the nodes whose catalogs could not be read, in the order of the definition
-	More   bool     // further tables follow
+	More   bool     // further tables follow after this page
 }
 
 // Unread is a node whose catalog could not be read.

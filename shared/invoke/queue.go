@@ -70,7 +70,7 @@ func (q *Queue) Submit(ctx context.Context, create func(context.Context) (taskID
 		return err
 	}
 	created := ""
-	defer func() { q.redeem(created) }() // also after a panic
+	defer func() { q.redeem(created) }() // is deferred so that it is also done after a panic
 	taskID, err := create(ctx)
 	if err == nil {
 		created = taskID

@@ -28,7 +28,7 @@ func (t *Tables) Refresh(ctx context.Context, recent Recent, records Records, si
 	if err != nil {
 		return err
 	}
-	slices.Reverse(ids) // the oldest first
+	slices.Reverse(ids) // the oldest comparison is first now
 	for batch := range slices.Chunk(ids, readAtOnce) {
 		read, err := readComparisons(ctx, records, batch)
 		if err != nil {

@@ -41,7 +41,7 @@ func (t *Tables) Restore(ctx context.Context, index Index, records Records) erro
 		if latest, failed = readLatest(ctx, records, ids); failed != nil {
 			return false
 		}
-		for _, c := range slices.Backward(latest) { // the oldest first
+		for _, c := range slices.Backward(latest) { // the oldest comparison is read first
 			if !t.Add(c) {
 				return false
 			}
@@ -59,7 +59,7 @@ func (t *Tables) Restore(ctx context.Context, index Index, records Records) erro
 // far.
 func readLatest(ctx context.Context, records Records, ids []string) ([]Comparison, error) {
 	var latest []Comparison
-	isComplete := map[string]bool{} // by database: a full comparison was read
+	isComplete := map[string]bool{} // database -> whether a full comparison of the table in this database was read
 	for batch := range slices.Chunk(ids, readAtOnce) {
 		read, err := readComparisons(ctx, records, batch)
 		if err != nil {

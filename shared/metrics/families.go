@@ -5,7 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Family describes the metrics of one name.
 type Family struct {
 	Name   string
-	Kind   string // counter, gauge or histogram
+	Kind   string // the kind of the metrics: counter, gauge or histogram
 	Labels []string
 	Help   string
 }

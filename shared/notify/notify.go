@@ -47,7 +47,7 @@ type Options struct {
 	Types  []string // types of the events that are sent; see package api
 	Now    func() time.Time
 	Log    *slog.Logger
-	Waits  Waits // for tests; the zero value means the defaults
+	Waits  Waits // is set only by tests; the zero value means the defaults
 }
 
 // Notifier stores events in the outbox and sends them. It is safe for concurrent use.

@@ -362,7 +362,7 @@ func (r *Reader) readLine() ([]byte, error) {
 
 func (r *Reader) damaged(err error) error {
 	if code := fault.CodeOf(err); code != fault.Internal {
-		return err // an error of the store
+		return err // the error of the store
 	}
 	return fault.Wrap(err, fault.Internal, "part %s is damaged", r.key)
 }

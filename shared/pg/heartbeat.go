@@ -59,7 +59,7 @@ func (t *Tx) beat(ctx context.Context) {
 		return
 	}
 	if t.stream != nil {
-		_ = t.stream.pipeline.Sync() // the stream reports the error
+		_ = t.stream.pipeline.Sync() // an error is ignored, because the stream reports it
 		return
 	}
 

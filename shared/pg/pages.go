@@ -187,7 +187,7 @@ func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i i
 		switch partition := s.Partitions[pages.Partition]; {
 		case partition.Filenode != 0:
 			queries = append(queries, t.checkFilenode(partition))
-		case t.access.Lock: // the lock prevents a rewrite
+		case t.access.Lock: // the lock of the transaction prevents a rewrite
 		case s.Files.IsZero():
 			return nil, fault.New(fault.Conflict, "node %q: an earlier version of ACE planned this and did not record the files of %s: start it again", t.node.name, table.WithoutOnly(partition.Relation))
 		default:

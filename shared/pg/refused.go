@@ -127,6 +127,6 @@ func (t *Tx) findText(ctx context.Context, s table.Source, column string, texts 
 		})
 	}
 
-	const options = table.ReleaseLocks // also ends the planner settings
+	const options = table.ReleaseLocks // the locks are released by a rollback to a savepoint, which also ends the planner settings
 	return stored, t.call(ctx, "looking for rows whose key the node does not accept as input", options, queries...)
 }

@@ -43,7 +43,7 @@ func parseConfig(t cluster.Target) (*pgxpool.Config, error) {
 // needs. The rules are those of libpq.
 func checkTLSFiles(t cluster.Target) error {
 	if t.Options["sslmode"] == "disable" || filepath.IsAbs(t.Host) && t.Options["hostaddr"] == "" {
-		return nil // no TLS
+		return nil // the connection does not use TLS
 	}
 	if root := t.Options["sslrootcert"]; root != "" && root != "system" {
 		content, err := readPEM("sslrootcert", root)

@@ -358,7 +358,7 @@ type stream struct {
 	pipeline *pgconn.Pipeline
 	reader   *pgconn.ResultReader // reads the current statement; nil between statements
 	current  sent                 // the statement whose result is being read
-	pending  []sent               // the statements after it
+	pending  []sent               // the statements after current
 
 	preparing []statement // the statements that the server has not confirmed to have prepared
 }

@@ -138,7 +138,7 @@ func (e *excerpt) embed(ctx context.Context, c *chunks, keys *rowpairs.Keys) err
 // plainLine is one column of a difference in the table for browsers without scripts.
 type plainLine struct {
 	Key, Column string
-	Cells       []plainCell // one for each node
+	Cells       []plainCell // the values of the column, one for each node
 }
 
 // plainCell is the text of a value, or a note such as "NULL" instead of a text.

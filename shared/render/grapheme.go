@@ -58,7 +58,7 @@ const zeroWidthJoiner = '\u200d'
 // extends reports whether a character extends the grapheme cluster before it.
 func extends(r rune) bool {
 	return unicode.Is(unicode.M, r) || r == zeroWidthJoiner || r == '\u200c' ||
-		r >= 0x1f3fb && r <= 0x1f3ff || // skin tones
+		r >= 0x1f3fb && r <= 0x1f3ff || // the characters for skin tones
 		r >= 0xe0020 && r <= 0xe007f // tag characters, of which flags of regions consist
 }
 

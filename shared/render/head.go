@@ -23,13 +23,13 @@ import (
 type head struct {
 	Policy  string
 	Style   template.CSS
-	Data    template.JS // a layout as JSON
+	Data    template.JS // the JSON of a layout
 	Summary difffile.Summary
 	Differs bool
 	Again   bool // the document is that of a rerun
 	Empty   bool // no node has a row
 	Table   string
-	Pairs   []pairView // the pairs with differences
+	Pairs   []pairView // only the pairs with differences
 	Equal   []difffile.Pair
 	Nodes   []nodeView
 	Several bool  // there are more than two nodes
@@ -92,7 +92,7 @@ func (p pairView) Rest() []columnView { return p.Columns[min(shownColumns, len(p
 // nodeView is what the page shows about one node.
 type nodeView struct {
 	Name    string
-	Color   string // the class of its color
+	Color   string // the name of the CSS class that sets the color of the node
 	Rows    int64
 	Version string
 	Alone   int64 // number of rows in which the node stands alone; 0 if this is not known

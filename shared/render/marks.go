@@ -15,9 +15,9 @@ type span struct{ from, to int }
 type marker int
 
 const (
-	byWord  marker = iota // text
-	byValue               // a value that has no meaningful parts, such as a number or date
-	byKey                 // jsonb
+	byWord  marker = iota // for texts
+	byValue               // for values that have no meaningful parts, such as numbers and dates
+	byKey                 // for jsonb
 )
 
 // markerOf returns the marker for the values of a column. The hashes of redacted values

@@ -58,12 +58,12 @@ type setPage struct {
 	Policy    string
 	Style     template.CSS
 	Summary   setfile.Summary
-	Outcome   string // see setOutcome
+	Outcome   string // the text that setOutcome returned
 	Nodes     []nodeView
 	ToCompare int64 // number of tables that were to be compared
 	Compared  int64
-	Counts    []setCount // the worst first
-	Tables    []setTable // the worst first
+	Counts    []setCount // sorted by verdict, the worst first
+	Tables    []setTable // sorted by verdict, the worst first
 	Findings  []setFinding
 }
 

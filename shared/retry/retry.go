@@ -15,7 +15,7 @@ import (
 // Backoff computes waits that double, from First up to Max.
 type Backoff struct {
 	First  time.Duration
-	Max    time.Duration // zero means no bound
+	Max    time.Duration // 0 means that the waits have no bound
 	Jitter bool          // each wait has a random length between half of the computed length and all of it
 }
 

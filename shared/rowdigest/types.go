@@ -4,9 +4,9 @@ package rowdigest
 type Type struct {
 	OID    uint32 `json:"oid,omitempty"`
 	Schema string `json:"schema"`
-	Name   string `json:"name"`           // pg_type.typname
+	Name   string `json:"name"`           // the name, as in pg_type.typname
 	SQL    string `json:"sql"`            // name with schema, quoted where needed, for casts under any search_path
-	Kind   byte   `json:"kind"`           // pg_type.typtype
+	Kind   byte   `json:"kind"`           // the kind of the type, as in pg_type.typtype
 	Elem   *Type  `json:"elem,omitempty"` // element type of a true array (typcategory A)
 	Base   *Type  `json:"base,omitempty"` // base type of a domain
 	// Extension is the name of the extension to which the type belongs, or empty.

@@ -179,7 +179,7 @@ func (k *Keys) countEqual(list []mark) {
 // head is a cursor at the first row of a section that has not been returned yet.
 type head struct {
 	*cursor
-	at   int    // index of the section
+	at   int    // index of the section in Keys.sections
 	hash uint64 // canonical hash of the row's key
 }
 

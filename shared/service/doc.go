@@ -92,7 +92,7 @@ type Service struct {
 	Clusters     Clusters
 	Nodes        Nodes
 	Starter      Starter
-	Scheduled    bool // a schedule submits the tasks
+	Scheduled    bool // the tasks are submitted by a schedule, not by a client
 	Now          func() time.Time
 	Log          *slog.Logger
 

@@ -30,7 +30,7 @@ type Executor struct {
 	Renderings  *diffarchive.Renderings
 	Diffs       *tablediff.Coordinator
 	Sets        *setdiff.Coordinator
-	Store       archive.Store // for the documents of replication-diff
+	Store       archive.Store // the archive, in which the documents of replication-diff are stored
 	Replication ReplicationReader
 	Nodes       Nodes
 	Repairs     *tablerepair.Coordinator
@@ -60,7 +60,7 @@ func (e *Executor) Handlers() map[task.Type]runner.Handler {
 type execution struct {
 	rec      task.Record
 	patience patience.Budget
-	report   func(task.Progress) // safe for concurrent use
+	report   func(task.Progress) // stores the progress of the task; it is safe for concurrent use
 }
 
 // handler converts a function that executes a task to a runner.Handler.

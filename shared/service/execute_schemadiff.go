@@ -51,7 +51,7 @@ func setSummary(rec task.Record, req api.SetRequest, targets []cluster.Target) s
 type setComparison struct {
 	setdiff.Request
 	output string // the requested format: json, csv or html
-	quiet  bool   // do not log progress
+	quiet  bool   // the progress is not logged
 }
 
 // compareSet runs a comparison of several tables, and renders its document if the

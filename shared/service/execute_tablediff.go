@@ -73,7 +73,7 @@ func (e *Executor) tableRerun(ctx context.Context, x execution) (runner.Outcome,
 type comparison struct {
 	tablediff.Request
 	output string // the requested format: json, csv or html
-	quiet  bool   // do not log progress
+	quiet  bool   // the progress is not logged
 }
 
 // workers returns how many units of work run at once if max_cpu_ratio is ratio.

@@ -25,8 +25,8 @@ const Format = "ace-set/1"
 type Document struct {
 	Format    string            `json:"format"`
 	Summary   Summary           `json:"summary"`
-	Structure []finding.Finding `json:"structure"` // the worst first
-	Tables    []Table           `json:"tables"`    // in the order of their names
+	Structure []finding.Finding `json:"structure"` // the findings about structure, the worst first
+	Tables    []Table           `json:"tables"`    // the results of the tables, in the order of their names
 }
 
 // Summary describes the comparison as a whole.
@@ -36,7 +36,7 @@ type Summary struct {
 	ClusterName string       `json:"cluster_name"`
 	DBName      string       `json:"dbname"`
 	Name        string       `json:"name"`                  // what was compared, such as public.*
-	Nodes       []string     `json:"nodes"`                 // in the cluster's order
+	Nodes       []string     `json:"nodes"`                 // the names of the nodes, in the cluster's order
 	Compare     []string     `json:"compare"`               // structure, data or both
 	Only        api.Patterns `json:"tables_only,omitempty"` // the value of the parameter tables
 	Skip        api.Patterns `json:"skip_tables,omitempty"`
@@ -48,7 +48,7 @@ type Summary struct {
 	// Verdict is absent if no difference was found, but some tables could not be compared.
 	Verdict        string          `json:"verdict,omitempty"`
 	Tables         api.SetTables   `json:"tables"`
-	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes and tables
+	TotalRows      int64           `json:"total_rows"`      // number of distinct keys over all nodes and tables
 	MismatchedRows int64           `json:"mismatched_rows"` // the number of these keys whose rows differ between nodes
 	Findings       api.SetFindings `json:"findings"`
 	Restricted     int             `json:"restricted,omitempty"` // the tables of which only the replicated rows or columns were compared
@@ -61,7 +61,7 @@ type Table struct {
 	Verdict        string        `json:"verdict"`              // one of api.SetVerdicts
 	TaskID         string        `json:"task_id,omitempty"`    // the id of the table-diff that compared the table
 	DiffFile       string        `json:"diff_file,omitempty"`  // the key of the document of the table-diff
-	TotalRows      int64         `json:"total_rows,omitempty"` // distinct keys over all nodes
+	TotalRows      int64         `json:"total_rows,omitempty"` // number of distinct keys over all nodes
 	MismatchedRows int64         `json:"mismatched_rows"`
 	MissingOn      []string      `json:"missing_on,omitempty"` // the nodes that lack the table
 	Error          string        `json:"error,omitempty"`      // why the table was not compared, or why its comparison failed

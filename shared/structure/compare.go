@@ -38,7 +38,7 @@ type comparison struct {
 	owned    map[relation][]catalog.ID                // the sequences that columns of each table own
 	rules    map[catalog.Kind]kindRule
 	compared map[catalog.Kind][]catalog.Property // the properties that are compared, sorted
-	done     map[catalog.ID]bool                 // objects that pairRenamed has compared
+	done     map[catalog.ID]bool                 // the objects that pairRenamed has compared already
 	options  Options
 	findings []finding.Finding
 

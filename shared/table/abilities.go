@@ -6,7 +6,7 @@ import "time"
 // single tables.
 type Abilities struct {
 	ServerVersion    int           // server_version_num, such as 150018
-	Role             string        // the current role
+	Role             string        // the name of the current role
 	Standby          bool          // the server is in recovery
 	CommitTimestamps bool          // track_commit_timestamp is on
 	ClockSkew        time.Duration // the node's clock minus this host's

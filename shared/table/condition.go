@@ -11,7 +11,7 @@ type Condition struct {
 	ClockError       time.Duration // the largest possible error of ClockSkew: half of the round trip
 	Tables           []Usability   // ordered by schema and name
 	Collations       []StaleCollation
-	Subscriptions    []Subscription // of this database; only Name, Enabled, Running and Errors are set
+	Subscriptions    []Subscription // the subscriptions of this database; only Name, Enabled, Running and Errors are set
 }
 
 // Usability describes whether a table can be compared.
@@ -28,7 +28,7 @@ type Usability struct {
 // indexes were built. The indexes that use the collation may be out of order then.
 type StaleCollation struct {
 	Name             string // qualified and quoted; "": the default collation of the database
-	Database         string // quoted
+	Database         string // the name of the database, quoted
 	Recorded, Actual string
 	Indexes          int      // number of indexes that use the collation
 	First            []string // the first of these indexes, qualified and quoted

@@ -15,7 +15,7 @@ type Fingerprint struct {
 // FingerprintRequest selects what the Fingerprints of a call contain and limits their
 // size. If there are more rows than the limits allow, the error of the call is ErrMore.
 type FingerprintRequest struct {
-	Keys         bool  // fill in KeyArrays
+	Keys         bool  // KeyArrays is requested, too
 	MaxRangeRows int64 // maximum number of rows of one range
 	MaxRows      int64 // maximum number of rows of all ranges together
 }

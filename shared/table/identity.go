@@ -14,7 +14,7 @@ type Identity struct {
 	Timeline string `json:"timeline,omitempty"`          // timeline of a primary, or of the last checkpoint of a standby
 	Database string `json:"database_oid"`
 	Recovery bool   `json:"recovery,omitempty"` // the server is a standby
-	Started  string `json:"started,omitempty"`  // when its postmaster started, as PostgreSQL writes it in UTC
+	Started  string `json:"started,omitempty"`  // when the postmaster of the server started, as PostgreSQL writes the time in UTC
 	Address  string `json:"address,omitempty"`  // host and port of the server's end of the connection, as the server reports them
 }
 

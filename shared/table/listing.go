@@ -3,7 +3,7 @@ package table
 // Selection selects tables of a database, in the order of the bytes of schema and name.
 type Selection struct {
 	Schema                 string // "" means all schemas except those of the system
-	AfterSchema, AfterName string // only tables after this one; "" means from the first
+	AfterSchema, AfterName string // only tables after the table with this name; "" means from the first table
 	Limit                  int
 	Partitions             bool // also tables that are partitions
 }

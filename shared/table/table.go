@@ -281,7 +281,7 @@ func (d *Description) Column(name string) (Column, bool) {
 // Partition is a relation that holds rows itself: a partition without sub-partitions, or
 // a table that is not partitioned.
 type Partition struct {
-	Relation string `json:"relation"` // quoted, with schema
+	Relation string `json:"relation"` // the name of the relation, quoted, with its schema
 	Filenode uint32 `json:"filenode"` // number of the relation's file, which changes when the relation is rewritten
 	Pages    int64  `json:"pages"`    // number of pages at plan time; the relation may have grown since
 }
@@ -311,7 +311,7 @@ type Source struct {
 	Node       string `json:"node"`
 	Relation   string `json:"relation"`    // ONLY "public"."users"; without ONLY if it is partitioned
 	Alias      string `json:"alias"`       // "users": the name by which the fragments refer to it
-	SearchPath string `json:"search_path"` // value for set_config
+	SearchPath string `json:"search_path"` // the value that set_config sets for search_path
 	// Lockable means that the role may lock the table. A transaction then locks the table
 	// before it takes its snapshot.
 	Lockable bool `json:"lockable,omitempty"`
@@ -381,7 +381,7 @@ type Source struct {
 // OrderGroup is a group of neighbouring columns of Source.Order that have the same
 // operators.
 type OrderGroup struct {
-	Columns int    `json:"columns"` // number of columns
+	Columns int    `json:"columns"` // number of columns in the group
 	Less    string `json:"less"`
 	AtLeast string `json:"at_least"`
 	Equal   string `json:"equal"`

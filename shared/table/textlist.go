@@ -138,7 +138,7 @@ func scanList(raw []byte, elements []listElement) ([]listElement, int) {
 	}
 
 	for at := 0; at < len(raw); {
-		e := listElementAt(raw, at+1) // after the bracket or comma
+		e := listElementAt(raw, at+1) // the element begins after the bracket or comma at this position
 		if e.to < 0 || e.to == len(raw) {
 			break
 		}

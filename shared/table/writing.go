@@ -49,7 +49,7 @@ type Writing struct {
 	Sequences      []Sequence
 	ReadOnly       string   // the setting that makes the node read-only for the role; empty if there is none
 	ReplicaRole    bool     // the role may set session_replication_role
-	Identity       []string // columns GENERATED ALWAYS AS IDENTITY
+	Identity       []string // names of the columns that are GENERATED ALWAYS AS IDENTITY
 	Unique         []string // columns of unique and exclusion indexes
 	Extension      string   // the extension to which the table belongs; empty if there is none
 	Triggers       []Trigger
@@ -149,7 +149,7 @@ type Subscription struct {
 // taken before the position was read.
 type Position struct {
 	LSN      string
-	Snapshot string // result of pg_current_snapshot
+	Snapshot string // the result of pg_current_snapshot
 }
 
 // Mark identifies a transaction by its server, timeline and transaction id.

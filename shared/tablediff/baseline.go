@@ -37,7 +37,7 @@ type Baseline struct {
 	Format   string              `json:"format"`
 	TaskID   string              `json:"task_id"`
 	Settings string              `json:"settings"`           // the hash that hashSettings returned for the plan
-	StoredAt time.Time           `json:"stored_at,omitzero"` // by the clock of the process that stored it; absent in baselines of earlier versions
+	StoredAt time.Time           `json:"stored_at,omitzero"` // the time by the clock of the process that stored the baseline; absent in baselines of earlier versions
 	Facts    []map[string]string `json:"facts"`              // per node, the values of table.Facts
 	Writes   []*int64            `json:"writes"`             // per node: the number of writes in the server's statistics when the comparison began
 	Size     blockplan.Size      `json:"size"`

@@ -98,7 +98,7 @@ type planner struct {
 	// the key of the stored plan. Otherwise it is empty, and describe chooses the key.
 	key       []string
 	plan      *plan.Plan
-	estimates []int64 // per node: about how many rows the filter selects
+	estimates []int64 // per node, about how many rows the filter selects
 }
 
 // makePlan returns a planner that has made the plan: it has read the table's description

@@ -27,7 +27,7 @@ const (
 // Rerun is the document whose rows are compared again.
 type Rerun struct {
 	Document task.Document
-	Behavior string // api.BehaviorMultiprocessing or api.BehaviorHostDB
+	Behavior string // how the keys are looked up: api.BehaviorMultiprocessing or api.BehaviorHostDB
 }
 
 // planRerun makes the plan of a rerun. The plan has the document's ignored columns and

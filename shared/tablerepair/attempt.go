@@ -220,7 +220,7 @@ func (a *attempt) checkColumns(ctx context.Context) error {
 }
 
 func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error {
-	if source == nil { // an undo
+	if source == nil { // the attempt belongs to an undo
 		return a.restoreAll(ctx, a.tx, a.tx.Lock, r)
 	}
 	var locked *lockedRows

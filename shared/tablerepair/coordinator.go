@@ -208,7 +208,7 @@ func (r *run) repairTarget(ctx context.Context, i int) NodeResult {
 	}
 	if t.isIdle(r.plan) {
 		if !r.plan.DryRun {
-			result.Outcome = Committed // there was nothing to do
+			result.Outcome = Committed // there was nothing to change on the node
 		}
 		return result
 	}

@@ -16,7 +16,7 @@ var errFailing = errors.New("replication fails")
 // observation detects a subscription that fails again and again. Its apply worker ends
 // with an error and is started again after a few seconds.
 type observation struct {
-	first   table.Subscription // the state at the beginning
+	first   table.Subscription // the state of the subscription when the observation began
 	began   time.Time
 	running time.Time // when the worker was seen running last, or began
 }

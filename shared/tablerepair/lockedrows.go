@@ -17,7 +17,7 @@ const lockedBytes = 16 << 20
 type lockedRows struct {
 	places bitmap.Set     // numbers of the keys that have a locked row
 	parts  []*part.Memory // the rows of the first parts of keys
-	size   int            // bytes of parts
+	size   int            // number of bytes in parts
 }
 
 // keep adds the rows of the next part of keys. memory is nil if they were not collected.

@@ -115,7 +115,7 @@ func readFields(row string, brief bool) (c change, err error) {
 // packedReader reads the lists of a packed change one after the other. After an error it
 // returns empty lists.
 type packedReader struct {
-	text    string // what was not read yet
+	text    string // the part of the text that was not read yet
 	damaged bool
 }
 

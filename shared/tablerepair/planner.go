@@ -64,7 +64,7 @@ type planner struct {
 	chosen  []string         // names of the nodes to repair
 	source  *table.Description
 	targets []targetBuilder // one for each chosen node
-	failed  []error         // for each chosen node: why it could not be described, or nil
+	failed  []error         // for each chosen node, why it could not be described; nil if it could
 	denied  table.Grants    // privileges that the role lacks for reading the source
 }
 

@@ -25,7 +25,7 @@ type Unit struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`
 	Phase    string `json:"phase"`  // repair or dry_run
-	Target   int    `json:"target"` // index in the plan's targets
+	Target   int    `json:"target"` // index of the target in the plan's targets
 	Attempt  int    `json:"attempt"`
 	Lease    string `json:"lease"` // token of the runner that sends the unit
 	// Applied is a snapshot of the source, as pg_current_snapshot returns it. The target has

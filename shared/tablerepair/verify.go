@@ -72,7 +72,7 @@ func (c change) hasDigest(digest *int64) bool {
 type verification struct {
 	*attempt
 	stored       Stored
-	out          *part.Writer // nil before the first row
+	out          *part.Writer // nil until the first row is written
 	unrepairable Totals       // counts only unrepairable rows
 }
 

@@ -12,7 +12,7 @@ import (
 // Reading selects a table and how its rows are read and digested.
 type Reading struct {
 	Schema, Table string
-	Filter        string // table_filter; empty for none
+	Filter        string // the table_filter; empty if there is none
 	SHA256        bool   // digest rows with SHA-256 over their text instead of PostgreSQL's hash functions
 	Seeds         rowdigest.Seeds
 	// Stored means that values are read as they are stored. Otherwise they are read as they

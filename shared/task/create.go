@@ -31,8 +31,8 @@ type New struct {
 	// set it, at most one is QUEUED or RUNNING. A submission with the same text returns that
 	// task and creates none.
 	Exclusive string
-	Scheduled bool   // see Record.Scheduled
-	Parent    string // see Record.Parent
+	Scheduled bool   // a schedule submitted the task
+	Parent    string // the id of the parent, see Record.Parent
 	// Once is empty, or a text that identifies this submission and no other. A repeated
 	// Create with the same Once and SubmittedAt creates no second task. It returns the task
 	// that the first Create has created.

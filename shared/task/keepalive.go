@@ -52,7 +52,7 @@ func (l *Lease) KeepAlive(
 	return work, func() error {
 		end(errStopped)
 		err := <-ended
-		ended <- err // stop may be called again
+		ended <- err // the error is sent again, because stop may be called again
 		return err
 	}
 }

@@ -37,7 +37,7 @@ type Record struct {
 	Scheduled bool            `json:"scheduled,omitempty"`
 	Result    json.RawMessage `json:"result,omitempty"`
 	Document  *Document       `json:"document,omitempty"`
-	Report    *Document       `json:"report,omitempty"` // only of a repair
+	Report    *Document       `json:"report,omitempty"` // the report of a repair, or the document of a replication-diff
 	// Scripts are the scripts that make the changes of a dry run, by node.
 	Scripts   map[string]Document `json:"scripts,omitempty"`
 	Error     string              `json:"error,omitempty"`

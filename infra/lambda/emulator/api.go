@@ -71,7 +71,7 @@ func (e *Emulator) secret(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := json.Marshal(map[string]string{"ARN": in.ID, "SecretString": value})
-	if err != nil { // strings always encode
+	if err != nil { // cannot happen: strings can always be encoded
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
@@ -93,7 +93,7 @@ func answer(w http.ResponseWriter, o outcome) {
 
 func refuse(w http.ResponseWriter, status int, kind, message string) {
 	body, err := json.Marshal(map[string]string{"Type": "User", "Message": message})
-	if err != nil { // strings always encode
+	if err != nil { // cannot happen: strings can always be encoded
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -44,7 +44,7 @@ type outcome struct {
 // failure returns an outcome with an error message in Lambda's format.
 func failure(kind, format string, args ...any) outcome {
 	body, err := json.Marshal(map[string]string{"errorType": kind, "errorMessage": fmt.Sprintf(format, args...)})
-	if err != nil { // strings always encode
+	if err != nil { // cannot happen: strings can always be encoded
 		return outcome{failed: true}
 	}
 	return outcome{failed: true, body: body}

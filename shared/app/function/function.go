@@ -89,7 +89,7 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 		return nil, err
 	}
 
-	var published *emf.Writer // nil writes nothing
+	var published *emf.Writer // a nil Writer writes nothing
 	if c.Metrics {
 		published = emf.New(os.Stderr, c.MetricsNamespace)
 	}

@@ -15,7 +15,7 @@ const (
 	codeConditionalConflict = "ConditionalRequestConflict" // AWS: a concurrent write of the object was faster
 	codeOperationAborted    = "OperationAborted"           // AWS: older name of ConditionalRequestConflict
 	codeSlowDown            = "SlowDown"                   // the server refused the request before it processed it
-	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // versitygw, see notApplied
+	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // an error of versitygw, see notApplied
 )
 
 // readError translates the error of a read, which may require a certain version of the

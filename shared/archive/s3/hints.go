@@ -20,13 +20,13 @@ const (
 	codeExpiredToken       = "ExpiredToken"
 	codeInvalidToken       = "InvalidToken"
 	codeInsufficient       = "InsufficientStorage"
-	codeStorageFull        = "XMinioStorageFull" // MinIO
+	codeStorageFull        = "XMinioStorageFull" // code of MinIO
 	codeQuotaExceeded      = "QuotaExceeded"
 	codePermanentRedirect  = "PermanentRedirect"
 	codeTemporaryRedirect  = "TemporaryRedirect"
-	codeSecondLevelDomain  = "SecondLevelDomainForbidden" // Alibaba
+	codeSecondLevelDomain  = "SecondLevelDomainForbidden" // code of Alibaba
 	codeIllegalLocation    = "IllegalLocationConstraintException"
-	codeBucketQuotaReached = "XMinioAdminBucketQuotaExceeded" // MinIO
+	codeBucketQuotaReached = "XMinioAdminBucketQuotaExceeded" // code of MinIO
 )
 
 // hint returns the end of a message about err: a colon, the reason for the error and, if
@@ -48,7 +48,7 @@ func (s *Store) hint(err error) string {
 	if text := accessHint(resp.Code); text != "" {
 		return ": " + text
 	}
-	if strings.Contains(resp.Message, "HTTP request to an HTTPS server") { // Go's and MinIO's text
+	if strings.Contains(resp.Message, "HTTP request to an HTTPS server") { // the text of the error in Go and in MinIO
 		return ": it uses TLS: write endpoint=https:// in the URL of the store"
 	}
 	if resp.Message == "" || resp.Code == resp.Message {

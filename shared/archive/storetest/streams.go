@@ -117,7 +117,7 @@ func streamEndsOnce(t *testing.T, s archive.Store) {
 	if _, err := w.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.Abort() // does nothing
+	w.Abort() // an Abort after the end of the stream does nothing
 	if _, err := w.Commit(t.Context()); err == nil || errors.Is(err, archive.ErrPrecondition) {
 		t.Errorf("a second commit gave %v", err)
 	}

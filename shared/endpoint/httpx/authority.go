@@ -8,8 +8,8 @@ import (
 
 // authority is the host and port in a Host or Origin field.
 type authority struct {
-	host string // in lower case, an IPv6 address without brackets
-	port string // "" if there is none
+	host string // the host in lower case; an IPv6 address has no brackets
+	port string // the port; "" if the field has none
 }
 
 // parseAuthority parses host or host:port. It returns false for a user

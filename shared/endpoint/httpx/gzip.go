@@ -39,7 +39,7 @@ func acceptsGzip(values []string) bool {
 func serveCompressed(w *fileWriter, r *http.Request, file *api.File, source *watched) {
 	setETag(w, file.ETag+"-gzip")
 	w.Header().Set("Content-Encoding", "gzip")
-	compressed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // the level exists
+	compressed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // cannot fail: the level exists
 	out := &compressedWriter{fileWriter: w, gzip: compressed}
 	http.ServeContent(out, r, file.Name, file.ModTime, source)
 	if out.used && source.err == nil {

@@ -29,7 +29,7 @@ import (
 
 // Options are the options of New.
 type Options struct {
-	URL string // http or https
+	URL string // an http or https URL
 	// Secrets sign the requests, in the form whsec_<base64>. With several secrets, a
 	// request has one signature for each, so that a receiver can change from one to the
 	// other. No secret means no signature.

@@ -41,7 +41,7 @@ const (
 	Default       Property = "default"
 	Identity      Property = "identity"
 	Generated     Property = "generated"
-	CollationName Property = "collation" // JSON: the qualified name
+	CollationName Property = "collation" // JSON: the qualified name of the collation
 	Storage       Property = "storage"
 	Compression   Property = "compression"
 	Target        Property = "statistics target"
@@ -81,7 +81,7 @@ const (
 	Maximum   Property = "maximum"
 	Cache     Property = "cache"
 	Cycle     Property = "cycle"
-	OwnedBy   Property = "owned by" // JSON: schema, table and column
+	OwnedBy   Property = "owned by" // JSON: schema, table and column of the column that owns the sequence
 	Internal  Property = "internal" // "true" for the sequence of an identity column; not compared
 	AllTables Property = "all tables"
 	Filter    Property = "row filter"

@@ -82,9 +82,9 @@ func ReadCandidate(line []byte, nodes int) (Candidate, error) {
 // Finding is a row of a confirm part: a key whose rows differ.
 type Finding struct {
 	Unsettled bool
-	Differs   []bool             // per pair: whether its rows differ
+	Differs   []bool             // per pair, whether the rows of its nodes differ
 	Key       []byte             // the key as table.AppendKey writes it
-	Rows      []difffile.Encoded // per node: the row, or nil if there is none
+	Rows      []difffile.Encoded // per node, the row; nil if the node has no row with the key
 	// Writes has, per node, the last write of the row as AppendWrite writes it, or nil if it
 	// is not known. It is empty if no node records commit times.
 	Writes [][]byte

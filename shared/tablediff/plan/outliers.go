@@ -16,7 +16,7 @@ func CountOutliers(list []OutlierTotals, pairs []Pair, differs []bool) {
 		return
 	}
 
-	holders := make([]int, nodes) // for each node, how many nodes have its version
+	holders := make([]int, nodes) // for each node, the number of nodes that have its version of the row
 	for node := range holders {
 		holders[node] = 1
 	}

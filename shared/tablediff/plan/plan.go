@@ -98,7 +98,7 @@ type Plan struct {
 	MaxDiffRows       int64           `json:"max_diff_rows"`
 	ConfirmDelay      time.Duration   `json:"confirm_delay"`
 	Filter            string          `json:"table_filter,omitempty"`
-	Selections        []FilterMeaning `json:"selections,omitempty"` // per node: what Filter means there
+	Selections        []FilterMeaning `json:"selections,omitempty"` // per node, what Filter means on the node
 	Ignored           []string        `json:"ignore_columns,omitempty"`
 	Warnings          []string        `json:"warnings,omitempty"`
 	// CommitTimes is, per node, whether the last writes of rows are read. Plans of earlier

@@ -66,7 +66,7 @@ func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 	}
 
 	sound := false
-	defer func() { r.pass.release(taken, sound) }() // after a panic too
+	defer func() { r.pass.release(taken, sound) }() // is deferred so that it is also done after a panic
 
 	r.totals.Snapshot = taken.snapshot.id
 	err = fn(taken.txs)

@@ -8,7 +8,7 @@ import (
 // rangeSummer adds up, for each of some page ranges, the sums of its coarse buckets.
 type rangeSummer struct {
 	spans []table.PageRange
-	sums  [][]table.Sum // per page range and coarse bucket
+	sums  [][]table.Sum // the sum of each coarse bucket of each page range: sums[range][bucket]
 }
 
 func newRangeSummer(spans []table.PageRange, coarse int) *rangeSummer {

@@ -8,9 +8,9 @@ type candidateState int
 
 const (
 	stateNew       candidateState = iota // unchanged since the first pass, as far as known
-	stateSettled                         // different and unchanged between two reads
-	stateUnsettled                       // still changing when it was last read
-	stateResolved                        // equal on all nodes
+	stateSettled                         // the rows differ and did not change between two readings
+	stateUnsettled                       // the rows were still changing when they were last read
+	stateResolved                        // the rows are equal on all nodes
 )
 
 // candidateStates holds the state of each candidate of a unit by index. There can be as

@@ -95,7 +95,7 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if err != nil {
 		return plan.Totals{}, err
 	}
-	defer out.Abort() // also after a panic
+	defer out.Abort() // is deferred so that it is also done after a panic
 
 	r := &unitRun{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: store, slots: &w.slots, out: out}
 	if shared, ok := w.passes.Load(u.TaskID); ok {
