@@ -191,6 +191,14 @@ func checksumParam(byDefault string) Param {
 	}
 }
 
+func sequentialScanParam() Param {
+	return Param{
+		Name: "sequential_scan", Kind: KindText, Default: SequentialScanAuto,
+		Purpose: "whether to read a table by one sequential scan per node, which leaves the shared buffers to other sessions",
+		Allowed: allowedSequentialScan(), Values: valuesOf(sequentialScans()...),
+	}
+}
+
 func redactParam(purpose string) Param {
 	return Param{
 		Name: "redact", Kind: KindText, Purpose: purpose, Allowed: allowedColumns,
@@ -229,7 +237,7 @@ func tableDiffParams() []Param {
 			Name: "baseline", Kind: KindText, Default: baselineNone, Purpose: "compare only what may have changed since this comparison",
 			Allowed: allowedBaseline, Values: Values{Pattern: patternBaseline},
 		},
-		redactParam("columns whose values the document shows only as keyed hashes"),
+		redactParam("columns whose values the document shows only as keyed hashes"), sequentialScanParam(),
 	}
 }
 
@@ -282,7 +290,7 @@ func setParams(which Param) []Param {
 			Name: "baseline", Kind: KindText, Default: baselineNone, Purpose: "last compares only what may have changed since the last comparison of each table",
 			Allowed: allowedBaselines, Values: valuesOf(baselineNone, BaselineLast),
 		},
-		tableFilterParam(), ignoreColumnsParam(), redactParam("columns whose values the documents show only as keyed hashes"),
+		tableFilterParam(), ignoreColumnsParam(), redactParam("columns whose values the documents show only as keyed hashes"), sequentialScanParam(),
 	}
 }
 

@@ -47,6 +47,8 @@ type TuningRequest struct {
 	ConfirmDelay Duration `json:"confirm_delay"`
 	Checksum     string   `json:"checksum"`
 	Baseline     string   `json:"baseline,omitempty"` // BaselineLast, or "" for none
+	// SequentialScan is as in TableDiffRequest.
+	SequentialScan string `json:"sequential_scan,omitempty"`
 
 	// Every table must have the columns that the following parameters name.
 	TableFilter   string   `json:"table_filter,omitempty"`
@@ -66,7 +68,7 @@ func newSetRequest() SetRequest {
 func TuningOf(r TableDiffRequest) TuningRequest {
 	return TuningRequest{
 		BlockRows: r.BlockRows, MaxCPURatio: r.MaxCPURatio, BatchSize: r.BatchSize, Output: r.Output, Quiet: r.Quiet,
-		MaxDiffRows: r.MaxDiffRows, ConfirmDelay: r.ConfirmDelay, Checksum: r.Checksum, Baseline: r.Baseline,
+		MaxDiffRows: r.MaxDiffRows, ConfirmDelay: r.ConfirmDelay, Checksum: r.Checksum, Baseline: r.Baseline, SequentialScan: r.SequentialScan,
 		TableFilter: r.TableFilter, IgnoreColumns: r.IgnoreColumns, Redact: r.Redact,
 	}
 }
@@ -77,7 +79,7 @@ func (r SetRequest) TableDiff(table TableName) TableDiffRequest {
 	return TableDiffRequest{
 		ClusterName: r.ClusterName, Table: table, DBName: r.DBName, Nodes: r.Nodes,
 		BlockRows: t.BlockRows, MaxCPURatio: t.MaxCPURatio, BatchSize: t.BatchSize, Output: t.Output, Quiet: t.Quiet,
-		MaxDiffRows: t.MaxDiffRows, ConfirmDelay: t.ConfirmDelay, Checksum: t.Checksum, Baseline: t.Baseline,
+		MaxDiffRows: t.MaxDiffRows, ConfirmDelay: t.ConfirmDelay, Checksum: t.Checksum, Baseline: t.Baseline, SequentialScan: t.SequentialScan,
 		TableFilter: t.TableFilter, IgnoreColumns: t.IgnoreColumns, Redact: t.Redact,
 	}
 }
@@ -112,6 +114,7 @@ func (r *TuningRequest) readTuning(from *reader) {
 	r.TableFilter = parseWith(from, "table_filter", parseFilter)
 	r.IgnoreColumns = parseWith(from, "ignore_columns", parseIdentifiers)
 	r.Redact = parseWith(from, "redact", parseIdentifiers)
+	r.SequentialScan = parse(from, "sequential_scan", "", allowedSequentialScan(), parseSequentialScan)
 }
 
 // problems returns the problems of all parameters except cluster_name.
@@ -136,6 +139,7 @@ func (r TuningRequest) tuningProblems() problems {
 	found.add("table_filter", filterProblem(r.TableFilter))
 	found.add("ignore_columns", columnsProblem("ignore_columns", r.IgnoreColumns))
 	found.add("redact", columnsProblem("redact", r.Redact))
+	found.add("sequential_scan", sequentialScanProblem(r.SequentialScan))
 	return found
 }
 

@@ -14,6 +14,13 @@ const (
 	ChecksumSHA256 = "sha256" // SHA-256 on all nodes, which is slower
 )
 
+// Whether a comparison may read tables by sequential scans.
+const (
+	SequentialScanAuto   = "auto"   // if that leaves the shared buffers to other sessions and is not slower
+	SequentialScanAlways = "always" // wherever it is possible
+	SequentialScanNever  = "never"
+)
+
 // BaselineLast stands for the newest comparison with the same settings that stored a
 // baseline.
 const BaselineLast = "last"
@@ -60,6 +67,9 @@ type TableDiffRequest struct {
 	// Redact are columns whose values the document has only as keyed hashes. The names are
 	// as in the system catalog.
 	Redact []string `json:"redact,omitempty"`
+	// SequentialScan is whether the table is read by one sequential scan per node. ""
+	// means SequentialScanAuto.
+	SequentialScan string `json:"sequential_scan,omitempty"`
 }
 
 // NewTableDiffRequest returns a request with all defaults. The caller must set the
@@ -96,6 +106,7 @@ func DecodeTableDiff(p Params) (TableDiffRequest, error) {
 	req.Checksum = r.text("checksum", req.Checksum)
 	req.Baseline = parse(r, "baseline", "", allowedBaseline, parseBaseline)
 	req.Redact = parseWith(r, "redact", parseIdentifiers)
+	req.SequentialScan = parse(r, "sequential_scan", "", allowedSequentialScan(), parseSequentialScan)
 	return req, r.finish(req.problems())
 }
 
@@ -118,6 +129,7 @@ func (r TableDiffRequest) problems() problems {
 	found.add("checksum", checksumProblem(r.Checksum))
 	found.add("baseline", baselineProblem(r.Baseline))
 	found.add("redact", columnsProblem("redact", r.Redact))
+	found.add("sequential_scan", sequentialScanProblem(r.SequentialScan))
 	return found
 }
 
@@ -169,6 +181,31 @@ func baselineProblem(text string) string {
 
 func checksumProblem(checksum string) string {
 	return oneOf("checksum", checksum, ChecksumAuto, ChecksumSHA256)
+}
+
+func sequentialScans() []string {
+	return []string{SequentialScanAuto, SequentialScanAlways, SequentialScanNever}
+}
+
+func allowedSequentialScan() string { return joinOr(sequentialScans()) }
+
+// parseSequentialScan parses the value of the parameter sequential_scan. It returns "" for
+// the default.
+func parseSequentialScan(text string) (string, error) {
+	if text == SequentialScanAuto {
+		return "", nil
+	}
+	if text == "" || sequentialScanProblem(text) != "" {
+		return "", errors.New(allowedSequentialScan())
+	}
+	return text, nil
+}
+
+func sequentialScanProblem(value string) string {
+	if value == "" {
+		return ""
+	}
+	return oneOf("sequential_scan", value, sequentialScans()...)
 }
 
 // parseNodes parses node names separated by commas. It returns nil for "all".

@@ -52,6 +52,8 @@ type Options struct {
 	// SnapshotMax bounds how long units of work share a snapshot when they read a table
 	// by page ranges. A unit that begins later uses a new snapshot.
 	SnapshotMax time.Duration
+	// UnitTimeout is the time limit of a unit of work in a function. 0 means no limit.
+	UnitTimeout time.Duration
 	// Lease is the time without a renewal after which a task's lease expires. 0 means
 	// task.LeaseDuration.
 	Lease time.Duration

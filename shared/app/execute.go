@@ -32,11 +32,14 @@ func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0),
 // table to tables.
 func (a *App) Handlers(invoker tablediff.Invoker, tables setdiff.Runner, capacity Capacity) map[task.Type]runner.Handler {
 	var local tablediff.LocalWorker
+	statement := a.options.StatementTimeout
 	if capacity.InProcess {
 		local = a.worker
+	} else if limit := a.options.UnitTimeout / 2; limit > 0 { // a unit also waits for connections and writes its part
+		statement = min(statement, limit)
 	}
 	diffs := tablediff.NewCoordinator(tablediff.CoordinatorOptions{
-		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, LocalWorker: local, Log: a.options.Log,
+		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, LocalWorker: local, StatementMax: statement, SnapshotMax: a.options.SnapshotMax, Log: a.options.Log,
 	})
 	executor := &service.Executor{
 		Tasks: a.tasks, Clusters: a.options.Clusters, Renderings: a.renderings,

@@ -46,6 +46,13 @@ func SizeFor(rows, blockRows int64) Size {
 	return Size{BlockRows: blockRows, ChunkRows: chunkRows, ChunksPerBlock: int(max(1, blockRows/chunkRows))}
 }
 
+// Coarsen returns s with larger chunks if a table of this many rows would have more than
+// most chunks. A chunk never has more rows than a block.
+func (s Size) Coarsen(rows int64, most int) Size {
+	chunkRows := min(max(s.ChunkRows, rows/int64(max(1, most))), s.BlockRows)
+	return Size{BlockRows: s.BlockRows, ChunkRows: chunkRows, ChunksPerBlock: int(max(1, s.BlockRows/chunkRows))}
+}
+
 // Buckets returns the number of hash buckets, a power of two, for this many rows.
 func Buckets(rows int64) int {
 	buckets := 1

@@ -36,6 +36,9 @@ SELECT c.oid, c.relkind,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2`
 
+// sharedBuffers is an expression for the size of the server's shared buffers in pages.
+const sharedBuffers = "pg_size_bytes(current_setting('shared_buffers')) / current_setting('block_size')::bigint"
+
 // typesSQL returns every type that a column of the tables with the OIDs $1 uses: the type
 // of the column itself, the type of the elements of an array, and the base type of a
 // domain.

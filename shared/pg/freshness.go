@@ -49,7 +49,7 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 // rewritten since the plan was made.
 func (t *Tx) PageFreshness(ctx context.Context, s table.Source, pages []table.PageRange, options ...table.CallOption) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(pages))
-	queries, err := t.perPageRange(s, pages, func(i int) query {
+	queries, err := t.perPageRange(s, pages, plansForPages(s, pages, table.Grouping{}), func(i int) query {
 		return query{sql: "SELECT " + ages(s) + rowsOf(s, pages[i], 0), args: pageRangeArgs(pages[i]), row: func(v [][]byte) (err error) {
 			found[i], err = readFreshness(v)
 			return err

@@ -18,8 +18,17 @@ import (
 // the key is not a single column of a plain base type (ScalarOrder), keys and boundaries
 // are compared as ROW(...), and the columns of a key are cast to the types of the
 // boundaries. Without boundaries the array is NULL, and all rows belong to range 0.
-func rangeExpr(s table.Source, first int) string {
+//
+// If all boundaries are integers that a double precision number represents exactly, keys
+// and boundaries are compared as such numbers. width_bucket compares them about ten times
+// faster than other types. Keys that are too large to be represented exactly are rounded,
+// but never beyond a boundary, so the number of their range stays the same.
+func rangeExpr(s table.Source, first int, keys []table.Key) string {
 	p := orderParams(s, "b")
+	if isExactFloat(s, keys) {
+		return fmt.Sprintf("coalesce(pg_catalog.width_bucket(%s::pg_catalog.float8, (SELECT pg_catalog.array_agg(ace_b.%s::pg_catalog.float8 ORDER BY ace_b.ord) FROM %s ace_b)), 0)",
+			s.Order[0], p.names()[0], p.list(first))
+	}
 	names := p.names()
 	bounds := strings.Join(withCollations(s, qualify("ace_b", names)), ", ")
 	key := s.Order[0]
@@ -28,6 +37,25 @@ func rangeExpr(s table.Source, first int) string {
 	}
 	return fmt.Sprintf("coalesce(pg_catalog.width_bucket(%s, (SELECT pg_catalog.array_agg(%s ORDER BY ace_b.ord) FROM %s ace_b)), 0)", key, bounds,
 		p.list(first))
+}
+
+// maxExactFloat is 2^53. A double precision number represents every integer up to this
+// absolute value exactly.
+const maxExactFloat = 1 << 53
+
+// isExactFloat reports whether the key is a single integer and a double precision number
+// represents every boundary exactly.
+func isExactFloat(s table.Source, bounds []table.Key) bool {
+	if !s.ScalarOrder || s.OrderType[0] != "bigint" || len(bounds) == 0 {
+		return false
+	}
+	for _, key := range bounds {
+		n, err := strconv.ParseInt(key[0], 10, 64)
+		if err != nil || n <= -maxExactFloat || n >= maxExactFloat {
+			return false
+		}
+	}
+	return true
 }
 
 // PageSums reads page ranges once, in physical order, and divides the rows of each into
@@ -52,7 +80,7 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRa
 
 	horizons := make([]int64, len(ranges))
 	group, args := groupExpr(s, by)
-	queries, err := t.perPageRange(s, ranges, func(i int) query {
+	queries, err := t.perPageRange(s, ranges, plansForPages(s, ranges, by), func(i int) query {
 		return query{sql: pageRangeSQL(s, ranges[i], group, len(args)), args: append(slices.Clone(args), pageRangeArgs(ranges[i])...), row: func(v [][]byte) error {
 			number, err := strconv.Atoi(string(v[0]))
 			if err != nil || number < 0 || number >= by.Groups() {
@@ -98,7 +126,7 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.Page
 		some := ranges[from:min(from+size, len(ranges))]
 		var parts []string
 		var args [][]byte
-		asked, err := t.perPageRange(s, some, func(i int) query {
+		asked, err := t.perPageRange(s, some, pagePlans, func(i int) query {
 			parts = append(parts, bucketSumSQL(s, by, some[i], from+i, len(args)))
 			args = append(args, pageRangeArgs(some[i])...)
 			return query{}
@@ -169,12 +197,12 @@ func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, 
 	return place, group, sum, err
 }
 
-// perPageRange returns first the query that applies the planner settings, and then the
+// perPageRange returns first the query that applies the planner settings plans, and then the
 // query ask(i) for every page range i. After the last page range of a partition, it adds
 // a query that checks that the partition was not rewritten since the plan was made. That
 // query is not needed if the transaction's lock prevents a rewrite.
-func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i int) query) ([]query, error) {
-	queries := settings(plansFor(s, pagePlans))
+func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, plans []setting, ask func(i int) query) ([]query, error) {
+	queries := settings(plansFor(s, plans))
 	for i, pages := range ranges {
 		if pages.Partition < 0 || pages.Partition >= len(s.Partitions) {
 			return nil, fault.New(fault.Internal, "the plan has no partition %d on node %q", pages.Partition, t.node.name)
@@ -185,6 +213,7 @@ func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i i
 			continue
 		}
 		switch partition := s.Partitions[pages.Partition]; {
+		case pages.Whole() && t.access.Lock: // one statement reads the partition, from whichever files it has
 		case partition.Filenode != 0:
 			queries = append(queries, t.checkFilenode(partition))
 		case t.access.Lock: // the lock of the transaction prevents a rewrite
@@ -203,7 +232,22 @@ func groupExpr(s table.Source, by table.Grouping) (string, [][]byte) {
 	if by.Buckets > 0 {
 		return bucketOf(s, by.Buckets), nil
 	}
-	return rangeExpr(s, 1), orderParams(s, "b").ofKeys(by.Bounds)
+	return rangeExpr(s, 1, by.Bounds), orderParams(s, "b").ofKeys(by.Bounds)
+}
+
+// plansForPages returns the planner settings of PageSums. If it reads whole partitions,
+// the server must do so by a sequential scan. No other plan reads through a ring of few
+// buffers, which leaves the rest of the shared buffers to the other sessions.
+func plansForPages(s table.Source, ranges []table.PageRange, by table.Grouping) []setting {
+	if slices.ContainsFunc(ranges, func(r table.PageRange) bool { return !r.Whole() }) {
+		return pagePlans
+	}
+	plans := append(slices.Clone(pagePlans), noIndexes...)
+	if by.Parallel > 0 && !s.Foreign { // functions of users may be declared parallel safe without being so
+		plans = append(plans, setting{"max_parallel_workers_per_gather", strconv.Itoa(by.Parallel)},
+			setting{"parallel_setup_cost", "0"}, setting{"parallel_tuple_cost", "0"}, setting{"min_parallel_table_scan_size", "0"})
+	}
+	return plans
 }
 
 // unexpectedRange returns the error for a result row that belongs to no requested range
@@ -223,6 +267,9 @@ func pageRangeSQL(s table.Source, pages table.PageRange, group string, params in
 // rowsOf returns the FROM and WHERE clauses that select the rows of a page range. params
 // is the number of parameters before those of the page range.
 func rowsOf(s table.Source, pages table.PageRange, params int) string {
+	if pages.Whole() { // without a condition on ctid, so that the server can scan the partition sequentially
+		return " FROM " + from(s, s.Partitions[pages.Partition]) + where(addFilter(s, ""))
+	}
 	condition := fmt.Sprintf("%s.ctid OPERATOR(pg_catalog.>=) $%d::pg_catalog.tid", s.Alias, params+1)
 	if pages.To >= 0 {
 		condition += fmt.Sprintf(" AND %s.ctid OPERATOR(pg_catalog.<) $%d::pg_catalog.tid", s.Alias, params+2)
@@ -240,6 +287,9 @@ func from(s table.Source, partition table.Partition) string {
 }
 
 func pageRangeArgs(pages table.PageRange) [][]byte {
+	if pages.Whole() {
+		return nil
+	}
 	args := textArgs(fmt.Sprintf("(%d,0)", pages.From))
 	if pages.To >= 0 {
 		args = append(args, textArgs(fmt.Sprintf("(%d,0)", pages.To))...)
@@ -271,14 +321,14 @@ func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, r
 	condition := ""
 	if ranges != nil {
 		args = append(args, []byte(intArray(ranges)))
-		condition = fmt.Sprintf("%s OPERATOR(pg_catalog.=) ANY ($%d::int[])", rangeExpr(s, 1), len(args))
+		condition = fmt.Sprintf("%s OPERATOR(pg_catalog.=) ANY ($%d::int[])", rangeExpr(s, 1, bounds), len(args))
 	}
 
 	lists := make([][]table.Listed, len(bounds)+1)
 	var total int64
 	q := query{
 		args: args,
-		sql: fmt.Sprintf("SELECT %s AS ace_range, %s, %s FROM %s%s ORDER BY 1, %s", rangeExpr(s, 1),
+		sql: fmt.Sprintf("SELECT %s AS ace_range, %s, %s FROM %s%s ORDER BY 1, %s", rangeExpr(s, 1, bounds),
 			strings.Join(s.Key, ", "), s.Digest, s.Relation, where(addFilter(s, condition)), strings.Join(s.Order, ", ")),
 		row: func(v [][]byte) error {
 			i, err := strconv.Atoi(string(v[0]))

@@ -15,26 +15,27 @@ import (
 // because some rows can be read only through the table itself, Sample reads random rows
 // through the table. Then the partition of each key is -1, and the physical order is not
 // known.
-func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
+func (n *Node) Sample(ctx context.Context, s table.Source, count int) (table.Sample, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
-		return nil, err
+		return table.Sample{}, err
 	}
 	defer tx.Close()
 	if len(s.Partitions) == 0 {
-		return tx.sampleParent(ctx, s, count)
+		keys, err := tx.sampleParent(ctx, s, count)
+		return table.Sample{Keys: keys}, err
 	}
 	return tx.samplePartitions(ctx, s, count)
 }
 
-func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
+func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) (table.Sample, error) {
 	var pages int64
 	for _, partition := range s.Partitions {
 		pages += partition.Pages
 	}
 
-	var sampled []table.Sampled
-	var queries []query
+	var sample table.Sample
+	queries := []query{blocksRead(s, func(pages, cached int64) { sample.Pages, sample.Cached = -pages, -cached })}
 	page := uniqueName(s, "page")
 	for i, partition := range s.Partitions {
 		lo, hi := pageProbes(partition.Pages, share(int64(count), partition.Pages, pages))
@@ -47,13 +48,46 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([
 				CROSS JOIN LATERAL (SELECT %[2]s FROM %[3]s WHERE %[4]s.ctid OPERATOR(pg_catalog.>=) %[1]s.lo AND %[4]s.ctid OPERATOR(pg_catalog.<) %[1]s.hi LIMIT 1) ace_inner`,
 				page, strings.Join(bounds(s), ", "), from(s, partition), s.Alias),
 			row: func(v [][]byte) error {
-				sampled = append(sampled, table.Sampled{Key: readKey(v), Partition: i})
+				sample.Keys = append(sample.Keys, table.Sampled{Key: readKey(v), Partition: i})
 				return nil
 			},
 		})
 	}
 
-	return sampled, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
+	queries = append(queries, blocksRead(s, func(pages, cached int64) {
+		sample.Pages += pages
+		sample.Cached += cached
+	}))
+	return sample, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
+}
+
+// blocksRead returns a query that passes to found how many pages of the partitions the
+// session has read since it last reported statistics, and how many of them were in the
+// shared buffers. Both numbers are 0 if the server does not count.
+func blocksRead(s table.Source, found func(pages, cached int64)) query {
+	names := make([]table.Key, len(s.Partitions))
+	for i, partition := range s.Partitions {
+		names[i] = table.Key{table.WithoutOnly(partition.Relation)}
+	}
+	p := params{{"name", "pg_catalog.text", table.ParseArray}}
+	return query{
+		args: p.ofKeys(names),
+		sql: `SELECT coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_xact_blocks_fetched(r.name::pg_catalog.regclass)), 0),
+			coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_xact_blocks_hit(r.name::pg_catalog.regclass)), 0)
+			FROM ` + p.list(1) + ` r`,
+		row: func(v [][]byte) error {
+			pages, err := strconv.ParseInt(string(v[0]), 10, 64)
+			if err != nil {
+				return fmt.Errorf("pages read: %w", err)
+			}
+			cached, err := strconv.ParseInt(string(v[1]), 10, 64)
+			if err != nil {
+				return fmt.Errorf("pages found in memory: %w", err)
+			}
+			found(pages, cached)
+			return nil
+		},
+	}
 }
 
 // share returns the number of keys to sample in a partition: count multiplied by

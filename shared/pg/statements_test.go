@@ -450,11 +450,14 @@ func TestSample_ReturnsAboutTheRequestedNumberOfKeys(t *testing.T) {
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 20_000)
 	sampled, err := n.Sample(t.Context(), s, 50)
-	if err != nil || len(sampled) < 45 || len(sampled) > 55 {
-		t.Fatalf("%d keys were sampled, error %v; want about 50", len(sampled), err)
+	if err != nil || len(sampled.Keys) < 45 || len(sampled.Keys) > 55 {
+		t.Fatalf("%d keys were sampled, error %v; want about 50", len(sampled.Keys), err)
+	}
+	if sampled.Pages != int64(len(sampled.Keys)) || sampled.Cached != sampled.Pages { // the table was just written
+		t.Errorf("%d pages were read for %d keys, %d of them from memory", sampled.Pages, len(sampled.Keys), sampled.Cached)
 	}
 	before := 0
-	for _, k := range sampled {
+	for _, k := range sampled.Keys {
 		id, err := strconv.Atoi(k.Key[0])
 		if err != nil || id <= before || id > 20_000 || k.Partition != 0 {
 			t.Fatalf("sampled %+v after %d", k, before)
@@ -463,11 +466,11 @@ func TestSample_ReturnsAboutTheRequestedNumberOfKeys(t *testing.T) {
 	}
 	hidden := s
 	hidden.Partitions = nil
-	if sampled, err := n.Sample(t.Context(), hidden, 200); err != nil || len(sampled) < 100 || len(sampled) > 400 || sampled[0].Partition != -1 {
-		t.Errorf("%d keys were sampled through the parent, error %v; want about 200 without a partition", len(sampled), err)
+	if sampled, err := n.Sample(t.Context(), hidden, 200); err != nil || len(sampled.Keys) < 100 || len(sampled.Keys) > 400 || sampled.Keys[0].Partition != -1 {
+		t.Errorf("%d keys were sampled through the parent, error %v; want about 200 without a partition", len(sampled.Keys), err)
 	}
 	c.Exec(t, 0, `TRUNCATE t`)
-	if sampled, err := n.Sample(t.Context(), s, 50); err != nil || len(sampled) != 0 {
+	if sampled, err := n.Sample(t.Context(), s, 50); err != nil || len(sampled.Keys) != 0 {
 		t.Errorf("an empty table has the samples %v, error %v", sampled, err)
 	}
 }

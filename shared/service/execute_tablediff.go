@@ -33,7 +33,7 @@ func (e *Executor) tableDiff(ctx context.Context, x execution) (runner.Outcome, 
 	return e.compare(ctx, x, comparison{
 		Request: tablediff.Request{
 			ClusterName: req.ClusterName, Database: database, Table: req.Table, Nodes: nodeNames(targets),
-			Filter: req.TableFilter, IgnoreColumns: req.IgnoreColumns, Redact: req.Redact, Baseline: req.Baseline,
+			Filter: req.TableFilter, IgnoreColumns: req.IgnoreColumns, Redact: req.Redact, Baseline: req.Baseline, SequentialScan: req.SequentialScan,
 			BlockRows: req.BlockRows, BatchSize: req.BatchSize, Workers: e.workers(req.MaxCPURatio),
 			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum,
 		},

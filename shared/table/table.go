@@ -71,6 +71,9 @@ type PageRange struct {
 	To        int64 `json:"to"`
 }
 
+// Whole reports whether the range has all pages of the partition.
+func (r PageRange) Whole() bool { return r.From == 0 && r.To < 0 }
+
 // Buckets selects rows by the hash of their keys: bucket i of n has the rows whose hash
 // is i modulo n. Unlike a range, a bucket needs no key order.
 type Buckets struct {
@@ -88,6 +91,9 @@ type Grouping struct {
 	Bounds  []Key
 	Buckets int
 	Coarse  int
+	// Parallel is the number of parallel workers that the server may use, in addition to
+	// the session's own process, for a statement that reads a whole partition.
+	Parallel int
 }
 
 // AllPageRanges is the index that PageSums passes to its callback for the sum of a fine
@@ -100,6 +106,14 @@ func (g Grouping) Groups() int {
 		return g.Buckets
 	}
 	return len(g.Bounds) + 1
+}
+
+// Sample is a sample of a table's keys.
+type Sample struct {
+	Keys []Sampled
+	// Pages is the number of pages that the server read for the sample, and Cached how many
+	// of them were in its shared buffers. Both are 0 if they are not known.
+	Pages, Cached int64
 }
 
 // Sampled is a key that was found on a sampled page. Samples of the same partition are
@@ -251,6 +265,7 @@ type Description struct {
 	// in heaps.
 	TracksCommits, CommitTimes bool
 	RowEstimate                int64  // the planner's estimate of the number of rows
+	SharedBuffers              int64  // size of the server's shared buffers in pages
 	Probe                      string // digest of constants; it is equal on nodes whose digests can be compared
 	Files                      Files
 }

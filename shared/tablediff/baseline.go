@@ -76,8 +76,12 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 		}
 	}
 
+	strategy := p.Strategy
+	if strategy == plan.Sequential { // its chunks are key ranges too
+		strategy = plan.KeyRanges
+	}
 	raw, err := json.Marshal([]any{
-		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, plainColumns(p), p.Key, p.Filter, p.Selections, p.Ignored, p.Checksum, p.Strategy, blockRows, readings,
+		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, plainColumns(p), p.Key, p.Filter, p.Selections, p.Ignored, p.Checksum, strategy, blockRows, readings,
 	})
 	if err != nil {
 		return "", fault.Wrap(err, fault.Internal, "cannot encode the settings of a baseline")
@@ -112,6 +116,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 		b.Writes = append(b.Writes, facts.Writes)
 	}
 
+	b.Blocks = append(b.Blocks, r.equal.EqualBlocks...)
 	for _, t := range r.compared {
 		b.Blocks = append(b.Blocks, t.EqualBlocks...)
 	}
@@ -285,6 +290,8 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 
 	if why != "" {
 		p.Warnings = append(p.Warnings, "everything was compared, not only what changed since the baseline: "+why)
+		_, err := by.trySequential(ctx)
+		return err
 	}
 
 	return nil
@@ -310,7 +317,7 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 		return ""
 	}
 
-	if size := (blockplan.Size{BlockRows: p.BlockRows, ChunkRows: p.ChunkRows, ChunksPerBlock: p.Layout.ChunksPerBlock}); size != b.Size {
+	if b.Size.BlockRows != p.BlockRows || b.Size.ChunkRows > maxRechunk*p.ChunkRows || p.ChunkRows > maxRechunk*b.Size.ChunkRows {
 		return "the table's size requires other blocks"
 	}
 
@@ -321,6 +328,9 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 // length of the page ranges in the new plan. If one of the lengths is more than maxRegrid
 // times the other, the baseline is not used.
 const maxRegrid = 4
+
+// maxRechunk is the same for the rows in a chunk. A sequential scan has larger chunks.
+const maxRechunk = 4
 
 // reusePages sets the seeds, the buckets and the length of the page ranges of the plan to
 // those of the baseline, so that the sums of the baseline can be used. If a table has
@@ -349,23 +359,36 @@ func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why st
 		return "", err
 	}
 
+	tail = thin(tail, b.Size.ChunkRows/p.ChunkRows)
 	if len(tail)+1 > 2*per {
 		layout.Bounds = slices.Concat(layout.Bounds[:last*per], tail)
 		blocks = slices.DeleteFunc(slices.Clone(blocks), func(t plan.EqualBlock) bool { return t.Block >= last })
 	}
 
-	if p.RowEstimate > 2*int64(layout.Chunks())*p.ChunkRows+p.BlockRows {
+	if p.RowEstimate > 2*int64(layout.Chunks())*b.Size.ChunkRows+p.BlockRows {
 		return "the table has grown too much", nil
 	}
 
 	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.request.BatchSize, p.Workers)
 	p.Layout = layout
+	p.ChunkRows = b.Size.ChunkRows
 	p.Known = &plan.Known{TaskID: b.TaskID, Blocks: blocks}
 	if p.Known.Whole = by.wholeTable(b); p.Known.Whole != nil {
 		by.divideScans()
 	}
 
 	return "", nil
+}
+
+// thin returns every step-th boundary, or all boundaries if step is less than 2.
+func thin(bounds []table.Key, step int64) []table.Key {
+	var left []table.Key
+	for i, key := range bounds {
+		if step < 2 || int64(i+1)%step == 0 {
+			left = append(left, key)
+		}
+	}
+	return left
 }
 
 // boundsAfter returns the boundaries of p.Layout that follow the last key of bounds.

@@ -31,7 +31,12 @@ type CoordinatorOptions struct {
 	// LocalWorker is the worker that does the units, if this process does all of them.
 	// Otherwise it is nil.
 	LocalWorker LocalWorker
-	Log         *slog.Logger
+	// StatementMax and SnapshotMax bound how long one statement of a comparison, and all
+	// statements in one snapshot, are expected to take. They decide whether a table is read
+	// by sequential scans. 0 means no limit.
+	StatementMax time.Duration
+	SnapshotMax  time.Duration
+	Log          *slog.Logger
 }
 
 // NewCoordinator returns a coordinator.
@@ -67,9 +72,15 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 }
 
 func (c *Coordinator) runOnce(ctx context.Context, req Request, report func(task.Progress), reach *patience.Reach) (Result, error) {
-	r := &run{Coordinator: c, Store: c.Store, request: req.withUsefulSizes(), progress: newProgress(report), reach: reach}
+	r := &run{Coordinator: c, Store: c.Store, request: c.withLimit(req.withUsefulSizes()), progress: newProgress(report), reach: reach}
 	defer func() { r.endScratch() }()
 	return r.complete(ctx)
+}
+
+// withLimit returns the request with the limits of the coordinator.
+func (c *Coordinator) withLimit(req Request) Request {
+	req.scanLimit = scanLimit{statement: c.StatementMax, snapshot: c.SnapshotMax}
+	return req
 }
 
 // retry calls do, which does one step of the run. If do fails because a node or the store
@@ -203,8 +214,8 @@ func (r *run) newPlan(ctx context.Context) (*plan.Plan, error) {
 	return p.plan, r.useBaseline(ctx, p)
 }
 
-// scan decides what to compare. In the pages strategy it reads all pages of every node
-// and selects what differs. In a rerun it selects the keys of the document. Otherwise it
+// scan decides what to compare. In the strategies that read pages it reads all pages of
+// every node and selects what differs. In a rerun it selects the keys of the document. Otherwise it
 // selects all chunks.
 func (r *run) scan(ctx context.Context) error {
 	switch r.plan.Strategy {
@@ -212,6 +223,8 @@ func (r *run) scan(ctx context.Context) error {
 		return r.listKeys(ctx)
 	case plan.KeyRanges:
 		return r.scanRanges(ctx)
+	case plan.Sequential:
+		return r.scanSequential(ctx)
 	}
 	defer r.timings.measure(plan.PhaseCompare)()
 
@@ -283,7 +296,7 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 		units[i].Buckets = buckets
 	}
 
-	if r.LocalWorker != nil {
+	if r.LocalWorker != nil && r.plan.Strategy != plan.Sequential { // a sequential scan has a snapshot of its own
 		defer r.LocalWorker.Share(r.plan.TaskID)()
 	}
 
@@ -315,15 +328,15 @@ func listedPerUnit(p *plan.Plan) int64 {
 	return plan.SplitAbove * p.BlockRows
 }
 
-// compare digests all chunks. In the pages strategy it narrows the chunks or buckets that
-// the scan found to differ, and in a rerun it compares the keys of the document.
+// compare digests all chunks. In the strategies that read pages it narrows the chunks or
+// buckets that the scan found to differ, and in a rerun it compares the keys of the document.
 func (r *run) compare(ctx context.Context) (err error) {
 	if r.unchangedTable != nil {
 		r.compared = []plan.Totals{*r.unchangedTable}
 		return nil
 	}
 
-	narrowing := r.plan.Strategy == plan.Pages
+	narrowing := r.plan.ReadsPages()
 	phase := plan.PhaseCompare
 	if narrowing {
 		phase = "narrow"
@@ -416,7 +429,7 @@ func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done
 	}
 
 	count := counter{total: len(units), done: done}
-	return fanout.Map(ctx, r.plan.Workers+r.extraUnits(), units, func(ctx context.Context, u plan.Unit) (plan.Totals, error) {
+	return fanout.Map(ctx, r.unitsAtOnce(phase), units, func(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 		var totals plan.Totals
 		var err error
 		if stored[u.PartKey()] {
@@ -447,6 +460,16 @@ func (r *run) hint(u *plan.Unit) {
 		atOnce := r.plan.ConfirmDelay == 0 && !r.plan.ByText && r.keyList.Keys <= r.plan.MaxDiffRows
 		u.Probe = atOnce && (r.mostDiffer.Load() || !r.anyUnitDone.Load())
 	}
+}
+
+// unitsAtOnce returns how many units of a phase are started at once. A sequential scan
+// reads only one node, so all nodes are read at the same time.
+func (r *run) unitsAtOnce(phase string) int {
+	count := r.plan.Workers + r.extraUnits()
+	if phase == plan.PhaseScan && r.plan.Strategy == plan.Sequential {
+		count = max(count, len(r.plan.Nodes))
+	}
+	return count
 }
 
 // extraUnits returns how many units are started at once in addition to one per worker. If

@@ -210,7 +210,7 @@ func warnAbsentKeys(document string, keys int64) string {
 // snapshots describes which rows of a node were read in the same snapshot: the rows of
 // one batch, or all rows of a pass over the pages.
 func (r *run) snapshots() string {
-	if (r.plan.Strategy == plan.Pages || r.unchangedTable != nil) && !r.multipleSnapshots {
+	if (r.plan.ReadsPages() || r.unchangedTable != nil) && !r.multipleSnapshots {
 		return "one per node and pass over its pages"
 	}
 	return "one per node and batch"

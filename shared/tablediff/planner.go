@@ -75,6 +75,11 @@ type Request struct {
 	// Then only what may have changed since that comparison is compared. Empty means to
 	// compare everything.
 	Baseline string
+	// SequentialScan is one of the values in package api: whether the table may be read by
+	// sequential scans. Empty means api.SequentialScanAuto.
+	SequentialScan string
+	// scanLimit bounds how long a sequential scan is expected to take.
+	scanLimit scanLimit
 
 	// Patience is how long each step is tried again while a node or the store cannot be
 	// used.
@@ -99,6 +104,11 @@ type planner struct {
 	key       []string
 	plan      *plan.Plan
 	estimates []int64 // per node, about how many rows the filter selects
+
+	most    int64          // number of rows that the boundaries divide, estimated on the node that has the most
+	exact   bool           // the boundaries are computed from all keys
+	size    blockplan.Size // for the strategies other than sequential scans
+	samples []table.Sample // per node: the sampled keys
 }
 
 // makePlan returns a planner that has made the plan: it has read the table's description
@@ -307,7 +317,7 @@ func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	return err
 }
 
-// divide chooses the chunk boundaries and the strategy.
+// divide chooses the strategy and the chunk boundaries.
 func (p *planner) divide(ctx context.Context) error {
 	plan := p.plan
 	plan.RowEstimate = slices.Max(p.estimates)
@@ -315,53 +325,68 @@ func (p *planner) divide(ctx context.Context) error {
 		plan.RowsTotalEstimate += rows
 	}
 
-	most := plan.RowEstimate
-	exact := most <= exactRows
-	if !exact || plan.ByText { // the boundaries divide all rows, not only those that the filter selects
+	p.most = plan.RowEstimate
+	p.exact = p.most <= exactRows
+	if !p.exact || plan.ByText { // the boundaries divide all rows, not only those that the filter selects
 		for _, d := range p.descriptions {
-			most = max(most, d.RowEstimate)
+			p.most = max(p.most, d.RowEstimate)
 		}
-		exact = most <= exactRows
+		p.exact = p.most <= exactRows
 	}
 
-	size := blockplan.SizeFor(most, int64(p.request.BlockRows))
-	plan.BlockRows = size.BlockRows
-	plan.ChunkRows = size.ChunkRows
-	plan.Layout.ChunksPerBlock = size.ChunksPerBlock
-	if size.BlockRows > int64(p.request.BlockRows) {
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("block_rows was raised to %d for a table of about %d rows", size.BlockRows, most))
+	p.size = blockplan.SizeFor(p.most, int64(p.request.BlockRows))
+	if p.size.BlockRows > int64(p.request.BlockRows) {
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("block_rows was raised to %d for a table of about %d rows", p.size.BlockRows, p.most))
 	}
 
-	sampled, err := p.sample(ctx, exact)
-	if err != nil {
-		return err
+	if p.request.Baseline == "" { // otherwise the baseline decides
+		if chosen, err := p.trySequential(ctx); chosen || err != nil {
+			return err
+		}
 	}
 
-	samples, keys, err := p.rank(ctx, sampled)
-	if err != nil {
-		return err
+	samples, err := p.cut(ctx, p.size)
+	if err == nil {
+		p.chooseStrategy(samples)
 	}
-
-	for _, at := range blockplan.Cut(samples, p.weights(sampled, exact), plan.ChunkRows) {
-		plan.Layout.Bounds = append(plan.Layout.Bounds, keys[at])
-	}
-
-	plan.Layout.BlocksPerBatch = blockplan.BlocksPerBatch(plan.Layout.Blocks(), p.request.BatchSize, plan.Workers)
-	p.chooseStrategy(samples)
-	return nil
+	return err
 }
 
-// sample reads some keys of every node. If exact is set, it reads every n-th key in key
+// cut chooses the chunk boundaries for these sizes. It returns the samples from which it
+// computed the boundaries.
+func (p *planner) cut(ctx context.Context, size blockplan.Size) (samples []blockplan.Sample, err error) {
+	p.plan.BlockRows = size.BlockRows
+	p.plan.ChunkRows = size.ChunkRows
+	p.plan.Layout = blockplan.Layout{ChunksPerBlock: size.ChunksPerBlock}
+
+	if p.samples, err = p.sample(ctx); err != nil {
+		return nil, err
+	}
+
+	samples, keys, err := p.rank(ctx, p.samples)
+	if err != nil {
+		return nil, err
+	}
+
+	for _, at := range blockplan.Cut(samples, p.weights(), p.plan.ChunkRows) {
+		p.plan.Layout.Bounds = append(p.plan.Layout.Bounds, keys[at])
+	}
+
+	p.plan.Layout.BlocksPerBatch = blockplan.BlocksPerBatch(p.plan.Layout.Blocks(), p.request.BatchSize, p.plan.Workers)
+	return samples, nil
+}
+
+// sample reads some keys of every node. If p.exact is set, it reads every n-th key in key
 // order, where n is the number of rows in a chunk. Otherwise it reads keys from evenly
 // spaced pages.
-func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, error) {
-	return fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sampled, error) {
+func (p *planner) sample(ctx context.Context) ([]table.Sample, error) {
+	return fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) (table.Sample, error) {
 		source := p.plan.Sources[i]
-		if !exact {
+		if !p.exact {
 			return p.nodes[i].Sample(ctx, source, int(p.descriptions[i].RowEstimate/p.plan.ChunkRows))
 		}
 		if p.plan.ByText {
-			return nil, nil // the table is small enough to be one range, and no index sorts its keys
+			return table.Sample{}, nil // the table is small enough to be one range, and no index sorts its keys
 		}
 
 		keys, err := p.nodes[i].Every(ctx, source, p.plan.ChunkRows)
@@ -370,17 +395,17 @@ func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, er
 			sampled[k] = table.Sampled{Key: key, Partition: -1}
 		}
 
-		return sampled, err
+		return table.Sample{Keys: sampled}, err
 	})
 }
 
 // weights returns, per node, how many rows one sampled key represents.
-func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
-	weights := make([]float64, len(sampled))
-	for i := range sampled {
+func (p *planner) weights() []float64 {
+	weights := make([]float64, len(p.samples))
+	for i, sample := range p.samples {
 		weights[i] = float64(p.plan.ChunkRows)
-		if !exact && len(sampled[i]) > 0 {
-			weights[i] = max(1, float64(p.descriptions[i].RowEstimate)) / float64(len(sampled[i]))
+		if !p.exact && len(sample.Keys) > 0 {
+			weights[i] = max(1, float64(p.descriptions[i].RowEstimate)) / float64(len(sample.Keys))
 		}
 	}
 	return weights
@@ -389,11 +414,11 @@ func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
 // rank returns the samples of all nodes in one list, with the rank of each sample in key
 // order, and the keys of these samples. The first node computes the ranks, since only a
 // server knows the order of keys.
-func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockplan.Sample, []table.Key, error) {
+func (p *planner) rank(ctx context.Context, sampled []table.Sample) ([]blockplan.Sample, []table.Key, error) {
 	var samples []blockplan.Sample
 	var keys []table.Key
 	for node, list := range sampled {
-		for _, s := range list {
+		for _, s := range list.Keys {
 			samples = append(samples, blockplan.Sample{Node: node, Group: s.Partition})
 			keys = append(keys, s.Key)
 		}

@@ -94,7 +94,10 @@ func TestDrawSeeds_NeverRepeat(t *testing.T) {
 }
 
 func TestPlannerRank_ResultOfWrongLengthIsAnError(t *testing.T) {
-	sampled := [][]table.Sampled{{{Key: table.Key{"1"}}, {Key: table.Key{"2"}, Partition: 3}}, {{Key: table.Key{"1"}, Partition: -1}}}
+	sampled := []table.Sample{
+		{Keys: []table.Sampled{{Key: table.Key{"1"}}, {Key: table.Key{"2"}, Partition: 3}}},
+		{Keys: []table.Sampled{{Key: table.Key{"1"}, Partition: -1}}},
+	}
 	p := plannerOf("", probed{ranks: []int{0, 1}}, probed{})
 	if _, _, err := p.rank(t.Context(), sampled); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("two ranks for three keys: %v, want an Internal error", err)
@@ -111,11 +114,13 @@ func TestPlannerRank_ResultOfWrongLengthIsAnError(t *testing.T) {
 func TestWeights_AreTheRowsPerSample(t *testing.T) {
 	p := plannerOf("", probed{}, probed{}, probed{})
 	p.descriptions = []*table.Description{{RowEstimate: 5000}, {RowEstimate: 0}, {RowEstimate: 800}}
-	sampled := [][]table.Sampled{make([]table.Sampled, 50), make([]table.Sampled, 3), nil}
-	if got := p.weights(sampled, true); !slices.Equal(got, []float64{100, 100, 100}) {
+	p.samples = []table.Sample{{Keys: make([]table.Sampled, 50)}, {Keys: make([]table.Sampled, 3)}, {}}
+	p.exact = true
+	if got := p.weights(); !slices.Equal(got, []float64{100, 100, 100}) {
 		t.Errorf("exact samples weigh %v", got)
 	}
-	got := p.weights(sampled, false)
+	p.exact = false
+	got := p.weights()
 	if got[0] != 100 || got[1] <= 0 || got[2] != 100 {
 		t.Errorf("samples of pages weigh %v", got)
 	}

@@ -55,7 +55,7 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 // verified that no partition was rewritten. If only the ages of rows were read by
 // partition, checkFacts detects a changed list of partitions.
 func sameReading(planned, now table.Source, strategy string) bool {
-	byPartition := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
+	byPartition := (strategy == plan.Pages || strategy == plan.Sequential) && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
 	if byPartition && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {
 		return false
 	}

@@ -95,7 +95,7 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 	}
 	a := app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters,
-		MaxConns: conns, StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, Lease: c.Lease, Patience: c.Patience,
+		MaxConns: conns, StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, UnitTimeout: c.UnitTimeout, Lease: c.Lease, Patience: c.Patience,
 		MaxImport: c.MaxImport(), Sender: sender, EventTypes: api.EventTypes(), Observer: published, Log: log,
 	})
 	return &Function{App: a, Invoker: invoker, config: c, worker: a.Worker(), log: log, metrics: published}, nil

@@ -38,7 +38,7 @@ type Node interface {
 	// such reason.
 	ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error)
 	// Sample reads about count keys, evenly spaced in physical order.
-	Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error)
+	Sample(ctx context.Context, s table.Source, count int) (table.Sample, error)
 	// Every reads every step-th key in key order.
 	Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error)
 	// RankKeys returns the rank of each key in key order. Keys that the index considers

@@ -58,12 +58,28 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 // the row count and the digest of the group. In the phase that only reads ages, a
 // PageSums holds only the ages of the rows of each page range.
 type PageSums struct {
-	Node   int               `json:"node"`
-	Group  []int             `json:"g,omitempty"`
-	Rows   []int64           `json:"n,omitempty"`
-	Digest []int64           `json:"x,omitempty"`
-	Ranges []RangeSums       `json:"stretches,omitempty"`
-	Ages   []table.Freshness `json:"ages,omitempty"`
+	Node   int         `json:"node"`
+	Group  []int       `json:"g,omitempty"`
+	Rows   []int64     `json:"n,omitempty"`
+	Digest []int64     `json:"x,omitempty"`
+	Ranges []RangeSums `json:"stretches,omitempty"`
+	// Horizon is set with sequential scans: the xmin of the snapshot in which all partitions
+	// of the node were read, or 0 if they have no rows.
+	Horizon int64             `json:"h,omitempty"`
+	Ages    []table.Freshness `json:"ages,omitempty"`
+}
+
+// NewPageSums returns the row of a scan part for a node. sums has the sum of each group.
+func NewPageSums(node int, sums []table.Sum) PageSums {
+	row := PageSums{Node: node}
+	for group, sum := range sums {
+		if sum.Rows > 0 {
+			row.Group = append(row.Group, group)
+			row.Rows = append(row.Rows, sum.Rows)
+			row.Digest = append(row.Digest, sum.Digest)
+		}
+	}
+	return row
 }
 
 // AgedRows returns the number of rows whose ages were read.

@@ -30,7 +30,14 @@ const (
 	KeyRanges = "key ranges"
 	// Pages reads the pages of each node's table in physical order.
 	Pages = "pages"
+	// Sequential reads each node's table once, by one sequential scan per partition, which
+	// computes the sum of every chunk.
+	Sequential = "sequential scan"
 )
+
+// ReadsPages reports whether the first pass reads all pages of every node, so that
+// compare units read only what differs.
+func (p *Plan) ReadsPages() bool { return p.Strategy == Pages || p.Strategy == Sequential }
 
 // Plan is everything that a unit of work depends on. It is stored once, before the first
 // unit is invoked, and never changed, so a resumed run works on the same ranges even if
@@ -64,7 +71,8 @@ type Plan struct {
 	Layout blockplan.Layout `json:"layout"`
 	// Scans has, for each scan unit and node, the page ranges that the unit reads on the
 	// node. It is set in the pages strategy, and with key ranges if the ages of all rows are
-	// to be read first (Known.Whole is set).
+	// to be read first (Known.Whole is set). With sequential scans, there is a unit for each
+	// node, which reads all partitions of this node and nothing of the other nodes.
 	Scans [][][]table.PageRange `json:"scans,omitempty"`
 	// Buckets is used in the pages strategy. It is the number of buckets (groups of rows by
 	// the hash of the key) by which pages are compared first. Comparing buckets is cheaper

@@ -52,7 +52,7 @@ func (r *unitRun) compare(ctx context.Context) error {
 		return r.compareKeys(ctx)
 	case r.unit.Dense:
 		return r.narrowAll(ctx, r.unit.From)
-	case r.plan.Strategy == plan.Pages:
+	case r.plan.ReadsPages():
 		return r.narrowScanned(ctx)
 	}
 

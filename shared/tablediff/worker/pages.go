@@ -63,15 +63,7 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 		sums[group] = sums[group].Add(sum)
 	}, r.callOptions(true)...)
 
-	row := plan.PageSums{Node: node}
-	for group, sum := range sums {
-		if sum.Rows > 0 {
-			row.Group = append(row.Group, group)
-			row.Rows = append(row.Rows, sum.Rows)
-			row.Digest = append(row.Digest, sum.Digest)
-		}
-	}
-
+	row := plan.NewPageSums(node, sums)
 	if kept == nil || err != nil {
 		return row, err
 	}

@@ -143,6 +143,9 @@ func (r *unitRun) run(ctx context.Context) error {
 	case plan.PhaseBuckets:
 		return r.digestPages(ctx, table.Grouping{Buckets: r.plan.Buckets})
 	case plan.PhaseScan:
+		if r.plan.Strategy == plan.Sequential {
+			return r.scanNode(ctx)
+		}
 		return r.digestPages(ctx, table.Grouping{Bounds: r.plan.Layout.Bounds})
 	case plan.PhaseCompare:
 		return r.compare(ctx)

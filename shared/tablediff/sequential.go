@@ -1,0 +1,295 @@
+package tablediff
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/blockplan"
+	"ace/shared/fanout"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+// With the strategy of sequential scans, each node is read once, by one statement per
+// partition that computes the sum of every chunk. PostgreSQL reads a table of more than a
+// quarter of its shared buffers through a ring of few buffers if it scans it
+// sequentially, and in no other case. So the comparison does not evict the pages that the
+// applications need, and the first run, whose pages are not in the shared buffers, reads
+// them in physical order. The costs are one long statement and snapshot per node, and
+// that a repeated unit reads its whole node again.
+
+const (
+	// ringShare is the share of the shared buffers (one in ringShare) above which a table is
+	// read through a ring. It is fixed in PostgreSQL.
+	ringShare = 4
+	// scanPagesPerSecond is the number of pages that a server is expected to read and digest
+	// in a second, by one process and in the worst case: 20 MB. Usually it is ten times as
+	// much.
+	scanPagesPerSecond = 2_500
+	// sampledPages bounds the chunks of a plan, unless the shared buffers are large. A page
+	// is sampled for each chunk, and these pages do not pass through a ring.
+	sampledPages = 3_072
+	// sampledShare is the share of the shared buffers that may be sampled.
+	sampledShare = 64
+	// probedForDensity is the number of chunks that are compared to find out whether most
+	// chunks differ.
+	probedForDensity = 16
+)
+
+// cheapOrders are the types of keys for which finding the chunk of a row takes much less
+// time than digesting it.
+func cheapOrders() []string {
+	return []string{"bigint", "date", "timestamp without time zone", "timestamp with time zone", "uuid"}
+}
+
+// scanLimit bounds how long a sequential scan is expected to take. 0 means no limit.
+type scanLimit struct {
+	statement time.Duration // of one partition
+	snapshot  time.Duration // of all partitions of a node
+}
+
+// trySequential plans sequential scans, if they are possible and useful. Otherwise it
+// returns false and does not change the plan, except for a warning if the request demands
+// sequential scans.
+func (p *planner) trySequential(ctx context.Context) (chosen bool, err error) {
+	asked := cmp.Or(p.request.SequentialScan, api.SequentialScanAuto)
+	if asked == api.SequentialScanNever {
+		return false, nil
+	}
+
+	always := asked == api.SequentialScanAlways
+	if why := p.whyNoSequential(always); why != "" {
+		if always {
+			p.plan.Warnings = append(p.plan.Warnings, "sequential_scan=always had no effect: "+why)
+		}
+		return false, nil
+	}
+	if !always && !p.leavesRoom() {
+		return false, nil
+	}
+
+	before := *p.plan
+	samples, err := p.cut(ctx, p.size.Coarsen(p.most, p.maxSequentialChunks()))
+	if err != nil {
+		return false, err
+	}
+
+	if !always {
+		useful, err := p.isSequentialUseful(ctx, samples)
+		if err != nil || !useful {
+			*p.plan = before
+			return false, err
+		}
+	}
+
+	p.planSequential()
+	return true, nil
+}
+
+// planSequential sets the strategy and the scan units: one for each node.
+func (p *planner) planSequential() {
+	p.plan.Strategy = plan.Sequential
+	p.plan.Buckets, p.plan.Grid = 0, 0
+	p.plan.Scans = make([][][]table.PageRange, len(p.nodes))
+	for node, source := range p.plan.Sources {
+		p.plan.Scans[node] = make([][]table.PageRange, len(p.nodes))
+		for i := range source.Partitions {
+			p.plan.Scans[node][node] = append(p.plan.Scans[node][node], table.PageRange{Partition: i, To: -1})
+		}
+	}
+}
+
+// whyNoSequential returns why sequential scans are impossible. An empty string means that
+// they are possible. If the request demands them (always), the snapshot may become older
+// than usual.
+func (p *planner) whyNoSequential(always bool) string {
+	switch {
+	case p.plan.ByText:
+		return "no index of the key orders rows alike on all nodes"
+	case !p.pagesReadable():
+		return "its partitions cannot be read one by one"
+	}
+
+	for i, source := range p.plan.Sources {
+		var all int64
+		for _, partition := range source.Partitions {
+			all += partition.Pages
+			if exceeds(partition.Pages, p.request.scanLimit.statement) {
+				return fmt.Sprintf("on node %s, one statement might take longer than %s", p.plan.Nodes[i], p.request.scanLimit.statement)
+			}
+		}
+		if !always && exceeds(all, p.request.scanLimit.snapshot) {
+			return fmt.Sprintf("on node %s, the snapshot might become older than %s", p.plan.Nodes[i], p.request.scanLimit.snapshot)
+		}
+	}
+
+	return ""
+}
+
+// exceeds reports whether scanning this many pages may take longer than the limit.
+func exceeds(pages int64, limit time.Duration) bool {
+	return limit > 0 && float64(pages) > scanPagesPerSecond*limit.Seconds()
+}
+
+// leavesRoom reports whether sequential scans read most pages of every node through a
+// ring, the filter selects most rows, and the chunk of a row is cheap to find.
+func (p *planner) leavesRoom() bool {
+	source := p.plan.Sources[0]
+	if p.exact || !source.ScalarOrder || !slices.Contains(cheapOrders(), source.OrderType[0]) {
+		return false
+	}
+
+	for i, d := range p.descriptions {
+		var all, inRing int64
+		for _, partition := range p.plan.Sources[i].Partitions {
+			all += partition.Pages
+			if partition.Pages > d.SharedBuffers/ringShare {
+				inRing += partition.Pages
+			}
+		}
+		if d.SharedBuffers == 0 || inRing*4 < all*3 || p.estimates[i]*2 < d.RowEstimate {
+			return false
+		}
+	}
+
+	return true
+}
+
+// maxSequentialChunks returns the maximum number of chunks, and so of sampled pages, with
+// sequential scans.
+func (p *planner) maxSequentialChunks() int {
+	chunks := int64(sampledPages)
+	for _, d := range p.descriptions {
+		chunks = max(chunks, d.SharedBuffers/sampledShare)
+	}
+	return int(chunks)
+}
+
+// isSequentialUseful reports whether the rows are stored in key order, some node does not
+// have the table in its shared buffers already, and not most of the chunks differ. samples
+// are the sampled keys of all nodes.
+func (p *planner) isSequentialUseful(ctx context.Context, samples []blockplan.Sample) (bool, error) {
+	if blockplan.Correlation(samples) < correlated {
+		return false, nil
+	}
+
+	cached := true
+	for _, sample := range p.samples {
+		cached = cached && sample.Pages > 0 && sample.Cached*4 >= sample.Pages*3
+	}
+	if cached { // reading through the index evicts nothing then, and is a little faster
+		return false, nil
+	}
+
+	differ, err := p.mostChunksDiffer(ctx)
+	return !differ, err
+}
+
+// mostChunksDiffer reports whether most of a few evenly spaced chunks differ. Then the
+// rows of all chunks have to be listed, and a scan that only computes sums is of no use.
+func (p *planner) mostChunksDiffer(ctx context.Context) (bool, error) {
+	chunks := p.plan.Layout.Chunks()
+	probed := min(chunks, probedForDensity)
+	ranges := make([]table.Range, probed)
+	for i := range ranges {
+		ranges[i] = p.plan.Layout.Chunk((2*i + 1) * chunks / (2 * probed))
+	}
+
+	sums, err := fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sum, error) {
+		tx, err := p.nodes[i].Begin(ctx, p.plan.Sources[i].Access())
+		if err != nil {
+			return nil, err
+		}
+		defer tx.Close()
+		sums, _, err := tx.Sums(ctx, p.plan.Sources[i], ranges, table.EndTransaction)
+		return sums, err
+	})
+	if err != nil {
+		return false, err
+	}
+
+	differing := 0
+	for i := range ranges {
+		if _, same := compareGroup(sums, i); !same {
+			differing++
+		}
+	}
+
+	return differing > probed/2, nil
+}
+
+// scanSequential reads every node by sequential scans and makes compare units for the
+// chunks that differ. If most chunks differ, the compare units read the rows of every
+// chunk.
+func (r *run) scanSequential(ctx context.Context) error {
+	defer r.timings.measure(plan.PhaseCompare)()
+	r.progress.setPhase(plan.PhaseCompare)
+
+	units, err := r.scanUnits(ctx, plan.PhaseScan, nil)
+	if err != nil {
+		return err
+	}
+
+	horizons := make([]int64, len(r.plan.Nodes))
+	sums, err := combineScans(ctx, r.Store, len(r.plan.Nodes), r.plan.Layout.Chunks(), units, func(u plan.Unit, row plan.PageSums) error {
+		if row.Node == u.Index {
+			horizons[row.Node] = row.Horizon
+			return nil
+		}
+		if len(row.Group) > 0 {
+			return fmt.Errorf("unit %d has rows of node %d", u.Index, row.Node)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+
+	differing := 0
+	for chunk := range sums[0] {
+		if _, same := compareGroup(sums, chunk); !same {
+			differing++
+		}
+	}
+
+	dense := differing > r.plan.Layout.Chunks()/2
+	r.expectListed(sums, dense)
+	if dense {
+		r.compares = r.batches()
+		for i := range r.compares {
+			r.compares[i].Dense = true
+		}
+		return nil
+	}
+
+	r.compares, r.equal = narrowingUnits(r.plan, sums, nil, listedPerUnit(r.plan))
+	r.equal.EqualBlocks = equalBlocks(r.plan.Layout, sums, horizons)
+	return nil
+}
+
+// equalBlocks returns the blocks whose chunks are all equal on all nodes. sums has, per
+// node, the sum of each chunk, and horizons the xmin of the snapshot in which the node
+// was read. If no row was read on some node, its horizon is not known, and the result is
+// empty.
+func equalBlocks(layout blockplan.Layout, sums [][]table.Sum, horizons []int64) (equal []plan.EqualBlock) {
+	if slices.Contains(horizons, 0) {
+		return nil
+	}
+	for block := range layout.Blocks() {
+		from, to := layout.ChunksOfBlock(block)
+		rows, all := int64(0), true
+		for chunk := from; chunk < to; chunk++ {
+			_, same := compareGroup(sums, chunk)
+			all = all && same
+			rows += sums[0][chunk].Rows
+		}
+		if all {
+			equal = append(equal, plan.EqualBlock{Block: block, Rows: rows, Horizons: horizons})
+		}
+	}
+	return equal
+}
