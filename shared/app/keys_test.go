@@ -227,14 +227,29 @@ func TestKeys_OfEveryKindFindExactlyTheDifferentRowsInOrder(t *testing.T) {
 			if kind.count() == manyKeys && !kind.textual() && d.Summary.Blocks < 2 {
 				t.Errorf("%d blocks, so that no boundary was tried", d.Summary.Blocks)
 			}
+			kind.checkSequential(t, s, table)
 		})
+	}
+}
+
+// checkSequential compares the table by sequential scans. The result must be the same.
+func (k keyKind) checkSequential(t *testing.T, s *apptest.Service, table string) {
+	t.Helper()
+	d := s.Diff(t, "public."+table, "block_rows", "1000", "confirm_delay", "0", "sequential_scan", "always")
+	k.check(t, s.Cluster, d, table, k.order())
+	want := "sequential scan"
+	if k.textual() {
+		want = "pages"
+	}
+	if warned := strings.Contains(strings.Join(d.Summary.Warnings, "\n"), "sequential_scan=always had no effect"); d.Summary.Strategy != want || warned != k.textual() {
+		t.Errorf("strategy %q, want %q; warnings %q", d.Summary.Strategy, want, d.Summary.Warnings)
 	}
 }
 
 // textual reports whether the order of the key may differ between two nodes, so that the
 // order of its text is used.
 func (k keyKind) textual() bool {
-	return slices.Contains(k.types, "pair") || slices.Contains(k.types, "jsonb")
+	return slices.Contains(k.types, "pair") || slices.Contains(k.types, "scattered_pair") || slices.Contains(k.types, "jsonb")
 }
 
 func (k keyKind) order() string {
@@ -289,13 +304,12 @@ func TestKeys_UncorrelatedWithPhysicalOrderAreReadPageByPage(t *testing.T) {
 				c.ExecAll(t, kind.scattered(table, partitioned)...)
 				drift(t, c, table)
 				d := s.Diff(t, "public."+table, "block_rows", "1000")
-				order := kind.list()
-				if kind.types[0] == "scattered_pair" {
-					order = byText(kind)
-				}
-				kind.few(scatteredRows).check(t, c, d, table, order)
+				kind.few(scatteredRows).check(t, c, d, table, kind.order())
 				if d.Summary.Strategy != "pages" {
 					t.Errorf("strategy %q, want pages", d.Summary.Strategy)
+				}
+				if partitioned {
+					kind.few(scatteredRows).checkSequential(t, s, table)
 				}
 			})
 		}

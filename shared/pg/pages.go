@@ -72,7 +72,8 @@ func isExactFloat(s table.Source, bounds []table.Key) bool {
 // For each page range, PageSums returns the xmin of the snapshot in which it was read, or
 // 0 if the range has no rows. It fails if a partition was rewritten since the plan was
 // made, because a rewrite may move rows from pages that are not read yet to pages that
-// were already read.
+// were already read. A partition that one statement reads as a whole may have been
+// rewritten, if the transaction has locked the table.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
 		return t.bucketSums(ctx, s, ranges, by, each, options...)

@@ -383,7 +383,7 @@ func TestPageSums_RewrittenTableIsAnError(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 1000)
-	ranges := []table.PageRange{{To: -1}}
+	ranges := []table.PageRange{{To: 1}, {From: 1, To: -1}}
 	for _, rewrite := range []string{`VACUUM FULL t`, `TRUNCATE t`} {
 		tx := begin(t, n, s)
 		if _, err := pageSums(t, tx, s, ranges, table.Grouping{}); err != nil {
@@ -394,6 +394,11 @@ func TestPageSums_RewrittenTableIsAnError(t *testing.T) {
 		tx = begin(t, n, s)
 		if sums, err := pageSums(t, tx, s, ranges, table.Grouping{}); fault.CodeOf(err) != fault.Conflict {
 			t.Errorf("after %s the pages have %v, error %v; want Conflict", rewrite, sums, err)
+		}
+		tx.Close()
+		tx = begin(t, n, s)
+		if _, err := pageSums(t, tx, s, []table.PageRange{{To: -1}}, table.Grouping{}); err != nil { // the lock came before the snapshot
+			t.Errorf("after %s the whole table cannot be read: %v", rewrite, err)
 		}
 		tx.Close()
 		s = sourceOf(describeTable(t, n, "t"), "t")

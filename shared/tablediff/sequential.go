@@ -30,14 +30,13 @@ const (
 	// in a second, by one process and in the worst case: 20 MB. Usually it is ten times as
 	// much.
 	scanPagesPerSecond = 2_500
-	// sampledPages bounds the chunks of a plan, unless the shared buffers are large. A page
-	// is sampled for each chunk, and these pages do not pass through a ring.
+	// sampledPages is the usual maximum number of chunks (see maxSequentialChunks). A page is
+	// sampled for each chunk, and these pages do not pass through a ring.
 	sampledPages = 3_072
-	// sampledShare is the share of the shared buffers that may be sampled.
-	sampledShare = 64
-	// probedForDensity is the number of chunks that are compared to find out whether most
-	// chunks differ.
-	probedForDensity = 16
+	// The number of chunks that are compared to find out whether most chunks differ is
+	// between minProbed and maxProbed. Their pages do not pass through a ring either.
+	minProbed = 4
+	maxProbed = 16
 )
 
 // cheapOrders are the types of keys for which finding the chunk of a row takes much less
@@ -160,13 +159,21 @@ func (p *planner) leavesRoom() bool {
 }
 
 // maxSequentialChunks returns the maximum number of chunks, and so of sampled pages, with
-// sequential scans.
+// sequential scans: 24 MB, or less with small shared buffers (a sixteenth of them), or
+// more with large ones (a 64th).
 func (p *planner) maxSequentialChunks() int {
-	chunks := int64(sampledPages)
+	least := p.leastBuffers()
+	return int(max(min(sampledPages, least/16), least/64, 1))
+}
+
+// leastBuffers returns the size in pages of the shared buffers of the node that has the
+// least.
+func (p *planner) leastBuffers() int64 {
+	least := p.descriptions[0].SharedBuffers
 	for _, d := range p.descriptions {
-		chunks = max(chunks, d.SharedBuffers/sampledShare)
+		least = min(least, d.SharedBuffers)
 	}
-	return int(chunks)
+	return least
 }
 
 // isSequentialUseful reports whether the rows are stored in key order, some node does not
@@ -193,7 +200,8 @@ func (p *planner) isSequentialUseful(ctx context.Context, samples []blockplan.Sa
 // rows of all chunks have to be listed, and a scan that only computes sums is of no use.
 func (p *planner) mostChunksDiffer(ctx context.Context) (bool, error) {
 	chunks := p.plan.Layout.Chunks()
-	probed := min(chunks, probedForDensity)
+	chunkPages := max(1, p.mostPages()/int64(chunks))
+	probed := min(chunks, int(min(max(p.leastBuffers()/32/chunkPages, minProbed), maxProbed)))
 	ranges := make([]table.Range, probed)
 	for i := range ranges {
 		ranges[i] = p.plan.Layout.Chunk((2*i + 1) * chunks / (2 * probed))
