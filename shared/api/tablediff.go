@@ -189,8 +189,8 @@ func sequentialScans() []string {
 
 func allowedSequentialScan() string { return joinOr(sequentialScans()) }
 
-// parseSequentialScan parses the value of the parameter sequential_scan. It returns "" for
-// the default.
+// parseSequentialScan parses the value of the parameter sequential_scan. It returns ""
+// for the default.
 func parseSequentialScan(text string) (string, error) {
 	if text == SequentialScanAuto {
 		return "", nil

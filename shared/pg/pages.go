@@ -15,28 +15,65 @@ import (
 // width_bucket over the boundaries. The boundaries are parameters, and first is the
 // number of the first parameter (1 for $1). A subquery builds the array of boundaries
 // once per statement; a cast of an array parameter would be evaluated for every row. If
-// the key is not a single column of a plain base type (ScalarOrder), keys and boundaries
+// width_bucket cannot search the key's own type (see isScalarBucket), keys and boundaries
 // are compared as ROW(...), and the columns of a key are cast to the types of the
 // boundaries. Without boundaries the array is NULL, and all rows belong to range 0.
 //
 // If all boundaries are integers that a double precision number represents exactly, keys
-// and boundaries are compared as such numbers. width_bucket compares them about ten times
-// faster than other types. Keys that are too large to be represented exactly are rounded,
-// but never beyond a boundary, so the number of their range stays the same.
+// and boundaries are compared as such numbers, without a function call for each
+// comparison. Keys that are too large to be represented exactly are rounded, but never
+// beyond a boundary, so the number of their range stays the same.
 func rangeExpr(s table.Source, first int, keys []table.Key) string {
+	return rangeOf(s, first, keys, s.Order)
+}
+
+// rangeOf is like rangeExpr, but for the key in refs instead of that of the row.
+func rangeOf(s table.Source, first int, keys []table.Key, refs []string) string {
 	p := orderParams(s, "b")
-	if isExactFloat(s, keys) {
-		return fmt.Sprintf("coalesce(pg_catalog.width_bucket(%s::pg_catalog.float8, (SELECT pg_catalog.array_agg(ace_b.%s::pg_catalog.float8 ORDER BY ace_b.ord) FROM %s ace_b)), 0)",
-			s.Order[0], p.names()[0], p.list(first))
-	}
 	names := p.names()
-	bounds := strings.Join(withCollations(s, qualify("ace_b", names)), ", ")
-	key := s.Order[0]
-	if !s.ScalarOrder {
-		bounds, key = "ROW("+bounds+")", "ROW("+strings.Join(cast(s.Order, s.OrderType), ", ")+")"
+	bounds, key := strings.Join(withCollations(s, qualify("ace_b", names)), ", "), refs[0]
+	switch {
+	case isExactFloat(s, keys):
+		bounds, key = "ace_b."+names[0]+"::pg_catalog.float8", key+"::pg_catalog.float8"
+	case !isScalarBucket(s):
+		bounds, key = "ROW("+bounds+")", "ROW("+strings.Join(cast(refs, s.OrderType), ", ")+")"
 	}
 	return fmt.Sprintf("coalesce(pg_catalog.width_bucket(%s, (SELECT pg_catalog.array_agg(%s ORDER BY ace_b.ord) FROM %s ace_b)), 0)", key, bounds,
 		p.list(first))
+}
+
+// isScalarBucket reports whether width_bucket finds the range of a key that is a single
+// column. It does not if the length of the type is fixed and not a multiple of its
+// alignment, as with macaddr and timetz: it ignores that the elements of an array are
+// aligned. The lengths of types of extensions are not known, except that of citext.
+func isScalarBucket(s table.Source) bool {
+	if !s.ScalarOrder {
+		return false
+	}
+	switch of := s.OrderType[0]; of {
+	case "pg_catalog.macaddr", "pg_catalog.timetz":
+		return false
+	default:
+		return !strings.Contains(of, ".") || strings.HasPrefix(of, "pg_catalog.") || strings.HasSuffix(of, ".citext")
+	}
+}
+
+// checkBounds returns a query that verifies that the node puts every boundary into the
+// range that it begins. Otherwise the ranges of rangeExpr would not be the key ranges
+// between the boundaries.
+func (n *Node) checkBounds(s table.Source, keys []table.Key) query {
+	p := orderParams(s, "b")
+	return query{
+		args: p.ofKeys(keys),
+		sql: fmt.Sprintf("SELECT pg_catalog.count(*) FROM %s ace_own WHERE %s OPERATOR(pg_catalog.<>) ace_own.ord",
+			p.list(1), rangeOf(s, 1, keys, withCollations(s, qualify("ace_own", p.names())))),
+		row: func(v [][]byte) error {
+			if string(v[0]) != "0" {
+				return fault.New(fault.Internal, "node %q orders %s of the %d boundaries of the plan differently", n.name, v[0], len(keys))
+			}
+			return nil
+		},
+	}
 }
 
 // maxExactFloat is 2^53. A double precision number represents every integer up to this
@@ -81,6 +118,10 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRa
 
 	horizons := make([]int64, len(ranges))
 	group, args := groupExpr(s, by)
+	var checks []query
+	if len(by.Bounds) > 0 && by.Buckets == 0 {
+		checks = append(checks, t.node.checkBounds(s, by.Bounds))
+	}
 	queries, err := t.perPageRange(s, ranges, plansForPages(s, ranges, by), func(i int) query {
 		return query{sql: pageRangeSQL(s, ranges[i], group, len(args)), args: append(slices.Clone(args), pageRangeArgs(ranges[i])...), row: func(v [][]byte) error {
 			number, err := strconv.Atoi(string(v[0]))
@@ -100,7 +141,7 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRa
 		return nil, err
 	}
 
-	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
+	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), append(checks, queries...)...)
 }
 
 // Limits of one statement over several page ranges.
@@ -198,10 +239,10 @@ func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, 
 	return place, group, sum, err
 }
 
-// perPageRange returns first the query that applies the planner settings plans, and then the
-// query ask(i) for every page range i. After the last page range of a partition, it adds
-// a query that checks that the partition was not rewritten since the plan was made. That
-// query is not needed if the transaction's lock prevents a rewrite.
+// perPageRange returns first the query that applies the planner settings plans, and then
+// the query ask(i) for every page range i. After the last page range of a partition, it
+// adds a query that checks that the partition was not rewritten since the plan was made.
+// That query is not needed if the transaction's lock prevents a rewrite.
 func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, plans []setting, ask func(i int) query) ([]query, error) {
 	queries := settings(plansFor(s, plans))
 	for i, pages := range ranges {

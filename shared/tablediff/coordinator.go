@@ -215,8 +215,8 @@ func (r *run) newPlan(ctx context.Context) (*plan.Plan, error) {
 }
 
 // scan decides what to compare. In the strategies that read pages it reads all pages of
-// every node and selects what differs. In a rerun it selects the keys of the document. Otherwise it
-// selects all chunks.
+// every node and selects what differs. In a rerun it selects the keys of the document.
+// Otherwise it selects all chunks.
 func (r *run) scan(ctx context.Context) error {
 	switch r.plan.Strategy {
 	case plan.Keys:
@@ -329,7 +329,8 @@ func listedPerUnit(p *plan.Plan) int64 {
 }
 
 // compare digests all chunks. In the strategies that read pages it narrows the chunks or
-// buckets that the scan found to differ, and in a rerun it compares the keys of the document.
+// buckets that the scan found to differ, and in a rerun it compares the keys of the
+// document.
 func (r *run) compare(ctx context.Context) (err error) {
 	if r.unchangedTable != nil {
 		r.compared = []plan.Totals{*r.unchangedTable}

@@ -23,15 +23,15 @@ import (
 // that a repeated unit reads its whole node again.
 
 const (
-	// ringShare is the share of the shared buffers (one in ringShare) above which a table is
-	// read through a ring. It is fixed in PostgreSQL.
+	// ringShare is the share of the shared buffers (one in ringShare) above which a table
+	// is read through a ring. It is fixed in PostgreSQL.
 	ringShare = 4
 	// scanPagesPerSecond is the number of pages that a server is expected to read and digest
 	// in a second, by one process and in the worst case: 20 MB. Usually it is ten times as
 	// much.
 	scanPagesPerSecond = 2_500
-	// sampledPages is the usual maximum number of chunks (see maxSequentialChunks). A page is
-	// sampled for each chunk, and these pages do not pass through a ring.
+	// sampledPages is the usual maximum number of chunks (see maxSequentialChunks). A page
+	// is sampled for each chunk, and these pages do not pass through a ring.
 	sampledPages = 3_072
 	// The number of chunks that are compared to find out whether most chunks differ is
 	// between minProbed and maxProbed. Their pages do not pass through a ring either.
@@ -42,7 +42,7 @@ const (
 // cheapOrders are the types of keys for which finding the chunk of a row takes much less
 // time than digesting it.
 func cheapOrders() []string {
-	return []string{"bigint", "date", "timestamp without time zone", "timestamp with time zone", "uuid"}
+	return []string{"bigint", "pg_catalog.date", "pg_catalog.timestamp", "pg_catalog.timestamptz", "pg_catalog.uuid"}
 }
 
 // scanLimit bounds how long a sequential scan is expected to take. 0 means no limit.
@@ -177,8 +177,8 @@ func (p *planner) leastBuffers() int64 {
 }
 
 // isSequentialUseful reports whether the rows are stored in key order, some node does not
-// have the table in its shared buffers already, and not most of the chunks differ. samples
-// are the sampled keys of all nodes.
+// have the table in its shared buffers already, and not most of the chunks differ.
+// samples are the sampled keys of all nodes.
 func (p *planner) isSequentialUseful(ctx context.Context, samples []blockplan.Sample) (bool, error) {
 	if blockplan.Correlation(samples) < correlated {
 		return false, nil
