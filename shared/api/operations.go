@@ -193,7 +193,7 @@ func checksumParam(byDefault string) Param {
 
 func sequentialScanParam() Param {
 	return Param{
-		Name: "sequential_scan", Kind: KindText, Default: SequentialScanAuto,
+		Name: "sequential_scan", Kind: KindText, Default: SequentialScanNever,
 		Purpose: "whether to read a table by one sequential scan per node, which leaves the shared buffers to other sessions",
 		Allowed: allowedSequentialScan(), Values: valuesOf(sequentialScans()...),
 	}

@@ -68,7 +68,7 @@ type TableDiffRequest struct {
 	// as in the system catalog.
 	Redact []string `json:"redact,omitempty"`
 	// SequentialScan is whether the table is read by one sequential scan per node. ""
-	// means SequentialScanAuto.
+	// means SequentialScanNever.
 	SequentialScan string `json:"sequential_scan,omitempty"`
 }
 
@@ -192,7 +192,7 @@ func allowedSequentialScan() string { return joinOr(sequentialScans()) }
 // parseSequentialScan parses the value of the parameter sequential_scan. It returns ""
 // for the default.
 func parseSequentialScan(text string) (string, error) {
-	if text == SequentialScanAuto {
+	if text == SequentialScanNever {
 		return "", nil
 	}
 	if text == "" || sequentialScanProblem(text) != "" {

@@ -55,7 +55,7 @@ func TestSequentialScan_LeavesTheSharedBuffersToOtherSessions(t *testing.T) {
 	}
 
 	s := apptest.New(t, c, apptest.Options{})
-	d := s.Diff(t, "public.t", "confirm_delay", "0")
+	d := s.Diff(t, "public.t", "confirm_delay", "0", "sequential_scan", "auto")
 	if d.Summary.Strategy != plan.Sequential || d.Result.TotalRows != 60000 || countsOf(d, 0) != (counts{1, 0, 1}) {
 		t.Errorf("strategy %q, %d rows, %+v", d.Summary.Strategy, d.Result.TotalRows, countsOf(d, 0))
 	}

@@ -76,7 +76,7 @@ type Request struct {
 	// compare everything.
 	Baseline string
 	// SequentialScan is one of the values in package api: whether the table may be read by
-	// sequential scans. Empty means api.SequentialScanAuto.
+	// sequential scans. Empty means api.SequentialScanNever.
 	SequentialScan string
 	// scanLimit bounds how long a sequential scan is expected to take.
 	scanLimit scanLimit

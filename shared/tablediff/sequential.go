@@ -55,7 +55,7 @@ type scanLimit struct {
 // returns false and does not change the plan, except for a warning if the request demands
 // sequential scans.
 func (p *planner) trySequential(ctx context.Context) (chosen bool, err error) {
-	asked := cmp.Or(p.request.SequentialScan, api.SequentialScanAuto)
+	asked := cmp.Or(p.request.SequentialScan, api.SequentialScanNever)
 	if asked == api.SequentialScanNever {
 		return false, nil
 	}
