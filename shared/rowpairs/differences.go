@@ -96,26 +96,42 @@ func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) boo
 		}
 
 		found.Unsettled = d.isUnsettled(p, found.Rows[0]) || d.isUnsettled(p, found.Rows[1])
-		for i, row := range found.Rows {
-			if row == nil {
-				continue
-			}
-			var err error
-			if found.Writes[i], err = sides[i].lastWrite(ctx); err != nil {
-				return err
-			}
+		if err := found.readWrites(ctx, sides); err != nil {
+			return err
 		}
 		if !yield(found) {
 			return errStop
 		}
+		if err := found.advancePast(ctx, sides); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-		for i, row := range found.Rows {
-			if row == nil {
-				continue
-			}
-			if err := sides[i].advance(ctx); err != nil {
-				return err
-			}
+// readWrites sets the last writes of the rows of the difference. The cursors must be at
+// these rows.
+func (d *Difference) readWrites(ctx context.Context, sides [2]*cursor) error {
+	for i, row := range d.Rows {
+		if row == nil {
+			continue
+		}
+		var err error
+		if d.Writes[i], err = sides[i].lastWrite(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// advancePast advances the cursors of the nodes that have a row in the difference.
+func (d *Difference) advancePast(ctx context.Context, sides [2]*cursor) error {
+	for i, row := range d.Rows {
+		if row == nil {
+			continue
+		}
+		if err := sides[i].advance(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
