@@ -120,7 +120,7 @@ deps: go-version ## install what the tests need: a C compiler, curl and jq, Post
 	infra/postgres/install.sh
 	infra/postgres/install-repack.sh
 	infra/postgres/install-pglogical.sh
-	infra/postgres/install-18.sh
+	infra/postgres/install-majors.sh
 	infra/chromium/install.sh
 	infra/monitoring/install.sh
 	infra/minio/build.sh

@@ -215,6 +215,7 @@ func TestRun_EndsAsTheWorkDidAfterARequestToCancel(t *testing.T) {
 				}
 				return runner.Outcome{}, tt.err
 			})
+			b.store.On(faulty.Stat, archive.CancelKey(b.id), faulty.Nth(1, faulty.FailBefore)) // the look of the lease's goroutine
 			b.runner.Run(t.Context(), b.id, false)
 			message := ""
 			if tt.err != nil {

@@ -86,7 +86,8 @@ func TestRead_TheErrorNamesALockedTable(t *testing.T) {
 }
 
 // The structure of many tables is read and compared in a time that grows with their
-// number: at most 5 s for 1,000 tables on an idle machine.
+// number: at most 5 s for 1,000 tables on an idle machine. The short form has a tenth of
+// the tables, and allows for a busy machine.
 func TestCompare_ManyTablesTakeSeconds(t *testing.T) {
 	t.Parallel()
 	tables := soak.Rounds(t, 100, 1000)
@@ -102,8 +103,12 @@ func TestCompare_ManyTablesTakeSeconds(t *testing.T) {
 	if len(found) > 0 {
 		t.Errorf("%d findings, such as %q", len(found), texts(found)[0])
 	}
-	if took > 5*time.Second {
-		t.Errorf("reading and comparing took %v", took)
+	limit := 30 * time.Second
+	if tables == 1000 {
+		limit = 5 * time.Second
+	}
+	if took > limit {
+		t.Errorf("reading and comparing took %v, want at most %v", took, limit)
 	}
 }
 

@@ -53,7 +53,7 @@ func (c Case) Answer() string {
 // The ends of messages that many errors share.
 const (
 	allowedParams = "; the parameters are cluster_name, table_name, dbname, block_rows, max_cpu_ratio, output, nodes, batch_size, " +
-		"table_filter, quiet, max_diff_rows, ignore_columns, confirm_delay, checksum, baseline, redact"
+		"table_filter, quiet, max_diff_rows, ignore_columns, confirm_delay, checksum, baseline, redact, sequential_scan"
 	allowedCluster = "; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
 	allowedNodes   = `; it must be "all" or at least two different nodes of the cluster separated by commas`
 	mustBeQuoted   = ` must be in a double-quoted name, as in "My Schema"."my-table"`

@@ -17,13 +17,25 @@ type Installation struct {
 	BinDir string // absolute path of the directory with initdb and postgres
 }
 
-// Installations returns the installations on this machine, by ascending major version.
-// Installations of the same major version are in this order: those in the directories of
-// ACE_PG_BINDIRS (a list like PATH), Debian's, and those that `make deps` creates below
-// the module's .cache.
+// Installations returns the installations with which tests run that do not name a major
+// version, by ascending major version: those in the directories of ACE_PG_BINDIRS (a list
+// like PATH), Debian's, and the newest of those that `make deps` creates below the
+// module's .cache. Installations of the same major version are in this order.
 func Installations() []Installation {
+	return installationsIn(append(ownDirs(), newestPackage))
+}
+
+// EveryMajor returns what Installations does, and the installations of all other major
+// versions below the module's .cache.
+func EveryMajor() []Installation {
+	return installationsIn(append(ownDirs(), everyPackage))
+}
+
+// installationsIn returns the installations in the directories that match patterns. A
+// relative pattern is relative to the module's root.
+func installationsIn(patterns []string) []Installation {
 	var found []Installation
-	for _, dir := range binDirs() {
+	for _, dir := range matching(patterns) {
 		dir, err := filepath.Abs(dir)
 		if err != nil {
 			continue
@@ -38,7 +50,7 @@ func Installations() []Installation {
 
 // Find returns the preferred installation of a major version.
 func Find(major int) (Installation, error) {
-	all := Installations()
+	all := EveryMajor()
 	i := slices.IndexFunc(all, func(in Installation) bool { return in.Major == major })
 	if i < 0 {
 		return Installation{}, fmt.Errorf("PostgreSQL %d is not installed (found: %v): run `make deps`", major, all)
@@ -66,25 +78,30 @@ func (in Installation) String() string {
 	return fmt.Sprintf("PostgreSQL %d in %s", in.Major, in.BinDir)
 }
 
-// binDirs returns the directories that may contain an installation, in order of
-// preference.
-func binDirs() []string {
-	patterns := filepath.SplitList(os.Getenv("ACE_PG_BINDIRS"))
-	patterns = append(patterns, "/usr/lib/postgresql/*/bin")
-	if root != "" {
-		patterns = append(patterns, filepath.Join(root, npmLayout))
-	}
+// Patterns of the directories in which infra/postgres/install-majors.sh installs
+// PostgreSQL from npm packages, relative to the module's root.
+const (
+	newestPackage = ".cache/pg*/node_modules/pg18-*/native/bin"
+	everyPackage  = ".cache/pg*/node_modules/*/native/bin"
+)
+
+// ownDirs returns the patterns of the directories that may contain an installation of the
+// machine's user, in order of preference.
+func ownDirs() []string {
+	return append(filepath.SplitList(os.Getenv("ACE_PG_BINDIRS")), "/usr/lib/postgresql/*/bin")
+}
+
+func matching(patterns []string) []string {
 	var dirs []string
 	for _, pattern := range patterns {
+		if !filepath.IsAbs(pattern) && root != "" {
+			pattern = filepath.Join(root, pattern)
+		}
 		matches, _ := filepath.Glob(pattern) // the only error is a malformed pattern, which matches nothing
 		dirs = append(dirs, matches...)
 	}
 	return dirs
 }
-
-// npmLayout is the pattern of the directories in which infra/postgres/install-18.sh
-// installs PostgreSQL from npm packages, relative to the module's root.
-const npmLayout = ".cache/pg*/node_modules/*/native/bin"
 
 // root is the module's root. It is determined at the start of the process, because a
 // test may change the working directory later.

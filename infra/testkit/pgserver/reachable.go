@@ -30,12 +30,12 @@ func reachable(ctx context.Context, w workspace, acc account, in Installation) (
 	return Installation{Major: in.Major, BinDir: filepath.Join(dir, "native", "bin")}, err
 }
 
-// fromNPM reports whether the directory was created by infra/postgres/install-18.sh.
+// fromNPM reports whether the directory was created by infra/postgres/install-majors.sh.
 func fromNPM(binDir string) bool {
 	if root == "" {
 		return false
 	}
-	matched, err := filepath.Match(filepath.Join(root, npmLayout), binDir)
+	matched, err := filepath.Match(filepath.Join(root, everyPackage), binDir)
 	return err == nil && matched
 }
 
