@@ -119,7 +119,7 @@ func TestSettings_EveryOneIsPinnedOrHarmless(t *testing.T) {
 		}
 		decided[s.name] = "pinned"
 	}
-	for _, installation := range pgserver.Installations() {
+	for _, installation := range pgserver.EveryMajor() {
 		c := pgtest.NewCluster(t, pgtest.Majors(installation.Major))
 		settable := c.QueryStrings(t, 0, `SELECT name FROM pg_settings WHERE context IN ('user', 'superuser') ORDER BY name`)
 		if len(settable) < 150 {
