@@ -5,6 +5,7 @@ package app_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -130,5 +131,20 @@ func TestSchemaDiff_StoresTheWorkOfASmallTableOnlyIfRowsDiffer(t *testing.T) {
 	}
 	if left := store.Count(faulty.Delete, "tasks/"); left < 3 {
 		t.Errorf("only %d working objects were deleted", left)
+	}
+}
+
+// The comparison of a small table starts again as a whole. That must not count as
+// progress, for which it would be tried for ever.
+func TestSchemaDiff_ASmallTableWhoseDocumentCannotBeStoredFails(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	store := faulty.Wrap(memstore.New(t))
+	s := apptest.New(t, c, apptest.Options{Store: store, Patience: 200 * time.Millisecond})
+	store.On(faulty.Create, "diffs/", faulty.First(8, faulty.FailBefore)) // the document of the parent is no stream
+	end := s.SchemaEnd(t, s.SubmitSchema(t, "public", "compare", "data"))
+	if tries := store.Count(faulty.Create, "diffs/"); end.Result.Tables.Failed != 1 || tries > 4 {
+		t.Errorf("after %d tries it ended %s: %s", tries, end.Status.Status, end.Status.Result)
 	}
 }

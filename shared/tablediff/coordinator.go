@@ -499,7 +499,7 @@ func (r *run) invoke(ctx context.Context, u plan.Unit) (totals plan.Totals, err 
 		totals, err = r.invokeOnce(ctx, u)
 		return err
 	})
-	if err == nil {
+	if err == nil && r.scratch == nil { // a part in memory is lost if the run starts again
 		r.reach.Part()
 	}
 	return totals, r.plan.Locate(err, u)
