@@ -128,7 +128,9 @@ func (r *run) rowsRead(node int) int64 {
 // listedDiffers reports whether the rows that a node's index listed differ from the rows
 // that were read on its pages. After a sequential scan it reports only whether the index
 // listed fewer rows: the table may be large and in use, so other rows were probably
-// written in between, and the check that follows reads the whole table.
+// written in between, and the check that follows reads the whole table. This does not
+// suffice if the order of the index depends on a collation of unknown version, because
+// rows that were inserted in between may make up for rows that the index misses.
 func (r *run) listedDiffers(node int) bool {
 	if r.expectedSums == nil {
 		return false
@@ -139,7 +141,7 @@ func (r *run) listedDiffers(node int) bool {
 			listed = listed.Add(t.Listed[node])
 		}
 	}
-	if r.plan.Strategy == plan.Sequential {
+	if r.plan.Strategy == plan.Sequential && !r.plan.Sources[node].Unversioned {
 		return listed.Rows < r.expectedSums[node].Rows
 	}
 	return listed != r.expectedSums[node]

@@ -41,3 +41,26 @@ func TestCheckIndexes_RefusesAnotherServer(t *testing.T) {
 		t.Errorf("got %v, want a Conflict", err)
 	}
 }
+
+func TestListedDiffers_AfterASequentialScan(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		listed      table.Sum
+		unversioned bool
+		want        bool
+	}{
+		{"the same rows", table.Sum{Rows: 10, Digest: 1}, true, false},
+		{"fewer rows", table.Sum{Rows: 9, Digest: 1}, false, true},
+		{"other rows, as in a table in use", table.Sum{Rows: 10, Digest: 2}, false, false},
+		{"other rows in a collation of unknown version", table.Sum{Rows: 10, Digest: 2}, true, true},
+	} {
+		r := &run{
+			plan:         &plan.Plan{Strategy: plan.Sequential, Sources: []table.Source{{Unversioned: tt.unversioned}}},
+			expectedSums: []table.Sum{{Rows: 10, Digest: 1}},
+			compared:     []plan.Totals{{Listed: []table.Sum{tt.listed}}},
+		}
+		if got := r.listedDiffers(0); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	now.Files = table.Files{}
 	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack Lockable and Foreign
 	planned.Foreign, now.Foreign = false, false
-	planned.Unversioned = now.Unversioned             // Unversioned only determines whether rows are counted
+	planned.Unversioned = now.Unversioned             // Unversioned only determines how the index is checked
 	if planned.KeyIndex != "" && now.KeyIndex != "" { // another index on the key's columns finds the same rows
 		now.KeyIndex = planned.KeyIndex
 	}
