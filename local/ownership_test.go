@@ -131,6 +131,14 @@ func TestServe_OfAnotherUserKeepsItsDirectory(t *testing.T) {
 		t.Errorf("root's doctor ends with %d:\n%s", code, text)
 	}
 
+	// The service may pass through the parent directory, but not read it.
+	passable := dirOf(t, 0)
+	own := filepath.Join(passable, "data")
+	try(t, os.Chmod(passable, 0o711), os.Mkdir(own, 0o700), os.Chown(own, int(stranger.Uid), int(stranger.Gid)))
+	below := startAs(t, &stranger, dir, settings{"ACE_LISTEN": "127.0.0.1:0", "ACE_LOG_FORMAT": "json", "ACE_STORE": "file://" + own}, "serve")
+	below.logged(t, "serving", "address")
+	below.terminate(t, 10*time.Second)
+
 	ours := filepath.Join(dirOf(t, 0), "data")
 	try(t, os.Mkdir(ours, 0o777), os.Chmod(ours, 0o777))
 	p := startAs(t, &stranger, dir, settings{"ACE_LISTEN": "127.0.0.1:0", "ACE_STORE": "file://" + ours}, "serve")

@@ -204,6 +204,7 @@ type service struct {
 	app      *app.App
 	clusters cluster.Source
 	queue    *invoke.Queue
+	writable func() error // of the store
 	log      *slog.Logger
 
 	scheduler     *schedule.Scheduler
@@ -222,7 +223,7 @@ func newService(c config.Config, store *store, clusters cluster.Source, sender n
 		StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
 		Sender: sender, EventTypes: c.EventTypes(),
 	}
-	s := &service{clusters: clusters, log: log, retentionDays: c.RetentionDays}
+	s := &service{clusters: clusters, writable: store.writable, log: log, retentionDays: c.RetentionDays}
 	if c.Metrics {
 		s.metrics = metrics.New()
 		options.Store, options.Observer = s.metrics.Store(store), s.metrics

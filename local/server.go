@@ -72,7 +72,7 @@ func prepareSocket(ctx context.Context, path, variable string) error {
 
 // server returns an HTTP server for the API. The caller must call its Serve method.
 func (s *service) server(c config.Config) (*http.Server, error) {
-	mux, err := endpoint.New(endpoint.Options{Logger: s.log}, append(s.app.Endpoints(s.queue), app.SchedulesEndpoint(s.scheduler))...)
+	mux, err := endpoint.New(endpoint.Options{Logger: s.log}, append(s.app.Endpoints(starter{s.queue, s.writable}), app.SchedulesEndpoint(s.scheduler))...)
 	if err != nil {
 		return nil, err
 	}

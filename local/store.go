@@ -10,6 +10,7 @@ import (
 	"ace/shared/archive/dirstore"
 	"ace/shared/archive/s3"
 	"ace/shared/config"
+	"ace/shared/invoke"
 )
 
 // probeTimeout bounds the check of the store at the start.
@@ -19,6 +20,7 @@ const probeTimeout = 30 * time.Second
 type store struct {
 	archive.Store
 	location archive.Location
+	writable func() error // returns the error after which the store accepts no more writes
 	close    func() error
 }
 
@@ -43,12 +45,27 @@ func openStore(ctx context.Context, c config.Store, log *slog.Logger) (*store, e
 	return s, nil
 }
 
+// starter is the queue of a service. It accepts no task while the store accepts no
+// writes.
+type starter struct {
+	*invoke.Queue
+	writable func() error
+}
+
+// Accepts implements service.Starter.
+func (s starter) Accepts() error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	return s.Queue.Accepts()
+}
+
 func openDirectory(ctx context.Context, c config.Store, log *slog.Logger) (*store, error) {
 	dir, err := dirstore.Open(ctx, dirstore.Options{Dir: c.Dir, Log: log})
 	if err != nil {
 		return nil, err
 	}
-	return &store{Store: dir, location: dir.Location(), close: dir.Close}, nil
+	return &store{Store: dir, location: dir.Location(), writable: dir.Writable, close: dir.Close}, nil
 }
 
 func openBucket(ctx context.Context, c config.Store, _ *slog.Logger) (*store, error) {
@@ -58,7 +75,7 @@ func openBucket(ctx context.Context, c config.Store, _ *slog.Logger) (*store, er
 	if err != nil {
 		return nil, err
 	}
-	return &store{Store: bucket, location: bucket.Location(), close: func() error {
+	return &store{Store: bucket, location: bucket.Location(), writable: func() error { return nil }, close: func() error {
 		bucket.Close()
 		return nil
 	}}, nil

@@ -15,6 +15,11 @@ func OpenWith(ctx context.Context, opts Options, checkpoint int64, at func(point
 // Checkpoint makes a checkpoint.
 func (s *Store) Checkpoint() error { return s.makeCheckpoint() }
 
+// JournalFile returns the descriptor of the current segment, and the size of its records.
+func (s *Store) JournalFile() (fd int, size int64) {
+	return int(s.journal.current.file.Fd()), s.journal.size()
+}
+
 // BreakJournal makes all further writes to the journal fail.
 func (s *Store) BreakJournal() { s.journal.current.file.Close() }
 

@@ -33,6 +33,9 @@ type segment struct {
 
 	syncing sync.Mutex
 	synced  int64 // the records up to here are durable
+	// failure is the error of a failed sync, and the result of all later ones: the kernel
+	// reports a failed write only once, so a repeated sync would succeed without the data.
+	failure error
 }
 
 // append appends a record to the current segment, which it creates if there is none. It
@@ -91,13 +94,16 @@ func (j *journal) sync(seg *segment, end int64) error {
 	if seg.synced >= end {
 		return nil
 	}
+	if seg.failure != nil {
+		return seg.failure
+	}
 	seg.mu.Lock()
 	size := seg.size
 	seg.mu.Unlock()
 
 	j.at("sync")
-	if err := unix.Fdatasync(int(seg.file.Fd())); err != nil {
-		return err
+	if seg.failure = unix.Fdatasync(int(seg.file.Fd())); seg.failure != nil {
+		return seg.failure
 	}
 	j.at("synced")
 	seg.synced = size

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"hash/crc32"
 	"io"
 )
@@ -33,7 +34,11 @@ const headerSize = 12
 // maxRecord bounds the length of a record that is read, to detect a damaged length.
 const maxRecord = inlineLimit + 64<<10
 
-const recordMagic = 0x41434531 // "ACE1"
+// recordMagic is "ACE1". The last byte is the version of the format.
+const recordMagic = 0x41434531
+
+// errVersion is the error for a record of another version of the format.
+var errVersion = errors.New("another version of ACE has written its journal: start and end that version once")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant table
 
@@ -54,14 +59,18 @@ func (r record) encode() ([]byte, error) {
 }
 
 // readRecord reads the next record. It returns false if what follows is not a complete
-// and undamaged record. The error is an error of in itself.
+// and undamaged record. The error is errVersion or an error of in itself.
 func readRecord(in io.Reader) (r record, size int64, ok bool, err error) {
 	var header [headerSize]byte
 	if err := readFull(in, header[:]); err != nil {
 		return record{}, 0, false, ignoreEnd(err)
 	}
 	length := binary.BigEndian.Uint32(header[4:])
-	if binary.BigEndian.Uint32(header[:]) != recordMagic || length > maxRecord {
+	magic := binary.BigEndian.Uint32(header[:])
+	if version := magic & 0xff; magic>>8 == recordMagic>>8 && version != recordMagic&0xff && version != 0 { // 0 may be lost
+		return record{}, 0, false, errVersion
+	}
+	if magic != recordMagic || length > maxRecord {
 		return record{}, 0, false, nil
 	}
 	payload := make([]byte, length)

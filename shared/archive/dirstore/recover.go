@@ -2,7 +2,6 @@ package dirstore
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -159,25 +158,13 @@ func (s *Store) apply(r record) error {
 	if hex.EncodeToString(hash[:]) != r.Hash {
 		return fault.New(fault.Internal, "the archive (directory %s) is damaged: the journal has other content of %s than was written", s.dir, r.Key)
 	}
-	if s.isApplied(r, path) {
-		return nil
-	}
+	// The files are written again even if they look right. After a failed sync, the kernel
+	// may have pages in memory that are not on the disk, and reports no error again.
 	name, err := s.stage(r.content)
 	if err != nil {
 		return err
 	}
 	return s.applyContent(r, path, name)
-}
-
-// isApplied reports whether both files of an object are as a write has left them. That is
-// so unless the process ended in the middle of the write, or power was lost.
-func (s *Store) isApplied(r record, path string) bool {
-	text, err := os.ReadFile(s.sumFile(path))
-	if err != nil || string(text) != (sum{hash: r.Hash, contentType: r.Type}.text(path)) {
-		return false
-	}
-	content, err := os.ReadFile(s.objectFile(path))
-	return err == nil && bytes.Equal(content, r.content)
 }
 
 // applyStaged applies a write whose content is in tmp/, or in its place already.
@@ -189,9 +176,15 @@ func (s *Store) applyStaged(r record, path string) error {
 	info, err := os.Lstat(s.objectFile(path))
 	if err != nil || info.Size() != r.Size {
 		s.log.Error("the archive is damaged: the content of an object is missing", "directory", s.dir, "key", r.Key, "error", err)
-		return nil // the other objects can be used
 	}
+	if err != nil {
+		return nil //nolint:nilerr // it is logged, and the other objects can be used
+	}
+	// An older version does not match the sum, so that it is not read as the newest.
 	sumName, err := s.stage([]byte(sum{hash: r.Hash, contentType: r.Type}.text(path)))
+	if err == nil {
+		err = s.mkdirs(path) // a loss of power may have left only one of the two files
+	}
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/private"
@@ -78,6 +80,7 @@ type Store struct {
 	shape sync.RWMutex
 	// failure is the error after which the state of the directory is unclear, or nil.
 	failure atomic.Pointer[error]
+	closed  atomic.Bool // set when Close begins
 
 	checkpoints checkpoints
 	links       links
@@ -142,10 +145,8 @@ func (s *Store) start(ctx context.Context) error {
 		return s.unusable(err)
 	}
 	s.journal = &journal{dir: logs, at: s.at}
-	for _, dir := range []string{filepath.Dir(s.dir), s.dir} { // the new directories are durable before the first write
-		if err := syncDir(dir); err != nil {
-			return s.unusable(err)
-		}
+	if err := s.syncEntries(); err != nil {
+		return s.unusable(err)
 	}
 
 	if err := s.recover(ctx); err != nil {
@@ -155,6 +156,20 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	return s.convert(ctx)
+}
+
+// syncEntries makes new directories durable, before the first write.
+func (s *Store) syncEntries() error {
+	if err := syncDir(s.dir); err != nil {
+		return err
+	}
+	err := syncDir(filepath.Dir(s.dir))
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) {
+		// The service may not read the parent, or the parent's file system has no sync of
+		// directories. A parent in another file system is not the service's to sync.
+		return unix.Syncfs(int(s.lock.Fd()))
+	}
+	return err
 }
 
 // clearTmp deletes the files in tmp/ that an earlier process left.
@@ -176,20 +191,22 @@ func (s *Store) clearTmp() error {
 // Open applies it.
 func (s *Store) Close() error {
 	s.links.close()
-	hasFailed := !s.failure.CompareAndSwap(nil, &errClosed)
-	s.active.Lock()   // a change checks failure after it has acquired this lock
+	s.checkpoints.mu.Lock() // no checkpoint of a change starts after this
+	s.closed.Store(true)
+	s.checkpoints.mu.Unlock()
+	s.active.Lock()   // a change checks closed after it has acquired this lock
 	s.active.Unlock() //nolint:staticcheck // only the changes in progress are waited for
 	s.checkpoints.running.Wait()
 
 	var err error
-	if !hasFailed && s.journal.size() > 0 {
+	if s.failure.Load() == nil && s.journal.size() > 0 { // also no change in progress has failed
 		err = s.makeCheckpoint()
 	}
 	s.release()
 	return err
 }
 
-// errClosed is the failure of a store after Close.
+// errClosed is the reason why a store accepts no writes after Close.
 var errClosed = errors.New("it is closed")
 
 // release closes the files of the store. Closing the lock file releases the lock.
@@ -231,10 +248,13 @@ func (s *Store) fail(err error) {
 	}
 }
 
-// failed returns the error that fail recorded, or nil.
+// failed returns the error that fail recorded, errClosed, or nil.
 func (s *Store) failed() error {
 	if err := s.failure.Load(); err != nil {
 		return *err
+	}
+	if s.closed.Load() {
+		return errClosed
 	}
 	return nil
 }

@@ -242,6 +242,9 @@ func TestStore_AcceptsNoMoreWritesAfterTheJournalFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, s, "a", "1")
+	if err := s.Writable(); err != nil {
+		t.Error(err)
+	}
 	s.BreakJournal()
 	for range 2 {
 		if _, err := s.PutIfAbsent(t.Context(), "b", "", []byte("2")); fault.CodeOf(err) != fault.Unavailable {
@@ -249,6 +252,9 @@ func TestStore_AcceptsNoMoreWritesAfterTheJournalFailed(t *testing.T) {
 		}
 	}
 	if err := s.Delete(t.Context(), "a"); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(fault.PublicMessage(err), "restart the service") {
+		t.Errorf("got %v, want Unavailable", err)
+	}
+	if err := s.Writable(); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(fault.PublicMessage(err), "accepts no more writes") {
 		t.Errorf("got %v, want Unavailable", err)
 	}
 	if content, err := get(t, s, "a"); content != "1" || err != nil {
@@ -355,6 +361,11 @@ func TestStore_RefusesKeysThatItCannotStore(t *testing.T) {
 	for _, key := range []string{"", "a\x00b", "\xff", strings.Repeat("x", 1025)} {
 		if _, err := s.Put(t.Context(), key, "", nil); fault.CodeOf(err) != fault.Invalid {
 			t.Errorf("Put(%.20q) returns %v, want Invalid", key, err)
+		}
+	}
+	for _, contentType := range []string{"a\nb", strings.Repeat("x", 1025)} { // a longer record could not be read again
+		if _, err := s.Put(t.Context(), "a", contentType, nil); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("Put with type %.20q returns %v, want Invalid", contentType, err)
 		}
 	}
 	put(t, s, "a/b", "1")

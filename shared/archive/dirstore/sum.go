@@ -17,6 +17,10 @@ type sum struct {
 
 const typePrefix = "# type: "
 
+// maxType is the maximum length of a content type in bytes. It is far below what a record
+// has room for (maxRecord), because a longer record could not be read again.
+const maxType = 1 << 10
+
 // text returns the content of the file below sums/ that belongs to the object at path.
 func (s sum) text(path string) string {
 	return typePrefix + s.contentType + "\n" + s.hash + "  " + filesDir + "/" + path + "\n"
@@ -46,7 +50,7 @@ func (s *Store) readSum(path string) (sum, error) {
 
 // checkType returns an error if a content type cannot be recorded.
 func checkType(contentType string) error {
-	if strings.ContainsAny(contentType, "\r\n") {
+	if strings.ContainsAny(contentType, "\r\n") || len(contentType) > maxType {
 		return fault.New(fault.Invalid, "an object cannot have the content type %.100q", contentType)
 	}
 	return nil

@@ -53,16 +53,20 @@ func (s *Store) remove(path string) error {
 	lock.swap.Lock()
 	defer lock.swap.Unlock()
 	s.at("remove content")
-	if err := os.Remove(s.objectFile(path)); err != nil && !isMissing(err) {
+	if err := os.Remove(s.objectFile(path)); err != nil && !isNoFile(err) {
 		return err
 	}
 	s.at("remove sum")
-	if err := os.Remove(s.sumFile(path)); err != nil && !isMissing(err) {
+	if err := os.Remove(s.sumFile(path)); err != nil && !isNoFile(err) {
 		return err
 	}
 	s.at("removed")
 	return nil
 }
+
+// isNoFile reports whether os.Remove returned err because no file has the path. When the
+// journal is applied, a directory may have the path of a deleted object.
+func isNoFile(err error) bool { return isMissing(err) || errors.Is(err, syscall.ENOTEMPTY) }
 
 // prune removes the directories of a deleted object that are empty. If it fails, they
 // remain, which does no harm.

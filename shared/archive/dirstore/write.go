@@ -76,14 +76,23 @@ func (s *Store) newChange(ctx context.Context, key string, written sum) (pending
 	if err := ctx.Err(); err != nil {
 		return pending{}, s.unavailable(err, doingWrite, key)
 	}
-	if err := s.failed(); err != nil {
-		return pending{}, s.refusal(err)
+	if err := s.Writable(); err != nil {
+		return pending{}, err
 	}
 	path, err := PathOf(key)
 	if err == nil {
 		err = checkType(written.contentType)
 	}
 	return pending{path: path, record: record{Key: key, Hash: written.hash, Type: written.contentType}}, err
+}
+
+// Writable returns nil if the store accepts writes, or the error that a write would
+// return because of an earlier failure.
+func (s *Store) Writable() error {
+	if err := s.failed(); err != nil {
+		return s.refusal(err)
+	}
+	return nil
 }
 
 // refusal returns the error of a change after a failure.
@@ -209,8 +218,8 @@ func isMissing(err error) bool {
 // enter appends a record to the journal and makes it durable. After an error, recorded
 // reports whether the journal may contain the record. The caller has the lock active.
 func (s *Store) enter(r record) (recorded bool, err error) {
-	if err := s.failed(); err != nil {
-		return false, s.refusal(err)
+	if err := s.Writable(); err != nil {
+		return false, err
 	}
 	seg, end, unclear, err := s.journal.append(r)
 	if err == nil {
