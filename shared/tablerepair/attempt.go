@@ -261,14 +261,10 @@ func (a *attempt) lockRows(ctx context.Context, locked *lockedRows) error {
 			return err
 		}
 
-		var line []byte
-		err = eachFound(stream, func(at int, row table.Row) error {
+		err = eachFound(stream, func(at int, row table.Row) (err error) {
 			locked.places.Add(first + int64(at))
-			if memory == nil {
-				return nil
-			}
-			line = appendLocked(line[:0], at, row)
-			return memory.Line(line)
+			memory, err = locked.add(memory, at, row)
+			return err
 		})
 		first += int64(len(keys))
 		return cmp.Or(err, locked.keep(memory))

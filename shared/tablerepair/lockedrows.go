@@ -9,7 +9,8 @@ import (
 )
 
 // lockedBytes bounds how much memory the locked rows of a target take, compressed. The
-// rows of further parts of keys are read again when the attempt decides about them.
+// rows of the part of keys that exceeds it, and those of all later parts, are read again
+// when the attempt decides about them.
 const lockedBytes = 16 << 20
 
 // lockedRows holds the rows that an attempt has locked on the target. No other
@@ -18,6 +19,19 @@ type lockedRows struct {
 	places bitmap.Set     // numbers of the keys that have a locked row
 	parts  []*part.Memory // the rows of the first parts of keys
 	size   int            // number of bytes in parts
+	line   []byte         // buffer for the row that is being added
+}
+
+// add adds a locked row to memory, which has the rows of the current part of keys. place
+// is the index of the row's key in the part. add returns memory, or nil if the row
+// exceeds the bound: then the rows of this part are not kept. If memory is nil, add does
+// nothing.
+func (l *lockedRows) add(memory *part.Memory, place int, row table.Row) (*part.Memory, error) {
+	if memory == nil || l.size+memory.Size()+(change{Before: row}).size() > lockedBytes {
+		return nil, nil //nolint:nilnil // nil means that the rows are not kept
+	}
+	l.line = appendLocked(l.line[:0], place, row)
+	return memory, memory.Line(l.line)
 }
 
 // keep adds the rows of the next part of keys. memory is nil if they were not collected.

@@ -24,10 +24,9 @@ func lockAll(t testing.TB, parts [][]table.Row) *lockedRows {
 				continue
 			}
 			locked.places.Add(first + int64(at))
-			if memory != nil {
-				if err := memory.Line(appendLocked(nil, at, row)); err != nil {
-					t.Fatal(err)
-				}
+			var err error
+			if memory, err = locked.add(memory, at, row); err != nil {
+				t.Fatal(err)
 			}
 		}
 		first += int64(len(rows))
@@ -64,7 +63,7 @@ func TestLockedRows_ReturnsTheRowsOfEachWindow(t *testing.T) {
 }
 
 func TestLockedRows_StopsAtItsBoundAndReadsFurtherPartsAgain(t *testing.T) {
-	text := string(randomText(lockedBytes/2 + 1))
+	text := string(randomText(lockedBytes/3 + 1))
 	row := table.Row{&text}
 	locked := lockAll(t, [][]table.Row{{row}, {row}, {row}, {nil}})
 	for n, want := range []bool{true, true, false, false} {
@@ -74,6 +73,23 @@ func TestLockedRows_StopsAtItsBoundAndReadsFurtherPartsAgain(t *testing.T) {
 		}
 		if locked.places.Has(int64(n)) != (n < 3) {
 			t.Errorf("key %d is locked: %v", n, !want)
+		}
+	}
+}
+
+// One part of keys may have more than the bound: 10,000 rows of any size.
+func TestLockedRows_StopsAtItsBoundWithinAPart(t *testing.T) {
+	text := string(randomText(lockedBytes/3 + 1))
+	row := table.Row{&text}
+	locked := lockAll(t, [][]table.Row{{nil, row, row, row, row}, {row}})
+	for n := range 2 {
+		if part, err := locked.open(n); err != nil || part != nil {
+			t.Errorf("part %d: %v, error %v", n, part, err)
+		}
+	}
+	for key := range int64(6) {
+		if locked.places.Has(key) != (key > 0) {
+			t.Errorf("key %d is locked: %v", key, key == 0)
 		}
 	}
 }
