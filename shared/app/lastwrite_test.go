@@ -82,13 +82,3 @@ func TestLastWrites_AreThoseOfTheListedRows(t *testing.T) {
 		t.Error("the page lacks the time")
 	}
 }
-
-// The transactions that PostgreSQL writes itself have no time, and asking for it is no
-// error. A row that such a transaction wrote is listed without a time.
-func TestLastWrites_SpecialTransactionsHaveNone(t *testing.T) {
-	t.Parallel()
-	c := pgtest.Own(t, pgtest.Nodes(1), pgtest.ServerSetting("track_commit_timestamp", "on"))
-	if got := c.QueryStrings(t, 0, `SELECT coalesce((pg_xact_commit_timestamp_origin(x::text::xid))::text, 'null') FROM generate_series(1, 2) x`); !cmp.Equal(got, [][]string{{"(,)"}, {"(,)"}}) {
-		t.Errorf("the server returns %v", got)
-	}
-}

@@ -204,7 +204,7 @@ func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err erro
 	s := r.source
 	head := s.Digest + " AS x, " + strings.Join(s.Columns, ", ")
 	if s.Writes {
-		head += ", " + writeColumns(s.Alias)
+		head += ", " + writeColumns(s)
 	}
 	q := byKey(s, keys, head, r.lock)
 	queries := append(before, withSavepoint(append(settings(lookupPlans(s)), q), mark, 0)...)
@@ -304,9 +304,7 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	var write *table.LastWrite
 	if r.source.Writes {
 		last := len(columns) - 2
-		if write, err = readLastWrite(columns[last:]); err != nil {
-			return table.KeyedRow{}, err
-		}
+		write = readLastWrite(columns[last:])
 		columns = columns[:last]
 	}
 
