@@ -15,8 +15,8 @@ import (
 )
 
 // shownTables is the maximum number of tables, and also of findings about structure, that
-// are printed after a comparison of several tables. Identical and skipped tables are
-// never printed.
+// are printed after a comparison of several tables. Skipped tables are not printed, and
+// identical ones only if not all their rows and columns were compared.
 const shownTables = 40
 
 // schemaDiff runs `ace schema-diff CLUSTER SCHEMA`.
@@ -64,13 +64,18 @@ func setHeadline(r api.SetResult) string {
 	if r.MismatchedRows > 0 {
 		line += ", " + countRows(r.MismatchedRows) + " differ"
 	}
+	var summary setfile.Summary
+	if json.Unmarshal(r.Summary, &summary) == nil && summary.Restricted > 0 {
+		line += ", only what is replicated of " + count(int64(summary.Restricted), "table")
+	}
 	if n := r.Findings.Blocks + r.Findings.Drifts + r.Findings.Differs; n > 0 {
 		line += ", " + count(int64(n), "finding")
 	}
 	return line
 }
 
-// printSet prints the tables that are not identical, and the findings about structure.
+// printSet prints the tables that are not identical or of which only the replicated rows
+// or columns were compared, and the findings about structure.
 func (s *session) printSet(ctx context.Context, t task, r api.SetResult) {
 	if r.DiffFile == "" {
 		return
@@ -102,7 +107,7 @@ func (s *session) printSetTables(document setfile.Document) {
 	rows := s.newTable("table", "result", "rows", "differing", "task", "remarks")
 	printed, left := 0, 0
 	for _, one := range document.WorstFirst() {
-		if one.Verdict == api.SetIdentical || one.Verdict == api.SetSkipped {
+		if one.Verdict == api.SetIdentical && !one.IsRestricted() || one.Verdict == api.SetSkipped {
 			continue
 		}
 		if printed == shownTables {
@@ -111,8 +116,8 @@ func (s *session) printSetTables(document setfile.Document) {
 		}
 		printed++
 		rows.AppendRow(table.Row{
-			safe(one.Table.String()), s.paint(one.Verdict, text.FgRed), countIf(one.DiffFile != "", one.TotalRows),
-			countIf(one.DiffFile != "", one.MismatchedRows), one.TaskID, firstLine(safe(one.Error)),
+			safe(one.Table.String()), s.paint(one.Verdict, colorOfTable(one)), countIf(one.DiffFile != "", one.TotalRows),
+			countIf(one.DiffFile != "", one.MismatchedRows), one.TaskID, remarksOf(one),
 		})
 	}
 	if printed == 0 {
@@ -123,6 +128,24 @@ func (s *session) printSetTables(document setfile.Document) {
 	if left > 0 {
 		writeLine(s.Stdout, "and %d more", left)
 	}
+}
+
+func colorOfTable(t setfile.Table) text.Color {
+	if t.Verdict == api.SetIdentical {
+		return text.FgGreen
+	}
+	return text.FgRed
+}
+
+// remarksOf returns why a table was not compared, and which of its rows and columns were.
+func remarksOf(t setfile.Table) string {
+	remarks := firstLine(safe(t.Error))
+	if restriction := cut(safe(t.Restriction()), 80); remarks != "" && restriction != "" {
+		remarks += "; " + restriction
+	} else {
+		remarks += restriction
+	}
+	return remarks
 }
 
 func (s *session) printFindings(document setfile.Document) {

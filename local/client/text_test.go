@@ -3,6 +3,7 @@ package client
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -10,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ace/shared/api"
+	"ace/shared/setfile"
 )
 
 func TestSafe_ShowsWhatCouldMoveTheCursor(t *testing.T) {
@@ -70,6 +72,36 @@ To undo: ace table-undo tr_20240315_123500
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+// A table of which only the replicated rows or columns were compared is printed although
+// it is identical, and counted in the first line.
+func TestPrintSetTables_NamesWhatWasNotCompared(t *testing.T) {
+	var out strings.Builder
+	s := &session{Options: Options{Stdout: &out}}
+	name := func(name string) api.TableName { return api.TableName{Schema: "public", Name: name} }
+	d := setfile.Document{Tables: []setfile.Table{
+		{Table: name("a"), Verdict: api.SetIdentical},
+		{Table: name("b"), Verdict: api.SetIdentical, TaskID: "td_1", DiffFile: "x", TotalRows: 7, TableFilter: "(id > 100)"},
+		{Table: name("c"), Verdict: api.SetFailed, Error: "gone", IgnoreColumns: []string{"v", "w"}},
+	}}
+	d.Summarize()
+	s.printSetTables(d)
+	for _, want := range []string{
+		" public.b │ identical │    7 │         0 │ td_1 │ only rows with (id > 100) ", " public.c │ failed ", "│ gone; without the columns v, w ",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "public.a") {
+		t.Errorf("a whole identical table is printed:\n%s", out.String())
+	}
+
+	r := api.SetResult{Tables: d.Summary.Tables, Summary: json.RawMessage(`{"restricted":2}`)}
+	if got, want := setHeadline(r), "1 failed, 2 identical, only what is replicated of 2 tables"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

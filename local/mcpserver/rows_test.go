@@ -41,9 +41,9 @@ func TestEscaped_ReachesEveryTextOfAnAnswer(t *testing.T) {
 }
 
 func TestAnswerOf_LeavesOutWhatAnAgentDoesNotNeed(t *testing.T) {
-	a := answerOf(api.TaskStatus{Status: api.StatusCompleted, Result: json.RawMessage(`{"verdict":"differ","summary":{"timings":{},"pairs":{"n1/n2":{}}}}`)})
+	a := answerOf(api.TaskStatus{Status: api.StatusCompleted, Result: json.RawMessage(`{"verdict":"differ","summary":{"timings":{},"pairs":{"n1/n2":{}},"restricted":1}}`)})
 	summary, _ := a.Result["summary"].(map[string]any)
-	if _, hasTimings := summary["timings"]; hasTimings || summary["pairs"] == nil || a.Result["verdict"] != "differ" || !a.Ended {
+	if _, hasTimings := summary["timings"]; hasTimings || summary["pairs"] == nil || summary["restricted"] != 1.0 || a.Result["verdict"] != "differ" || !a.Ended {
 		t.Errorf("%+v", a)
 	}
 	large := answerOf(api.TaskStatus{Result: json.RawMessage(`"` + strings.Repeat("x", maxResult) + `"`)})

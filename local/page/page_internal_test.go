@@ -233,3 +233,23 @@ func TestTask_OfAReplicationCheckLeadsToItsReport(t *testing.T) {
 		}
 	}
 }
+
+// restricted answers like a service with one repset-diff that has ended.
+type restricted struct{}
+
+func (restricted) Handle(context.Context, endpoint.Request) endpoint.Response {
+	return endpoint.Response{Status: 200, Body: []byte(`{"task_id":"rs_20240315_123456","task_type":"repset-diff","status":"COMPLETED",
+		"cluster_name":"demo","table_name":"publication:p","result":{"verdict":"match","diff_file":"d.json","summary":{"restricted":2}}}`)}
+}
+
+func TestTask_StatesThatOnlyReplicatedRowsWereCompared(t *testing.T) {
+	p, err := New(Options{API: restricted{}, OpenTasks: func(context.Context) ([]string, error) { return nil, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	p.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "GET", "/tasks/rs_20240315_123456", nil))
+	if want := "Of 2 tables only the replicated rows or columns were compared."; answer.Code != 200 || !strings.Contains(answer.Body.String(), want) {
+		t.Errorf("the page has status %d and does not state %q", answer.Code, want)
+	}
+}

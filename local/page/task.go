@@ -117,9 +117,12 @@ func (p *Page) taskView(status api.TaskStatus) (*taskView, error) {
 // otherResult is the result of a task that is neither a comparison nor a repair or undo
 // of one table. The page shows it as JSON.
 type otherResult struct {
-	Document bool            // the task has a document
-	Report   bool            // the task has a report, such as the document of a replication-diff
-	Fields   json.RawMessage // the result without its summary, which the document also has
+	Document bool // the task has a document
+	Report   bool // the task has a report, such as the document of a replication-diff
+	// Restricted is the number of tables of which only the replicated rows or columns were
+	// compared.
+	Restricted int64
+	Fields     json.RawMessage // the result without its summary, which the document also has
 }
 
 func (o *otherResult) decode(raw json.RawMessage) error {
@@ -128,6 +131,15 @@ func (o *otherResult) decode(raw json.RawMessage) error {
 		return err
 	}
 	o.Document, o.Report = len(fields["diff_file"]) > 0, len(fields["report_file"]) > 0
+	if raw := fields["summary"]; raw != nil {
+		var summary struct {
+			Restricted int64 `json:"restricted"`
+		}
+		if err := json.Unmarshal(raw, &summary); err != nil {
+			return err
+		}
+		o.Restricted = summary.Restricted
+	}
 	delete(fields, "summary")
 	var err error
 	o.Fields, err = json.Marshal(fields)

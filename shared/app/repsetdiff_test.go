@@ -112,6 +112,25 @@ func TestRepsetDiff_ComparesWhatIsReplicated(t *testing.T) {
 			},
 		},
 		{
+			"all tables", // except unlogged ones, which are not published
+			`CREATE TABLE late (id int PRIMARY KEY); CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY); CREATE PUBLICATION p FOR ALL TABLES`,
+			`CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY); INSERT INTO unlogged VALUES (1); CREATE PUBLICATION p FOR ALL TABLES; DELETE FROM parted WHERE id = 1`,
+			"differ", []string{"blocks table public.late fix n2", "differs index public.elsewhere.elsewhere_id_idx fix n1"},
+			map[string]string{
+				"public.a": "identical", "public.b": "identical", "public.c": "identical", "public.d": "identical", "public.e": "identical", `"S x"."T"`: "identical",
+				"public.elsewhere": "different", "public.parted": "different", "public.late": "missing",
+			},
+		},
+		{
+			// json is a keyword only on n2, and S x has a partition on n1 only.
+			"a keyword, and a partition in another schema",
+			`CREATE TABLE json (id int PRIMARY KEY); INSERT INTO json VALUES (1), (201); CREATE TABLE "S x".mid PARTITION OF parted FOR VALUES FROM (20) TO (30);
+			 CREATE PUBLICATION p FOR TABLE json WHERE (id > 200), parted WITH (publish_via_partition_root)`,
+			`CREATE TABLE json (id int PRIMARY KEY); INSERT INTO json VALUES (201); CREATE PUBLICATION p FOR TABLE json, parted WITH (publish_via_partition_root)`,
+			"differ", []string{`blocks table "S x".mid fix n2`, `drifts publication table public."json"`},
+			map[string]string{"public.json": "different", "public.parted": "identical"},
+		},
+		{
 			"all tables of a schema", // so the row filter is without effect
 			`CREATE PUBLICATION p FOR TABLE b WHERE (id > 200), TABLES IN SCHEMA public`, `DELETE FROM b WHERE id = 100`,
 			"differ", []string{"differs index public.elsewhere.elsewhere_id_idx fix n1", "differs publication p"},
@@ -143,6 +162,22 @@ func TestRepsetDiff_ComparesWhatIsReplicated(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A table that is not compared has no findings either, and the user's filter is added to
+// that of the set.
+func TestRepsetDiff_LeavesOutWhatTheRequestDoes(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE TABLE a (id int PRIMARY KEY, v text, w text); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1), (2), (3)`, `CREATE PUBLICATION p FOR TABLE a (id, v) WHERE (id > 1)`)
+	c.Exec(t, 0, `ALTER PUBLICATION p ADD TABLE b`)
+	c.Exec(t, 1, `UPDATE a SET w = 'w'; UPDATE a SET v = 'v' WHERE id = 3`)
+	s := apptest.New(t, c, apptest.Options{})
+	end := s.SchemaEnd(t, s.SubmitRepset(t, "p", "skip_tables", "b", "table_filter", "id < 3 -- old", "ignore_columns", "v"))
+	want := map[string]string{"public.a": "identical where (id < 3 -- old\n) AND ((id > 1)) without v,w", "public.b": "skipped"}
+	if diff := gocmp.Diff(want, resultsOf(end.Document)); diff != "" || end.Result.Verdict != api.VerdictMatch || len(end.Document.Structure) > 0 {
+		t.Errorf("%s %s %v (-want +got):\n%s", end.Status.Error, end.Status.Result, findingsOf(end.Document), diff)
 	}
 }
 

@@ -51,6 +51,27 @@ func TestSchemaDiff_ComparesEveryTableOnce(t *testing.T) {
 	}
 }
 
+// A table that one node lacks is missing, and its rows are compared on the other nodes.
+func TestSchemaDiff_ComparesAMissingTableOnTheOtherNodes(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	for node := range 2 {
+		c.Exec(t, node, `CREATE TABLE late (id int PRIMARY KEY, v text); INSERT INTO late VALUES (1, 'v'), (2, 'v')`, `CREATE TABLE keyless (id int)`)
+	}
+	c.Exec(t, 1, `UPDATE late SET v = 'w' WHERE id = 2`)
+	s := apptest.New(t, c, apptest.Options{})
+	end := s.SchemaEnd(t, s.SubmitSchema(t, "public", "compare", "data"))
+	if end.Status.Status != api.StatusCompleted || end.Result.Verdict != api.VerdictDiffer || end.Result.MismatchedRows != 1 || end.Result.Tables != (api.SetTables{Missing: 2}) {
+		t.Errorf("it ended %s (%s): %s", end.Status.Status, end.Status.Error, end.Status.Result)
+	}
+	want := []string{"the table does not exist on n3", "the table does not exist on n3; the rows on n1 and n2 differ"}
+	for i, table := range end.Document.Tables {
+		if table.Error != want[i] || table.Verdict != api.SetMissing || (table.TaskID != "") != (i == 1) {
+			t.Errorf("table %d is %+v, want %q", i, table, want[i])
+		}
+	}
+}
+
 func TestSchemaDiff_ComparesTheStructure(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -24,22 +24,23 @@ var setHTML string
 // SetCSV writes the tables of a document, the worst first, as CSV with the same quoting
 // as the function CSV. Each table has one line with these columns:
 //
-//	table, verdict, total_rows, mismatched_rows, task_id, diff_file, missing_on, error
+//	table, verdict, total_rows, mismatched_rows, task_id, diff_file, missing_on, error,
+//	table_filter, ignore_columns
 //
 // After the tables, each finding about structure has one line. Its column table contains
 // the kind and the name of the object, its column verdict the rank of the finding, and
 // its column error the description. The other columns are empty.
 func SetCSV(w io.Writer, d setfile.Document) error {
 	c := &csv{out: bufio.NewWriterSize(w, 64<<10)}
-	lines := [][]string{{"table", "verdict", "total_rows", "mismatched_rows", "task_id", "diff_file", "missing_on", "error"}}
+	lines := [][]string{{"table", "verdict", "total_rows", "mismatched_rows", "task_id", "diff_file", "missing_on", "error", "table_filter", "ignore_columns"}}
 	for _, t := range d.WorstFirst() {
 		lines = append(lines, []string{
 			t.Table.String(), t.Verdict, strconv.FormatInt(t.TotalRows, 10), strconv.FormatInt(t.MismatchedRows, 10),
-			t.TaskID, t.DiffFile, strings.Join(t.MissingOn, " "), t.Error,
+			t.TaskID, t.DiffFile, strings.Join(t.MissingOn, " "), t.Error, t.TableFilter, strings.Join(t.IgnoreColumns, ","),
 		})
 	}
 	for _, f := range d.Structure {
-		lines = append(lines, []string{f.Kind + " " + f.Object, string(f.Rank), "", "", "", "", "", f.Detail})
+		lines = append(lines, []string{f.Kind + " " + f.Object, string(f.Rank), "", "", "", "", "", f.Detail, "", ""})
 	}
 
 	for _, line := range lines {
@@ -55,16 +56,17 @@ func SetCSV(w io.Writer, d setfile.Document) error {
 
 // setPage is the template input of the page of a comparison of several tables.
 type setPage struct {
-	Policy    string
-	Style     template.CSS
-	Summary   setfile.Summary
-	Outcome   string // the text that setOutcome returned
-	Nodes     []nodeView
-	ToCompare int64 // number of tables that were to be compared
-	Compared  int64
-	Counts    []setCount // sorted by verdict, the worst first
-	Tables    []setTable // sorted by verdict, the worst first
-	Findings  []setFinding
+	Policy     string
+	Style      template.CSS
+	Summary    setfile.Summary
+	Outcome    string // the text that setOutcome returned
+	Nodes      []nodeView
+	ToCompare  int64 // number of tables that were to be compared
+	Compared   int64
+	Restricted int64      // number of tables of which only the replicated rows or columns were compared
+	Counts     []setCount // sorted by verdict, the worst first
+	Tables     []setTable // sorted by verdict, the worst first
+	Findings   []setFinding
 }
 
 // setCount is the number of tables that have one verdict.
@@ -139,6 +141,7 @@ func newSetPage(d setfile.Document) setPage {
 		}
 	}
 	p.Compared = counts[api.SetIdentical] + counts[api.SetDifferent]
+	p.Restricted = int64(d.Summary.Restricted)
 	p.ToCompare = int64(len(d.Tables)) - counts[api.SetSkipped]
 
 	for _, f := range d.Structure {

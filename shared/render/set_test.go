@@ -3,6 +3,8 @@ package render_test
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +78,30 @@ func TestSetHTML_ShowsAnIncompleteComparisonAsSuch(t *testing.T) {
 	}
 	if strings.Contains(out.String(), `class="verdict matches"`) {
 		t.Error("the page shows a match")
+	}
+}
+
+// A reader must not take a match of the replicated rows for one of the whole table.
+func TestSet_NamesWhatWasNotCompared(t *testing.T) {
+	d := setDocument()
+	d.Tables, d.Structure = d.Tables[:1], nil
+	d.Tables[0].TableFilter, d.Tables[0].IgnoreColumns = "(id > 100)", []string{"v", "<w>"}
+	d.Summarize()
+	var page, table bytes.Buffer
+	if err := errors.Join(render.SetHTML(&page, d), render.SetCSV(&table, d)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"matches</span>", "<strong>Of 1 table only the replicated rows or columns were compared.</strong>",
+		"only rows with (id &gt; 100), without the columns v, &lt;w&gt;",
+	} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page does not have %q:\n%s", want, page.String())
+		}
+	}
+	lines, err := csv.NewReader(&table).ReadAll()
+	if err != nil || len(lines) != 2 || !slices.Equal(lines[0][8:], []string{"table_filter", "ignore_columns"}) || !slices.Equal(lines[1][8:], []string{"(id > 100)", "v,<w>"}) {
+		t.Errorf("%v, the lines are %q", err, lines)
 	}
 }
 

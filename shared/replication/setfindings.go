@@ -69,12 +69,16 @@ func (c *setComparison) presence() {
 
 // settings adds findings about settings of the set that differ between the nodes.
 func (c *setComparison) settings() {
-	operations, root := map[string]string{}, map[string]string{}
+	operations, root, generated := map[string]string{}, map[string]string{}, map[string]string{}
 	for node, p := range c.on {
-		operations[node], root[node] = p.Operations, fmt.Sprint(p.ViaPartitionRoot)
+		operations[node], root[node], generated[node] = p.Operations, fmt.Sprint(p.ViaPartitionRoot), "none"
+		if p.GeneratedColumns == "s" {
+			generated[node] = "stored"
+		}
 	}
 	c.unlike(KindSet, c.Name, "operations differ: some changes are replicated in one direction only", operations)
 	c.unlike(KindSet, c.Name, "publish_via_partition_root differs: changes of partitions are sent under another name in one direction", root)
+	c.unlike(KindSet, c.Name, "publish_generated_columns differs: generated columns are sent in one direction only", generated)
 }
 
 // operations adds a finding if the set does not replicate every change of rows.

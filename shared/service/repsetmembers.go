@@ -51,9 +51,10 @@ func (m members) schemas() []string {
 // have the same rows. A partition is left out if its partitioned table is a member, which
 // then also has what is replicated of the partition. All partitions of a partitioned
 // table are replaced by it if they are the same on all nodes and are replicated as a
-// whole.
+// whole. A table that is no partition on some node, or one of another table, stays,
+// because the rows that it has there are not among those of the partitioned table.
 func (m members) merge(catalogs map[string]catalog.Catalog) members {
-	parts, leaves := partitionsOf(catalogs), leavesOf(catalogs)
+	parts, leaves := partitionsAlike(catalogs), leavesOf(catalogs)
 	merged := map[api.TableName]member{}
 	groups := map[api.TableName]members{} // the members that are partitions, by the partitioned table
 	for _, one := range m {
@@ -91,6 +92,23 @@ func (m members) merge(catalogs map[string]catalog.Catalog) members {
 	return all
 }
 
+// havePartitions reports whether a member is a partition or a partitioned table on any
+// node.
+func (m members) havePartitions(catalogs map[string]catalog.Catalog) bool {
+	of := map[api.TableName]bool{}
+	for name := range partitionsOf(catalogs) {
+		of[name] = true
+	}
+	for _, read := range catalogs {
+		for _, o := range read.Objects {
+			if o.Kind == catalog.Table && o.Get(catalog.PartitionKey) != "" {
+				of[api.TableName{Schema: o.Schema, Name: o.Name}] = true
+			}
+		}
+	}
+	return slices.ContainsFunc(m, func(one member) bool { return of[one.name] })
+}
+
 // isComplete reports whether the members are exactly the partitions in each of leaves,
 // which has those of one node, and are replicated as a whole.
 func (m members) isComplete(leaves []map[api.TableName]bool) bool {
@@ -102,6 +120,52 @@ func (m members) isComplete(leaves []map[api.TableName]bool) bool {
 		names[one.name] = true
 	}
 	return len(leaves) > 0 && !slices.ContainsFunc(leaves, func(of map[api.TableName]bool) bool { return !maps.Equal(names, of) })
+}
+
+// partitionsAlike returns the partitions that are partitions of the same table on every
+// node that has them.
+func partitionsAlike(catalogs map[string]catalog.Catalog) partitions {
+	alike := partitionsOf(catalogs)
+	for node, read := range catalogs {
+		parts := partitionsOf(map[string]catalog.Catalog{node: read})
+		for _, o := range read.Objects {
+			name := api.TableName{Schema: o.Schema, Name: o.Name}
+			if o.Kind == catalog.Table && parts[name] != alike[name] {
+				delete(alike, name)
+			}
+		}
+	}
+	return alike
+}
+
+// unifyNames changes the name of each table of a set to the same text on all nodes.
+// Otherwise it could be public.json on one node and public."json" on another, because
+// servers quote keywords and each version has other keywords.
+func unifyNames(nodes []replication.Node, set string) {
+	texts := map[api.TableName]string{}
+	each := func(do func(t *replication.PublishedTable, name api.TableName)) {
+		for _, n := range nodes {
+			for _, p := range n.Publications {
+				for i := range p.Tables {
+					if name, err := api.ParseTableName(p.Tables[i].Table); err == nil && p.Name == set {
+						do(&p.Tables[i], name)
+					}
+				}
+			}
+		}
+	}
+
+	each(func(t *replication.PublishedTable, name api.TableName) {
+		if len(t.Table) > len(texts[name]) {
+			texts[name] = t.Table
+		}
+	})
+	each(func(t *replication.PublishedTable, name api.TableName) { t.Table = texts[name] })
+	for _, n := range nodes {
+		for _, p := range n.Publications {
+			slices.SortFunc(p.Tables, func(a, b replication.PublishedTable) int { return strings.Compare(a.Table, b.Table) })
+		}
+	}
 }
 
 // leavesOf returns, for each partitioned table and each node, the partitions that have no

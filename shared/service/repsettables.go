@@ -47,13 +47,12 @@ func (s repsetTables) Read(ctx context.Context) (setdiff.Set, error) {
 	if err != nil {
 		return setdiff.Set{}, err
 	}
-	found := set.Compare(members.comparable(set, catalogs))
 	selected, err := s.selected(members.merge(catalogs), set)
 	if err != nil {
 		return setdiff.Set{}, err
 	}
 
-	read := setdiff.Set{Name: set.String(), Findings: slices.DeleteFunc(found, s.ignored)}
+	read := setdiff.Set{Name: set.String(), Findings: s.findings(set, members, selected, catalogs)}
 	if slices.Contains(s.request.Compare, api.CompareData) {
 		if read.Tables, err = s.tables(ctx, selected, catalogs); err != nil {
 			return setdiff.Set{}, err
@@ -85,19 +84,19 @@ func (s repsetTables) find(ctx context.Context) (replication.Set, error) {
 	if system == api.SystemPublication {
 		system = replication.Native
 	}
+	unifyNames(read, name)
 	return replication.FindSet(read, system, name)
 }
 
 // catalogs returns the structure of the schemas of the members. If a member is a
-// partition, it returns that of all schemas, because the other partitions of its
-// partitioned table may be in any.
+// partition or a partitioned table, it returns that of all schemas, because the other
+// partitions may be in any.
 func (s repsetTables) catalogs(ctx context.Context, members members) (map[string]catalog.Catalog, error) {
 	catalogs, err := s.nodes.Structure(ctx, s.targets, members.schemas())
 	if err != nil {
 		return nil, err
 	}
-	parts := partitionsOf(catalogs)
-	if !slices.ContainsFunc(members, func(m member) bool { return parts.root(m.name) != m.name }) {
+	if !members.havePartitions(catalogs) {
 		return catalogs, nil
 	}
 	return s.nodes.Structure(ctx, s.targets, nil)
@@ -119,24 +118,33 @@ func (s repsetTables) selected(all members, set replication.Set) (members, error
 	return selected, nil
 }
 
-func (s repsetTables) ignored(f finding.Finding) bool {
-	return structure.Ignores(s.request.Ignore, f.Kind)
+// findings returns the findings about the set, without those about tables that are not
+// compared and those that the request ignores.
+func (s repsetTables) findings(set replication.Set, all, selected members, catalogs map[string]catalog.Catalog) []finding.Finding {
+	memberAt := s.comparedAt(selected, partitionsOf(catalogs))
+	left := map[string]bool{}
+	for _, m := range all {
+		if _, compared := memberAt(m.name); !compared {
+			left[m.Table] = true
+		}
+	}
+	return slices.DeleteFunc(set.Compare(all.comparable(set, catalogs)), func(f finding.Finding) bool {
+		return structure.Ignores(s.request.Ignore, f.Kind) || f.Kind == replication.KindSetTable && left[f.Object]
+	})
 }
 
-// structure returns the findings about the structure of the selected members. It compares
-// neither columns that are not replicated nor objects that belong to no table, and
-// deletes them from catalogs.
-func (s repsetTables) structure(catalogs map[string]catalog.Catalog, selected members) []finding.Finding {
-	parts := partitionsOf(catalogs)
+// comparedAt returns a function that finds the selected member with which a table is
+// compared: the table, or a partitioned table of which it is a partition. A member that
+// skip_tables matches is not compared.
+func (s repsetTables) comparedAt(selected members, parts partitions) func(api.TableName) (m member, found bool) {
 	compared := map[api.TableName]member{}
 	for _, m := range selected {
 		if !s.request.SkipTables.Match(m.name) {
 			compared[m.name] = m
 		}
 	}
-	// A partition is compared with its partitioned table, if that is a member.
-	memberAt := func(schema, name string) (m member, found bool) {
-		at, isPartition := api.TableName{Schema: schema, Name: name}, true
+	return func(at api.TableName) (m member, found bool) {
+		isPartition := true
 		for range len(parts) + 1 {
 			if m, found = compared[at]; found || !isPartition {
 				break
@@ -145,7 +153,13 @@ func (s repsetTables) structure(catalogs map[string]catalog.Catalog, selected me
 		}
 		return m, found
 	}
+}
 
+// structure returns the findings about the structure of the selected members. It compares
+// neither columns that are not replicated nor objects that belong to no table, and
+// deletes them from catalogs.
+func (s repsetTables) structure(catalogs map[string]catalog.Catalog, selected members) []finding.Finding {
+	memberAt := s.comparedAt(selected, partitionsOf(catalogs))
 	options := structure.Options{Nodes: nodeNames(s.targets), Ignore: s.request.Ignore}
 	for node, read := range catalogs {
 		read.Objects = slices.DeleteFunc(read.Objects, func(o catalog.Object) bool {
@@ -153,12 +167,12 @@ func (s repsetTables) structure(catalogs map[string]catalog.Catalog, selected me
 			if o.Kind == catalog.Table {
 				name = o.Name
 			}
-			m, found := memberAt(o.Schema, name)
+			m, found := memberAt(api.TableName{Schema: o.Schema, Name: name})
 			return name == "" || !found || o.Kind == catalog.PublicationTable || o.Kind == catalog.Column && !m.replicates(o.Name)
 		})
 		read.Sequences = slices.DeleteFunc(read.Sequences, func(of catalog.SequenceState) bool {
 			return !slices.ContainsFunc(of.Columns, func(c catalog.ServedColumn) bool {
-				m, found := memberAt(c.Schema, c.Table)
+				m, found := memberAt(api.TableName{Schema: c.Schema, Name: c.Table})
 				return found && m.replicates(c.Name)
 			})
 		})
@@ -187,8 +201,8 @@ func (s repsetTables) tables(ctx context.Context, selected members, catalogs map
 		if !exists { // dropped since the sets were read
 			one.MissingOn = nodeNames(s.targets)
 		}
-		planned[i] = plannedTable(m.name, one, s.request.SkipTables)
-		if planned[i].Verdict == "" && !m.IsWhole() {
+		planned[i] = plannedTable(m.name, one, s.request.SkipTables, nodeNames(s.targets))
+		if (planned[i].Verdict == "" || len(planned[i].CompareOn) > 0) && !m.IsWhole() {
 			s.restrict(&planned[i], m, one.Key, columns[m.name])
 		}
 	}
@@ -201,8 +215,11 @@ func (s repsetTables) tables(ctx context.Context, selected members, catalogs map
 func (s repsetTables) restrict(t *setdiff.Table, m member, key, columns []string) {
 	if filter := m.RowFilter(); filter != "" {
 		t.TableFilter = filter
-		if s.request.TableFilter != "" {
-			t.TableFilter = fmt.Sprintf("(%s) AND (%s)", s.request.TableFilter, filter)
+		if own := s.request.TableFilter; own != "" {
+			if strings.Contains(own, "--") {
+				own += "\n" // so that a comment at the end of the filter ends there
+			}
+			t.TableFilter = fmt.Sprintf("(%s) AND (%s)", own, filter)
 		}
 	}
 	for _, column := range columns {
@@ -228,7 +245,11 @@ func (s repsetTables) restrict(t *setdiff.Table, m member, key, columns []string
 	if err := request.Validate(); err != nil && problem == "" {
 		problem = "what is replicated cannot be compared: " + fault.PublicMessage(err)
 	}
-	if problem != "" {
+	switch {
+	case problem == "":
+	case t.Verdict == api.SetMissing: // the nodes that have the table are not compared either
+		*t = setdiff.Table{Name: t.Name, Verdict: t.Verdict, MissingOn: t.MissingOn, Reason: t.Reason + "; " + problem}
+	default:
 		*t = setdiff.Table{Name: t.Name, Verdict: api.SetFailed, Reason: problem}
 	}
 }

@@ -64,7 +64,7 @@ func (s schemaTables) tables(ctx context.Context) ([]setdiff.Table, error) {
 			name := api.TableName{Schema: one.Schema, Name: one.Name}
 			found = true
 			if s.request.Tables == nil || s.request.Tables.Match(name) {
-				tables = append(tables, plannedTable(name, one, s.request.SkipTables))
+				tables = append(tables, plannedTable(name, one, s.request.SkipTables, nodeNames(s.targets)))
 			}
 		}
 	}
@@ -117,7 +117,9 @@ func listTables(ctx context.Context, nodes Nodes, targets []cluster.Target, of t
 
 // plannedTable returns the entry of a table in the plan. The entry has a verdict if the
 // table is not to be compared.
-func plannedTable(name api.TableName, one inventory.Table, skip api.Patterns) setdiff.Table {
+//
+// The rows of a table that some nodes lack are compared between the others.
+func plannedTable(name api.TableName, one inventory.Table, skip api.Patterns, nodes []string) setdiff.Table {
 	t := setdiff.Table{Name: name, MissingOn: one.MissingOn}
 	if one.RowEstimate != nil {
 		t.Rows = *one.RowEstimate
@@ -127,6 +129,10 @@ func plannedTable(name api.TableName, one inventory.Table, skip api.Patterns) se
 		t.Verdict, t.Reason = api.SetSkipped, skippedByRequest
 	case len(one.MissingOn) > 0:
 		t.Verdict, t.Reason = api.SetMissing, fmt.Sprintf("the table does not exist on %s", strings.Join(one.MissingOn, ", "))
+		on := slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return slices.Contains(one.MissingOn, node) })
+		if len(on) > 1 && len(one.Key) > 0 {
+			t.CompareOn = on
+		}
 	case len(one.Key) == 0:
 		t.Verdict, t.Reason = api.SetKeyless, one.NoKey
 	}

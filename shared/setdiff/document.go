@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"ace/shared/api"
 	"ace/shared/archive"
@@ -35,6 +36,8 @@ func (r *run) document() setfile.Document {
 	for i, t := range r.plan.Tables {
 		result, compared := r.results[i]
 		switch {
+		case compared && t.Verdict == api.SetMissing:
+			result = missing(t, result)
 		case compared:
 		case t.Verdict != "":
 			result = setfile.Table{Table: t.Name, Verdict: t.Verdict, MissingOn: t.MissingOn, Error: t.Reason}
@@ -52,6 +55,22 @@ func (r *run) document() setfile.Document {
 	d.Summarize()
 	d.Summary.Error = problem(d)
 	return d
+}
+
+// missing returns the result of a table that some nodes lack, from the result of the
+// comparison of the nodes that have it.
+func missing(t Table, compared setfile.Table) setfile.Table {
+	on := strings.Join(t.CompareOn, " and ")
+	switch {
+	case compared.Verdict == api.SetFailed:
+		compared.Error = fmt.Sprintf("%s; the rows on %s could not be compared: %s", t.Reason, on, compared.Error)
+	case compared.MismatchedRows > 0 || compared.Verdict == api.SetDifferent:
+		compared.Error = fmt.Sprintf("%s; the rows on %s differ", t.Reason, on)
+	default:
+		compared.Error = fmt.Sprintf("%s; the rows on %s are identical", t.Reason, on)
+	}
+	compared.Verdict, compared.MissingOn = t.Verdict, t.MissingOn
+	return compared
 }
 
 // problem returns a text with the number of tables that could not be compared and the

@@ -59,10 +59,18 @@ func (r *run) loadPlan(ctx context.Context) error {
 	return nil
 }
 
+// nodesOf returns the nodes on which the table with the number i is compared.
+func (p plan) nodesOf(i int) []string {
+	if on := p.Tables[i].CompareOn; len(on) > 0 {
+		return on
+	}
+	return p.Nodes
+}
+
 // order returns the numbers (indexes in the plan) of the tables that are to be compared.
 // Large tables are first, so that no large table runs alone at the end.
 func (p plan) order() []int {
-	numbers := slices.DeleteFunc(fanout.Indexes(len(p.Tables)), func(i int) bool { return p.Tables[i].Verdict != "" })
+	numbers := slices.DeleteFunc(fanout.Indexes(len(p.Tables)), func(i int) bool { return !p.Tables[i].isCompared() })
 	slices.SortStableFunc(numbers, func(a, b int) int { return cmp.Compare(p.Tables[b].Rows, p.Tables[a].Rows) })
 	return numbers
 }

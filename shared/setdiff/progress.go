@@ -35,7 +35,7 @@ func (r *run) startProgress(numbers []int) {
 	p := &r.progress.now
 	p.Phase, p.TablesTotal = phaseCompare, len(numbers)
 	for _, i := range numbers {
-		p.RowsTotalEstimate += r.plan.Tables[i].Rows * int64(len(r.plan.Nodes))
+		p.RowsTotalEstimate += r.plan.Tables[i].Rows * int64(len(r.plan.nodesOf(i)))
 	}
 	r.progress.report(*p)
 }
@@ -48,7 +48,7 @@ func (r *run) started(taskID string, i int) {
 
 // ended records the result of a table.
 func (r *run) ended(i int, rec task.Record) {
-	result := resultOf(r.plan.Tables[i].Name, rec, r.plan.Nodes)
+	result := resultOf(r.plan.Tables[i].Name, rec, r.plan.nodesOf(i))
 
 	r.progress.mu.Lock()
 	defer r.progress.mu.Unlock()
@@ -57,14 +57,14 @@ func (r *run) ended(i int, rec task.Record) {
 		return // cancelRunning cancelled the task because of another table, so there is no result
 	}
 	r.results[i] = result
-	if result.Verdict == api.SetFailed && r.failed == "" {
+	if result.Verdict == api.SetFailed && r.failed == "" && r.plan.Tables[i].Verdict == "" {
 		r.failed = fault.Code(rec.ErrorCode)
 	}
 	r.stop = r.stop || r.request.FailFast && result.Verdict != api.SetIdentical
 
 	p := &r.progress.now
 	p.TablesDone++
-	p.RowsCompared += result.TotalRows * int64(len(r.plan.Nodes))
+	p.RowsCompared += result.TotalRows * int64(len(r.plan.nodesOf(i)))
 	p.MismatchedRows += result.MismatchedRows
 	r.progress.report(*p)
 }

@@ -52,7 +52,10 @@ type Table struct {
 	Verdict   string   `json:"verdict,omitempty"`
 	Reason    string   `json:"reason,omitempty"`     // why the table is not to be compared
 	MissingOn []string `json:"missing_on,omitempty"` // the nodes that lack the table
-	Rows      int64    `json:"rows,omitempty"`       // the largest estimate of the number of rows on a node
+	// CompareOn are the nodes that have a missing table, if its rows are to be compared
+	// between them. Its verdict remains missing.
+	CompareOn []string `json:"compare_on,omitempty"`
+	Rows      int64    `json:"rows,omitempty"` // the largest estimate of the number of rows on a node
 	// TableFilter and IgnoreColumns replace those of the request: they restrict the
 	// comparison to the rows and columns that are replicated. Empty means that the
 	// request's are used.
@@ -60,13 +63,21 @@ type Table struct {
 	IgnoreColumns []string `json:"ignore_columns,omitempty"`
 }
 
-// restrict returns a request with the table's filter and ignored columns.
+// isCompared reports whether the rows of the table are to be compared.
+func (t Table) isCompared() bool {
+	return t.Verdict == "" || t.Verdict == api.SetMissing && len(t.CompareOn) > 1
+}
+
+// restrict returns a request with the table's filter, ignored columns and nodes.
 func (t Table) restrict(req api.TableDiffRequest) api.TableDiffRequest {
 	if t.TableFilter != "" {
 		req.TableFilter = t.TableFilter
 	}
 	if len(t.IgnoreColumns) > 0 {
 		req.IgnoreColumns = t.IgnoreColumns
+	}
+	if len(t.CompareOn) > 0 {
+		req.Nodes = t.CompareOn
 	}
 	return req
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -306,6 +307,42 @@ func TestRun_ACancelledRunHasNoDocumentAndNoMatch(t *testing.T) {
 	if counts := (api.SetTables{Identical: 1, Failed: 1}); result.Content.Summary.Tables != counts {
 		t.Errorf("counted are %+v", result.Content.Summary.Tables)
 	}
+}
+
+// The rows of a table that one of three nodes lacks are compared on the others.
+func TestRun_ComparesTheNodesThatHaveAMissingTable(t *testing.T) {
+	t.Parallel()
+	for of, remark := range map[outcome]string{
+		api.SetIdentical: "because; the rows on n1 and n2 are identical", api.SetDifferent: "because; the rows on n1 and n2 differ",
+		api.SetFailed: "because; the rows on n1 and n2 could not be compared: node n2 is gone",
+	} {
+		b := newBench(t, map[string]outcome{"t0": of, "t1": api.SetMissing})
+		result, progress, err := b.run(t.Context(), func(r *setdiff.Request) {
+			r.Source = missingOnThree{b}
+			r.Summary.Nodes = []string{"n1", "n2", "n3"}
+		})
+		summary := result.Content.Summary
+		if err != nil || summary.Verdict != api.VerdictDiffer || summary.Tables != (api.SetTables{Missing: 2}) || progress.TablesTotal != 1 || progress.TablesDone != 1 {
+			t.Errorf("%s: %v, %+v, %+v", of, err, summary, progress)
+		}
+		got := result.Content.Tables[0]
+		if got.Error != remark || got.Verdict != api.SetMissing || len(got.MissingOn) != 1 || (got.MismatchedRows > 0) != (of == api.SetDifferent) || got.TaskID == "" {
+			t.Errorf("%s: the table is %+v, want %q", of, got, remark)
+		}
+		rec, err := b.tasks.Get(t.Context(), got.TaskID)
+		if want := `"nodes":["n1","n2"]`; err != nil || !strings.Contains(string(rec.Parameters), want) {
+			t.Errorf("%v, the parameters %s do not have %s", err, rec.Parameters, want)
+		}
+	}
+}
+
+// missingOnThree lists two tables that n3 lacks. The second has no key.
+type missingOnThree struct{ *bench }
+
+func (m missingOnThree) Read(context.Context) (setdiff.Set, error) {
+	first := setdiff.Table{Name: api.TableName{Schema: "public", Name: "t0"}, Verdict: api.SetMissing, Reason: "because", MissingOn: []string{"n3"}, CompareOn: []string{"n1", "n2"}}
+	second := setdiff.Table{Name: api.TableName{Schema: "public", Name: "t1"}, Verdict: api.SetMissing, Reason: "because", MissingOn: []string{"n3"}}
+	return setdiff.Set{Tables: []setdiff.Table{first, second}}, nil
 }
 
 // TestSummarize_NeverMatchesUnlessEveryTableIsIdentical draws documents.

@@ -77,6 +77,23 @@ type Table struct {
 // because the others are not replicated.
 func (t Table) IsRestricted() bool { return t.TableFilter != "" || len(t.IgnoreColumns) > 0 }
 
+// Restriction describes which rows and columns of the table were compared, such as "only
+// rows with (id > 100), without the columns a, b". It is "" if all were.
+func (t Table) Restriction() string {
+	var parts []string
+	if t.TableFilter != "" {
+		parts = append(parts, "only rows with "+strings.TrimSpace(t.TableFilter))
+	}
+	switch len(t.IgnoreColumns) {
+	case 0:
+	case 1:
+		parts = append(parts, "without the column "+t.IgnoreColumns[0])
+	default:
+		parts = append(parts, "without the columns "+strings.Join(t.IgnoreColumns, ", "))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // Summarize sets the counts and the verdict of the summary from the tables and findings.
 //
 // The verdict is differ if a row differs, a node lacks a table, or a finding has the
