@@ -209,7 +209,7 @@ func (s *Store) Close() error {
 // errClosed is the reason why a store accepts no writes after Close.
 var errClosed = errors.New("it is closed")
 
-// release closes the files of the store. Closing the lock file releases the lock.
+// release closes the files of the store and releases the lock.
 func (s *Store) release() {
 	if s.journal != nil {
 		s.journal.dir.Close()
@@ -220,6 +220,8 @@ func (s *Store) release() {
 	if s.tmp != nil {
 		s.tmp.Close()
 	}
+	// A child process has the lock file open, too, until its exec.
+	_ = syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
 	s.lock.Close()
 }
 
