@@ -82,8 +82,9 @@ type (
 	value any
 )
 
-// known returns the schemas that Go types do not describe, by the type and the JSON name
-// of the member.
+// known returns the schemas of members whose Go types say too little, such as a string
+// with fixed values. They replace the schemas made from the Go types. The keys are the
+// name of the component and the JSON name of the member, such as "TaskStatus.task_type".
 func known() map[string]*Schema {
 	taskType := &Schema{Type: "string", Enum: paramOf(api.RouteTasks, "task_type").Values.OneOf}
 	status := &Schema{Type: "string", Enum: paramOf(api.RouteTasks, "status").Values.OneOf}

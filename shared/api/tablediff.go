@@ -16,7 +16,7 @@ const (
 
 // Whether a comparison may read tables by sequential scans.
 const (
-	SequentialScanAuto   = "auto"   // if that leaves the shared buffers to other sessions and is not slower
+	SequentialScanAuto   = "auto"   // if they leave the pages of other sessions in the shared buffers, and should not be slower than reading by key ranges
 	SequentialScanAlways = "always" // wherever it is possible
 	SequentialScanNever  = "never"
 )

@@ -22,9 +22,9 @@ type Parameter struct {
 	Name     string // the name of the parameter; "" for an environment variable that sets no parameter
 	Variable string // the environment variable of libpq that sets the parameter; "" if there is none
 	Use      Use    // what ACE does with the parameter in a definition
-	// VariableUsed reports whether the environment variable has an effect. The other
-	// variables are ignored, because what a service connects to must not depend on its
-	// environment.
+	// VariableUsed reports whether the environment variable has an effect. A variable
+	// without effect is ignored, because what a service connects to must not depend on
+	// its environment.
 	VariableUsed bool
 	Note         string // explains the values of Use and VariableUsed
 

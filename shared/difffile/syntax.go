@@ -189,8 +189,8 @@ func digits(b []byte, from int) int {
 	return malformed
 }
 
-// measureNested returns the length of the object or array at the beginning of b, or
-// incomplete, or malformed.
+// measureNested returns the length of the object or array at the beginning of b, or one
+// of the constants incomplete and malformed.
 func measureNested(b []byte, depth int) int {
 	if depth == maxDepth {
 		return malformed

@@ -4,8 +4,8 @@ import (
 	"bytes"
 )
 
-// Memory holds rows in memory, packed like those of a packed part. The zero value holds
-// no rows. It is not safe for concurrent use.
+// Memory holds rows in memory, in the blocks of a packed part (see pack.go), which are
+// usually compressed. The zero value holds no rows. It is not safe for concurrent use.
 type Memory struct {
 	packer packer
 	blocks bytes.Buffer

@@ -67,9 +67,11 @@ JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 ORDER BY 1, 2`
 
-// links returns the queries for foreign keys and sequences. A repair with disabled
-// triggers does not enforce the foreign keys and may write values that a sequence has not
-// returned yet. about returns a query with the table's OID as its parameter.
+// links returns the queries that read the foreign keys from and to the table, and the
+// sequences of its columns. A repair needs them to find what its changes leave
+// inconsistent: foreign keys are not enforced while triggers are disabled, and no repair
+// advances a sequence. The function about makes a query whose parameter is the table's
+// OID.
 func (w *writing) links(about func(sql string, row func(v [][]byte) error) query) []query {
 	return []query{
 		about(foreignKeysSQL, func(v [][]byte) error {

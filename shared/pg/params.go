@@ -25,7 +25,8 @@ type param struct {
 // params has the columns of a list of tuples.
 type params []param
 
-// keyParams returns the columns of a list of keys, one per key column.
+// keyParams returns one param for each key column, for a statement that takes a list of
+// keys.
 func keyParams(s table.Source) params {
 	out := make(params, len(s.Key))
 	for i, name := range list("k", len(s.Key)) {

@@ -124,8 +124,8 @@ func pageProbes(pages, probes int64) (from, to []byte) {
 	return []byte(lo.String() + "}"), []byte(hi.String() + "}")
 }
 
-// sampleParent samples random rows through the table itself, which may be the parent of
-// partitions.
+// sampleParent samples random rows of the whole table, not partition by partition. The
+// table may be the parent of partitions.
 func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	var plan []byte
 	if err := t.run(ctx, "sampling keys", explain("SELECT 1 FROM "+s.Relation, &plan)); err != nil {

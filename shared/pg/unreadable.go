@@ -147,10 +147,11 @@ func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head
 	return -1, nil
 }
 
-// locateNext adds the row's key and the column to an error of a statement that reads rows
-// by key. keys are the keys whose rows were not read yet. The statement reads rows in the
-// order of the keys, so the row that cannot be read is the row of the first key in keys
-// that has a row. The caller must not use the transaction afterwards.
+// locateNext is like locate, for a statement that reads rows by key, in the order of the
+// keys. keys are the keys whose rows it has not returned yet. If a row is too large, it
+// belongs to the first of these keys for which the table has a row, so locateNext looks
+// up the keys one by one. For another error, or if the statement uses no index, it calls
+// locate. The caller must not use the transaction afterwards.
 func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, failed error) error {
 	if !isTooLarge(failed) || s.Unindexed {
 		return t.locate(ctx, s, failed)

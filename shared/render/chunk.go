@@ -20,7 +20,8 @@ const (
 	// difference from each chunk. So chunks are small.
 	maxChunkRows  = 200
 	maxChunkBytes = 128 << 10
-	// maxSearched is the maximum number of characters of a key that the page can search.
+	// maxSearched is the maximum number of characters of a difference's key (see
+	// searchText) that the report can search. The rest of a longer key is not searched.
 	maxSearched = 1_000
 )
 

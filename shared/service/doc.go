@@ -42,7 +42,8 @@ type Nodes interface {
 	// both in the order of the definition. Callers must not change the checks, because
 	// concurrent calls for one cluster return the same ones.
 	Probe(ctx context.Context, definition cluster.Cluster) ([]inventory.NodeCheck, error)
-	// Tables returns a page of the tables of the targets.
+	// Tables returns a page of the list of tables in the databases to which targets
+	// connect. There is one target for each node.
 	Tables(ctx context.Context, targets []cluster.Target, of table.Selection) (inventory.Page, error)
 	// Structure returns the structure of the schemas on each node, by the name of the
 	// node. An empty list of schemas means all schemas of users.

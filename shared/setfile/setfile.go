@@ -48,8 +48,8 @@ type Summary struct {
 	// Verdict is absent if no difference was found, but some tables could not be compared.
 	Verdict        string          `json:"verdict,omitempty"`
 	Tables         api.SetTables   `json:"tables"`
-	TotalRows      int64           `json:"total_rows"`      // number of distinct keys over all nodes and tables
-	MismatchedRows int64           `json:"mismatched_rows"` // the number of these keys whose rows differ between nodes
+	TotalRows      int64           `json:"total_rows"`      // the sum of total_rows of all tables
+	MismatchedRows int64           `json:"mismatched_rows"` // the sum of mismatched_rows of all tables
 	Findings       api.SetFindings `json:"findings"`
 	Restricted     int             `json:"restricted,omitempty"` // the tables of which only the replicated rows or columns were compared
 	Error          string          `json:"error,omitempty"`      // the number of tables that could not be compared, and the reason for the first of them; absent if all could be compared

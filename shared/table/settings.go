@@ -15,8 +15,8 @@ func TextSettings() []Setting {
 		{"xmlbinary", "base64"},
 		{"xmloption", "content"}, // how text is converted to xml
 		{"lc_monetary", "C"},
-		{"quote_all_identifiers", "off"}, // the text of regclass, regtype, ...
-		{"array_nulls", "on"},            // NULL can be an element of an array
+		{"quote_all_identifiers", "off"}, // affects the text of regclass, regtype, ...
+		{"array_nulls", "on"},            // an array can have NULL as an element
 		{"standard_conforming_strings", "on"},
 		{"transform_null_equals", "off"},
 	}

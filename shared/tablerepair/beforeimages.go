@@ -16,7 +16,7 @@ import (
 	"ace/shared/task"
 )
 
-// BeforeFormat is the version of a document of before-images.
+// BeforeFormat is the name and version of the format of documents with before-images.
 const BeforeFormat = "ace-before-images/1"
 
 // BeforeImages provides the before-images of each repair as one document. It is safe for

@@ -151,14 +151,18 @@ func (r *run) sourceLag(ctx context.Context, target string, found *replication) 
 	return err
 }
 
-// inboundLag checks that one node, whose name is the parameter to, has applied what every
-// other node has written so far. It waits for that, except in a dry run or if allow_lag
-// is set. It returns the slots through which the node receives changes. If another node
-// cannot be reached and is neither source nor target, inboundLag only adds a warning to
-// found. It does the same if the problem of a subscription may be ignored (see
-// mayIgnore). Then feeds has only the slots of the other subscriptions, and complete is
-// false. harm is the end of each warning and error. It states what a missing change does
-// ("would collide with the repair").
+// inboundLag checks that the node named to has applied what every other node has written
+// so far. It waits for that, except in a dry run or if allow_lag is set. feeds are the
+// slots through which the node receives changes. Two problems are no errors, and feeds
+// lacks their slots:
+//
+//   - A node that is neither source nor target cannot be reached. inboundLag adds a
+//     warning to found, unless the slots of all subscriptions were found on other nodes.
+//   - The problem of a subscription may be ignored (see mayIgnore). inboundLag adds a
+//     warning to found, and complete is false.
+//
+// harm states what a missing change does, such as "would collide with the repair", for
+// the messages about a node that was not reached or a disabled subscription.
 func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, complete bool, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {

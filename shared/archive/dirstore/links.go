@@ -68,7 +68,7 @@ func (s *Store) link(ctx context.Context, method, key, disposition string, valid
 	return link.String(), nil
 }
 
-// start starts the server if it does not run.
+// start starts the server if it is not running.
 func (l *links) start(ctx context.Context, s *Store) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

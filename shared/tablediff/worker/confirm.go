@@ -232,8 +232,8 @@ func (c *confirmation) readDigests(ctx context.Context, portion []indexed) ([][]
 	return c.readDigestsBy(ctx, portion, func(s table.Source) string { return s.Digest })
 }
 
-// readDigestsBy is like readDigests. The function digest returns which of the digest
-// expressions of a source is used.
+// readDigestsBy is like readDigests, but uses the digest expression that the function
+// digest returns for a source, such as its TextDigest.
 func (c *confirmation) readDigestsBy(ctx context.Context, portion []indexed, digest func(table.Source) string) ([][]*int64, error) {
 	keys := keysOf(portion)
 	now := make([][]*int64, len(c.run.nodes))
