@@ -98,6 +98,9 @@ func TestOpen_WritesTheFilesOfTheJournalAgainAlsoIfTheyLookRight(t *testing.T) {
 			t.Errorf("file %d of the object was not written again", i)
 		}
 	}
+	if modified := identities()[0].ModTime(); !modified.Equal(before[0].ModTime()) {
+		t.Errorf("the object was last modified at %v, and after a restart at %v", before[0].ModTime(), modified)
+	}
 }
 
 // fail closes a store after a failure, so that its journal remains.

@@ -134,7 +134,11 @@ func (s *Store) discard(name string) { _ = os.Remove(s.tmpFile(name)) }
 
 // change executes a write whose content is in the file in tmp/ with this name.
 func (s *Store) change(c pending, name string, may condition) (archive.Info, error) {
-	c.record.Time = time.Now().UnixNano()
+	info, err := os.Lstat(s.tmpFile(name))
+	if err != nil {
+		return archive.Info{}, s.unavailable(err, doingWrite, c.record.Key)
+	}
+	c.record.Time = info.ModTime().UnixNano() // a recovery must not change the time of the object
 	written := sum{hash: c.record.Hash, contentType: c.record.Type}
 	sumName, err := s.stage([]byte(written.text(c.path)))
 	recorded := false
