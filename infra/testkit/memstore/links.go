@@ -11,13 +11,6 @@ import (
 	"time"
 
 	"ace/shared/archive"
-	"ace/shared/fault"
-)
-
-// Limits of a link's validity, as in S3.
-const (
-	minValid = time.Second
-	maxValid = 7 * 24 * time.Hour
 )
 
 // Presign implements archive.Store. A link is not signed and stays valid until the test
@@ -35,8 +28,8 @@ func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration)
 // link returns an address on the store's own loopback server, which the first call of
 // link starts.
 func (s *Store) link(ctx context.Context, key string, query url.Values, valid time.Duration) (string, error) {
-	if valid < minValid || valid > maxValid {
-		return "", fault.New(fault.Invalid, "a link is valid for %s to %s, not %s", minValid, maxValid, valid)
+	if err := archive.CheckValid(valid); err != nil {
+		return "", err
 	}
 	if err := ended(ctx, "cannot sign a link for", key); err != nil {
 		return "", err

@@ -59,9 +59,8 @@ func (s *Store) Get(ctx context.Context, key string) (archive.Object, error) {
 
 // GetRange implements archive.Store.
 func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length int64) (archive.Object, error) {
-	if offset < 0 || etag == "" {
-		return archive.Object{}, fault.New(fault.Invalid,
-			"a range of %s needs an ETag and an offset of at least 0, not %d", key, offset)
+	if err := archive.CheckRange(key, etag, offset); err != nil {
+		return archive.Object{}, err
 	}
 	found, err := s.find(ctx, key)
 	if err != nil {
@@ -112,8 +111,8 @@ func (s *Store) PutIfAbsent(ctx context.Context, key, contentType string, body [
 
 // PutIfMatch implements archive.Store.
 func (s *Store) PutIfMatch(ctx context.Context, key, contentType string, body []byte, etag string) (archive.Info, error) {
-	if etag == "" {
-		return archive.Info{}, fault.New(fault.Invalid, "a replacement of %s needs the ETag of the version to replace", key)
+	if err := archive.CheckMatch(key, etag); err != nil {
+		return archive.Info{}, err
 	}
 	return s.write(ctx, key, contentType, body, func(current object, exists bool) bool { return exists && current.etag == etag })
 }

@@ -62,7 +62,7 @@ func (s *Store) Create(ctx context.Context, key, contentType string) (archive.Wr
 // Write implements io.Writer.
 func (w *stream) Write(p []byte) (int, error) {
 	if w.closed {
-		return 0, w.closedError()
+		return 0, archive.EndedError(w.key)
 	}
 	if w.err == nil {
 		w.err = ended(w.ctx, "failed to write", w.key)
@@ -76,7 +76,7 @@ func (w *stream) Write(p []byte) (int, error) {
 // Commit implements archive.Writer.
 func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 	if w.closed {
-		return archive.Info{}, w.closedError()
+		return archive.Info{}, archive.EndedError(w.key)
 	}
 	w.closed = true
 	if w.err != nil {
@@ -87,7 +87,3 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 
 // Abort implements archive.Writer.
 func (w *stream) Abort() { w.closed = true }
-
-func (w *stream) closedError() error {
-	return fault.New(fault.Internal, "the stream to %s has been committed or aborted already", w.key)
-}

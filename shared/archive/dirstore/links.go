@@ -20,13 +20,7 @@ import (
 	"ace/shared/fault"
 )
 
-// Limits of a link's validity, as in S3.
-const (
-	minValid = time.Second
-	maxValid = 7 * 24 * time.Hour
-
-	headerTimeout = 10 * time.Second
-)
+const headerTimeout = 10 * time.Second
 
 // links serves presigned links on loopback. The server starts when the first link is
 // made. A link is valid until Close at the latest, because the key of the signatures and
@@ -51,8 +45,8 @@ func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration)
 }
 
 func (s *Store) link(ctx context.Context, method, key, disposition string, valid time.Duration) (string, error) {
-	if valid < minValid || valid > maxValid {
-		return "", fault.New(fault.Invalid, "a link is valid for %s to %s, not %s", minValid, maxValid, valid)
+	if err := archive.CheckValid(valid); err != nil {
+		return "", err
 	}
 	if _, err := PathOf(key); err != nil {
 		return "", err

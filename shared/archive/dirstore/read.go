@@ -35,9 +35,8 @@ func (s *Store) Get(ctx context.Context, key string) (archive.Object, error) {
 
 // GetRange implements archive.Store.
 func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length int64) (archive.Object, error) {
-	if offset < 0 || etag == "" {
-		return archive.Object{}, fault.New(fault.Invalid,
-			"a range of %s needs an ETag and an offset of at least 0, not %d", key, offset)
+	if err := archive.CheckRange(key, etag, offset); err != nil {
+		return archive.Object{}, err
 	}
 	v, err := s.open(ctx, key)
 	if err != nil {

@@ -288,9 +288,9 @@ func hint(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no time is left"
 	case errors.Is(err, syscall.ENOSPC):
-		return "there is no space left: free space there, delete old tasks with ACE_RETENTION_DAYS, or move the archive"
+		return archive.HintNoSpace
 	case errors.Is(err, syscall.EDQUOT):
-		return "the quota is used up: increase it, or delete old tasks with ACE_RETENTION_DAYS"
+		return archive.HintQuota
 	case errors.As(err, &path):
 		return path.Err.Error()
 	case errors.As(err, &link):

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"ace/shared/archive"
-	"ace/shared/fault"
 	"ace/shared/private"
 )
 
@@ -46,7 +45,7 @@ func (s *Store) create(ctx context.Context, key, contentType string, may conditi
 // Write implements io.Writer.
 func (w *stream) Write(p []byte) (int, error) {
 	if w.ended {
-		return 0, w.endedError()
+		return 0, archive.EndedError(w.key)
 	}
 	if w.err == nil {
 		w.err = w.ctx.Err()
@@ -91,7 +90,7 @@ func (w *stream) spill() (err error) {
 // Commit implements archive.Writer.
 func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 	if w.ended {
-		return archive.Info{}, w.endedError()
+		return archive.Info{}, archive.EndedError(w.key)
 	}
 	defer w.Abort()
 	if w.err != nil {
@@ -140,8 +139,4 @@ func (w *stream) Abort() {
 		w.store.discard(w.name)
 		w.name = ""
 	}
-}
-
-func (w *stream) endedError() error {
-	return fault.New(fault.Internal, "the stream to %s was already committed or aborted", w.key)
 }

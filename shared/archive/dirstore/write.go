@@ -34,8 +34,8 @@ func (s *Store) PutIfAbsent(ctx context.Context, key, contentType string, body [
 
 // PutIfMatch implements archive.Store.
 func (s *Store) PutIfMatch(ctx context.Context, key, contentType string, body []byte, etag string) (archive.Info, error) {
-	if etag == "" {
-		return archive.Info{}, fault.New(fault.Invalid, "a replacement of %s needs the ETag of the version to replace", key)
+	if err := archive.CheckMatch(key, etag); err != nil {
+		return archive.Info{}, err
 	}
 	return s.put(ctx, key, contentType, body, func(current sum, exists bool) bool { return exists && current.hash == etag })
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"ace/shared/archive"
 	"ace/shared/fault"
 )
 
@@ -70,9 +71,9 @@ func (s *Store) codeHint(resp minio.ErrorResponse) string {
 	case codeSecondLevelDomain:
 		return "the store does not accept the bucket in the path of the URL (path style), which ACE uses for every endpoint but that of AWS: use another store"
 	case codeInsufficient, codeStorageFull:
-		return "there is no space left: free space there, delete old tasks with ACE_RETENTION_DAYS, or move the archive"
+		return archive.HintNoSpace
 	case codeQuotaExceeded, codeBucketQuotaReached:
-		return "the quota is used up: increase it, or delete old tasks with ACE_RETENTION_DAYS"
+		return archive.HintQuota
 	case "InvalidRequest":
 		if strings.Contains(resp.Message, "Content-MD5") || strings.Contains(resp.Message, "x-amz-checksum") {
 			return "the store demands a checksum that ACE does not send, as for a bucket with Object Lock: use a bucket without a default retention"

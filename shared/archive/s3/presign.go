@@ -5,18 +5,13 @@ import (
 	"net/url"
 	"time"
 
-	"ace/shared/fault"
-)
-
-const (
-	minValid = time.Second
-	maxValid = 7 * 24 * time.Hour
+	"ace/shared/archive"
 )
 
 // Presign implements archive.Store. With the credentials of an AWS role, the link is not
 // valid longer than the role's session.
 func (s *Store) Presign(ctx context.Context, key, disposition string, valid time.Duration) (string, error) {
-	if err := checkValid(valid); err != nil {
+	if err := archive.CheckValid(valid); err != nil {
 		return "", err
 	}
 	query := url.Values{"response-content-disposition": {disposition}}
@@ -29,7 +24,7 @@ func (s *Store) Presign(ctx context.Context, key, disposition string, valid time
 
 // PresignPut implements archive.Store.
 func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration) (string, error) {
-	if err := checkValid(valid); err != nil {
+	if err := archive.CheckValid(valid); err != nil {
 		return "", err
 	}
 	u, err := s.core.PresignedPutObject(ctx, s.bucket, s.prefix+key, valid)
@@ -37,11 +32,4 @@ func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration)
 		return "", s.unavailable(err, "cannot sign an upload link for", key)
 	}
 	return u.String(), nil
-}
-
-func checkValid(valid time.Duration) error {
-	if valid < minValid || valid > maxValid {
-		return fault.New(fault.Invalid, "a link can be valid for %s to %s, not for %s", minValid, maxValid, valid)
-	}
-	return nil
 }

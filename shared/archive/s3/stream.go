@@ -8,7 +8,6 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"ace/shared/archive"
-	"ace/shared/fault"
 )
 
 const (
@@ -63,7 +62,7 @@ func (s *Store) Create(ctx context.Context, key, contentType string) (archive.Wr
 // Write implements io.Writer.
 func (w *stream) Write(p []byte) (int, error) {
 	if w.ended {
-		return 0, errEnded(w.key)
+		return 0, archive.EndedError(w.key)
 	}
 	n := 0
 	for len(p) > 0 && w.err == nil {
@@ -90,7 +89,7 @@ func (w *stream) grow(more int) {
 // Commit implements archive.Writer.
 func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 	if w.ended {
-		return archive.Info{}, errEnded(w.key)
+		return archive.Info{}, archive.EndedError(w.key)
 	}
 	defer w.Abort()
 	// The upload of the previous part runs under the context of Create. If ctx ends first,
@@ -210,8 +209,4 @@ func (w *stream) complete(ctx context.Context) (info archive.Info, err error) {
 	}
 	w.uploadID = "" // nothing is left to abort
 	return info, nil
-}
-
-func errEnded(key string) error {
-	return fault.New(fault.Internal, "the stream to %s was already committed or aborted", key)
 }

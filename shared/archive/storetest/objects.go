@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/fault"
 )
 
 const (
@@ -299,6 +300,23 @@ func rangeRefusesOtherVersion(t *testing.T, s archive.Store) {
 			_, _ = io.Copy(io.Discard, obj.Body)
 			obj.Body.Close()
 		}
+	}
+}
+
+func invalidArguments(t *testing.T, s archive.Store) {
+	info := put(t, s, "a", "0123456789")
+	_, negative := s.GetRange(t.Context(), "a", info.ETag, -1, 1)
+	_, unversioned := s.GetRange(t.Context(), "a", "", 0, 1)
+	_, unmatched := s.PutIfMatch(t.Context(), "a", contentType, nil, "")
+	for call, err := range map[string]error{
+		"GetRange from -1": negative, "GetRange without an ETag": unversioned, "PutIfMatch without an ETag": unmatched,
+	} {
+		if fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("%s returned %v, want Invalid", call, err)
+		}
+	}
+	if body := read(t, s, "a"); body != "0123456789" {
+		t.Errorf("read %q after the refused calls", body)
 	}
 }
 
