@@ -91,3 +91,9 @@ func TestRowSHA256_HasBothSeeds(t *testing.T) {
 		t.Errorf("RowSHA256 = %s: the seeds are missing", got)
 	}
 }
+
+func TestDrawSeeds_NeverRepeat(t *testing.T) {
+	if a, b := rowdigest.DrawSeeds(), rowdigest.DrawSeeds(); a == b || a.Inner == a.Outer {
+		t.Errorf("drew %+v and %+v", a, b)
+	}
+}

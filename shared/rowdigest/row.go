@@ -1,6 +1,7 @@
 package rowdigest
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -10,10 +11,21 @@ import (
 // Seeds are the seeds of the hash functions. Each comparison uses its own random seeds,
 // unless it reuses the sums of a baseline and therefore the seeds of the baseline. So if
 // two different rows have the same digest in one comparison, they almost certainly have
-// different digests in others.
+// different digests in others. A repair uses its own random seeds for each target.
 type Seeds struct {
 	Inner int64 `json:"inner"`
 	Outer int64 `json:"outer"`
+}
+
+// DrawSeeds returns random seeds. With seeds that are not known in advance, no row can be
+// made to have the digest of another row.
+func DrawSeeds() Seeds {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails, see crypto/rand
+	return Seeds{
+		Inner: int64(binary.NativeEndian.Uint64(random[:8])),
+		Outer: int64(binary.NativeEndian.Uint64(random[8:])),
+	}
 }
 
 // Row returns an SQL expression for the digest of a row, a bigint. exprs are the

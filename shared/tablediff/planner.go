@@ -2,8 +2,6 @@ package tablediff
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,7 +135,7 @@ func newPlan(req Request, now time.Time) *plan.Plan {
 		ClusterName: req.ClusterName, DBName: req.Database, Schema: req.Table.Schema, Table: req.Table.Name,
 		Nodes: req.Nodes, Workers: req.Workers, MaxDiffRows: req.MaxDiffRows,
 		ConfirmDelay: req.ConfirmDelay, Filter: req.Filter, Ignored: req.IgnoreColumns,
-		Seeds: drawSeeds(), Warnings: slices.Clone(req.sizeWarnings), Redaction: redact.New(req.Redact),
+		Seeds: rowdigest.DrawSeeds(), Warnings: slices.Clone(req.sizeWarnings), Redaction: redact.New(req.Redact),
 	}
 }
 
@@ -253,15 +251,6 @@ func (p *planner) chooseChecksum() {
 			p.plan.Checksum = ChecksumSHA256
 			return
 		}
-	}
-}
-
-func drawSeeds() rowdigest.Seeds {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
-	return rowdigest.Seeds{
-		Inner: int64(binary.NativeEndian.Uint64(b[:8])),
-		Outer: int64(binary.NativeEndian.Uint64(b[8:])),
 	}
 }
 

@@ -87,12 +87,6 @@ func TestChooseChecksum_FastOnlyIfAllNodesAgree(t *testing.T) {
 	}
 }
 
-func TestDrawSeeds_NeverRepeat(t *testing.T) {
-	if a, b := drawSeeds(), drawSeeds(); a == b || a.Inner == a.Outer {
-		t.Errorf("drew %+v and %+v", a, b)
-	}
-}
-
 func TestPlannerRank_ResultOfWrongLengthIsAnError(t *testing.T) {
 	sampled := []table.Sample{
 		{Keys: []table.Sampled{{Key: table.Key{"1"}}, {Key: table.Key{"2"}, Partition: 3}}},

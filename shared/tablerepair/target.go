@@ -2,8 +2,6 @@ package tablerepair
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,20 +112,9 @@ func (t *targetBuilder) addDigests(reading tableschema.Reading) {
 	if t.plan.Source == "" || t.plan.DryRun {
 		return
 	}
-	reading.Seeds = drawSeeds()
+	reading.Seeds = rowdigest.DrawSeeds()
 	t.target.ReadDigest = t.common.Source(t.source, 0, reading).Digest
 	t.target.WriteDigest = t.common.Source(t.node, 1, reading).Digest
-}
-
-// drawSeeds returns random seeds, so that no row can be made up to have the digest of
-// another row.
-func drawSeeds() rowdigest.Seeds {
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return rowdigest.Seeds{
-		Inner: int64(binary.LittleEndian.Uint64(random[:8])),
-		Outer: int64(binary.LittleEndian.Uint64(random[8:])),
-	}
 }
 
 // canBeEqual reports whether source and target have the same columns and the repair sets
