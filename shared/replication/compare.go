@@ -46,9 +46,11 @@ type Options struct {
 
 // Compare returns the findings about the nodes, the worst first. It also sets the fields
 // Provider, LagBytes and LagSeconds of the subscriptions and the fields Subscriber and
-// Subscription of the slots in the states of the nodes, and adds to Unknown the
-// subscriptions whose provider is ambiguous.
+// Subscription of the slots in the states of the nodes, adds to Unknown the subscriptions
+// whose provider is ambiguous, and changes the names of tables to the same text on all
+// nodes.
 func Compare(nodes []Node, o Options) []finding.Finding {
+	unifyNames(nodes)
 	c := &comparison{nodes: nodes, options: o, links: connect(nodes)}
 	for _, l := range c.links {
 		if !l.subscriber.InRecovery() { // the catalog of a standby has the subscriptions of its primary, but they do not run

@@ -2,6 +2,7 @@ package replication_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,6 +105,25 @@ func TestCompare_Topologies(t *testing.T) {
 		if diff := cmp.Diff(append([]string{}, test.want...), got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// Servers of different versions print a name with and without quotes. Tables that are
+// published and subscribed as one table on all nodes are no finding.
+func TestCompare_JoinsATableWithTwoTexts(t *testing.T) {
+	named := func(n replication.Node, text string) replication.Node {
+		n.Publications[0].Tables = []replication.PublishedTable{{Table: "public.a"}, {Table: text}}
+		slices.SortFunc(n.Publications[0].Tables, func(a, b replication.PublishedTable) int { return strings.Compare(a.Table, b.Table) })
+		for i := range n.Subscriptions {
+			n.Subscriptions[i].Tables = []replication.SubscribedTable{{Table: "public.a", State: "r"}, {Table: text, State: "r"}}
+		}
+		return n
+	}
+	nodes := []replication.Node{
+		named(with(node("n1", sub("b")), "a"), "public.json"), named(with(node("n2", sub("a")), "b"), `public."json"`),
+	}
+	if found := replication.Compare(nodes, replication.Options{}); len(found) > 0 {
+		t.Errorf("%+v", found)
 	}
 }
 

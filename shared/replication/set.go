@@ -40,8 +40,10 @@ func (s Set) HasMixedRoots() bool {
 // FindSet returns the publication or replication set with this name. system is empty if
 // the set may be in any system. The error is NotFound if no node has the set, and
 // Conflict if several systems have a set of the name or if a node's sets could not be
-// read.
+// read. FindSet also changes the names of tables in the states of the nodes to the same
+// text on all nodes.
 func FindSet(nodes []Node, system, name string) (Set, error) {
+	unifyNames(nodes)
 	var found []string // systems
 	for _, n := range nodes {
 		if err := n.unreadable(system); err != nil {

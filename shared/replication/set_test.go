@@ -76,6 +76,28 @@ func TestMembers_AreThoseOfAllNodes(t *testing.T) {
 	}
 }
 
+// Servers of different versions print a name with and without quotes.
+func TestFindSet_JoinsATableWithTwoTexts(t *testing.T) {
+	t.Parallel()
+	of := func(tables ...replication.PublishedTable) *replication.State {
+		return &replication.State{Publications: []replication.Publication{{System: replication.Native, Name: "p", Tables: tables}}}
+	}
+	nodes := []replication.Node{
+		{Name: "n1", State: of(replication.PublishedTable{Table: "public.a"}, replication.PublishedTable{Table: "public.json", RowFilter: "(id > 1)"})},
+		{Name: "n2", State: of(replication.PublishedTable{Table: `public."json"`}, replication.PublishedTable{Table: "public.a"})},
+	}
+	set, err := replication.FindSet(nodes, "", "p")
+	want := []replication.Member{{Table: `public."json"`}, {Table: "public.a"}}
+	if diff := cmp.Diff(want, set.Members()); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for _, f := range set.Compare(func(string, string) bool { return true }) {
+		if f.Kind == replication.KindSetTable && len(f.Fix) > 0 {
+			t.Errorf("a table is not found in the set: %+v", f)
+		}
+	}
+}
+
 // Before PostgreSQL 18, no node sends generated columns.
 func TestCompare_FindsSettingsThatDiffer(t *testing.T) {
 	t.Parallel()

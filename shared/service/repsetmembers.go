@@ -138,36 +138,6 @@ func partitionsAlike(catalogs map[string]catalog.Catalog) partitions {
 	return alike
 }
 
-// unifyNames changes the name of each table of a set to the same text on all nodes.
-// Otherwise it could be public.json on one node and public."json" on another, because
-// servers quote keywords and each version has other keywords.
-func unifyNames(nodes []replication.Node, set string) {
-	texts := map[api.TableName]string{}
-	each := func(do func(t *replication.PublishedTable, name api.TableName)) {
-		for _, n := range nodes {
-			for _, p := range n.Publications {
-				for i := range p.Tables {
-					if name, err := api.ParseTableName(p.Tables[i].Table); err == nil && p.Name == set {
-						do(&p.Tables[i], name)
-					}
-				}
-			}
-		}
-	}
-
-	each(func(t *replication.PublishedTable, name api.TableName) {
-		if len(t.Table) > len(texts[name]) {
-			texts[name] = t.Table
-		}
-	})
-	each(func(t *replication.PublishedTable, name api.TableName) { t.Table = texts[name] })
-	for _, n := range nodes {
-		for _, p := range n.Publications {
-			slices.SortFunc(p.Tables, func(a, b replication.PublishedTable) int { return strings.Compare(a.Table, b.Table) })
-		}
-	}
-}
-
 // leavesOf returns, for each partitioned table and each node, the partitions that have no
 // partitions of their own. A node without the partitioned table has none.
 func leavesOf(catalogs map[string]catalog.Catalog) map[api.TableName][]map[api.TableName]bool {

@@ -84,7 +84,6 @@ func (s repsetTables) find(ctx context.Context) (replication.Set, error) {
 	if system == api.SystemPublication {
 		system = replication.Native
 	}
-	unifyNames(read, name)
 	return replication.FindSet(read, system, name)
 }
 
