@@ -23,7 +23,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 		return err
 	}
 
-	differing, rows, equal := differingBuckets(sums)
+	differing, rows, equal := differingGroups(sums)
 	switch {
 	case rows <= r.plan.ScanListLimit():
 		r.compareListed(differing, equal)
@@ -36,14 +36,20 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	case r.plan.ByText: // no index has the order of the chunks
 		return r.scanChunks(ctx, nil)
 	default:
-		r.expectListed(sums, true)
-		r.compares = r.batches()
-		for i := range r.compares {
-			r.compares[i].Dense = true
-		}
+		r.compareDense(sums)
 	}
 
 	return nil
+}
+
+// compareDense makes compare units that list the rows of every chunk. sums has the sum of
+// each group (a chunk or a bucket) on each node.
+func (r *run) compareDense(sums [][]table.Sum) {
+	r.expectListed(sums, true)
+	r.compares = r.batches()
+	for i := range r.compares {
+		r.compares[i].Dense = true
+	}
 }
 
 // compareListed makes one compare unit that lists the rows of some buckets. equal has the
@@ -55,19 +61,19 @@ func (r *run) compareListed(buckets []int, equal plan.Totals) {
 	r.compares, r.equal = []plan.Unit{u}, equal
 }
 
-// differingBuckets returns the buckets whose sums differ, the number of their rows, and
-// the totals of the equal buckets. The rows of a differing bucket are counted on the node
-// where the bucket has the most rows.
-func differingBuckets(sums [][]table.Sum) (differing []int, rows int64, equal plan.Totals) {
+// differingGroups returns the groups (chunks or buckets) whose sums differ, the number of
+// their rows, and the totals of the equal groups. The rows of a differing group are
+// counted on the node where the group has the most rows.
+func differingGroups(sums [][]table.Sum) (differing []int, rows int64, equal plan.Totals) {
 	equal.RowsPerNode = make([]int64, len(sums))
-	for bucket := range sums[0] {
-		most, same := compareGroup(sums, bucket)
+	for group := range sums[0] {
+		most, same := compareGroup(sums, group)
 		if same {
 			equal.AddEqual(most)
 			continue
 		}
 
-		differing = append(differing, bucket)
+		differing = append(differing, group)
 		rows += most
 	}
 	return differing, rows, equal

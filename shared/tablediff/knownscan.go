@@ -17,7 +17,7 @@ func (r *run) scanKnown(ctx context.Context) error {
 		return err
 	}
 
-	differing, rows, equal := differingBuckets(sums)
+	differing, rows, equal := differingGroups(sums)
 	buckets := r.plan.FineBuckets(differing)
 	switch {
 	case rows <= r.plan.ScanListLimit():

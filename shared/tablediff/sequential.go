@@ -220,14 +220,8 @@ func (p *planner) mostChunksDiffer(ctx context.Context) (bool, error) {
 		return false, err
 	}
 
-	differing := 0
-	for i := range ranges {
-		if _, same := compareGroup(sums, i); !same {
-			differing++
-		}
-	}
-
-	return differing > probed/2, nil
+	differing, _, _ := differingGroups(sums)
+	return len(differing) > probed/2, nil
 }
 
 // scanSequential reads every node by sequential scans and makes compare units for the
@@ -257,23 +251,12 @@ func (r *run) scanSequential(ctx context.Context) error {
 		return err
 	}
 
-	differing := 0
-	for chunk := range sums[0] {
-		if _, same := compareGroup(sums, chunk); !same {
-			differing++
-		}
-	}
-
-	dense := differing > r.plan.Layout.Chunks()/2
-	r.expectListed(sums, dense)
-	if dense {
-		r.compares = r.batches()
-		for i := range r.compares {
-			r.compares[i].Dense = true
-		}
+	if differing, _, _ := differingGroups(sums); len(differing) > r.plan.Layout.Chunks()/2 {
+		r.compareDense(sums)
 		return nil
 	}
 
+	r.expectListed(sums, false)
 	r.compares, r.equal = narrowingUnits(r.plan, sums, nil, listedPerUnit(r.plan))
 	r.equal.EqualBlocks = equalBlocks(r.plan.Layout, sums, horizons)
 	return nil
