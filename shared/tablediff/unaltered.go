@@ -26,7 +26,7 @@ func (r *run) checkUnaltered(ctx context.Context) error {
 		}
 
 		for i, source := range now.Sources {
-			if !sameReading(r.plan.Sources[i], source, r.plan.Strategy) {
+			if !sameReading(r.plan.Sources[i], source, r.plan.ReadsPages()) {
 				return fault.New(fault.Conflict, "node %q: the table was altered during the comparison; start the comparison again", source.Node)
 			}
 		}
@@ -51,11 +51,12 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 // sameReading reports whether two sources of a node read the table in the same way:
 // planned is the source in the plan, and now was made from the present catalogs. The
 // lists of partitions must have the same names only if the comparison read partitions one
-// by one. The files of the partitions need not be compared, because every unit has
-// verified that no partition was rewritten. If only the ages of rows were read by
-// partition, checkFacts detects a changed list of partitions.
-func sameReading(planned, now table.Source, strategy string) bool {
-	byPartition := (strategy == plan.Pages || strategy == plan.Sequential) && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
+// by one. It did so only if its plan reads pages (readsPages). The files of the
+// partitions need not be compared, because every unit has verified that no partition was
+// rewritten. If only the ages of rows were read by partition, checkFacts detects a
+// changed list of partitions.
+func sameReading(planned, now table.Source, readsPages bool) bool {
+	byPartition := readsPages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
 	if byPartition && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {
 		return false
 	}
