@@ -249,3 +249,39 @@ func TestStore_KeepsTheJournalIfAWriteFailsDuringClose(t *testing.T) {
 		t.Errorf("after a restart it is %q, %v", content, err)
 	}
 }
+
+// A full disk or too many open files prevent the store from creating a file, and the
+// write may succeed later.
+func TestStore_AWriteThatCannotCreateAFileIsUnavailable(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []string{"tmp", "journal"} {
+		dir := tempDir(t)
+		s := openStore(t, dir)
+		path := filepath.Join(dir, missing)
+		if err := errors.Join(os.Rename(path, path+".away"), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string]string{"small": "1", "large": strings.Repeat("x", 300<<10)} {
+			_, err := s.Put(t.Context(), "a", documentType, []byte(content))
+			if err == nil || fault.CodeOf(err) != fault.Unavailable {
+				t.Errorf("without %s, a write of a %s object: got %v, want Unavailable", missing, name, err)
+			}
+			w, err := s.Create(t.Context(), "a", documentType)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = w.Write([]byte(content))
+			if err == nil {
+				_, err = w.Commit(t.Context())
+			}
+			w.Abort()
+			if fault.CodeOf(err) != fault.Unavailable {
+				t.Errorf("without %s, a stream of a %s object: got %v, want Unavailable", missing, name, err)
+			}
+		}
+		if err := errors.Join(os.Remove(path), os.Rename(path+".away", path)); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, "a", "1")
+	}
+}

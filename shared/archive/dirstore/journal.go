@@ -10,8 +10,6 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
-
-	"ace/shared/private"
 )
 
 // journal appends records to the newest segment, a file in the directory journal/.
@@ -72,8 +70,8 @@ func (j *journal) open() (*segment, error) {
 		return j.current, nil
 	}
 
-	path := filepath.Join(j.dir.Name(), fmt.Sprintf("%08d.log", j.number+1))
-	file, err := private.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	path := j.path(j.number + 1)
+	file, err := createFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,8 @@ const (
 	tmpDir     = "tmp"
 	lockFile   = "lock"
 
-	dirMode = 0o700
+	dirMode  = 0o700
+	fileMode = 0o600
 
 	// inlineLimit is the default of tuning.inline.
 	inlineLimit = 256 << 10

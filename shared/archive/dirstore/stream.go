@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"ace/shared/archive"
-	"ace/shared/private"
 )
 
 // stream collects an object until Commit: in memory as long as the content fits into the
@@ -79,7 +78,7 @@ func (w *stream) write(p []byte) error {
 // spill moves the content from memory to a file.
 func (w *stream) spill() (err error) {
 	w.name = w.store.newStaged()
-	if w.file, err = private.Open(w.store.tmpFile(w.name), os.O_WRONLY|os.O_CREATE|os.O_EXCL); err != nil {
+	if w.file, err = createFile(w.store.tmpFile(w.name)); err != nil {
 		return err
 	}
 	_, err = w.file.Write(w.content)

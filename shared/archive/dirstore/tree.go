@@ -8,6 +8,13 @@ import (
 	"syscall"
 )
 
+// createFile creates a file that is inaccessible to others. It fails if the path exists,
+// also if it is a link. So the checks of private.Open are not needed, and the error is
+// that of the operating system: it may pass, unlike the errors of private.Open.
+func createFile(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+}
+
 // makeParents creates the directories of the files of an object.
 func (s *Store) makeParents(path string) error {
 	s.shape.RLock()

@@ -12,7 +12,6 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fault"
-	"ace/shared/private"
 )
 
 // condition reports whether a write may replace the current version of an object. exists
@@ -105,7 +104,7 @@ func (s *Store) refusal(err error) error {
 func (s *Store) stage(content []byte) (string, error) {
 	name := s.newStaged()
 	s.at("stage")
-	file, err := private.Open(s.tmpFile(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	file, err := createFile(s.tmpFile(name))
 	if err != nil {
 		return name, err
 	}
