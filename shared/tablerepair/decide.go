@@ -59,9 +59,7 @@ func (d *decider) decide(ctx context.Context, n int, keys []table.Key) (err erro
 		return err
 	}
 	source := d.target.Read
-	if d.target.ReadDigest != "" {
-		source.Digest = d.target.ReadDigest
-	}
+	source.Digest = cmp.Or(d.target.ReadDigest, source.Digest)
 	stream, err := d.source.Rows(ctx, source, keys)
 	if err != nil {
 		return err
@@ -110,7 +108,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, read []table.Ke
 			return err
 		}
 		d.noteAbsent(keys[i], wanted[i], have)
-		if err := d.row(table.KeyedRow{Digest: read[i].Digest, Row: wanted[i]}, have, lost[i]); err != nil {
+		if err := d.row(wanted[i], have, read[i].Digest, lost[i]); err != nil {
 			return err
 		}
 		wanted[i], read[i].Row = nil, nil
@@ -317,15 +315,11 @@ func keysAt(keys []table.Key, at []int) []table.Key {
 	return of
 }
 
-// row decides about one row. keyed has the source's row and its digest, and have is the
-// target's row. A row is nil if it does not exist. lost has, by the index of the column,
-// the source's values that convert replaced in want by a text that counts as different.
-func (d *decider) row(keyed table.KeyedRow, have table.Row, lost map[int]*string) error {
-	want := keyed.Row
-	digest := keyed.Digest
-	if d.target.ReadDigest == "" {
-		digest = 0
-	}
+// row decides about one row. want is the source's row and have is the target's row; each
+// is nil if it does not exist. digest is the digest of the source's row, or zero if rows
+// are read without digests. lost has, by the index of the column, the source's values
+// that convert replaced in want by a text that counts as different.
+func (d *decider) row(want, have table.Row, digest int64, lost map[int]*string) error {
 	switch {
 	case d.isRepeated(want, have):
 		return nil

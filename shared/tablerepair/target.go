@@ -39,6 +39,7 @@ func (t *targetBuilder) build() (Target, []string, error) {
 	}
 	t.makeFragments()
 	t.collectColumns()
+	t.addDigests()
 	return t.target, slices.Concat(t.common.Warnings, tableschema.SuperuserWarnings(t.node, true), t.collectTriggers()), nil
 }
 
@@ -86,9 +87,8 @@ func (t *targetBuilder) checkTable() error {
 }
 
 func (t *targetBuilder) makeFragments() {
-	reading := tableschema.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: rowdigest.Seeds{}, Stored: true}
 	source := func(d *table.Description, at int) table.Source {
-		s := t.common.Source(d, at, reading)
+		s := t.common.Source(d, at, t.reading(rowdigest.Seeds{}))
 		s.Digest, s.Partitions = "0", nil // rows are compared by their text
 		return s
 	}
@@ -96,7 +96,6 @@ func (t *targetBuilder) makeFragments() {
 	t.target.Write = table.Target{
 		Source: source(t.node, 1), Into: table.Quote(t.plan.Schema) + "." + table.Quote(t.plan.Table),
 	}
-	t.addDigests(reading)
 	t.target.Write.Path = t.common.WritingPath(t.plan.Schema, t.node, 1)
 	if source, target := t.source, t.node; source.Encoding != target.Encoding {
 		t.target.Encodings = fmt.Sprintf("node %q has the encoding %s, node %q %s", source.Node, source.Encoding, target.Node, target.Encoding)
@@ -106,13 +105,18 @@ func (t *targetBuilder) makeFragments() {
 	t.target.SmallTarget = !t.node.PartitionsHidden && table.Small(t.node.Partitions)
 }
 
+// reading returns how the table is read. The seeds are those of the digests.
+func (t *targetBuilder) reading(seeds rowdigest.Seeds) tableschema.Reading {
+	return tableschema.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: seeds, Stored: true}
+}
+
 // addDigests adds the expressions for the digests of rows, which the repair uses to check
 // that a written row is equal to the source's row.
-func (t *targetBuilder) addDigests(reading tableschema.Reading) {
-	if t.plan.Source == "" || t.plan.DryRun {
+func (t *targetBuilder) addDigests() {
+	if t.plan.Source == "" || t.plan.DryRun || !t.target.canBeEqual() {
 		return
 	}
-	reading.Seeds = rowdigest.DrawSeeds()
+	reading := t.reading(rowdigest.DrawSeeds())
 	t.target.ReadDigest = t.common.Source(t.source, 0, reading).Digest
 	t.target.WriteDigest = t.common.Source(t.node, 1, reading).Digest
 }
@@ -138,9 +142,6 @@ func (t *targetBuilder) collectColumns() {
 			}
 			t.target.Write.Columns = append(t.target.Write.Columns, t.target.Write.Alias+"."+table.Quote(c.Name))
 		}
-	}
-	if !t.target.canBeEqual() {
-		t.target.ReadDigest, t.target.WriteDigest = "", ""
 	}
 	t.target.Sequences = t.writing.Sequences
 	if t.plan.FireTriggers {
