@@ -110,6 +110,18 @@ func (e *Executor) loadCluster(ctx context.Context, x execution, name string) (d
 	return definition, err
 }
 
+// comparedTargets loads the cluster's definition, and returns the name of the database
+// and the nodes to compare.
+func (e *Executor) comparedTargets(
+	ctx context.Context, x execution, clusterName, dbname string, nodes []string,
+) (database string, targets []cluster.Target, err error) {
+	definition, err := e.loadCluster(ctx, x, clusterName)
+	if err != nil {
+		return "", nil, err
+	}
+	return comparedTargets(definition, dbname, nodes)
+}
+
 // readRequest decodes the request that a task stores.
 func readRequest(rec task.Record, req any) error {
 	if err := json.Unmarshal(rec.Parameters, req); err != nil {

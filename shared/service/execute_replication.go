@@ -48,11 +48,7 @@ func (e *Executor) replicationDiff(ctx context.Context, x execution) (runner.Out
 	if err := readRequest(x.rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
-	definition, err := e.loadCluster(ctx, x, req.ClusterName)
-	if err != nil {
-		return runner.Outcome{}, err
-	}
-	database, targets, err := comparedTargets(definition, req.DBName, req.Nodes)
+	database, targets, err := e.comparedTargets(ctx, x, req.ClusterName, req.DBName, req.Nodes)
 	if err != nil {
 		return runner.Outcome{}, err
 	}

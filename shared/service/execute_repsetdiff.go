@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ace/shared/api"
+	"ace/shared/cluster"
 	"ace/shared/runner"
 	"ace/shared/setdiff"
 )
@@ -15,21 +16,7 @@ func (e *Executor) repsetDiff(ctx context.Context, x execution) (runner.Outcome,
 		return runner.Outcome{}, err
 	}
 
-	definition, err := e.loadCluster(ctx, x, req.ClusterName)
-	if err != nil {
-		return runner.Outcome{}, err
-	}
-	_, targets, err := comparedTargets(definition, req.DBName, req.Nodes)
-	if err != nil {
-		return runner.Outcome{}, err
-	}
-
-	summary := setSummary(x.rec, req.SetRequest, targets)
-	return e.compareSet(ctx, x, setComparison{
-		Request: setdiff.Request{
-			Parent: x.rec, Source: repsetTables{replication: e.Replication, nodes: e.Nodes, targets: targets, request: req}, TableDiff: req.TableDiff,
-			Summary: summary, AtOnce: req.MaxTablesAtOnce, FailFast: req.FailFast, Patience: x.patience,
-		},
-		output: req.Output, quiet: req.Quiet,
+	return e.compareSet(ctx, x, req.SetRequest, func(targets []cluster.Target) setdiff.Source {
+		return repsetTables{replication: e.Replication, nodes: e.Nodes, targets: targets, request: req}
 	})
 }

@@ -20,21 +20,8 @@ func (e *Executor) schemaDiff(ctx context.Context, x execution) (runner.Outcome,
 		return runner.Outcome{}, err
 	}
 
-	definition, err := e.loadCluster(ctx, x, req.ClusterName)
-	if err != nil {
-		return runner.Outcome{}, err
-	}
-	_, targets, err := comparedTargets(definition, req.DBName, req.Nodes)
-	if err != nil {
-		return runner.Outcome{}, err
-	}
-
-	return e.compareSet(ctx, x, setComparison{
-		Request: setdiff.Request{
-			Parent: x.rec, Source: schemaTables{nodes: e.Nodes, targets: targets, request: req}, TableDiff: req.TableDiff,
-			Summary: setSummary(x.rec, req.SetRequest, targets), AtOnce: req.MaxTablesAtOnce, FailFast: req.FailFast, Patience: x.patience,
-		},
-		output: req.Output, quiet: req.Quiet,
+	return e.compareSet(ctx, x, req.SetRequest, func(targets []cluster.Target) setdiff.Source {
+		return schemaTables{nodes: e.Nodes, targets: targets, request: req}
 	})
 }
 
@@ -47,22 +34,25 @@ func setSummary(rec task.Record, req api.SetRequest, targets []cluster.Target) s
 	}
 }
 
-// setComparison is a comparison of several tables to run, and what to do with its result.
-type setComparison struct {
-	setdiff.Request
-	output string // the requested format: json, csv or html
-	quiet  bool   // the progress is not logged
-}
+// compareSet compares the tables that a source finds on the nodes, and renders the
+// document if the requested format is not JSON. If some tables could not be compared,
+// compareSet returns both the outcome and an error.
+func (e *Executor) compareSet(
+	ctx context.Context, x execution, req api.SetRequest, source func(targets []cluster.Target) setdiff.Source,
+) (runner.Outcome, error) {
+	_, targets, err := e.comparedTargets(ctx, x, req.ClusterName, req.DBName, req.Nodes)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
 
-// compareSet runs a comparison of several tables, and renders its document if the
-// requested format is not JSON. If some tables could not be compared, compareSet
-// returns both the outcome and an error.
-func (e *Executor) compareSet(ctx context.Context, x execution, c setComparison) (runner.Outcome, error) {
 	report := x.report
-	if !c.quiet {
+	if !req.Quiet {
 		report = e.logged(ctx, x.rec.TaskID, report)
 	}
-	result, failed := e.Sets.Run(ctx, c.Request, report)
+	result, failed := e.Sets.Run(ctx, setdiff.Request{
+		Parent: x.rec, Source: source(targets), TableDiff: req.TableDiff, Summary: setSummary(x.rec, req, targets),
+		AtOnce: req.MaxTablesAtOnce, FailFast: req.FailFast, Patience: x.patience,
+	}, report)
 	if result.Content.Format == "" { // the tables could not be listed
 		return runner.Outcome{}, failed
 	}
@@ -79,8 +69,8 @@ func (e *Executor) compareSet(ctx context.Context, x execution, c setComparison)
 		return runner.Outcome{Result: body}, failed
 	}
 
-	if c.output != api.FormatJSON {
-		rendering, problem, err := e.render(ctx, x, result.Document, c.output)
+	if req.Output != api.FormatJSON {
+		rendering, problem, err := e.render(ctx, x, result.Document, req.Output)
 		if err != nil {
 			return runner.Outcome{}, err
 		}

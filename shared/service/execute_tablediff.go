@@ -21,12 +21,7 @@ func (e *Executor) tableDiff(ctx context.Context, x execution) (runner.Outcome, 
 		return runner.Outcome{}, err
 	}
 
-	definition, err := e.loadCluster(ctx, x, req.ClusterName)
-	if err != nil {
-		return runner.Outcome{}, err
-	}
-
-	database, targets, err := comparedTargets(definition, req.DBName, req.Nodes)
+	database, targets, err := e.comparedTargets(ctx, x, req.ClusterName, req.DBName, req.Nodes)
 	if err != nil {
 		return runner.Outcome{}, err
 	}

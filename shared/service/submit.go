@@ -33,6 +33,20 @@ func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Subm
 	return api.Submitted{TaskID: rec.TaskID, SubmittedAt: api.At(rec.SubmittedAt)}, nil
 }
 
+// submitComparison checks against the cluster's definition which nodes are compared, and
+// submits the task. An empty n.DBName means the default database of the cluster.
+func (s *Service) submitComparison(ctx context.Context, n task.New, nodes []string, request any) (api.Submitted, error) {
+	definition, err := s.Clusters.Load(ctx, n.ClusterName)
+	if err != nil {
+		return api.Submitted{}, err
+	}
+	n.DBName, _, err = comparedTargets(definition, n.DBName, nodes)
+	if err != nil {
+		return api.Submitted{}, err
+	}
+	return s.submit(ctx, n, request)
+}
+
 // comparedTargets returns the name of the database and the nodes to compare, in the order
 // of the cluster's definition. Fewer than two nodes are an error.
 func comparedTargets(definition cluster.Cluster, dbname string, nodes []string) (database string, targets []cluster.Target, err error) {

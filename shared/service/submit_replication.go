@@ -15,15 +15,7 @@ const replicationSubject = "(replication)"
 // SubmitReplicationDiff checks a request against the cluster's definition and submits a
 // replication-diff task.
 func (s *Service) SubmitReplicationDiff(ctx context.Context, req api.ReplicationDiffRequest) (api.Submitted, error) {
-	definition, err := s.Clusters.Load(ctx, req.ClusterName)
-	if err != nil {
-		return api.Submitted{}, err
-	}
-	database, _, err := comparedTargets(definition, req.DBName, req.Nodes)
-	if err != nil {
-		return api.Submitted{}, err
-	}
-	return s.submit(ctx, task.New{
-		Type: task.ReplicationDiff, ClusterName: req.ClusterName, DBName: database, TableName: replicationSubject,
-	}, req)
+	return s.submitComparison(ctx, task.New{
+		Type: task.ReplicationDiff, ClusterName: req.ClusterName, DBName: req.DBName, TableName: replicationSubject,
+	}, req.Nodes, req)
 }

@@ -14,15 +14,7 @@ func (s *Service) SubmitRepsetDiff(ctx context.Context, req api.RepsetDiffReques
 	if err := structure.CheckIgnore(req.Ignore); err != nil {
 		return api.Submitted{}, err
 	}
-	definition, err := s.Clusters.Load(ctx, req.ClusterName)
-	if err != nil {
-		return api.Submitted{}, err
-	}
-	database, _, err := comparedTargets(definition, req.DBName, req.Nodes)
-	if err != nil {
-		return api.Submitted{}, err
-	}
-	return s.submit(ctx, task.New{
-		Type: task.RepsetDiff, ClusterName: req.ClusterName, DBName: database, TableName: req.Name(),
-	}, req)
+	return s.submitComparison(ctx, task.New{
+		Type: task.RepsetDiff, ClusterName: req.ClusterName, DBName: req.DBName, TableName: req.Name(),
+	}, req.Nodes, req)
 }
