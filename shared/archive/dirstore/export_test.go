@@ -1,6 +1,9 @@
 package dirstore
 
-import "context"
+import (
+	"context"
+	"os"
+)
 
 // Inline is the maximum size of content that a store of OpenWith writes to the journal.
 const Inline = 1 << 10
@@ -25,6 +28,12 @@ func (s *Store) BreakJournal() { s.journal.current.file.Close() }
 
 // Unescape returns the segment of a key that has a name.
 func Unescape(name string) (string, bool) { return unescape(name) }
+
+// UnusableBecause returns the error of Open for an error that the operating system
+// reports for a path.
+func UnusableBecause(err error) error {
+	return (&Store{dir: "/data"}).unusable(&os.PathError{Op: "open", Path: "/data/tmp/a", Err: err})
+}
 
 // VerifyAtOnce is the size up to which content is verified before it is returned.
 const VerifyAtOnce = verifyAtOnce

@@ -1,6 +1,7 @@
 package dirstore_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -284,4 +285,32 @@ func TestStore_AWriteThatCannotCreateAFileIsUnavailable(t *testing.T) {
 		}
 		put(t, s, "a", "1")
 	}
+}
+
+// After Unavailable, a service manager starts the service again.
+func TestOpen_IsUnavailableAfterAnErrorThatMayPass(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+		if err := dirstore.UnusableBecause(cause); fault.CodeOf(err) != fault.Unavailable || !errors.Is(err, cause) {
+			t.Errorf("%v: got %v, want Unavailable", cause, err)
+		}
+	}
+	full := fault.PublicMessage(dirstore.UnusableBecause(syscall.ENOSPC))
+	if !strings.Contains(full, "/data") || !strings.Contains(full, archive.HintNoSpace) {
+		t.Errorf("the message about a full disk is %q", full)
+	}
+	denied := dirstore.UnusableBecause(syscall.EACCES)
+	if fault.CodeOf(denied) != fault.Invalid || !strings.Contains(fault.PublicMessage(denied), "/data/tmp/a: permission denied") {
+		t.Errorf("got %v, want Invalid", denied)
+	}
+
+	dir := filepath.Join(tempDir(t), "data")
+	gatewayData(t, dir, false)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := dirstore.Open(ctx, dirstore.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if fault.CodeOf(err) != fault.Unavailable || !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled conversion: got %v, want Unavailable", err)
+	}
+	checkConverted(t, dir)
 }

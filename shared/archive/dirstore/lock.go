@@ -57,23 +57,23 @@ func readLock(f *os.File) (owner, checked string) {
 // lock file. An archive may have millions of files, so it checks them only once: as long
 // as the directory is inaccessible to other users, they cannot change a file. It checks
 // all files again only if the directory was moved, changed or made accessible since.
-func checkOwner(dir string, lock *os.File) error {
-	state, err := private.State(dir)
+func (s *Store) checkOwner() error {
+	state, err := private.State(s.dir)
 	if err != nil {
 		return refused(err)
 	}
-	if _, checked := readLock(lock); checked != state {
-		if err := refused(private.Tree(dir)); err != nil {
+	if _, checked := readLock(s.lock); checked != state {
+		if err := refused(private.Tree(s.dir)); err != nil {
 			return err
 		}
 	}
 
 	text := fmt.Sprintf("pid %d\nchecked %s\n", os.Getpid(), state)
-	if err = lock.Truncate(0); err == nil {
-		_, err = lock.WriteAt([]byte(text), 0)
+	if err = s.lock.Truncate(0); err == nil {
+		_, err = s.lock.WriteAt([]byte(text), 0)
 	}
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "the data directory %s cannot be written: %s", dir, hint(err))
+		return s.unusable(err)
 	}
 	return nil
 }

@@ -98,7 +98,9 @@ var _ archive.Store = (*Store)(nil)
 // Open opens a directory and acquires its lock. It applies the changes of the journal
 // that an earlier process left, and converts a directory that an earlier version of ACE
 // has written. The error is Conflict if another process has the lock,
-// and Invalid if the directory cannot be used. The caller must call Close.
+// Invalid if the directory cannot be used, Internal if the journal is damaged, and
+// Unavailable if a later call may succeed, such as after an error of the disk. The caller
+// must call Close.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	return open(ctx, opts, tuning{at: func(string) {}, inline: inlineLimit, checkpoint: checkpointSize})
 }
@@ -133,7 +135,7 @@ func (s *Store) start(ctx context.Context) error {
 			return refused(err)
 		}
 	}
-	if err := checkOwner(s.dir, s.lock); err != nil {
+	if err := s.checkOwner(); err != nil {
 		return err
 	}
 
@@ -300,13 +302,30 @@ func hint(err error) string {
 	return err.Error()
 }
 
-// unusable returns the fault for a directory that cannot be opened.
+// unusable returns the fault for a directory that cannot be opened. The code is
+// Unavailable if a later start may succeed with the same configuration.
 func (s *Store) unusable(err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
 		return err
 	}
+	if mayPass(err) {
+		return fault.Wrap(err, fault.Unavailable, "the data directory %s cannot be used now: %s", s.dir, hint(err))
+	}
 	return fault.Wrap(err, fault.Invalid, "the data directory %s cannot be used: %v", s.dir, err)
+}
+
+// mayPass reports whether err does not mean that the configuration is wrong.
+func mayPass(err error) bool {
+	for _, passing := range []error{
+		context.Canceled, context.DeadlineExceeded,
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM,
+	} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
 }
 
 func syncDir(path string) error {
