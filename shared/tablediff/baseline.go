@@ -317,7 +317,7 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 		return ""
 	}
 
-	if b.Size.BlockRows != p.BlockRows || b.Size.ChunkRows > maxRechunk*p.ChunkRows || p.ChunkRows > maxRechunk*b.Size.ChunkRows {
+	if b.Size.BlockRows != p.BlockRows || p.ChunkRows > maxRechunk*b.Size.ChunkRows {
 		return "the table's size requires other blocks"
 	}
 
@@ -329,7 +329,10 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 // times the other, the baseline is not used.
 const maxRegrid = 4
 
-// maxRechunk is the same for the rows in a chunk. A sequential scan has larger chunks.
+// maxRechunk is the maximum ratio between the rows in a chunk of the new plan and the
+// rows in a chunk of a baseline. If the table has grown more, the baseline is not used,
+// because it has too many chunks. Its chunks may be larger than those of the new plan by
+// any ratio, as after a sequential scan: a chunk never has more rows than a block.
 const maxRechunk = 4
 
 // reusePages sets the seeds, the buckets and the length of the page ranges of the plan to
