@@ -112,15 +112,7 @@ func (c conversion) writeSum(_ context.Context, key, old string) error {
 	if err != nil {
 		return err
 	}
-	name, err := c.stage([]byte(sum{hash: hash, contentType: typeOf(key, old)}.text(to)))
-	if err == nil {
-		err = c.mkdirs(to)
-	}
-	if err != nil {
-		return err
-	}
-	c.at("convert sum")
-	return os.Rename(c.tmpFile(name), c.sumFile(to))
+	return c.replaceSum(to, sum{hash: hash, contentType: typeOf(key, old)})
 }
 
 // move moves an object to its new place. An object is already there if an older version

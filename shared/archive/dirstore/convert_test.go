@@ -181,7 +181,7 @@ func TestOpen_ConvertsTheContentTypeInAnExtendedAttribute(t *testing.T) {
 
 func TestOpen_ResumesAConversionThatWasKilled(t *testing.T) {
 	t.Parallel()
-	for _, point := range []string{"stage", "convert sum", "convert sync", "convert move", "convert rest"} {
+	for _, point := range []string{"stage", "replace sum", "convert sync", "convert move", "convert rest"} {
 		for _, nth := range []int{1, 2, 5, 10} {
 			dir := filepath.Join(tempDir(t), "data")
 			gatewayData(t, dir, false)

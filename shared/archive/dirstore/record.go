@@ -27,6 +27,9 @@ type record struct {
 	content []byte
 }
 
+// sum returns the sum of the object that a write stores.
+func (r record) sum() sum { return sum{hash: r.Hash, contentType: r.Type} }
+
 // headerSize is the size of the header of a record: its magic number, the length and the
 // CRC-32C of what follows.
 const headerSize = 12

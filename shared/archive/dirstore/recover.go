@@ -181,19 +181,12 @@ func (s *Store) applyStaged(r record, path string) error {
 		return nil //nolint:nilerr // it is logged, and the other objects can be used
 	}
 	// An older version does not match the sum, so that it is not read as the newest.
-	sumName, err := s.stage([]byte(sum{hash: r.Hash, contentType: r.Type}.text(path)))
-	if err == nil {
-		err = s.mkdirs(path) // a loss of power may have left only one of the two files
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(s.tmpFile(sumName), s.sumFile(path))
+	return s.replaceSum(path, r.sum()) // a loss of power may have left only one of the two files
 }
 
 // applyContent replaces an object by the file in tmp/ with this name.
 func (s *Store) applyContent(r record, path, name string) error {
-	sumName, err := s.stage([]byte(sum{hash: r.Hash, contentType: r.Type}.text(path)))
+	sumName, err := s.stageSum(path, r.sum())
 	if err != nil {
 		return err
 	}

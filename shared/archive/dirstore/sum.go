@@ -48,6 +48,25 @@ func (s *Store) readSum(path string) (sum, error) {
 	return parsed, nil
 }
 
+// stageSum writes the sum of the object at path to tmp/ and returns the name of the file,
+// also after an error.
+func (s *Store) stageSum(path string, written sum) (string, error) {
+	return s.stage([]byte(written.text(path)))
+}
+
+// replaceSum replaces the sum of the object at path and leaves its content unchanged.
+func (s *Store) replaceSum(path string, written sum) error {
+	name, err := s.stageSum(path, written)
+	if err == nil {
+		err = s.mkdirs(path)
+	}
+	if err != nil {
+		return err
+	}
+	s.at("replace sum")
+	return os.Rename(s.tmpFile(name), s.sumFile(path))
+}
+
 // checkType returns an error if a content type cannot be recorded.
 func checkType(contentType string) error {
 	if strings.ContainsAny(contentType, "\r\n") || len(contentType) > maxType {

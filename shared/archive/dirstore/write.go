@@ -138,8 +138,8 @@ func (s *Store) change(c pending, name string, may condition) (archive.Info, err
 		return archive.Info{}, s.unavailable(err, doingWrite, c.record.Key)
 	}
 	c.record.Time = info.ModTime().UnixNano() // a recovery must not change the time of the object
-	written := sum{hash: c.record.Hash, contentType: c.record.Type}
-	sumName, err := s.stage([]byte(written.text(c.path)))
+	written := c.record.sum()
+	sumName, err := s.stageSum(c.path, written)
 	recorded := false
 	if err == nil {
 		recorded, err = s.commit(c, name, sumName, may)
