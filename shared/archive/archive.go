@@ -52,11 +52,11 @@ type Object struct {
 	Body io.ReadCloser
 }
 
-// Store is a bucket, or the part of a bucket below a prefix. All methods are safe for
-// concurrent use. No method retries a write that the store refused because its condition
-// was not met. A write is durable and visible to every reader when the call returns nil.
-// After any error other than ErrPrecondition the write may or may not have happened. The
-// caller can safely repeat a conditional write, but the repetition returns
+// Store is a directory, a bucket, or the part of a bucket below a prefix. All methods are
+// safe for concurrent use. No method retries a write that the store refused because its
+// condition was not met. A write is durable and visible to every reader when the call
+// returns nil. After any error other than ErrPrecondition the write may or may not have
+// happened. The caller can safely repeat a conditional write, but the repetition returns
 // ErrPrecondition if the first write has happened.
 type Store interface {
 	// Get opens the newest version. It returns ErrNotFound if there is none.

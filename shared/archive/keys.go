@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The functions of this file define the layout of the bucket. They do not escape task
+// The functions of this file define the layout of the archive. They do not escape task
 // ids, because package task accepts only ids with characters that a key may contain.
 
 // OpenPrefix is the prefix of the open markers. Start-up, queue and sweeper list this
