@@ -112,8 +112,8 @@ func readFields(row string, brief bool) (c change, err error) {
 	return c, nil
 }
 
-// packedReader reads the lists of a packed change one after the other. After an error it
-// returns empty lists.
+// packedReader reads the lists of a packed change one after the other. After an error,
+// damaged is true, and what was read must not be used.
 type packedReader struct {
 	text    string // the part of the text that was not read yet
 	damaged bool
@@ -158,16 +158,10 @@ func (r *packedReader) row() table.Row {
 	}
 	row, texts := make(table.Row, n), make([]string, n)
 	for i := range row {
-		size := r.number()
-		if size == 0 {
-			continue
+		if text, ok := r.value(); ok {
+			texts[i] = text
+			row[i] = &texts[i]
 		}
-		if size--; size > uint64(len(r.text)) {
-			r.fail()
-			return nil
-		}
-		texts[i], r.text = r.text[:size], r.text[size:]
-		row[i] = &texts[i]
 	}
 	return row
 }
@@ -175,16 +169,22 @@ func (r *packedReader) row() table.Row {
 // skipRow skips a row.
 func (r *packedReader) skipRow() {
 	for range r.count() {
-		size := r.number()
-		if size == 0 {
-			continue
-		}
-		if size--; size > uint64(len(r.text)) {
-			r.fail()
-			return
-		}
-		r.text = r.text[size:]
+		r.value()
 	}
+}
+
+// value reads a text. It returns false for NULL.
+func (r *packedReader) value() (text string, ok bool) {
+	size := r.number()
+	if size == 0 {
+		return "", false
+	}
+	if size--; size > uint64(len(r.text)) {
+		r.fail()
+		return "", false
+	}
+	text, r.text = r.text[:size], r.text[size:]
+	return text, true
 }
 
 // digest reads the digest at the end. It returns zero if there is none.
