@@ -40,7 +40,7 @@ func (a *attempt) deletes(ctx context.Context) error {
 		return nil
 	}
 	done := func(op string, at int64) bool { return op == opDelete && !a.kept.Has(at) }
-	return a.briefWindows(ctx, done, func(list []numberedChange) error { return a.delete(ctx, list) })
+	return a.windows(ctx, brief(done), func(list []numberedChange) error { return a.delete(ctx, list) })
 }
 
 // delete deletes rows. If triggers fire (fire_triggers=true), the node may refuse the
@@ -115,7 +115,7 @@ func (a *attempt) updates(ctx context.Context) error {
 	if a.totals.Updated == 0 {
 		return nil
 	}
-	return a.briefWindows(ctx, only(opUpdate), func(list []numberedChange) error {
+	return a.windows(ctx, brief(only(opUpdate)), func(list []numberedChange) error {
 		for _, group := range sameColumns(list) {
 			if err := a.update(ctx, group); err != nil {
 				return err
@@ -226,7 +226,7 @@ func (a *attempt) inserts(ctx context.Context) error {
 		return nil
 	}
 	inserted := func(op string, at int64) bool { return op == opInsert || a.replaced.Has(at) }
-	return a.windows(ctx, inserted, func(list []numberedChange) error {
+	return a.windows(ctx, whole(inserted), func(list []numberedChange) error {
 		for _, group := range sameLength(list) {
 			if err := a.insert(ctx, group); err != nil {
 				return err
@@ -305,19 +305,10 @@ func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.Vio
 	return rowAppearedError(a.target.Node, key)
 }
 
-// windows calls fn with the stored changes that pick accepts, one window at a time, and
+// windows calls fn with the stored changes that d decodes, one window at a time, and
 // stores the progress. It stops before the next window if ctx has ended.
-func (a *attempt) windows(ctx context.Context, pick picker, fn func([]numberedChange) error) error {
-	return a.eachDecoded(ctx, decoding{pick, readChange}, fn)
-}
-
-// briefWindows is like windows, but does not decode Before.
-func (a *attempt) briefWindows(ctx context.Context, pick picker, fn func([]numberedChange) error) error {
-	return a.eachDecoded(ctx, decoding{pick, readBrief}, fn)
-}
-
-func (a *attempt) eachDecoded(ctx context.Context, d decoding, fn func([]numberedChange) error) error {
-	return eachDecodedWindow(ctx, a.store, a.totals.Parts, d, func(list []numberedChange) error {
+func (a *attempt) windows(ctx context.Context, d decoding, fn func([]numberedChange) error) error {
+	return eachWindow(ctx, a.store, a.totals.Parts, d, func(list []numberedChange) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

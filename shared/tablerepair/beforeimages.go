@@ -184,7 +184,7 @@ func (d *beforeDocument) node(ctx context.Context, i image) error {
 
 	d.print(`,"rows":[`)
 	separator := "\n"
-	err = eachChange(ctx, d.store, i.Totals.Parts, all, func(c numberedChange) error {
+	err = eachChange(ctx, d.store, i.Totals.Parts, whole(all), func(c numberedChange) error {
 		row, err := left.row(c)
 		if err != nil || left.isUndone(c) || row == nil && c.Op == opInsert {
 			return err

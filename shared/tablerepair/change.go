@@ -129,18 +129,20 @@ func only(op string) picker { return func(o string, _ int64) bool { return o == 
 // except returns a picker that selects changes with any other operation.
 func except(op string) picker { return func(o string, _ int64) bool { return o != op } }
 
-// eachChange reads parts of changes, and calls fn for each change that pick accepts.
-func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func(numberedChange) error) error {
-	return eachDecoded(ctx, store, parts, decoding{pick, readChange}, fn)
-}
-
 // decoding determines which stored changes are decoded, and by which function.
 type decoding struct {
 	pick   picker
 	decode func(stored []byte) (change, error)
 }
 
-func eachDecoded(ctx context.Context, store archive.Store, parts []Stored, d decoding, fn func(numberedChange) error) error {
+// whole decodes the changes that pick accepts.
+func whole(pick picker) decoding { return decoding{pick, readChange} }
+
+// brief decodes the changes that pick accepts, except for Before (see complete).
+func brief(pick picker) decoding { return decoding{pick, readBrief} }
+
+// eachChange reads parts of changes, and calls fn for each change that d decodes.
+func eachChange(ctx context.Context, store archive.Store, parts []Stored, d decoding, fn func(numberedChange) error) error {
 	at := int64(0)
 	for _, stored := range parts {
 		r, err := part.Open(ctx, store, stored.Key, stored.Header)
@@ -194,21 +196,12 @@ func completeAll(list []numberedChange) error {
 	return nil
 }
 
-// eachWindow calls fn with the changes that pick accepts, one window at a time. The next
-// window is read while fn runs, so pick must not depend on what fn does.
-func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]numberedChange) error) error {
-	return eachDecodedWindow(ctx, store, parts, decoding{pick, readChange}, fn)
-}
-
-// eachBriefWindow is like eachWindow, but does not decode Before.
-func eachBriefWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]numberedChange) error) error {
-	return eachDecodedWindow(ctx, store, parts, decoding{pick, readBrief}, fn)
-}
-
-func eachDecodedWindow(ctx context.Context, store archive.Store, parts []Stored, d decoding, fn func([]numberedChange) error) error {
+// eachWindow calls fn with the changes that d decodes, one window at a time. The next
+// window is read while fn runs, so the picker of d must not depend on what fn does.
+func eachWindow(ctx context.Context, store archive.Store, parts []Stored, d decoding, fn func([]numberedChange) error) error {
 	return fanout.Ahead(ctx, func(ctx context.Context, give func([]numberedChange) error) error {
 		var w window
-		err := eachDecoded(ctx, store, parts, d, func(c numberedChange) error {
+		err := eachChange(ctx, store, parts, d, func(c numberedChange) error {
 			if !w.add(c) {
 				return nil
 			}

@@ -165,7 +165,7 @@ func (a *attempt) checkCommitted(ctx context.Context) {
 	node, err := a.node.Begin(ctx, a.target.Write.Access())
 	if err == nil {
 		defer node.Close()
-		err = eachWindow(ctx, a.store, a.totals.Parts, all, func(list []numberedChange) error {
+		err = eachWindow(ctx, a.store, a.totals.Parts, whole(all), func(list []numberedChange) error {
 			for _, change := range list {
 				if a.withdrawn.Has(change.at) || a.kept.Has(change.at) {
 					continue

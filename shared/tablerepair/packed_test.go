@@ -61,7 +61,7 @@ func TestEachChange_ReadsPartsOfEveryVersion(t *testing.T) {
 
 			var got []change
 			at := int64(0)
-			err = eachChange(t.Context(), store, []Stored{{Key: key, Header: header}}, all, func(c numberedChange) error {
+			err = eachChange(t.Context(), store, []Stored{{Key: key, Header: header}}, whole(all), func(c numberedChange) error {
 				if c.at != at {
 					t.Errorf("change %d has the number %d", at, c.at)
 				}
@@ -78,7 +78,7 @@ func TestEachChange_ReadsPartsOfEveryVersion(t *testing.T) {
 			}
 
 			got = nil
-			err = eachChange(t.Context(), store, []Stored{{Key: key, Header: header}}, only(opInsert), func(c numberedChange) error {
+			err = eachChange(t.Context(), store, []Stored{{Key: key, Header: header}}, whole(only(opInsert)), func(c numberedChange) error {
 				got = append(got, c.change)
 				return nil
 			})

@@ -17,7 +17,7 @@ func (a *attempt) recheckDeletions(ctx context.Context, source Source) error {
 		return nil
 	}
 	before := a.totals.Skipped
-	err := eachBriefWindow(ctx, a.store, a.totals.Parts, only(opDelete), func(list []numberedChange) error {
+	err := eachWindow(ctx, a.store, a.totals.Parts, brief(only(opDelete)), func(list []numberedChange) error {
 		return a.keepFound(ctx, source, list)
 	})
 	if n := a.totals.Skipped - before; n > 0 {
@@ -80,7 +80,7 @@ func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
 	}
 
 	before := a.totals.Skipped
-	err := eachBriefWindow(ctx, a.store, a.totals.Parts, only(opInsert), func(list []numberedChange) error {
+	err := eachWindow(ctx, a.store, a.totals.Parts, brief(only(opInsert)), func(list []numberedChange) error {
 		same, err := a.unchangedAtSource(ctx, source, list)
 		if err != nil {
 			return err

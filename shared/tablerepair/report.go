@@ -224,7 +224,7 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick
 	}
 
 	separator := "\n"
-	return eachChange(ctx, d.store, n.Totals.Parts, pick, func(c numberedChange) error {
+	return eachChange(ctx, d.store, n.Totals.Parts, whole(pick), func(c numberedChange) error {
 		row, err := left.row(c)
 		if err != nil || left.isUndone(c) || row == nil && c.Op == opInsert {
 			return err

@@ -57,7 +57,7 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	}
 	defer d.left.close()
 
-	err = eachWindow(ctx, d.store, m.Totals.Parts, all, func(list []numberedChange) error {
+	err = eachWindow(ctx, d.store, m.Totals.Parts, whole(all), func(list []numberedChange) error {
 		if err := d.window(ctx, list); err != nil {
 			return err
 		}

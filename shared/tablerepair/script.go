@@ -54,7 +54,7 @@ func (r *run) writeScript(ctx context.Context, t *Target, totals Totals) (*task.
 	key := archive.ScriptKey(r.plan.TaskID, r.req.SubmittedAt, t.Node)
 	document, err := writeObject(ctx, r.store, key, "application/sql", func(out *bufio.Writer) error {
 		s := script{plan: r.plan, target: t, totals: totals, out: out, each: func(pick picker, fn func(change) error) error {
-			return eachChange(ctx, r.store, totals.Parts, pick, func(c numberedChange) error { return fn(c.change) })
+			return eachChange(ctx, r.store, totals.Parts, whole(pick), func(c numberedChange) error { return fn(c.change) })
 		}}
 		return s.write()
 	})

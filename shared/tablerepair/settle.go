@@ -209,7 +209,7 @@ func (s *settler) compareImages(ctx context.Context, tx Tx, m *Manifest, altered
 	defer left.close()
 
 	a := &attempt{unitRun: &unitRun{store: s.store, plan: s.plan, target: s.target, totals: m.Totals}, tx: tx}
-	err = a.windows(ctx, all, func(list []numberedChange) error {
+	err = a.windows(ctx, whole(all), func(list []numberedChange) error {
 		if !before && !after {
 			return nil
 		}

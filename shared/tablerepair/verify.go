@@ -12,10 +12,9 @@ import (
 // verify reads back every written row before COMMIT, in the same transaction. Each row
 // must be exactly as decided, unless triggers fire. If a row has the digest that the
 // source's row had when the attempt decided, it is as decided, and only its digest is
-// sent. verify also counts the written rows
-// that still differ from the source's rows (in an undo, from the before-images). It
-// stores the altered rows, which an undo needs, and this count in a part and returns the
-// part. It returns nil if there is nothing to store.
+// sent. verify also counts the written rows that still differ from the source's rows (in
+// an undo, from the before-images). It stores the altered rows, which an undo needs, and
+// this count in a part and returns the part. It returns nil if there is nothing to store.
 func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	name := alteredName
 	v := verification{attempt: a, stored: Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
@@ -23,7 +22,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	}}}
 	defer v.abort()
 
-	err := a.briefWindows(ctx, all, func(list []numberedChange) error {
+	err := a.windows(ctx, brief(all), func(list []numberedChange) error {
 		unproven, err := a.unproven(ctx, list)
 		if err != nil || len(unproven) == 0 {
 			return err
@@ -166,7 +165,7 @@ func (a *attempt) checkDeferrable(ctx context.Context) error {
 	if len(a.target.Deferrable) == 0 {
 		return nil
 	}
-	return a.windows(ctx, except(opDelete), func(list []numberedChange) error {
+	return a.windows(ctx, brief(except(opDelete)), func(list []numberedChange) error {
 		for _, d := range a.target.Deferrable {
 			at, err := a.tx.Duplicate(ctx, a.target.Write, d, keysOf(list))
 			if err != nil {
