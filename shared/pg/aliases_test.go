@@ -41,7 +41,7 @@ func checkReading(t *testing.T, n *Node, s table.Source) {
 	keys := []table.Key{key("7"), key("9999"), key("8")}
 	ctx := t.Context()
 
-	sampled, err := n.Sample(ctx, s, 10)
+	sampled, err := n.Sample(ctx, s, 10, true)
 	check(t, "sampling", len(sampled.Keys) > 1, err)
 	every, err := n.Every(ctx, s, 300)
 	check(t, "splitting", len(every) == rows/300, err)

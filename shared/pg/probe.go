@@ -14,8 +14,9 @@ import (
 // count keys in physical order, each with its partition. If s.Partitions is empty,
 // because some rows can be read only through the table itself, Sample reads random rows
 // through the table. Then the partition of each key is -1, and the physical order is not
-// known.
-func (n *Node) Sample(ctx context.Context, s table.Source, count int) (table.Sample, error) {
+// known. If countPages is set and s.Partitions is not empty, Sample also reports how many
+// pages the server read.
+func (n *Node) Sample(ctx context.Context, s table.Source, count int, countPages bool) (table.Sample, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
 		return table.Sample{}, err
@@ -25,17 +26,20 @@ func (n *Node) Sample(ctx context.Context, s table.Source, count int) (table.Sam
 		keys, err := tx.sampleParent(ctx, s, count)
 		return table.Sample{Keys: keys}, err
 	}
-	return tx.samplePartitions(ctx, s, count)
+	return tx.samplePartitions(ctx, s, count, countPages)
 }
 
-func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) (table.Sample, error) {
+func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int, countPages bool) (table.Sample, error) {
 	var pages int64
 	for _, partition := range s.Partitions {
 		pages += partition.Pages
 	}
 
 	var sample table.Sample
-	queries := []query{blocksRead(s, func(pages, cached int64) { sample.Pages, sample.Cached = -pages, -cached })}
+	var queries []query
+	if countPages {
+		queries = append(queries, blocksRead(s, func(pages, cached int64) { sample.Pages, sample.Cached = -pages, -cached }))
+	}
 	page := uniqueName(s, "page")
 	for i, partition := range s.Partitions {
 		lo, hi := pageProbes(partition.Pages, share(int64(count), partition.Pages, pages))
@@ -54,10 +58,12 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) (t
 		})
 	}
 
-	queries = append(queries, blocksRead(s, func(pages, cached int64) {
-		sample.Pages += pages
-		sample.Cached += cached
-	}))
+	if countPages {
+		queries = append(queries, blocksRead(s, func(pages, cached int64) {
+			sample.Pages += pages
+			sample.Cached += cached
+		}))
+	}
 	return sample, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
 }
 

@@ -454,7 +454,7 @@ func TestSample_ReturnsAboutTheRequestedNumberOfKeys(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 20_000)
-	sampled, err := n.Sample(t.Context(), s, 50)
+	sampled, err := n.Sample(t.Context(), s, 50, true)
 	if err != nil || len(sampled.Keys) < 45 || len(sampled.Keys) > 55 {
 		t.Fatalf("%d keys were sampled, error %v; want about 50", len(sampled.Keys), err)
 	}
@@ -471,11 +471,14 @@ func TestSample_ReturnsAboutTheRequestedNumberOfKeys(t *testing.T) {
 	}
 	hidden := s
 	hidden.Partitions = nil
-	if sampled, err := n.Sample(t.Context(), hidden, 200); err != nil || len(sampled.Keys) < 100 || len(sampled.Keys) > 400 || sampled.Keys[0].Partition != -1 {
+	if sampled, err := n.Sample(t.Context(), hidden, 200, true); err != nil || len(sampled.Keys) < 100 || len(sampled.Keys) > 400 || sampled.Keys[0].Partition != -1 {
 		t.Errorf("%d keys were sampled through the parent, error %v; want about 200 without a partition", len(sampled.Keys), err)
 	}
+	if sampled, err := n.Sample(t.Context(), s, 50, false); err != nil || len(sampled.Keys) < 45 || sampled.Pages != 0 || sampled.Cached != 0 {
+		t.Errorf("%d keys were sampled and %d pages counted, error %v; want about 50 and no pages", len(sampled.Keys), sampled.Pages, err)
+	}
 	c.Exec(t, 0, `TRUNCATE t`)
-	if sampled, err := n.Sample(t.Context(), s, 50); err != nil || len(sampled.Keys) != 0 {
+	if sampled, err := n.Sample(t.Context(), s, 50, true); err != nil || len(sampled.Keys) != 0 {
 		t.Errorf("an empty table has the samples %v, error %v", sampled, err)
 	}
 }

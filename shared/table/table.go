@@ -112,7 +112,7 @@ func (g Grouping) Groups() int {
 type Sample struct {
 	Keys []Sampled
 	// Pages is the number of pages that the server read for the sample, and Cached how many
-	// of them were in its shared buffers. Both are 0 if they are not known.
+	// of them were in its shared buffers. Both are 0 if they were not counted.
 	Pages, Cached int64
 }
 

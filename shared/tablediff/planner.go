@@ -334,7 +334,7 @@ func (p *planner) divide(ctx context.Context) error {
 		}
 	}
 
-	samples, err := p.cut(ctx, p.size)
+	samples, err := p.cut(ctx, p.size, false)
 	if err == nil {
 		p.chooseStrategy(samples)
 	}
@@ -342,13 +342,13 @@ func (p *planner) divide(ctx context.Context) error {
 }
 
 // cut chooses the chunk boundaries for these sizes. It returns the samples from which it
-// computed the boundaries.
-func (p *planner) cut(ctx context.Context, size blockplan.Size) (samples []blockplan.Sample, err error) {
+// computed the boundaries. countPages is as in plan.Node.Sample.
+func (p *planner) cut(ctx context.Context, size blockplan.Size, countPages bool) (samples []blockplan.Sample, err error) {
 	p.plan.BlockRows = size.BlockRows
 	p.plan.ChunkRows = size.ChunkRows
 	p.plan.Layout = blockplan.Layout{ChunksPerBlock: size.ChunksPerBlock}
 
-	if p.samples, err = p.sample(ctx); err != nil {
+	if p.samples, err = p.sample(ctx, countPages); err != nil {
 		return nil, err
 	}
 
@@ -367,12 +367,12 @@ func (p *planner) cut(ctx context.Context, size blockplan.Size) (samples []block
 
 // sample reads some keys of every node. If p.exact is set, it reads every n-th key in key
 // order, where n is the number of rows in a chunk. Otherwise it reads keys from evenly
-// spaced pages.
-func (p *planner) sample(ctx context.Context) ([]table.Sample, error) {
+// spaced pages, and counts pages if countPages is set.
+func (p *planner) sample(ctx context.Context, countPages bool) ([]table.Sample, error) {
 	return fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) (table.Sample, error) {
 		source := p.plan.Sources[i]
 		if !p.exact {
-			return p.nodes[i].Sample(ctx, source, int(p.descriptions[i].RowEstimate/p.plan.ChunkRows))
+			return p.nodes[i].Sample(ctx, source, int(p.descriptions[i].RowEstimate/p.plan.ChunkRows), countPages)
 		}
 		if p.plan.ByText {
 			return table.Sample{}, nil // the table is small enough to be one range, and no index sorts its keys

@@ -72,7 +72,7 @@ func (p *planner) trySequential(ctx context.Context) (chosen bool, err error) {
 	}
 
 	before := *p.plan
-	samples, err := p.cut(ctx, p.size.Coarsen(p.most, p.maxSequentialChunks()))
+	samples, err := p.cut(ctx, p.size.Coarsen(p.most, p.maxSequentialChunks()), !always)
 	if err != nil {
 		return false, err
 	}

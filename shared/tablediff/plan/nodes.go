@@ -37,8 +37,9 @@ type Node interface {
 	// filter may select other rows even if no row has changed; doubt is empty if there is no
 	// such reason.
 	ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error)
-	// Sample reads about count keys, evenly spaced in physical order.
-	Sample(ctx context.Context, s table.Source, count int) (table.Sample, error)
+	// Sample reads about count keys, evenly spaced in physical order. If countPages is set,
+	// it also reports how many pages the server read for them.
+	Sample(ctx context.Context, s table.Source, count int, countPages bool) (table.Sample, error)
 	// Every reads every step-th key in key order.
 	Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error)
 	// RankKeys returns the rank of each key in key order. Keys that the index considers
