@@ -26,7 +26,7 @@ func (n *Node) ReplicationState(ctx context.Context) (replication.State, table.I
 	// The first query reads the version, the extensions and the privileges of the role. The
 	// other queries depend on them.
 	var can replicationAbilities
-	if err := tx.run(ctx, doingReplication, versionQuery(n.name, new(int)), jsonQuery(replicationServerSQL, &can)); err != nil {
+	if err := tx.run(ctx, doingReplication, versionQuery(n.name, new(int)), jsonQuery(replicationServerSQL(extensionTables()), &can)); err != nil {
 		return replication.State{}, table.Identity{}, err
 	}
 
@@ -64,7 +64,7 @@ func jsonQuery(sql string, into any) query {
 	return query{sql: sql, row: func(v [][]byte) error { return json.Unmarshal([]byte(rawtext.Text(v[0])), into) }}
 }
 
-// replicationAbilities is the result of replicationServerSQL.
+// replicationAbilities is the result of the query of replicationServerSQL.
 type replicationAbilities struct {
 	Server         replication.Server     `json:"server"`
 	SeesStatistics bool                   `json:"sees_statistics"`
@@ -97,10 +97,7 @@ func (a replicationAbilities) unknown() []replication.Unknown {
 	}
 	for _, e := range a.Extensions {
 		if !e.Readable {
-			found = append(found, replication.Unknown{
-				What: "the subscriptions and replication sets of " + e.System, System: e.System, Incomplete: true,
-				Remedy: "GRANT USAGE ON SCHEMA " + e.System + " and SELECT ON " + strings.Join(extensionTables(e.System), ", ") + " TO the role",
-			})
+			found = append(found, unreadableExtension("subscriptions and replication sets", e.System, extensionTables()))
 			continue
 		}
 		if e.Status == "" {
@@ -113,13 +110,22 @@ func (a replicationAbilities) unknown() []replication.Unknown {
 }
 
 // extensionTables returns the tables of pglogical or Spock that extensionSQL reads.
-// system is the name of the extension and of its schema.
-func extensionTables(system string) []string {
-	var tables []string
-	for _, name := range []string{"local_node", "local_sync_status", "node", "replication_set", "replication_set_table", "subscription"} {
-		tables = append(tables, system+"."+name)
+func extensionTables() []string {
+	return []string{"local_node", "local_sync_status", "node", "replication_set", "replication_set_table", "subscription"}
+}
+
+// unreadableExtension describes objects of an extension that the role may not read,
+// because it lacks a privilege on one of the tables. system is the name of the extension
+// and of its schema.
+func unreadableExtension(objects, system string, tables []string) replication.Unknown {
+	qualified := make([]string, len(tables))
+	for i, name := range tables {
+		qualified[i] = system + "." + name
 	}
-	return tables
+	return replication.Unknown{
+		What: "the " + objects + " of " + system, System: system, Incomplete: true,
+		Remedy: "GRANT USAGE ON SCHEMA " + system + " and SELECT ON " + strings.Join(qualified, ", ") + " TO the role",
+	}
 }
 
 // extensionState is the result of extensionSQL.

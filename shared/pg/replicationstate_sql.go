@@ -1,17 +1,20 @@
 package pg
 
 import (
+	"strconv"
 	"strings"
 )
 
 // The queries of this file return one JSON value. Tables and functions are those of
 // pg_catalog, because the search path of a catalog transaction has only this schema.
 
-// replicationServerSQL returns the version and settings of the server, what the role may
-// read, and the installed replication extensions. It looks up the functions and tables of
-// an extension in pg_proc and pg_class, because naming them in a query would be an error
-// for a role without USAGE on their schema.
-const replicationServerSQL = `
+// replicationServerSQL returns the query for the version and settings of the server, what
+// the role may read, and the installed replication extensions. An extension is readable
+// if the role may read all of the named tables in its schema. The query looks up the
+// functions and tables of an extension in pg_proc and pg_class, because naming them in a
+// query would be an error for a role without USAGE on their schema.
+func replicationServerSQL(tables []string) string {
+	return `
 SELECT json_build_object(
   'server', json_build_object(
     'version', current_setting('server_version'), 'version_num', current_setting('server_version_num')::int,
@@ -21,14 +24,14 @@ SELECT json_build_object(
   'extensions', (
     SELECT coalesce(json_agg(json_build_object('system', e.extname, 'version', e.extversion,
       'readable', has_schema_privilege(n.oid, 'USAGE') AND (
-        SELECT count(*) = 6 AND bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class c
-        WHERE c.relnamespace = n.oid
-          AND c.relname IN ('local_node', 'local_sync_status', 'node', 'replication_set', 'replication_set_table', 'subscription')),
+        SELECT count(*) = ` + strconv.Itoa(len(tables)) + ` AND bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class c
+        WHERE c.relnamespace = n.oid AND c.relname IN ('` + strings.Join(tables, "', '") + `')),
       'status', (SELECT max(p.proname) FROM pg_proc p WHERE p.pronamespace = n.oid
                  AND p.proname IN ('show_subscription_status', 'sub_show_status') AND has_function_privilege(p.oid, 'EXECUTE'))
       ) ORDER BY e.extname), '[]')
     FROM pg_extension e JOIN pg_namespace n ON n.nspname = e.extname
     WHERE e.extname IN ('pglogical', 'spock')))`
+}
 
 // operations is an expression that lists the operations of a publication, such as
 // "insert, update". operationsOf replaces $1 to $4 by the columns that enable them.
