@@ -126,8 +126,9 @@ func known() map[string]*Schema {
 	}
 }
 
-// resultTypes returns the types of the results of tasks and of their summaries.
-// TaskStatus has these members only as raw JSON, so no other type refers to these types.
+// resultTypes returns the types of a task's result, and those of the summaries in these
+// results. The API's type TaskStatus contains a result only as raw JSON, so no type that
+// is described already refers to them.
 func resultTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[api.DiffResult](), reflect.TypeFor[api.RepairResult](), reflect.TypeFor[api.UndoResult](), reflect.TypeFor[difffile.Summary](),

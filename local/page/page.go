@@ -32,7 +32,8 @@ var ownScript string
 
 // Options configure a Page.
 type Options struct {
-	// API answers the requests that the page sends to the API, like those of any client.
+	// API handles the API requests of the page's scripts. It handles those of other clients
+	// in the same way.
 	API API
 	// Downloads serves the files of tasks, such as documents. A request must have the path
 	// that the file has in the API.

@@ -13,7 +13,7 @@ import (
 type DiffFile struct {
 	TaskID string // id of the task that wrote the document
 	Bucket string // bucket of an s3:// address; Key then begins with the archive's prefix
-	Path   string // absolute path of a file, which only a service that allows it reads
+	Path   string // absolute path of a file on the service's host; the service may be configured not to read files
 	Key    string // key of the document: diffs/2024-03-15/td_20240315_123456.json or imports/<sha256>.json
 }
 

@@ -157,8 +157,7 @@ type DiffRequest struct {
 	Download bool // the browser saves the file instead of showing it
 }
 
-// DecodeDiff decodes the task id in the path, and validates the parameters format and
-// download.
+// DecodeDiff decodes the task id in the path and the parameters "format" and "download".
 func DecodeDiff(p Params) (DiffRequest, error) {
 	id, err := ParseTaskID(p.Arg())
 	if err != nil {

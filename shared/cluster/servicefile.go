@@ -45,8 +45,8 @@ func parseService(where, name string, data []byte) (c Cluster, found bool, err e
 	return c, true, c.validate(where)
 }
 
-// serviceNames returns the cluster names in a service file: the part before the last dot
-// of each section with a dot.
+// serviceNames returns the names of the clusters in a service file. A section belongs to
+// a cluster if its name contains a dot: [shop.n1] is node n1 of cluster shop.
 func serviceNames(where string, data []byte) ([]string, error) {
 	services, err := readServices(where, data)
 	var names []string

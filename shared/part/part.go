@@ -32,8 +32,8 @@ import (
 
 const contentType = "application/x-ndjson"
 
-// Header identifies the unit whose result is stored in a part, by the task, its plan and
-// the name of the unit.
+// Header identifies the unit of work whose result a part contains: the task, the hash of
+// the task's plan, and the name of the unit in this plan.
 type Header struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`

@@ -10,8 +10,8 @@ const (
 	// maxShown is the maximum length, in characters, of a value that the page contains
 	// completely. Of a longer value it contains only the text around the difference.
 	maxShown = 8_000
-	// maxContext is the maximum number of characters before a difference, and after it,
-	// that the page contains of a value longer than maxShown.
+	// maxContext applies to values longer than maxShown. The page shows at most maxContext
+	// characters before a difference, and as many after it.
 	maxContext = 200
 )
 

@@ -33,7 +33,7 @@ type head struct {
 	Equal   []difffile.Pair
 	Nodes   []nodeView
 	Several bool  // there are more than two nodes
-	Counted bool  // the field Alone of each element of Nodes is known, see the type alone
+	Counted bool  // the field Alone of each element of Nodes is known
 	Alone   alone // which node stands alone most often; the page's script finds it if Nodes have no counts
 	Timings []timing
 	Notices notices

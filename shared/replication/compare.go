@@ -19,7 +19,7 @@ const (
 	KindLag          = "lag"          // changes that arrive late
 	KindCopy         = "initial_copy" // tables whose initial copy has not ended
 	KindErrors       = "errors"       // changes that could not be applied
-	KindConflicts    = "conflicts"    // changes that could not be applied as on the provider, because the rows differed
+	KindConflicts    = "conflicts"    // changes that were applied differently or skipped, because the subscriber's row was not the provider's
 	KindPublication  = "publication"  // a publication that does not exist, or whose settings differ between the nodes
 	KindTable        = "table"        // a table that is not replicated, or that the nodes publish differently
 	KindSlot         = "slot"         // a slot that is missing, inactive, unused or invalidated

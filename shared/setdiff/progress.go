@@ -21,7 +21,7 @@ const (
 // watchEvery is the time between two readings of the progress of the running tasks.
 const watchEvery = 2 * time.Second
 
-// progress is the progress of a parent.
+// progress tracks the progress of a parent task, the task that compares a set of tables.
 type progress struct {
 	mu     sync.Mutex
 	now    task.Progress       // the progress of the tables whose tasks have ended, without the running tasks

@@ -79,8 +79,8 @@ func (r *run) mayIgnore(err error) bool {
 }
 
 // ignore adds a problem of replication as a warning. In a dry run it also removes the
-// relays, because rows that replication has yet to deliver look like rows to insert, and
-// the dry run would refuse to insert them because of the relays.
+// relays. A row that replication has yet to deliver looks like a row to insert, and a dry
+// run refuses insertions if there are relays.
 func (r *run) ignore(problem error, found *replication) {
 	found.warn("%s", fault.PublicMessage(problem))
 	if r.plan.DryRun {

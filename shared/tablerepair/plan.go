@@ -126,8 +126,9 @@ type Target struct {
 }
 
 // Keys describes the parts in which the document's keys for one pair of nodes are stored.
-// Name is random, so that a plan never uses parts that another run stored before it
-// failed to store its plan: in these parts the keys may be in another order.
+// Name is random, so that a plan never uses the parts of another run. A run may store
+// its parts and then fail before it stores its plan. In those parts, the keys may be in
+// another order.
 type Keys struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`

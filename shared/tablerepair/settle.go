@@ -173,8 +173,9 @@ func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *St
 			return "", err
 		}
 	}
-	// "in progress" is the status of another transaction that got the same number: the
-	// attempt's own transaction has ended, since it has released the repair lock.
+	// The attempt's transaction has released the repair lock, so it has ended. If the status
+	// is "in progress", it is that of another transaction: the server lost the attempt's
+	// transaction in a crash and assigned its number again.
 	if status == "aborted" || status == "in progress" {
 		return RolledBack, nil
 	}

@@ -236,7 +236,8 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 		j.totals.Warnings = slices.Concat(j.totals.Warnings, j.after.keyWarnings(), j.after.sequenceWarnings(j.relation()))
 	}
 
-	// Durable: the totals, which a repeated unit returns instead of deciding again.
+	// Durable: the totals of the dry run. If this unit is run again, it returns the stored
+	// totals instead of deciding about the rows again.
 	err = archive.PutJSONIfAbsent(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return j.loadDryRun(ctx)

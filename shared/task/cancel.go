@@ -25,7 +25,7 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 		return Record{}, cannotCancel(v)
 	}
 
-	// Durable: the request. A runner of the task stops when it reads it.
+	// Durable: the request. The task's runner stops when it reads the request.
 	_, err = r.store.PutIfAbsent(ctx, archive.CancelKey(id), contentType, []byte("{}"))
 	if err != nil && !errors.Is(err, archive.ErrPrecondition) {
 		return Record{}, err

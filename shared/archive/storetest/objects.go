@@ -224,8 +224,9 @@ func increment(t *testing.T, s archive.Store, key string) error {
 }
 
 // createsDuringDeletes concurrently creates and deletes objects whose keys begin with
-// open/. A store that stores objects as files may delete the directory open when it
-// becomes empty. It must neither refuse nor lose a creation because of that.
+// "open/". A store that stores objects as files may delete the directory "open" when it
+// becomes empty. Meanwhile another goroutine may create an object in this directory: that
+// must not fail, and the object must not be lost.
 func createsDuringDeletes(t *testing.T, s archive.Store) {
 	const writers, rounds = 8, 15
 	errs := race(writers, func(i int) error {

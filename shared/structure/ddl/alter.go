@@ -43,8 +43,8 @@ func Alter(have catalog.Object, want Definition, property catalog.Property) []st
 	}
 }
 
-// recreate returns the statements that drop have and create it as want, with the comment
-// of want. The owner stays the same if have and want have the same.
+// recreate returns the statements that drop the object have and create the object want,
+// including its comment. They set the owner only if both objects have the same owner.
 func recreate(have, want catalog.Object) []string {
 	d := Definition{Object: want, WithOwner: have.Get(catalog.Owner) == want.Get(catalog.Owner)}
 	return append([]string{"DROP " + target(have)}, Create(d)...)

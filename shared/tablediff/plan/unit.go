@@ -103,9 +103,9 @@ func (u Unit) Check(p *Plan) error {
 	return nil
 }
 
-// fitsScan reports whether the plan has what a unit that reads pages needs: the page
-// ranges to read, the buckets that the unit names and, in the phases ages and changed,
-// the data of a baseline.
+// fitsScan reports whether a unit that reads page ranges fits the plan: the plan must
+// have these page ranges, all buckets of the unit and, if the unit's phase is PhaseAges
+// or PhaseChanged, the data of a baseline.
 func (u Unit) fitsScan(p *Plan) bool {
 	known := ascendsWithin(u.Buckets, 0, p.Buckets)
 	switch u.Phase {

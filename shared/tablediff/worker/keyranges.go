@@ -151,7 +151,7 @@ func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found
 
 	places := make([]int, 0, len(keys))
 	for place, key := range there {
-		if place > 0 && key.Equal(there[place-1]) { // the keys are looked up one by one, which reports a duplicate of any of them
+		if place > 0 && key.Equal(there[place-1]) { // a duplicate; the caller then looks up the keys one by one, and reports it
 			return false, nil
 		}
 		if len(places) < len(keys) && key.Equal(keys[len(places)]) {
