@@ -20,43 +20,58 @@ import (
 // valid in the other. CheckFilter returns the planner's estimate of the number of rows
 // that the filter selects.
 func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
-	tx, err := n.Begin(ctx, s.Access())
+	of := checked{name: "table_filter", what: "one boolean SQL expression over the table", text: s.Filter}
+	return n.checkExpression(ctx, s.Access(), of, "SELECT 1 FROM "+s.Relation+" WHERE ")
+}
+
+// checked is a boolean expression of a user that the server checks. name and what describe
+// it in messages.
+type checked struct{ name, what, text string }
+
+// checkExpression checks that an expression is valid in the WHERE clause with which the
+// statement from ends, see CheckFilter. It returns the planner's estimate of the number of
+// rows.
+func (n *Node) checkExpression(ctx context.Context, access table.Access, of checked, from string) (int64, error) {
+	tx, err := n.Begin(ctx, access)
 	if err != nil {
 		return 0, err
 	}
 	defer tx.Close()
 
-	from := "SELECT 1 FROM " + s.Relation + " WHERE "
-	rows, err := tx.explainFilter(ctx, s.Filter, from+"(\n", "\n)")
+	rows, err := tx.explainExpression(ctx, of, from+"(\n", "\n)")
 	if err == nil {
-		_, err = tx.explainFilter(ctx, s.Filter, from+"CASE WHEN\n", "\nTHEN true END")
+		_, err = tx.explainExpression(ctx, of, from+"CASE WHEN\n", "\nTHEN true END")
 	}
 	return rows, err
 }
 
+// missingParameter is the SQLSTATE of an expression with a parameter such as $1.
+const missingParameter = "08P01"
+
 const doingFilter = "checking table_filter"
 
-// explainFilter returns the row estimate of the statement that consists of before, the
-// filter and after. If the filter is wrong, the error is a fault with code Invalid whose
-// message shows the place of the mistake in the filter.
-func (t *Tx) explainFilter(ctx context.Context, filter, before, after string) (int64, error) {
+// explainExpression returns the row estimate of the statement that consists of before, the
+// expression and after. If the expression is wrong, the error is a fault with code Invalid
+// whose message shows the place of the mistake in the expression.
+func (t *Tx) explainExpression(ctx context.Context, of checked, before, after string) (int64, error) {
 	var plan []byte
-	statement := explain(before+filter+after, &plan)
-	err := t.run(ctx, doingFilter, statement)
+	statement := explain(before+of.text+after, &plan)
+	err := t.run(ctx, "checking "+of.name, statement)
 
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && fault.CodeOf(err) == fault.Invalid && pgErr.Code != statementCancelled {
+	isWrong := errors.As(err, &pgErr) && (fault.CodeOf(err) == fault.Invalid || pgErr.Code == missingParameter)
+	if isWrong && pgErr.Code != statementCancelled {
 		shown := *pgErr
 		shown.Position = 0 // a position in the statement, which the user does not know
 		shown.Message = strings.ReplaceAll(shown.Message, after, "")
 		text := strings.TrimSuffix(describe(&shown), ".")
 
 		inBytes := t.conn.Conn().PgConn().ParameterStatus("server_encoding") == "SQL_ASCII"
-		start := len(statement.sql) - len(after) - len(filter)
+		start := len(statement.sql) - len(after) - len(of.text)
 		if at := offset(statement.sql, int(pgErr.Position), inBytes) - start; at >= 0 {
-			text += ". The arrow marks the place: " + excerpt(filter, at)
+			text += ". The arrow marks the place: " + excerpt(of.text, at)
 		}
-		return 0, fault.Wrap(err, fault.Invalid, "table_filter is not one boolean SQL expression over the table on node %q: %s", t.node.name, text)
+		return 0, fault.Wrap(err, fault.Invalid, "%s is not %s on node %q: %s", of.name, of.what, t.node.name, text)
 	}
 	if err != nil {
 		return 0, err

@@ -79,6 +79,8 @@ func (p *parser) refuse(node *yaml.Node) {
 	case node.Kind == yaml.AliasNode || node.Anchor != "":
 		p.note(node.Line, "anchors and aliases are not supported; write the value out")
 		return
+	case node.Style&yaml.TaggedStyle != 0:
+		p.note(node.Line, "the tag %.60q is not supported; write the value without it", node.Tag)
 	case node.Tag == "!!null":
 		p.note(node.Line, "a value is missing or null; write a value, or leave the member out")
 	case strings.Contains(node.Value, "\x00"):

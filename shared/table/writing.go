@@ -29,9 +29,9 @@ type Target struct {
 
 // Conversion describes a column, and how the node converts texts to values of its type.
 type Conversion struct {
-	Name  string // the name of the column, quoted
-	Type  string
-	Parse Parse
+	Name  string `json:"name"` // the name of the column, quoted
+	Type  string `json:"type"`
+	Parse Parse  `json:"parse,omitempty"`
 }
 
 // Writing holds what the catalog of one node reports about writing to a table.
