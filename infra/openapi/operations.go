@@ -36,7 +36,7 @@ func tagOf(o api.Operation) string {
 		return tagClusters
 	case api.RouteTaskStatus, api.RouteTaskCancel, api.RouteTasks:
 		return tagTasks
-	case api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore:
+	case api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteRules:
 		return tagDocuments
 	case api.RouteClusters, api.RouteClusterCheck, api.RouteTables:
 		return tagClusters
@@ -111,9 +111,13 @@ func (d *describer) operation(o api.Operation, suffix string) *Operation {
 
 // upload returns the operation whose body is a document.
 func (d *describer) upload(o api.Operation) *Operation {
+	id, body := "importDiff", "The body is a diff document of ACE or of pgEdge ACE, with any Content-Type."
+	if o.Route == api.RouteRules {
+		id, body = "addRules", "The body is a rules document in YAML or JSON, with any Content-Type."
+	}
 	operation := &Operation{
-		ID: "importDiff", Tags: []string{tagOf(o)}, Summary: sentence(o.Purpose),
-		Description: "The body is a diff document of ACE or of pgEdge ACE, with any Content-Type.",
+		ID: id, Tags: []string{tagOf(o)}, Summary: sentence(o.Purpose),
+		Description: body,
 		Parameters:  slices.Concat(arguments(o), queryParams(o.Params)),
 		Body:        &Body{},
 	}
@@ -168,7 +172,7 @@ func operationID(o api.Operation) string {
 		return "list" + camel(o.Name, true)
 	case api.RouteDiff, api.RouteReport:
 		return "get" + strings.TrimSuffix(camel(o.Name, true), "s")
-	case api.RouteBefore:
+	case api.RouteBefore, api.RouteRules:
 		return "get" + camel(o.Name, true)
 	case api.RouteOpenAPI:
 		return "getDescription"

@@ -87,6 +87,7 @@ func (o Options) operationCommands() []*cli.Command {
 			Description: "Shows what would be restored and asks, unless --yes is set.\nExample: ace table-undo tr_20240315_123500",
 			Flags:       append(paramFlags("table-undo", "task_id"), waitFlags(true)...),
 		}, tableUndo),
+		o.rulesCommand(),
 		o.command(&cli.Command{
 			Name: "replication-diff", Category: categoryNodes, ArgsUsage: "CLUSTER", Usage: "compare how the nodes of a cluster replicate",
 			Description: "Reads publications, subscriptions, slots and origins, and what pglogical and Spock have of these.\n" +

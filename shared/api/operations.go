@@ -82,6 +82,14 @@ func following() []Operation {
 		},
 		{Name: "reports", Route: RouteReport, Purpose: "downloads the report of a repair: what it changed", Arg: taskArg(), Params: reportParams()},
 		{Name: "before-images", Route: RouteBefore, Purpose: "downloads the rows as they were before a repair or an undo", Arg: taskArg()},
+		{
+			Name: "rules", Route: RouteRules, Purpose: "returns a stored rules document",
+			Params: []Param{{
+				Name: "rules", Kind: KindText, Required: true, Purpose: "the document", Allowed: allowedRules,
+				Example: exampleRules, Values: Values{Pattern: "^" + rulesForm + "$"},
+			}},
+		},
+		{Name: "rules", Route: RouteRules, Purpose: "checks a rules document and stores it", Upload: true},
 		{Name: "schedules", Route: RouteSchedules, Purpose: "lists the scheduled comparisons (not in the Lambda functions)"},
 	}
 }

@@ -21,6 +21,7 @@ func TestOperations_DescribeWhatRequestsAccept(t *testing.T) {
 		"diffs": refusal(api.DecodeDiffs), "POST diffs": refusal(api.DecodeImport), "diffs/{task_id}": refusal(api.DecodeDiff),
 		"reports/{task_id}": refusal(api.DecodeReport), "before-images/{task_id}": ofTask,
 		"schema-diff": refusal(api.DecodeSchemaDiff), "repset-diff": refusal(api.DecodeRepsetDiff),
+		"rules": refusal(api.DecodeRules), "POST rules": refusal(api.DecodeAddRules),
 		"schedules": refusal(api.DecodeSchedules), "openapi.json": refusal(api.DecodeOpenAPI),
 		"/healthz": refusal(api.DecodeHealth), "/readyz": refusal(api.DecodeHealth),
 		"clusters": refusal(api.DecodeClusters), "cluster-check": refusal(api.DecodeClusterCheck), "tables": refusal(api.DecodeTables),

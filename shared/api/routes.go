@@ -26,6 +26,7 @@ const (
 	RouteDiff            Route = "/ace/diffs/{task_id}"
 	RouteReport          Route = "/ace/reports/{task_id}"
 	RouteBefore          Route = "/ace/before-images/{task_id}"
+	RouteRules           Route = "/ace/rules"
 	RouteSchedules       Route = "/ace/schedules"
 	RouteClusters        Route = "/ace/clusters"
 	// RouteClusterCheck is a route of its own, and not a parameter of RouteClusters,
@@ -42,7 +43,7 @@ const (
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun, RouteSchemaDiff, RouteRepsetDiff, RouteReplicationDiff,
-		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteRules, RouteSchedules,
 		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady,
 	}
 }
@@ -51,7 +52,7 @@ func Routes() []Route {
 // tools send HEAD to check a link, and such a request must not start a task.
 func (r Route) IsReadOnly() bool {
 	switch r {
-	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules,
+	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteRules, RouteSchedules,
 		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady:
 		return true
 	}

@@ -227,6 +227,7 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.Download(api.RouteDiff, api.DecodeDiff, s.Diff),
 		endpoint.Download(api.RouteReport, api.DecodeReport, s.Report),
 		endpoint.Download(api.RouteBefore, api.DecodeTask, s.RowsBefore),
+		endpoint.Receiving(endpoint.JSON(api.RouteRules, api.DecodeRules, s.Rules), api.MaxRules, api.DecodeAddRules, s.AddRules),
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, s.ListClusters),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, s.CheckClusters),
 		endpoint.JSON(api.RouteTables, api.DecodeTables, s.ListTables),

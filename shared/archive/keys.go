@@ -134,6 +134,9 @@ const ImportPrefix = "imports/"
 // ImportKey returns the key of the imported document with this SHA-256 (hexadecimal).
 func ImportKey(sum string) string { return ImportPrefix + sum + ".json" }
 
+// RulesKey returns the key of the rules document with this SHA-256 (hexadecimal).
+func RulesKey(sum string) string { return "rules/" + sum }
+
 // IncomingPrefix is the prefix of documents that are being imported. If an import is
 // never completed, the retention sweep deletes its object after a day.
 const IncomingPrefix = "incoming/"

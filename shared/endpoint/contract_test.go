@@ -167,7 +167,7 @@ func TestContract_OnlyReadOnlyRoutesAcceptHEAD(t *testing.T) {
 		req.Method = "HEAD"
 		status, allow := 405, "GET, POST"
 		switch route {
-		case api.RouteTaskStatus, api.RouteTasks, api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteSchedules,
+		case api.RouteTaskStatus, api.RouteTasks, api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteRules, api.RouteSchedules,
 			api.RouteClusters, api.RouteClusterCheck, api.RouteTables, api.RouteOpenAPI, api.RouteHealth, api.RouteReady:
 			status, allow = 200, ""
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ace/shared/fault"
+	"ace/shared/resolve"
 )
 
 // Table names what the rules of a document may refer to: the nodes of a repair, in the
@@ -88,4 +89,27 @@ func (c *checker) column(line int, what, name string) {
 	if !slices.Contains(c.t.Columns, name) {
 		c.p.note(line, "%s names %.100q; the compared columns are %s", what, name, fault.Short(strings.Join(c.t.Columns, ", ")))
 	}
+}
+
+// Needs returns what the decider of the document reads of each version.
+func (d *Document) Needs() (needs resolve.Needs) {
+	for _, rule := range d.all() {
+		take := rule.Take
+		if rule.When.Written != nil || take.Kind == Newest || take.choosesNewest() {
+			needs.Times = true
+		}
+		if len(rule.When.Columns) > 0 || rule.When.Where != "" || take.Composes() {
+			needs.Texts = true
+		}
+	}
+	return needs
+}
+
+// Composes reports whether an action may put a row together from several versions.
+func (a Action) Composes() bool { return a.Kind == ByColumn || a.Kind == FillNulls }
+
+// Composes reports whether a rule of the document may put a row together from several
+// versions.
+func (d *Document) Composes() bool {
+	return slices.ContainsFunc(d.all(), func(rule Rule) bool { return rule.Take.Composes() })
 }

@@ -109,22 +109,7 @@ func (d *Decider) checkOrders(ctx context.Context, a Action) error {
 }
 
 // Needs implements resolve.Decider.
-func (d *Decider) Needs() (needs resolve.Needs) {
-	for _, rule := range d.document.all() {
-		if rule.When.Written != nil {
-			needs.Times = true
-		}
-		if len(rule.When.Columns) > 0 || rule.When.Where != "" || rule.Take.Kind == ByColumn {
-			needs.Texts = true
-		}
-		if strategy, ok := d.strategies[rule.Take.Kind]; ok {
-			needs.Texts = needs.Texts || strategy.Needs().Texts
-			needs.Times = needs.Times || strategy.Needs().Times
-		}
-		needs.Times = needs.Times || rule.Take.choosesNewest()
-	}
-	return needs
-}
+func (d *Decider) Needs() resolve.Needs { return d.document.Needs() }
 
 // Decide implements resolve.Decider. The number of the rule in a decision is 0 if no rule
 // matched.

@@ -11,12 +11,13 @@ package rules
 import (
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/table"
 )
 
 const (
 	// MaxSize is the maximum size of a document in bytes.
-	MaxSize = 256 << 10
+	MaxSize = api.MaxRules
 
 	maxRules = 1000
 	maxKeys  = 10_000

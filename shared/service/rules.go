@@ -1,0 +1,63 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/rules"
+)
+
+const typeYAML = "application/yaml"
+
+// AddRules checks a rules document and stores it under its SHA-256. Adding the same text
+// again stores nothing and returns the same answer. The error is Invalid if the text is
+// not a rules document.
+func (s *Service) AddRules(ctx context.Context, _ api.AddRulesRequest, body io.Reader) (api.AddedRules, error) {
+	text, err := io.ReadAll(body) // the endpoint limits the size
+	if err != nil {
+		return api.AddedRules{}, err
+	}
+	document, err := rules.Parse(text)
+	if err != nil {
+		return api.AddedRules{}, err
+	}
+
+	added := api.AddedRules{Rules: hashOf(text), Size: int64(len(text)), Count: len(document.Rules)}
+	_, err = s.Store.PutIfAbsent(ctx, archive.RulesKey(added.Rules), typeYAML, text)
+	if errors.Is(err, archive.ErrPrecondition) {
+		_, err = s.Rules(ctx, api.RulesRequest{Rules: added.Rules}) // fails if the stored text is damaged
+	}
+	return added, err
+}
+
+// Rules returns a stored rules document.
+func (s *Service) Rules(ctx context.Context, req api.RulesRequest) (api.Rules, error) {
+	object, err := s.Store.Get(ctx, archive.RulesKey(req.Rules))
+	if errors.Is(err, archive.ErrNotFound) {
+		return api.Rules{}, fault.Wrap(err, fault.NotFound, "there are no rules %s; POST %s stores a rules document", req.Rules, api.RouteRules)
+	}
+	if err != nil {
+		return api.Rules{}, err
+	}
+	defer object.Body.Close()
+
+	text, err := io.ReadAll(io.LimitReader(object.Body, rules.MaxSize+1))
+	if err != nil {
+		return api.Rules{}, err
+	}
+	if hashOf(text) != req.Rules {
+		return api.Rules{}, fault.New(fault.Internal, "%s in the archive is damaged: its SHA-256 is not %s", archive.RulesKey(req.Rules), req.Rules)
+	}
+	return api.Rules{Rules: req.Rules, Document: string(text)}, nil
+}
+
+func hashOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
