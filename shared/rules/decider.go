@@ -111,8 +111,8 @@ func (d *Decider) checkOrders(ctx context.Context, a Action) error {
 // Needs implements resolve.Decider.
 func (d *Decider) Needs() resolve.Needs { return d.document.Needs() }
 
-// Decide implements resolve.Decider. The number of the rule in a decision is 0 if no rule
-// matched.
+// Decide implements resolve.Decider. In a decision, otherwise has the number after that of
+// the last rule. The number is 0 if all nodes have the same version.
 func (d *Decider) Decide(ctx context.Context, cases []resolve.Case) ([]resolve.Decision, error) {
 	decisions := make([]resolve.Decision, len(cases))
 	var open []int // the cases that are not decided yet, as indexes
@@ -148,8 +148,12 @@ func (d *Decider) act(ctx context.Context, rule Rule, cases []resolve.Case, matc
 			decisions[i] = d.one(rule, cases[i])
 		}
 	}
+	number := rule.Number
+	if number == 0 {
+		number = len(d.document.Rules) + 1
+	}
 	for _, i := range matched {
-		decisions[i].Rule = rule.Number
+		decisions[i].Rule = number
 	}
 	return nil
 }
@@ -203,8 +207,8 @@ func (d *Document) all() []Rule {
 	return append(d.Rules[:len(d.Rules):len(d.Rules)], d.Otherwise)
 }
 
-// Label returns the text by which results name a rule: its number and its name. The number
-// 0 means the rows that no rule matched.
+// Label returns the text by which results name the rule of a decision: its number and its
+// name, or otherwise.
 func (d *Document) Label(number int) string {
 	if number < 1 || number > len(d.Rules) {
 		return "otherwise"

@@ -50,17 +50,17 @@ func options(server rules.Server) rules.Options {
 	}
 }
 
-// text describes a decision: the rule, the verdict, and the winner or the reason.
+// text describes a decision: the verdict, and the winner or the reason.
 func text(d resolve.Decision) string {
 	switch {
 	case d.Verdict == resolve.Undecided:
-		return fmt.Sprintf("%d undecided: %s", d.Rule, d.Reason)
+		return "undecided: " + d.Reason
 	case d.Verdict == resolve.Leave:
-		return fmt.Sprintf("%d leave", d.Rule)
+		return "leave"
 	case d.Verdict == resolve.Absent:
-		return fmt.Sprintf("%d absent", d.Rule)
+		return "absent"
 	case d.Node != resolve.Composed:
-		return fmt.Sprintf("%d n%d", d.Rule, d.Node+1)
+		return fmt.Sprintf("n%d", d.Node+1)
 	}
 	texts := make([]string, len(d.Row))
 	for i, v := range d.Row {
@@ -68,9 +68,11 @@ func text(d resolve.Decision) string {
 			texts[i] = *v
 		}
 	}
-	return fmt.Sprintf("%d row %s", d.Rule, strings.Join(texts, " "))
+	return "row " + strings.Join(texts, " ")
 }
 
+// decide returns the decisions of a document, each as its rule and its text. The rule of
+// rows that are the same on all nodes is 0.
 func decide(t *testing.T, document string, o rules.Options, cases ...resolve.Case) []string {
 	t.Helper()
 	d, err := rules.Parse([]byte("version: 1\n" + document))
@@ -87,7 +89,11 @@ func decide(t *testing.T, document string, o rules.Options, cases ...resolve.Cas
 	}
 	texts := make([]string, len(decisions))
 	for i, decision := range decisions {
-		texts[i] = text(decision)
+		label := "0"
+		if decision.Rule > 0 {
+			label = d.Label(decision.Rule)
+		}
+		texts[i] = label + " " + text(decision)
 	}
 	return texts
 }
@@ -96,14 +102,14 @@ func TestDecider_DecidesByTheFirstRuleThatMatches(t *testing.T) {
 	x, y, z := row(0, "x", "1"), row(10, "y", "1"), row(20, "z", "1")
 	rule := func(when string) string { return "rules: [{when: {" + when + "}, take: delete}]\notherwise: skip" }
 	take := func(action string) string { return "rules: []\notherwise: " + action }
-	const matches, other = "1 absent", "0 leave"
+	const matches, other = "1 absent", "otherwise leave"
 	for _, tt := range []struct {
 		name, document string
 		versions       []resolve.Version
 		want           string
 	}{
 		{"equal rows are left, whatever the rules say", take("delete"), list(x, x, x), "0 leave"},
-		{"without otherwise a row is undecided", "rules: [{when: {kind: missing}, take: delete}]", list(x, y, z), "0 undecided: no rule matches"},
+		{"without otherwise a row is undecided", "rules: [{when: {kind: missing}, take: delete}]", list(x, y, z), "otherwise undecided: no rule matches"},
 		{"the first of two rules", "rules: [{when: {kind: different}, take: {node: n2}}, {when: {columns: [a]}, take: {node: n3}}]", list(x, y, z), "1 n2"},
 		{"the second of two rules", "rules: [{when: {kind: missing}, take: {node: n2}}, {when: {columns: [a]}, take: {node: n3}}]", list(x, y, z), "2 n3"},
 		{"a rule that finds no winner is not followed by the next", "rules: [{when: {kind: different}, take: majority}, {when: {columns: [a]}, take: {node: n3}}]", list(x, y, z),
@@ -144,25 +150,25 @@ func TestDecider_DecidesByTheFirstRuleThatMatches(t *testing.T) {
 		{"an unknown origin is not the node itself", rule("written: {origin: '', on: [n2]}"), list(x, row(-1, "y", "1"), z), other},
 		{"a missing row was not written", rule("written: {origin: '', on: [n2]}"), list(x, none, z), other},
 
-		{"newest", take("newest"), list(x, y, z), "0 n3"},
-		{"majority", take("majority"), list(x, none, none), "0 absent"},
-		{"union", take("union"), list(x, none, x), "0 n1"},
-		{"fill_nulls", take("fill_nulls"), list(row(0, "x", "-"), row(0, "-", "1"), row(0, "-", "-")), "0 row 7 x 1"},
-		{"a node", take("{node: n2}"), list(x, y, z), "0 n2"},
-		{"delete", take("delete"), list(x, y, z), "0 absent"},
-		{"skip", take("skip"), list(x, y, z), "0 leave"},
-		{"undecided", take("undecided"), list(x, y, z), "0 undecided: no rule matches"},
+		{"newest", take("newest"), list(x, y, z), "otherwise n3"},
+		{"majority", take("majority"), list(x, none, none), "otherwise absent"},
+		{"union", take("union"), list(x, none, x), "otherwise n1"},
+		{"fill_nulls", take("fill_nulls"), list(row(0, "x", "-"), row(0, "-", "1"), row(0, "-", "-")), "otherwise row 7 x 1"},
+		{"a node", take("{node: n2}"), list(x, y, z), "otherwise n2"},
+		{"delete", take("delete"), list(x, y, z), "otherwise absent"},
+		{"skip", take("skip"), list(x, y, z), "otherwise leave"},
+		{"undecided", take("undecided"), list(x, y, z), "otherwise undecided: no rule matches"},
 		{"a rule says undecided", "rules: [{when: {kind: different}, take: undecided}]", list(x, y, z), "1 undecided: rule 1 leaves the row undecided"},
 
-		{"columns of nodes", take("{columns: {a: {node: n1}, b: {node: n2}}}"), list(x, row(0, "y", "2"), z), "0 row 7 x 2"},
-		{"columns of the newest", take("{columns: {a: {node: n1}}, default: newest}"), list(x, y, row(20, "z", "3")), "0 row 7 x 3"},
-		{"the newest is not known", take("{default: newest}"), list(x, row(0, "y", "1"), x), `0 undecided: column "a": written at 2026-11-29T12:00:00.000000Z on n1, n3 and at 2026-11-29T12:00:00.000000Z on n2: less than 1s apart`},
-		{"a column that agrees needs no choice", take("{columns: {a: {node: n2}}}"), list(x, y, z), "0 n2"},
-		{"a column without a choice", take("{columns: {a: {node: n2}}}"), list(x, row(0, "y", "2"), z), `0 undecided: column "b" differs, and the rule has no choice for it`},
-		{"a composed row that a node has", take("{default: {node: n3}}"), list(x, y, z), "0 n3"},
-		{"the value that is not NULL", take("{default: non_null}"), list(row(0, "x", "-"), row(0, "-", "2"), row(0, "x", "-")), "0 row 7 x 2"},
-		{"values that are not NULL differ", take("{default: non_null}"), list(row(0, "x", "-"), row(0, "y", "-"), row(0, "-", "-")), `0 undecided: column "a": the values that are not NULL differ`},
-		{"a NULL of a node is its value", take("{default: {node: n3}}"), list(row(0, "x", "1"), row(0, "x", "1"), row(0, "-", "1")), "0 n3"},
+		{"columns of nodes", take("{columns: {a: {node: n1}, b: {node: n2}}}"), list(x, row(0, "y", "2"), z), "otherwise row 7 x 2"},
+		{"columns of the newest", take("{columns: {a: {node: n1}}, default: newest}"), list(x, y, row(20, "z", "3")), "otherwise row 7 x 3"},
+		{"the newest is not known", take("{default: newest}"), list(x, row(0, "y", "1"), x), `otherwise undecided: column "a": written at 2026-11-29T12:00:00.000000Z on n1, n3 and at 2026-11-29T12:00:00.000000Z on n2: less than 1s apart`},
+		{"a column that agrees needs no choice", take("{columns: {a: {node: n2}}}"), list(x, y, z), "otherwise n2"},
+		{"a column without a choice", take("{columns: {a: {node: n2}}}"), list(x, row(0, "y", "2"), z), `otherwise undecided: column "b" differs, and the rule has no choice for it`},
+		{"a composed row that a node has", take("{default: {node: n3}}"), list(x, y, z), "otherwise n3"},
+		{"the value that is not NULL", take("{default: non_null}"), list(row(0, "x", "-"), row(0, "-", "2"), row(0, "x", "-")), "otherwise row 7 x 2"},
+		{"values that are not NULL differ", take("{default: non_null}"), list(row(0, "x", "-"), row(0, "y", "-"), row(0, "-", "-")), `otherwise undecided: column "a": the values that are not NULL differ`},
+		{"a NULL of a node is its value", take("{default: {node: n3}}"), list(row(0, "x", "1"), row(0, "x", "1"), row(0, "-", "1")), "otherwise n3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := decide(t, tt.document, options(nil), resolve.Case{Key: table.Key{"7"}, Versions: tt.versions}); got[0] != tt.want {
@@ -181,18 +187,18 @@ func TestDecider_MissingRows(t *testing.T) {
 		versions              []resolve.Version
 		insert, deleted, skip string
 	}{
-		{"newest", list(none, x, y), "0 n3", "0 absent", "0 leave"},
-		{"{node: n3}", list(none, x, y), "0 n3", "0 n3", "0 leave"},
-		{"{node: n1}", list(none, x, y), "0 undecided: n1 lacks the row; only delete, or missing=delete, deletes rows", "0 absent", "0 leave"},
-		{"{default: {node: n3}}", list(none, x, y), "0 n3", "0 absent", "0 leave"},
-		{"{default: {node: n1}}", list(none, x, y), `0 undecided: column "a": n1 lacks the row`, "0 absent", "0 leave"},
-		{"{default: newest}", list(none, x, x), "0 n2", "0 absent", "0 leave"},
-		{"{default: newest}", list(none, x, y), "0 n3", "0 absent", "0 leave"},
-		{"union", list(none, x, x), "0 n2", "0 n2", "0 n2"},
-		{"majority", list(none, x, none), "0 absent", "0 absent", "0 absent"},
-		{"delete", list(none, x, y), "0 absent", "0 absent", "0 absent"},
-		{"{node: n1}", list(x, y, y), "0 n1", "0 n1", "0 n1"},
-		{"{default: {node: n1}}", list(x, y, y), "0 n1", "0 n1", "0 n1"},
+		{"newest", list(none, x, y), "otherwise n3", "otherwise absent", "otherwise leave"},
+		{"{node: n3}", list(none, x, y), "otherwise n3", "otherwise n3", "otherwise leave"},
+		{"{node: n1}", list(none, x, y), "otherwise undecided: n1 lacks the row; only delete, or missing=delete, deletes rows", "otherwise absent", "otherwise leave"},
+		{"{default: {node: n3}}", list(none, x, y), "otherwise n3", "otherwise absent", "otherwise leave"},
+		{"{default: {node: n1}}", list(none, x, y), `otherwise undecided: column "a": n1 lacks the row`, "otherwise absent", "otherwise leave"},
+		{"{default: newest}", list(none, x, x), "otherwise n2", "otherwise absent", "otherwise leave"},
+		{"{default: newest}", list(none, x, y), "otherwise n3", "otherwise absent", "otherwise leave"},
+		{"union", list(none, x, x), "otherwise n2", "otherwise n2", "otherwise n2"},
+		{"majority", list(none, x, none), "otherwise absent", "otherwise absent", "otherwise absent"},
+		{"delete", list(none, x, y), "otherwise absent", "otherwise absent", "otherwise absent"},
+		{"{node: n1}", list(x, y, y), "otherwise n1", "otherwise n1", "otherwise n1"},
+		{"{default: {node: n1}}", list(x, y, y), "otherwise n1", "otherwise n1", "otherwise n1"},
 	} {
 		for missing, want := range map[resolve.Missing]string{resolve.MissingInsert: tt.insert, resolve.MissingDelete: tt.deleted, resolve.MissingSkip: tt.skip} {
 			o := options(nil)
@@ -215,7 +221,7 @@ rules:
   - when: {kind: different}
     take: newest
 `, options(nil), cases(list(x, x, y), list(none, y, x), list(x, x, row(0, "x", "2")), list(x, x, x), list(x, none, x))...)
-	if diff := cmp.Diff([]string{"3 n3", "1 n2", "2 leave", "0 leave", "0 undecided: no rule matches"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"3 n3", "1 n2", "2 leave", "0 leave", "otherwise undecided: no rule matches"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -237,7 +237,7 @@ otherwise: {node: n4}`))
 
 func TestLabel_HasNumberAndName(t *testing.T) {
 	d := parsed()
-	if got := []string{d.Label(1), d.Label(2), d.Label(0)}; !reflect.DeepEqual(got, []string{"1 closed orders", "2", "otherwise"}) {
+	if got := []string{d.Label(1), d.Label(2), d.Label(3)}; !reflect.DeepEqual(got, []string{"1 closed orders", "2", "otherwise"}) {
 		t.Errorf("%q", got)
 	}
 }

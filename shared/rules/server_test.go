@@ -260,7 +260,7 @@ func TestKeys_AreComparedByTheTypesOfTheKey(t *testing.T) {
 	for _, key := range []table.Key{{"42", "anna"}, {"42", "bert"}, {"1.5", ""}, {"1.5", " "}, {"42.0", "Anna"}} {
 		list = append(list, resolve.Case{Key: key, Versions: []resolve.Version{version(key[0], key[1], "a"), none}})
 	}
-	want := []string{"1 absent", "0 leave", "1 absent", "0 leave", "1 absent"}
+	want := []string{"1 absent", "otherwise leave", "1 absent", "otherwise leave", "1 absent"}
 	if diff := cmp.Diff(want, decide(t, rule, e.Options, list...)); diff != "" {
 		t.Error(diff)
 	}
@@ -282,12 +282,12 @@ func TestMinMax_AreComparedByTheTypesOfTheColumns(t *testing.T) {
 	of := func(texts ...string) resolve.Version { return version(append([]string{"7"}, texts...)...) }
 	versions := []resolve.Version{of("9", "1.0", "angry", "{9}", "-"), of("10", "1.00", "sad", "{10}", "B"), of("-10", "-", "happy", "{10,1}", "b")}
 	for _, tt := range []struct{ action, want string }{
-		{"{default: min}", "0 row 7 -10 1.0 sad {9} B"},
-		{"{default: max}", "0 row 7 10 1.0 angry {10,1} B"},
-		{"{columns: {i: max, n: {node: n2}, m: min}, default: {node: n3}}", "0 row 7 10 1.00 sad {10,1} b"},
+		{"{default: min}", "otherwise row 7 -10 1.0 sad {9} B"},
+		{"{default: max}", "otherwise row 7 10 1.0 angry {10,1} B"},
+		{"{columns: {i: max, n: {node: n2}, m: min}, default: {node: n3}}", "otherwise row 7 10 1.00 sad {10,1} b"},
 	} {
 		got := decide(t, "rules: []\notherwise: "+tt.action, e.Options, resolve.Case{Versions: versions}, resolve.Case{Versions: []resolve.Version{versions[0], none, none}})
-		if got[0] != tt.want || got[1] != "0 n1" {
+		if got[0] != tt.want || got[1] != "otherwise n1" {
 			t.Errorf("%s: %q, want %s and n1", tt.action, got, tt.want)
 		}
 	}
@@ -324,7 +324,7 @@ otherwise: delete`
 	want := []string(nil)
 	for range 2500 { // more than one statement
 		list = append(list, cases([]resolve.Version{zero, some}, []resolve.Version{some, other}, []resolve.Version{other, some}, []resolve.Version{some, none})...)
-		want = append(want, "1 leave", "2 n1", "0 absent", "0 absent")
+		want = append(want, "1 leave", "2 n1", "otherwise absent", "otherwise absent")
 	}
 	if diff := cmp.Diff(want, decide(t, rule, e.Options, list...)); diff != "" {
 		t.Error(diff)
