@@ -59,6 +59,8 @@ func failuresOf(o api.Operation) []failure {
 	switch o.Route {
 	case api.RouteTableRepair, api.RouteTableUndo, api.RouteTaskCancel:
 		list = append(list, conflict)
+	case api.RouteRules:
+		list = append(list, notFound)
 	case api.RouteSchedules: // the Lambda functions do not have this route
 		list = append(list, notFound)
 	}

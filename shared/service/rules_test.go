@@ -57,7 +57,7 @@ func TestAddRules_StoresNothingOfAnInvalidDocument(t *testing.T) {
 func TestAddRules_ThatFailsCanBeRepeated(t *testing.T) {
 	for _, outcome := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
 		b := newBench(t)
-		b.store.On(faulty.Put, "rules/", faulty.First(1, outcome))
+		b.store.On(faulty.PutIfAbsent, "rules/", faulty.First(1, outcome))
 		if _, err := b.AddRules(t.Context(), api.AddRulesRequest{}, strings.NewReader(someRules)); fault.CodeOf(err) != fault.Unavailable {
 			t.Errorf("the first time: %v", err)
 		}
