@@ -170,7 +170,7 @@ func (n *Node) evaluate(ctx context.Context, e table.Evaluation, doing string, q
 	return tx.call(ctx, doing, table.EndTransaction, q)
 }
 
-// collate returns the COLLATE clause that gives a value the collation of its column.
+// collate returns the COLLATE clause by which a value has the collation of its column.
 func collate(c table.Comparison) string {
 	if c.Collation == "" {
 		return ""

@@ -24,13 +24,13 @@ func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 	return n.checkExpression(ctx, s.Access(), of, "SELECT 1 FROM "+s.Relation+" WHERE ")
 }
 
-// checked is a boolean expression of a user that the server checks. name and what describe
-// it in messages.
+// checked is a boolean expression of a user that the server checks. name and what
+// describe it in messages.
 type checked struct{ name, what, text string }
 
 // checkExpression checks that an expression is valid in the WHERE clause with which the
-// statement from ends, see CheckFilter. It returns the planner's estimate of the number of
-// rows.
+// statement from ends, see CheckFilter. It returns the planner's estimate of the number
+// of rows.
 func (n *Node) checkExpression(ctx context.Context, access table.Access, of checked, from string) (int64, error) {
 	tx, err := n.Begin(ctx, access)
 	if err != nil {
@@ -50,9 +50,9 @@ const missingParameter = "08P01"
 
 const doingFilter = "checking table_filter"
 
-// explainExpression returns the row estimate of the statement that consists of before, the
-// expression and after. If the expression is wrong, the error is a fault with code Invalid
-// whose message shows the place of the mistake in the expression.
+// explainExpression returns the row estimate of the statement that consists of before,
+// the expression and after. If the expression is wrong, the error is a fault with code
+// Invalid whose message shows the place of the mistake in the expression.
 func (t *Tx) explainExpression(ctx context.Context, of checked, before, after string) (int64, error) {
 	var plan []byte
 	statement := explain(before+of.text+after, &plan)

@@ -94,8 +94,8 @@ func (d *Decider) choose(c *composition, at int, choice Choice, values table.Row
 	return ""
 }
 
-// chooseExtremes chooses the least and greatest values, by one call of the server for each
-// column, direction and perStatement rows.
+// chooseExtremes chooses the least and greatest values, by one call of the server for
+// each column, direction and perStatement rows.
 func (d *Decider) chooseExtremes(ctx context.Context, order []int, compositions map[int]*composition) error {
 	for at, name := range d.o.Columns {
 		for _, greatest := range []bool{false, true} {
@@ -135,8 +135,8 @@ func (d *Decider) chooseExtreme(ctx context.Context, column string, greatest boo
 	return nil
 }
 
-// values returns the values of a column, one for each node. The value of a node that lacks
-// the row is nil.
+// values returns the values of a column, one for each node. The value of a node that
+// lacks the row is nil.
 func (c *composition) values(at int) table.Row {
 	values := make(table.Row, len(c.of.Versions))
 	for node, v := range c.of.Versions {

@@ -12,14 +12,14 @@ import (
 
 // Server is a node that evaluates what depends on the types of the table's columns.
 type Server interface {
-	// CheckWhere returns an error with code Invalid unless where is one boolean expression
-	// over the versions of the nodes.
+	// CheckWhere returns an error with code Invalid unless where is one boolean
+	// expression over the versions of the nodes.
 	CheckWhere(ctx context.Context, where string) error
 	// CheckOrder returns an error with code Invalid unless the type of a column has an
 	// order.
 	CheckOrder(ctx context.Context, column string) error
-	// CheckKeys returns an error with code Invalid unless the texts of the keys are values of
-	// the types of the key.
+	// CheckKeys returns an error with code Invalid unless the texts of the keys are
+	// values of the types of the key.
 	CheckKeys(ctx context.Context, keys []table.Key) error
 
 	// Where returns for each case whether the expression is true. False and NULL are not
@@ -49,9 +49,9 @@ type Decider struct {
 	present    resolve.Strategy // newest among the nodes that have the row
 }
 
-// NewDecider returns the decider of a document. The error has code Invalid if the document
-// refers to nodes or columns that the table does not have, or if the server cannot
-// evaluate it.
+// NewDecider returns the decider of a document. The error has code Invalid if the
+// document refers to nodes or columns that the table does not have, or if the server
+// cannot evaluate it.
 func NewDecider(ctx context.Context, document *Document, o Options) (*Decider, error) {
 	if err := document.Check(o.Table); err != nil {
 		return nil, err
@@ -111,8 +111,8 @@ func (d *Decider) checkOrders(ctx context.Context, a Action) error {
 // Needs implements resolve.Decider.
 func (d *Decider) Needs() resolve.Needs { return d.document.Needs() }
 
-// Decide implements resolve.Decider. In a decision, otherwise has the number after that of
-// the last rule. The number is 0 if all nodes have the same version.
+// Decide implements resolve.Decider. In a decision, otherwise has the number after that
+// of the last rule. The number is 0 if all nodes have the same version.
 func (d *Decider) Decide(ctx context.Context, cases []resolve.Case) ([]resolve.Decision, error) {
 	decisions := make([]resolve.Decision, len(cases))
 	var open []int // the cases that are not decided yet, as indexes

@@ -96,7 +96,7 @@ func (d *Decider) selects(when Selectors, c resolve.Case) bool {
 	return isKind(when.Kind, versions) && d.lackAll(when.On, c) && d.differs(when.Columns, versions) && d.wasWritten(when.Written, c)
 }
 
-// isKind reports whether versions that are not all the same differ in this kind.
+// isKind reports whether versions, of which at least two differ, differ in this kind.
 func isKind(kind Kind, versions []resolve.Version) bool {
 	lacking, having := 0, 0
 	for _, v := range versions {
@@ -107,7 +107,7 @@ func isKind(kind Kind, versions []resolve.Version) bool {
 		}
 	}
 	switch kind {
-	case Different: // without nodes, Decide has found that not all versions are the same
+	case Different: // without nodes, Decide has found that at least two versions differ
 		return lacking == 0
 	case Missing:
 		return lacking > 0 && having > 0

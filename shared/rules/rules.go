@@ -5,7 +5,7 @@
 // Parse checks a text completely without a server. Check compares a document with the
 // nodes and columns of one repair. NewDecider returns the resolve.Decider of a document.
 // What only a server can decide, because it depends on the types of the columns, is
-// behind the interface Server. The package itself reads no database.
+// part of the interface Server. The package itself reads no database.
 package rules
 
 import (
