@@ -98,3 +98,41 @@ func TestPostgresInstall_StartsNoServerOfItsOwnAndTakesNothingElse(t *testing.T)
 		t.Errorf("it does %q, want %q", steps, want)
 	}
 }
+
+func TestMajors_ARetriedInstallationFailsWithNpmsReason(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	if err := os.CopyFS(filepath.Join(root, "infra/postgres"), os.DirFS("../postgres")); err != nil {
+		t.Fatal(err)
+	}
+	path, noted := bare(t, map[string]string{
+		"uname": "echo x86_64", "dirname": "", "cmp": "", "rm": "", "mkdir": "", "cp": "",
+		"sleep": "true", "npm": "echo 'npm ERR! code CERT_NOT_TRUSTED' >&2; exit 1",
+	})
+	output, err := script(path, filepath.Join(root, "infra/postgres/install-majors.sh"))
+	if err == nil || !strings.Contains(output, "npm ERR! code CERT_NOT_TRUSTED") || !strings.Contains(output, "cannot be installed after 3 attempts") {
+		t.Errorf("it ends with %v and says %q", err, output)
+	}
+	want := []string{"npm ci --ignore-scripts", "sleep 5", "npm ci --ignore-scripts", "sleep 5", "npm ci --ignore-scripts"}
+	got := slices.DeleteFunc(noted(), func(command string) bool { return strings.HasPrefix(command, "uname") })
+	if !slices.Equal(got, want) {
+		t.Errorf("it runs %q, want %q", got, want)
+	}
+	if _, err := os.Stat(filepath.Join(root, ".cache/pg/installed-lock.json")); err == nil {
+		t.Error("an installation that failed is marked as complete")
+	}
+}
+
+func TestMajors_NoPackageIsOptional(t *testing.T) {
+	for _, arch := range []string{"x64", "arm64"} {
+		for _, name := range []string{"package.json", "package-lock.json"} {
+			content, err := os.ReadFile(filepath.Join("../postgres", arch, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(strings.ToLower(string(content)), "optional") {
+				t.Errorf("%s of %s has an optional package: npm does not report it if it cannot be downloaded", name, arch)
+			}
+		}
+	}
+}
