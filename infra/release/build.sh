@@ -13,7 +13,7 @@ mkdir -p "${1:-dist/release}"
 out=$(cd "${1:-dist/release}" && pwd)
 export VERSION="${VERSION:-$(infra/release/version.sh)}"
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
-export CGO_ENABLED=0 GOOS=linux GOFLAGS=-trimpath LC_ALL=C TZ=UTC
+export CGO_ENABLED=0 GOOS=linux GOFLAGS='-trimpath -tags=urfave_cli_no_template' LC_ALL=C TZ=UTC
 export MAINTAINER="${MAINTAINER:-ACE maintainers <maintainers@example.org>}"
 commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 host=$(go env GOHOSTARCH)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func TestPackages_InstallCompareAndLeaveTheArchive(t *testing.T) {
 	t.Run("checksums", func(t *testing.T) { checkSums(t, dist) })
 	t.Run("bill of materials", func(t *testing.T) { checkBill(t, name+".cdx.json") })
 	t.Run("times", func(t *testing.T) { checkTimes(t, name+".tar.gz") })
+	t.Run("size", func(t *testing.T) { checkSize(t, name+".tar.gz") })
 	input := defineDemo(t)
 	t.Run("deb", func(t *testing.T) { checkDeb(t, name+".deb", input) })
 	t.Run("container", func(t *testing.T) { checkContainer(t, name+".tar.gz", input) })
@@ -111,6 +113,19 @@ func checkTimes(t *testing.T, path string) {
 	}
 	if len(lines) < 20 {
 		t.Errorf("the archive has %d entries", len(lines))
+	}
+}
+
+// checkSize checks that the linker could leave out what the program never calls, see
+// ARCHITECTURE.md, "Size of the program".
+func checkSize(t *testing.T, path string) {
+	const limit = 29 << 20
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", `tar -xOzf "$1" --wildcards '*/ace' | wc -c`, "sh", path).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size, err := strconv.Atoi(strings.TrimSpace(string(out))); err != nil || size < 1<<20 || size > limit {
+		t.Errorf("the program has %d bytes (%v), want at most %d", size, err, limit)
 	}
 }
 

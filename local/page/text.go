@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"math"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 	"github.com/dustin/go-humanize"
 
 	"ace/shared/api"
@@ -28,6 +29,14 @@ func (p *Page) functions() template.FuncMap {
 		"verdict": verdictText, "color": verdictClass, "isTable": isComparison,
 		"list": render.Sentence,
 		"add":  func(a, b int64) int64 { return a + b },
+
+		// Methods are functions here, because templates call no methods, see
+		// ARCHITECTURE.md, "Size of the program".
+		"isTime": func(t any) bool { return !instant(t).IsZero() },
+		"isFlag": field.IsFlag, "isChoice": field.IsChoice, "isLong": field.IsLong,
+		"isSet": field.Checked, "isSelected": field.Is, "help": field.Help, "chosen": url.Values.Get,
+		"last": rowPages.Last, "previous": rowPages.Previous,
+		"opened": (*compareView).Opened, "statement": (*confirmation).Statement,
 	}
 }
 

@@ -3,10 +3,11 @@ package render
 import (
 	"bufio"
 	"context"
-	"html/template"
 	"io"
 	"slices"
 	"strings"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 
 	"ace/shared/difffile"
 	"ace/shared/rowpairs"

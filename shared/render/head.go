@@ -3,7 +3,6 @@ package render
 import (
 	"cmp"
 	"fmt"
-	"html/template"
 	"math"
 	"reflect"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 	"github.com/dustin/go-humanize"
 
 	"ace/shared/api"
@@ -264,6 +264,10 @@ func functions() template.FuncMap {
 			return enumerate(names, "bdi")
 		},
 		"names": func(names []string) template.HTML { return enumerate(names, "code") },
+
+		// Methods are functions here, because templates call no methods, see
+		// ARCHITECTURE.md, "Size of the program".
+		"first": pairView.First, "rest": pairView.Rest,
 	}
 }
 

@@ -5,13 +5,14 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"html/template"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 
 	"ace/shared/api"
 	"ace/shared/finding"
@@ -102,10 +103,7 @@ type nodeText struct {
 // the table, relative to the address of the page. The page has no script, and its content
 // security policy forbids scripts and requests.
 func SetHTML(w io.Writer, d setfile.Document) error {
-	page, err := template.New("").Funcs(functions()).Funcs(template.FuncMap{
-		"quantity": Quantity,
-		"moment":   func(t api.Time) string { return t.UTC().Format(time.DateTime) + " UTC" },
-	}).Parse(setHTML)
+	page, err := parseSet()
 	if err != nil {
 		return fmt.Errorf("render: %w", err)
 	}
@@ -116,6 +114,14 @@ func SetHTML(w io.Writer, d setfile.Document) error {
 	}
 	_, err = out.WriteTo(w)
 	return err
+}
+
+func parseSet() (*template.Template, error) {
+	return template.New("").Funcs(functions()).Funcs(template.FuncMap{
+		"quantity":    Quantity,
+		"moment":      func(t api.Time) string { return t.UTC().Format(time.DateTime) + " UTC" },
+		"restriction": func(t setTable) string { return t.Restriction() },
+	}).Parse(setHTML)
 }
 
 func newSetPage(d setfile.Document) setPage {

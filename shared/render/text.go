@@ -2,10 +2,11 @@ package render
 
 import (
 	"fmt"
-	"html/template"
 	"strings"
 	"unicode"
 	"unicode/utf16"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 )
 
 // hidden reports whether the character r is invisible, or changes how its neighbours are
