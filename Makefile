@@ -34,12 +34,11 @@ unit: go-version ## the tests that need no server, in less than a minute once th
 	@echo 'running the tests that need no server: less than a minute; the first build takes a few minutes more'
 	@go test -vet=off -tags unit $$(go list -tags unit -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
 
-# The plain tests of shared/app take about as long as everything else, and wait for servers a part of the time: the two
-# run side by side, so that both processors always have work. The functions of the last line have limits of seconds, so
-# no other test runs at the same time.
+# The plain tests of shared/app are nearly half of the work. They run beside all others, so that the processors have work
+# where the others wait. The functions of the last line have limits of seconds, so no other test runs at the same time.
 .PHONY: test
-test: deps ## install what is missing, then run every test (less than 20 minutes): most with the race detector, random ones from fixed seeds
-	@echo 'running every test: less than 20 minutes on 2 cores'; \
+test: deps ## install what is missing, then run every test (about 20 minutes): most with the race detector, random ones from fixed seeds
+	@echo 'running every test: about 20 minutes on 2 cores'; \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	tests() { RAPID_SEED=1 go test -vet=off -timeout 30m "$$@" || : >"$$work/failed"; }; \
 	raced() { (export CGO_ENABLED=1; tests -race "$$@"); }; \
