@@ -189,7 +189,7 @@ func TestCommands_UseTheServerThatIsNamed(t *testing.T) {
 		{"needs CLUSTER SCHEMA.TABLE", []string{"table-diff", c.Name}},
 		{`block_rows is "x"`, []string{"table-diff", c.Name, "public.tiny", "--block-rows", "x"}},
 		{"set --yes", []string{"table-repair", diff.TaskID, "--source-of-truth", "n1"}},
-		{"source_of_truth is required", []string{"table-repair", diff.TaskID}},
+		{"give source_of_truth, the node whose rows are right, or resolve, a rule", []string{"table-repair", diff.TaskID}},
 		{"no answer from http://127.0.0.1:1", []string{"tasks", "--server", "http://127.0.0.1:1"}},
 		{"valid token", []string{"tasks", "--token-file", "/dev/null"}},
 		{"flag provided but not defined", []string{"tasks", "--no-such-flag"}},

@@ -53,6 +53,10 @@ type (
 	ChangedRow struct {
 		Before *row `json:"before"`
 		After  *row `json:"after"`
+		// Rule and Reason state why a repair by rule made the change. Rule is the number of the
+		// rule, and is absent if there are no rules.
+		Rule   int    `json:"rule,omitempty"`
+		Reason string `json:"reason,omitempty"`
 	}
 
 	// BeforeImages has the rows as they were before a repair or an undo.

@@ -30,10 +30,13 @@ import (
 // description, by the reason.
 func notExpressed() map[string][]string {
 	return map[string][]string{
-		"a pattern does not compare times":                         {"confirm_delay too long", "confirm_delay without unit is seconds"},
-		"a pattern does not decode a cursor":                       {"tables after half a name", "tables after no name"},
-		"a pattern does not know SQL":                              {"WHERE without an expression", "a schema twice", "a pattern twice", "ignore_columns names one twice", "redact names one twice"},
-		"a schema cannot compare two parameters":                   {"a repair of its own source", "a script of changes that are made", "a script of an undo that is done"},
+		"a pattern does not compare times":   {"confirm_delay too long", "confirm_delay without unit is seconds"},
+		"a pattern does not decode a cursor": {"tables after half a name", "tables after no name"},
+		"a pattern does not know SQL":        {"WHERE without an expression", "a schema twice", "a pattern twice", "ignore_columns names one twice", "redact names one twice"},
+		"a schema cannot compare two parameters": {
+			"a repair of its own source", "a script of changes that are made", "a script of an undo that is done", "a repair without a source",
+			"a majority with a source", "what is missing at the source of truth", "a rule that only inserts",
+		},
 		"a schema sees an object after its names have become one":  {"JSON: a parameter twice", "JSON: a parameter twice, once escaped"},
 		"a schema sees the value of a number and not its notation": {"JSON: a number with an exponent"},
 		"the validator ignores any number of slashes at the end":   {"a path with two slashes at the end"},

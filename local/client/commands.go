@@ -78,7 +78,8 @@ func (o Options) operationCommands() []*cli.Command {
 			Usage: "make the rows of a document equal to those of one node",
 			Description: "Shows what would be changed and asks, unless --yes is set.\n" +
 				"DOCUMENT is the id of a table-diff or table-rerun, a diff_file, or a file on this machine.\n" +
-				"Example: ace table-repair td_20240315_123456 --source-of-truth n1",
+				"Example: ace table-repair td_20240315_123456 --source-of-truth n1\n" +
+				"Example: ace table-repair td_20240315_123456 --resolve majority",
 			Flags: append(paramFlags("table-repair", "diff_file"), waitFlags(true)...),
 		}, tableRepair),
 		o.command(&cli.Command{

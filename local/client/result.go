@@ -33,6 +33,9 @@ type changes struct {
 	DryRun   bool                    `json:"dry_run"`
 	Nodes    map[string]api.NodeUndo `json:"nodes"`
 	Warnings []string                `json:"warnings"`
+	// Undecided and UndecidedKeys are only in the result of a repair by rule.
+	Undecided     int64              `json:"undecided"`
+	UndecidedKeys []api.UndecidedKey `json:"undecided_keys"`
 }
 
 // changesOf returns the result of a repair or undo. ok is false if the task has none.
@@ -215,9 +218,26 @@ func (s *session) printChanges(t task, c changes) {
 	}
 	rows.SetColumnConfigs(numbers(2, 3, 4, 5, 6, 7))
 	rows.Render()
+	s.printUndecided(c)
 	s.printWarnings(c.Warnings)
 	if t.TaskType == api.TypeTableRepair && !c.DryRun && c.total() > 0 {
 		writeLine(s.Stdout, "To undo: ace table-undo %s", t.TaskID)
+	}
+}
+
+// printUndecided prints how many rows a repair by rule left alone, and the first of them.
+func (s *session) printUndecided(c changes) {
+	if c.Undecided == 0 {
+		return
+	}
+	writeLine(s.Stdout, "undecided, left alone: %s", humanize.Comma(c.Undecided))
+	const most = 10
+	for i, key := range c.UndecidedKeys {
+		if i == most {
+			writeLine(s.Stdout, "  and more (task-status lists a hundred)")
+			break
+		}
+		writeLine(s.Stdout, "  %s: %s", safe(strings.Join(key.Key, ", ")), safe(key.Reason))
 	}
 }
 

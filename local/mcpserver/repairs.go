@@ -116,11 +116,17 @@ func (t *tools) runRepair(ctx context.Context, in repairInput) (any, error) {
 
 	params := url.Values{
 		"cluster_name": {req.ClusterName}, "table_name": {req.Table.String()}, "diff_file": {req.DiffFile.String()},
-		"source_of_truth": {req.SourceOfTruth}, "upsert_only": {strconv.FormatBool(req.UpsertOnly)}, "insert_only": {strconv.FormatBool(req.InsertOnly)},
+		"upsert_only": {strconv.FormatBool(req.UpsertOnly)}, "insert_only": {strconv.FormatBool(req.InsertOnly)},
 		"generate_report": {"true"}, // so that a person can see what the agent changed
 	}
 	set(params, "dbname", req.DBName)
 	set(params, "nodes", strings.Join(req.Nodes, ","))
+	set(params, "source_of_truth", req.SourceOfTruth)
+	set(params, "resolve", req.Resolve)
+	set(params, "missing", req.Missing)
+	if req.MaxClockSkew != nil {
+		set(params, "max_clock_skew", req.MaxClockSkew.String())
+	}
 	id, err := t.Service.Submit(ctx, api.RouteTableRepair, params)
 	if err != nil {
 		return nil, err

@@ -317,9 +317,10 @@ func tableRerunParams() []Param {
 }
 
 func tableRepairParams() []Param {
-	return []Param{
+	return slices.Concat([]Param{
 		clusterParam(), diffFileParam(),
-		{Name: "source_of_truth", Kind: KindText, Required: true, Purpose: "the node whose rows are right", Example: "n1"},
+		{Name: "source_of_truth", Kind: KindText, Purpose: "the node whose rows are right; with resolve=newest, the tie-breaker", Example: "n1"},
+	}, resolveParams(), []Param{
 		tableParam(), dbnameParam(),
 		flagParam("dry_run", "change nothing; report what would be changed"),
 		quietParam(),
@@ -335,7 +336,7 @@ func tableRepairParams() []Param {
 		flagParam("allow_cascade", "with fire_triggers, let a deletion cascade to other tables"),
 		flagParam("allow_lag", "repair even if replication from the source lags or is off"),
 		flagParam("allow_conflict", "repair even if a subscription fails already, or will stop at an inserted row"),
-	}
+	})
 }
 
 func tableUndoParams() []Param {

@@ -12,9 +12,14 @@ const allowedTargets = `"all" or different nodes of the cluster other than sourc
 // the source of truth, on the other nodes. The JSON form of the request is stored as the
 // parameters of the task.
 type TableRepairRequest struct {
-	ClusterName    string    `json:"cluster_name"`
-	DiffFile       DiffFile  `json:"diff_file"`
-	SourceOfTruth  string    `json:"source_of_truth"`
+	ClusterName   string   `json:"cluster_name"`
+	DiffFile      DiffFile `json:"diff_file"`
+	SourceOfTruth string   `json:"source_of_truth,omitempty"`
+	// Resolve is what decides which version of a row is right; "" means source_of_truth.
+	Resolve string `json:"resolve,omitempty"`
+	// Missing and MaxClockSkew are set only if Resolve is newest.
+	Missing        string    `json:"missing,omitempty"`
+	MaxClockSkew   *Duration `json:"max_clock_skew,omitempty"`
 	Table          TableName `json:"table_name"`
 	DBName         string    `json:"dbname,omitempty"` // "" means the first database of the cluster
 	DryRun         bool      `json:"dry_run"`
@@ -38,6 +43,9 @@ func DecodeTableRepair(p Params) (TableRepairRequest, error) {
 		ClusterName:    r.text("cluster_name", ""),
 		DiffFile:       parseWith(r, "diff_file", ParseDiffFile),
 		SourceOfTruth:  r.text("source_of_truth", ""),
+		Resolve:        parse(r, "resolve", "", allowedResolve(), parseResolve),
+		Missing:        parse(r, "missing", "", allowedMissing(), parseMissing),
+		MaxClockSkew:   parse(r, "max_clock_skew", nil, allowedDelay, parseClockSkew),
 		Table:          parseWith(r, "table_name", ParseTableName),
 		DBName:         r.text("dbname", ""),
 		DryRun:         r.flag("dry_run"),
@@ -52,6 +60,7 @@ func DecodeTableRepair(p Params) (TableRepairRequest, error) {
 		AllowLag:       r.flag("allow_lag"),
 		AllowConflict:  r.flag("allow_conflict"),
 	}
+	req.addRuleDefaults()
 	return req, r.finish(req.problems())
 }
 
@@ -62,14 +71,16 @@ func (r TableRepairRequest) problems() problems {
 	var found problems
 	found.add("cluster_name", clusterNameProblem(r.ClusterName))
 	found.add("diff_file", diffFileProblem(r.DiffFile))
-	if r.SourceOfTruth == "" {
-		found.add("source_of_truth", "source_of_truth is required")
-	}
+	r.addRuleProblems(&found)
 	found.add("table_name", tableNameProblem(r.Table))
 	if r.UpsertOnly && r.InsertOnly {
 		found.add("insert_only", "insert_only and upsert_only are both true; set only one of them")
 	}
-	found.add("nodes", targetsProblem(r.Nodes, r.SourceOfTruth))
+	source := r.SourceOfTruth
+	if r.ByRule() { // the tie-breaker may be repaired too
+		source = ""
+	}
+	found.add("nodes", targetsProblem(r.Nodes, source))
 	found.add("generate_sql", scriptProblem(r.GenerateSQL, r.DryRun))
 	return found
 }
@@ -102,11 +113,22 @@ const (
 
 // RepairResult is the result of a repair.
 type RepairResult struct {
-	SourceOfTruth string                `json:"source_of_truth"`
-	DryRun        bool                  `json:"dry_run"`
-	Nodes         map[string]NodeRepair `json:"nodes"`                 // the result on each repaired node, by the name of the node
-	ReportFile    string                `json:"report_file,omitempty"` // the key of the report in the archive
-	Warnings      []string              `json:"warnings,omitempty"`
+	SourceOfTruth string `json:"source_of_truth,omitempty"`
+	// Resolve is what decided. It is empty if it was source_of_truth, and so are the
+	// following members, up to Rules.
+	Resolve string `json:"resolve,omitempty"`
+	// Undecided counts the keys without a winner, which are left alone on every node, and
+	// the rows that were left alone on a node because they changed after the decision.
+	Undecided     *int64         `json:"undecided,omitempty"`
+	UndecidedKeys []UndecidedKey `json:"undecided_keys,omitempty"` // the first hundred of them
+	// Rules counts the keys by the number of the rule that decided.
+	Rules map[string]int64 `json:"rules,omitempty"`
+	// ClockDifferences has, for resolve=newest, each node's clock minus that of the service.
+	ClockDifferences map[string]Seconds    `json:"clock_differences,omitempty"`
+	DryRun           bool                  `json:"dry_run"`
+	Nodes            map[string]NodeRepair `json:"nodes"`                 // the result on each repaired node, by the name of the node
+	ReportFile       string                `json:"report_file,omitempty"` // the key of the report in the archive
+	Warnings         []string              `json:"warnings,omitempty"`
 }
 
 // NodeRepair counts the rows of one node by what the repair did to them, or in a dry run

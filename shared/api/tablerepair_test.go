@@ -33,6 +33,14 @@ func TestDecodeTableRepair(t *testing.T) {
 				r.DBName, r.DryRun, r.Quiet, r.GenerateReport = "acedb", true, true, true
 				r.FireTriggers, r.AllowCascade, r.AllowLag, r.AllowConflict = true, true, true, true
 			})},
+		{"the default of resolve", query + "&resolve=source_of_truth", standard},
+		{"newest", query + "&resolve=newest&nodes=n1", with(func(r *api.TableRepairRequest) {
+			r.Resolve, r.Missing, r.MaxClockSkew, r.Nodes = api.ResolveNewest, api.MissingInsert, skew(api.DefaultClockSkew), []string{"n1"}
+		})},
+		{"newest without a tie-breaker", ofDocument + "&resolve=newest&missing=delete&max_clock_skew=0", with(func(r *api.TableRepairRequest) {
+			r.SourceOfTruth, r.Resolve, r.Missing, r.MaxClockSkew = "", api.ResolveNewest, api.MissingDelete, skew(0)
+		})},
+		{"majority", ofDocument + "&resolve=majority", with(func(r *api.TableRepairRequest) { r.SourceOfTruth, r.Resolve = "", api.ResolveMajority })},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -44,6 +52,8 @@ func TestDecodeTableRepair(t *testing.T) {
 		})
 	}
 }
+
+func skew(d api.Duration) *api.Duration { return &d }
 
 func TestDecodeTableUndo(t *testing.T) {
 	if got, want := decode(t, api.DecodeTableUndo, "task_id=tr_20240315_123456"), (api.TableUndoRequest{TaskID: "tr_20240315_123456"}); got != want {

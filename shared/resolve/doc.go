@@ -7,8 +7,8 @@
 // versions, and applies the decisions.
 //
 // A decision is made once for a key, from the versions of all nodes, and it does not
-// depend on the order of the nodes. So every node gets the same row, in whatever order the
-// nodes are repaired later.
+// depend on the order of the nodes. So every node gets the same row, in whatever order
+// the nodes are repaired later.
 package resolve
 
 import (

@@ -76,7 +76,7 @@ func (n newest) latest(rows []group) Decision {
 	}
 	// The best version is a candidate itself.
 	if len(candidates) == 1 {
-		return best.wins(fmt.Sprintf("%s wrote last, at %s", n.nodes.of(best.nodes), formatTime(best.time)))
+		return best.wins(fmt.Sprintf("%s wrote last, %s", n.nodes.of(best.nodes), best.written()))
 	}
 
 	reason := n.tie(candidates)
@@ -96,6 +96,6 @@ func (n newest) tie(candidates []group) string {
 		}
 	}
 	a, b := candidates[0], candidates[1]
-	return fmt.Sprintf("written at %s on %s and at %s on %s: less than %s apart",
-		formatTime(a.time), n.nodes.of(a.nodes), formatTime(b.time), n.nodes.of(b.nodes), n.Skew)
+	return fmt.Sprintf("written %s on %s and %s on %s: less than %s apart",
+		a.written(), n.nodes.of(a.nodes), b.written(), n.nodes.of(b.nodes), n.Skew)
 }

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -10,6 +11,7 @@ type group struct {
 	nodes   []int // indexes of the nodes that have the version, ascending
 	present bool
 	time    time.Time // the latest known commit time of the versions; zero if none is known
+	origin  string    // the replication origin of that commit
 	unknown bool      // the commit time of at least one version is not known
 }
 
@@ -30,7 +32,7 @@ func groups(c Case) []group {
 		g.nodes = append(g.nodes, node)
 		g.unknown = g.unknown || v.Time.IsZero()
 		if v.Time.After(g.time) {
-			g.time = v.Time
+			g.time, g.origin = v.Time, v.Origin
 		}
 	}
 	return found
@@ -66,6 +68,16 @@ func (n nodeNames) of(nodes []int) string {
 		names[i] = n[node]
 	}
 	return strings.Join(names, ", ")
+}
+
+// written states when a version was written and, if replication brought it, by which
+// origin.
+func (g group) written() string {
+	text := "at " + formatTime(g.time)
+	if g.origin != "" {
+		text += fmt.Sprintf(" (origin %q)", g.origin)
+	}
+	return text
 }
 
 // formatTime returns a commit time as documents contain it.

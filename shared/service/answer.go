@@ -2,6 +2,7 @@ package service
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"ace/shared/api"
 	"ace/shared/fault"
@@ -33,6 +34,7 @@ func repairAnswer(req api.TableRepairRequest, result tablerepair.Result) api.Rep
 		Nodes:         map[string]api.NodeRepair{},
 		Warnings:      result.Warnings,
 	}
+	addRule(&answer, req, result.Rule)
 	if result.Report != nil {
 		answer.ReportFile = result.Report.Key
 	}
@@ -40,6 +42,30 @@ func repairAnswer(req api.TableRepairRequest, result tablerepair.Result) api.Rep
 		answer.Nodes[n.Node] = nodeRepair(n, result)
 	}
 	return answer
+}
+
+// addRule adds what a repair by rule decided. rule is nil for another repair.
+func addRule(answer *api.RepairResult, req api.TableRepairRequest, rule *tablerepair.RuleResult) {
+	if rule == nil {
+		return
+	}
+	answer.Resolve = req.Resolve
+	answer.Undecided = &rule.Undecided
+	for _, key := range rule.UndecidedKeys {
+		answer.UndecidedKeys = append(answer.UndecidedKeys, api.UndecidedKey{Key: shortKey(key.Key), Reason: key.Reason})
+	}
+	for number, count := range rule.Rules {
+		if answer.Rules == nil {
+			answer.Rules = map[string]int64{}
+		}
+		answer.Rules[strconv.Itoa(number)] = count
+	}
+	for node, ahead := range rule.Clocks {
+		if answer.ClockDifferences == nil {
+			answer.ClockDifferences = map[string]api.Seconds{}
+		}
+		answer.ClockDifferences[node] = api.Seconds(ahead.Seconds())
+	}
 }
 
 // undoAnswer converts the result of an undo to the task's result in the API.

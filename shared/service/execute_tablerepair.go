@@ -3,9 +3,11 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"ace/shared/api"
 	"ace/shared/fault"
+	"ace/shared/resolve"
 	"ace/shared/runner"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
@@ -24,12 +26,32 @@ func (e *Executor) tableRepair(ctx context.Context, x execution) (runner.Outcome
 
 	result, err := e.repair(ctx, x, req.Quiet, tablerepair.Request{
 		ClusterName: req.ClusterName, Schema: req.Table.Schema, Table: req.Table.Name,
-		Input: *x.rec.Input, Source: req.SourceOfTruth, Targets: req.Nodes,
+		Input: *x.rec.Input, Source: sourceOf(req), Resolve: ruleOf(req), Targets: req.Nodes,
 		DryRun: req.DryRun, Report: req.GenerateReport, Scripts: req.GenerateSQL, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
 		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
 		AllowConflict: req.AllowConflict,
 	})
 	return repairOutcome(repairAnswer(req, result), result, err)
+}
+
+// sourceOf returns the source of truth. A repair by rule has none.
+func sourceOf(req api.TableRepairRequest) string {
+	if req.ByRule() {
+		return ""
+	}
+	return req.SourceOfTruth
+}
+
+// ruleOf returns the rule of a repair by rule, and nil for another repair.
+func ruleOf(req api.TableRepairRequest) *tablerepair.Rule {
+	if !req.ByRule() {
+		return nil
+	}
+	rule := &tablerepair.Rule{Strategy: req.Resolve, Missing: resolve.Missing(req.Missing), TieBreaker: req.SourceOfTruth}
+	if req.MaxClockSkew != nil {
+		rule.Skew = time.Duration(*req.MaxClockSkew)
+	}
+	return rule
 }
 
 // tableUndo executes a table-undo task.

@@ -67,7 +67,7 @@ func checkNodes(definition cluster.Cluster, documented []string, req api.TableRe
 		documented = definition.NodeNames()
 	}
 
-	if !slices.Contains(documented, req.SourceOfTruth) {
+	if !slices.Contains(documented, req.SourceOfTruth) && (!req.ByRule() || req.SourceOfTruth != "") {
 		return fault.New(fault.Invalid, "source_of_truth is %.100q; it must be a node of diff_file: %s", req.SourceOfTruth, strings.Join(documented, ", "))
 	}
 
@@ -78,7 +78,7 @@ func checkNodes(definition cluster.Cluster, documented []string, req api.TableRe
 	}
 
 	repaired := documented
-	if req.Nodes != nil {
+	if req.Nodes != nil && !req.ByRule() { // a rule reads all nodes
 		repaired = append([]string{req.SourceOfTruth}, req.Nodes...)
 	}
 	return diffarchive.CheckNodes(repaired, definition.Name, definition.NodeNames())

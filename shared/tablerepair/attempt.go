@@ -252,7 +252,11 @@ func (a *attempt) lockRows(ctx context.Context, locked *lockedRows) error {
 	first := int64(0)
 	return a.eachKeys(ctx, func(n int, keys []table.Key) error {
 		memory := locked.collect(n)
+		if len(keys) == 0 { // no key of this part changes the target
+			return locked.keep(memory)
+		}
 		s := a.target.Write.Source
+		s.Digest = cmp.Or(a.lockedDigest(), s.Digest)
 		if memory == nil {
 			s.Columns = s.Key
 		}
@@ -261,11 +265,18 @@ func (a *attempt) lockRows(ctx context.Context, locked *lockedRows) error {
 			return err
 		}
 
-		err = eachFound(stream, func(at int, row table.Row) (err error) {
+		digests := make(map[int]int64)
+		err = eachFound(stream, func(at int, row table.KeyedRow) (err error) {
 			locked.places.Add(first + int64(at))
-			memory, err = locked.add(memory, at, row)
+			if a.plan.byRule() {
+				digests[at] = row.Digest
+			}
+			memory, err = locked.add(memory, at, row.Row)
 			return err
 		})
+		if err == nil {
+			err = a.noteLocked(ctx, locked, n, first, digests)
+		}
 		first += int64(len(keys))
 		return cmp.Or(err, locked.keep(memory))
 	})
@@ -273,11 +284,11 @@ func (a *attempt) lockRows(ctx context.Context, locked *lockedRows) error {
 
 // eachFound calls fn for each row of a stream, with the index of the row's key in the
 // list of requested keys. It closes the stream.
-func eachFound(stream table.RowStream, fn func(at int, row table.Row) error) error {
+func eachFound(stream table.RowStream, fn func(at int, row table.KeyedRow) error) error {
 	for {
 		at, row, err := stream.Next()
 		if err == nil && at >= 0 {
-			err = fn(at, row.Row)
+			err = fn(at, row)
 		}
 		if at < 0 || err != nil {
 			return cmp.Or(err, stream.Close())
@@ -288,7 +299,7 @@ func eachFound(stream table.RowStream, fn func(at int, row table.Row) error) err
 // eachPlace calls fn for each row of a stream, with the index of the row's key in the
 // list of requested keys. It closes the stream.
 func eachPlace(stream table.RowStream, fn func(at int)) error {
-	return eachFound(stream, func(at int, _ table.Row) error {
+	return eachFound(stream, func(at int, _ table.KeyedRow) error {
 		fn(at)
 		return nil
 	})

@@ -41,6 +41,12 @@ type change struct {
 	// unknown. After the change, the target's row has the same digest if the change has made
 	// it equal to the source's row.
 	Digest int64 `json:"-"`
+	// Place, Rule and Reason are set only in a repair by rule. Place is the number of the
+	// key among all keys of the plan. Rule is the number of the rule that decided, or 0 if
+	// there are no rules. Reason states why.
+	Place  int64  `json:"-"`
+	Rule   int    `json:"-"`
+	Reason string `json:"-"`
 
 	// packed is the change as it is stored, if Before was not decoded (see complete).
 	packed string

@@ -55,6 +55,7 @@ func (c *Coordinator) WaitForAbandoned(d time.Duration) *Coordinator {
 type Result struct {
 	Nodes    []NodeResult
 	Warnings []string
+	Rule     *RuleResult              // nil unless it was a repair by rule
 	Report   *task.Document           // nil if there is none
 	Scripts  map[string]task.Document // for each node, the SQL script that makes its changes
 }
@@ -85,13 +86,18 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 
 	r.checkReplication(ctx)
 
+	// Durable: the decisions of a repair by rule, which every later run uses.
+	if err := r.decideKeys(ctx); err != nil {
+		return Result{}, causeOrErr(ctx, err)
+	}
+
 	// Durable: the repaired rows of the targets, and how each attempt ended.
 	r.repairTargets(ctx)
 	if r.isInterrupted(ctx) {
 		return Result{}, context.Cause(ctx)
 	}
 
-	result := Result{Nodes: r.results, Warnings: r.warnings()}
+	result := Result{Nodes: r.results, Warnings: r.warnings(), Rule: r.ruleResult()}
 	err := r.verdict(ctx)
 
 	// Durable: the report. It is written last because it contains the outcomes.
@@ -124,6 +130,7 @@ type run struct {
 	replication []replication
 	results     []NodeResult
 	progress    progress
+	decided     decidedTotals // in a repair by rule
 }
 
 // causeOrErr returns the reason why the context has ended, if it has, and otherwise err.
@@ -179,17 +186,21 @@ func (r *run) open(ctx context.Context, node string) (Node, error) {
 	return r.plan.bind(opened[0]), nil
 }
 
-// repairTargets repairs all targets concurrently. A failure on one target does not affect
-// the other targets.
+// repairTargets repairs all targets: by rule one after the other (see rule.go), otherwise
+// concurrently. A failure on one target does not affect the other targets.
 func (r *run) repairTargets(ctx context.Context) {
 	r.progress.phase(phaseRepair)
 	r.results = make([]NodeResult, len(r.plan.Targets))
 	var wait, watching sync.WaitGroup
-	for i := range r.plan.Targets {
-		wait.Go(func() { r.results[i] = r.repairTarget(ctx, i) })
-	}
 	watched, stop := context.WithCancel(ctx)
 	watching.Go(func() { r.watch(watched) })
+	for i := range r.plan.Targets {
+		if r.plan.byRule() {
+			r.results[i] = r.repairByRule(ctx, i)
+			continue
+		}
+		wait.Go(func() { r.results[i] = r.repairTarget(ctx, i) })
+	}
 	wait.Wait()
 	stop()
 	watching.Wait()
@@ -206,7 +217,7 @@ func (r *run) repairTarget(ctx context.Context, i int) NodeResult {
 	if !r.plan.DryRun {
 		result.Outcome = RolledBack
 	}
-	if t.isIdle(r.plan) {
+	if t.isIdle(r.plan) || r.decidedIdle(t) {
 		if !r.plan.DryRun {
 			result.Outcome = Committed // there was nothing to change on the node
 		}
@@ -338,7 +349,7 @@ func (r *run) determine(ctx context.Context, s *settler, fn func(context.Context
 func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
 	_, failed := r.invoker.Invoke(ctx, Unit{
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.req.Lease,
-		Applied: r.replication[i].applied, SourceFeeds: r.replication[i].sourceFeeds, Relays: r.replication[i].relays,
+		Applied: r.replication[i].applied, AppliedBy: r.replication[i].appliedBy, SourceFeeds: r.replication[i].sourceFeeds, Relays: r.replication[i].relays,
 	})
 	// This run was interrupted, so the next run determines the outcome.
 	if r.isInterrupted(ctx) {

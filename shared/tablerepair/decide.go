@@ -32,6 +32,9 @@ type decider struct {
 	totals *Totals
 	key    []int // indexes of the key's columns
 	absent absences
+	// winners is set in a repair by rule; it is the source then
+	winners *winners
+	first   int64 // number of the first key of the current part
 	// rows that were already decided, if two keys can identify one row; otherwise nil
 	seen map[string]bool
 }
@@ -58,6 +61,7 @@ func (d *decider) decide(ctx context.Context, n int, keys []table.Key) (err erro
 	if d.part, err = d.locked.open(n); err != nil {
 		return err
 	}
+	d.first = d.at
 	source := d.target.Read
 	source.Digest = cmp.Or(d.target.ReadDigest, source.Digest)
 	stream, err := d.source.Rows(ctx, source, keys)
@@ -107,6 +111,9 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, read []table.Ke
 		if err := d.checkLocked(keys[i], have); err != nil {
 			return err
 		}
+		if d.winners != nil && d.skipChanged() {
+			return nil
+		}
 		d.noteAbsent(keys[i], wanted[i], have)
 		if err := d.row(wanted[i], have, read[i].Digest, lost[i]); err != nil {
 			return err
@@ -136,7 +143,7 @@ func (d *decider) targetRows(ctx context.Context, keys []table.Key) (table.RowSt
 		if err != nil {
 			return nil, err
 		}
-		err = eachFound(stream, func(at int, _ table.Row) error { return rowAppearedError(d.target.Node, absent[at]) })
+		err = eachFound(stream, func(at int, _ table.KeyedRow) error { return rowAppearedError(d.target.Node, absent[at]) })
 		if err != nil {
 			return nil, err
 		}
@@ -396,6 +403,9 @@ func (d *decider) change(c change) error {
 				return fault.New(fault.Invalid, "the row with the key %s has a value that is not valid UTF-8 and cannot be written back unchanged", c.Key)
 			}
 		}
+	}
+	if d.winners != nil {
+		d.winners.explain(&c, int(d.at-1-d.first))
 	}
 	d.totals.count(c.Op, 1)
 	d.predict(c)

@@ -134,6 +134,15 @@
 // at once, at most one commits, because only one of them can create the manifest. Second,
 // a new attempt begins only when the previous one is known to be rolled back.
 //
+// # A repair by rule
+//
+// Such a repair has no source. It decides each key once, from the versions of all nodes,
+// and stores the decisions before it changes a node (deciding.go). Then it changes one
+// node after the other. In an attempt, the stored winners take the place of the source's
+// rows (winners.go), and every other node that has a version takes the place of the
+// source in the waits and checks above. See rule.go for why every node gets the same
+// winner.
+//
 // # What is sent only as a digest
 //
 // The statement that locks the target's rows returns them whole. No other transaction can

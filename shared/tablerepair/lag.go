@@ -37,6 +37,10 @@ func (r *run) checkReplication(ctx context.Context) {
 	}
 
 	r.progress.phase(phaseLag)
+	if r.plan.byRule() {
+		r.awaitVoters(ctx)
+		return
+	}
 	err := fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(fanout.Indexes(len(r.plan.Targets))), func(ctx context.Context, i int) error {
 		t, found := &r.plan.Targets[i], &r.replication[i]
 		if t.Problem != nil || t.isIdle(r.plan) {
@@ -44,19 +48,7 @@ func (r *run) checkReplication(ctx context.Context) {
 		}
 
 		r.findRelays(ctx, t.Node, found)
-		for _, look := range []func(context.Context, string, *replication) error{r.sourceLag, r.targetLag} {
-			err := r.req.Patience.Do(ctx, "check of replication to node "+t.Node, func() error {
-				return look(ctx, t.Node, found)
-			})
-			switch {
-			case err == nil:
-			case r.mayIgnore(err):
-				r.ignore(err, found)
-			default:
-				found.problem = err
-				return nil
-			}
-		}
+		r.lookAt(ctx, t.Node, found, r.sourceLag, r.targetLag)
 		return nil
 	})
 
@@ -64,6 +56,24 @@ func (r *run) checkReplication(ctx context.Context) {
 	// that was not completed.
 	for i := range r.replication {
 		r.replication[i].problem = cmp.Or(r.replication[i].problem, err)
+	}
+}
+
+// lookAt calls the functions, which check replication for a target, until one of them
+// returns an error that cannot be ignored.
+func (r *run) lookAt(ctx context.Context, target string, found *replication, looks ...func(context.Context, string, *replication) error) {
+	for _, look := range looks {
+		err := r.req.Patience.Do(ctx, "check of replication to node "+target, func() error {
+			return look(ctx, target, found)
+		})
+		switch {
+		case err == nil:
+		case r.mayIgnore(err):
+			r.ignore(err, found)
+		default:
+			found.problem = err
+			return
+		}
 	}
 }
 
@@ -96,6 +106,8 @@ type replication struct {
 	// the target receives no changes by replication, or if it is unknown which changes the
 	// target has applied
 	applied string
+	// in a repair by rule, the same for each other voter
+	appliedBy map[string]string
 	// slots through which the source receives changes of the table; nil if the repair need
 	// not wait for them
 	sourceFeeds []Feed
@@ -116,6 +128,16 @@ func (found *replication) warn(format string, args ...any) {
 type Feed struct {
 	Node string `json:"node"` // the node that has the slot
 	Slot string `json:"slot"`
+	// To is, in a repair by rule, the voter that receives the changes.
+	To string `json:"to,omitempty"`
+}
+
+// receiver describes the node that receives the changes of a feed.
+func (f Feed) receiver(p *Plan) string {
+	if f.To != "" {
+		return fmt.Sprintf("node %q", f.To)
+	}
+	return fmt.Sprintf("the source of truth, node %q", p.Source)
 }
 
 // targetLag checks whether the target has applied the changes of all other nodes. If a
@@ -198,7 +220,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 		}
 		switch {
 		case err == nil:
-		case from == r.plan.Source || from == target || ctx.Err() != nil || errors.Is(err, errLagging) || errors.Is(err, errFailing):
+		case r.plan.reads(from) || from == target || ctx.Err() != nil || errors.Is(err, errLagging) || errors.Is(err, errFailing):
 			return feeds, false, err
 		default:
 			unknown[from] = err
@@ -412,15 +434,15 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 		case err != nil:
 			return err
 		case !found:
-			return fault.New(fault.Unavailable, "node %q: replication slot %q, which sends this table's changes to the source of truth, node %q, does not exist any more; set allow_lag=true to repair anyway",
-				feed.Node, feed.Slot, a.plan.Source)
+			return fault.New(fault.Unavailable, "node %q: replication slot %q, which sends this table's changes to %s, does not exist any more; set allow_lag=true to repair anyway",
+				feed.Node, feed.Slot, feed.receiver(a.plan))
 		case lag == 0:
 			return nil
 		case least < 0:
 			flushLog(ctx, from.node)
 		case time.Now().After(deadline):
-			return fault.New(fault.Unavailable, "node %q: replication has yet to bring %d bytes of its log to the source of truth, node %q, and has made no progress for %s; set allow_lag=true to repair anyway",
-				feed.Node, lag, a.plan.Source, sourceWait)
+			return fault.New(fault.Unavailable, "node %q: replication has yet to bring %d bytes of its log to %s, and has made no progress for %s; set allow_lag=true to repair anyway",
+				feed.Node, lag, feed.receiver(a.plan), sourceWait)
 		}
 
 		if least < 0 || lag < least {

@@ -225,8 +225,8 @@ func TestCheckReplication_IgnoresOneProblemAndChecksTheOthers(t *testing.T) {
 		took                    time.Duration
 		feeds                   []Feed
 	}{
-		{"allow_conflict waits for the lag of a later node", false, true, "n3", "n2", catchesUp, nil, 20 * time.Second, []Feed{{"n3", "s_n3"}}},
-		{"allow_conflict waits for the lag of an earlier node", false, true, "n2", "n3", catchesUp, nil, 20 * time.Second, []Feed{{"n2", "s_n2"}}},
+		{"allow_conflict waits for the lag of a later node", false, true, "n3", "n2", catchesUp, nil, 20 * time.Second, []Feed{{Node: "n3", Slot: "s_n3"}}},
+		{"allow_conflict waits for the lag of an earlier node", false, true, "n2", "n3", catchesUp, nil, 20 * time.Second, []Feed{{Node: "n2", Slot: "s_n2"}}},
 		{"allow_conflict does not ignore a lag", false, true, "n3", "n2", func(time.Duration) int64 { return 4711 }, errLagging, lagWait, nil},
 		{"allow_lag does not ignore a later failure", true, false, "n2", "n3", catchesUp, errFailing, 0, nil},
 		{"both", true, true, "n2", "n3", catchesUp, nil, 0, nil},

@@ -16,10 +16,13 @@ const lockedBytes = 16 << 20
 // lockedRows holds the rows that an attempt has locked on the target. No other
 // transaction can change them until the attempt ends, so they need not be read again.
 type lockedRows struct {
-	places bitmap.Set     // numbers of the keys that have a locked row
-	parts  []*part.Memory // the rows of the first parts of keys
-	size   int            // number of bytes in parts
-	line   []byte         // buffer for the row that is being added
+	places bitmap.Set // numbers of the keys that have a locked row
+	// changed has, in a repair by rule, the numbers of the keys for which the target has
+	// another version than when the key was decided
+	changed bitmap.Set
+	parts   []*part.Memory // the rows of the first parts of keys
+	size    int            // number of bytes in parts
+	line    []byte         // buffer for the row that is being added
 }
 
 // add adds a locked row to memory, which has the rows of the current part of keys. place

@@ -9,9 +9,11 @@ import (
 
 // A change is stored as a row of a packed part:
 //
-//	op, key, before, columns, after, wanted columns, wanted, digest
+//	op, key, before, columns, after, wanted columns, wanted, digest, place, rule, reason
 //
-// op is a byte. digest has eight bytes, or none if it is unknown. The others are lists: a
+// op is a byte. digest has eight bytes, or none if it is unknown. place, rule and reason
+// exist only in a repair by rule; then digest has always eight bytes. place and rule are
+// varints, and reason is a text like the elements of lists. The others are lists: a
 // varint with the number of elements, and the elements. An element of columns and wanted
 // columns is a varint. An element of the other lists is a text: its length plus one as a
 // varint, and its bytes, or only a zero for NULL. Versions before 30 November 2026 stored
@@ -45,8 +47,13 @@ func (c change) appendPacked(out []byte) []byte {
 	out = appendPackedRow(out, c.After)
 	out = appendPackedColumns(out, c.WantedColumns)
 	out = appendPackedRow(out, c.Wanted)
-	if c.Digest != 0 {
+	if c.Digest != 0 || c.Reason != "" {
 		out = binary.LittleEndian.AppendUint64(out, uint64(c.Digest))
+	}
+	if c.Reason != "" {
+		out = binary.AppendUvarint(out, uint64(c.Place))
+		out = binary.AppendUvarint(out, uint64(c.Rule))
+		out = appendText(out, c.Reason)
 	}
 	return out
 }
@@ -105,7 +112,13 @@ func readFields(row string, brief bool) (c change, err error) {
 	c.After = r.row()
 	c.WantedColumns = r.columns()
 	c.Wanted = r.row()
-	c.Digest = r.digest()
+	if r.text != "" {
+		c.Digest = r.fixed()
+	}
+	if r.text != "" {
+		c.Place, c.Rule = int64(r.number()), int(r.number())
+		c.Reason, _ = r.value()
+	}
 	if c.Op == "" || r.damaged || r.text != "" {
 		return c, errPacked
 	}
@@ -187,17 +200,14 @@ func (r *packedReader) value() (text string, ok bool) {
 	return text, true
 }
 
-// digest reads the digest at the end. It returns zero if there is none.
-func (r *packedReader) digest() int64 {
-	if r.text == "" {
-		return 0
-	}
-	if len(r.text) != 8 {
+// fixed reads a number of eight bytes.
+func (r *packedReader) fixed() int64 {
+	if len(r.text) < 8 {
 		r.fail()
 		return 0
 	}
-	n := binary.LittleEndian.Uint64([]byte(r.text))
-	r.text = ""
+	n := binary.LittleEndian.Uint64([]byte(r.text[:8]))
+	r.text = r.text[8:]
 	return int64(n)
 }
 

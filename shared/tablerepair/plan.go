@@ -33,6 +33,8 @@ type Plan struct {
 	// Server is the server of the source. It is zero for an undo.
 	Server table.Identity `json:"server,omitzero"`
 	Undoes string         `json:"undoes,omitempty"` // the task whose repair is undone
+	// Resolve is set for a repair by rule. Source is empty then.
+	Resolve *Resolution `json:"resolve,omitempty"`
 
 	DryRun       bool `json:"dry_run,omitempty"`
 	UpsertOnly   bool `json:"upsert_only,omitempty"`

@@ -36,6 +36,9 @@ type Request struct {
 	// all other nodes of the document.
 	Source  string
 	Targets []string
+	// Resolve is set for a repair by rule. Source is empty then, and Targets are the nodes
+	// that may be changed.
+	Resolve *Rule
 	// Nodes are all nodes of the cluster, in cluster order.
 	Nodes []string
 
@@ -62,8 +65,11 @@ type planner struct {
 	ignored []string
 	summary difffile.Summary // summary of the document
 	chosen  []string         // names of the nodes to repair
+	nodes   []string         // names of the nodes of the document
+	peer    bool             // another tool wrote the document
 	source  *table.Description
 	targets []targetBuilder // one for each chosen node
+	voters  []targetBuilder // in a repair by rule, one for each node of the document
 	failed  []error         // for each chosen node, why it could not be described; nil if it could
 	denied  table.Grants    // privileges that the role lacks for reading the source
 }
@@ -87,6 +93,9 @@ func makePlan(ctx context.Context, store archive.Store, opener Opener, req Reque
 			return nil, err
 		}
 		return p.plan, p.judgePrivileges(ctx)
+	}
+	if req.Resolve != nil {
+		return p.plan, p.planByRule(ctx)
 	}
 	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.describeTargets, p.checkDenied, p.checkServers, p.chooseKey, p.makeTargets, p.excuse, p.readKeys, p.judgePrivileges} {
 		if err := step(ctx); err != nil {
@@ -141,6 +150,7 @@ func (p *planner) readHead(ctx context.Context) error {
 		return err
 	}
 	p.summary = summary
+	p.peer = doc.Peer()
 	p.ignored = summary.IgnoreColumns
 	if err := p.plan.redact(summary.Redact); err != nil {
 		return err
@@ -169,6 +179,7 @@ func (p *planner) warnOfMinority() {
 
 // choose determines which nodes are repaired. documented are the nodes of the document.
 func (p *planner) choose(documented []string) error {
+	p.nodes = documented
 	for _, name := range p.req.Nodes {
 		if slices.Contains(documented, name) && name != p.plan.Source {
 			p.chosen = append(p.chosen, name)

@@ -20,7 +20,7 @@ const (
 // missingToRead returns the privileges that the target's role lacks for reading whole
 // rows. A dry run needs them too.
 func (t *targetBuilder) missingToRead() table.Grants {
-	missing := t.common.Missing(t.node, 1, t.plan.Schema, t.plan.Table)
+	missing := t.common.Missing(t.node, t.places[1], t.plan.Schema, t.plan.Table)
 	missing.Privileges = nil // the next line adds SELECT on all columns, because before-images have all columns
 	missing.Need("SELECT", t.node.Unreadable, true)
 	return missing

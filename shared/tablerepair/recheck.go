@@ -21,7 +21,7 @@ func (a *attempt) recheckDeletions(ctx context.Context, source Source) error {
 		return a.keepFound(ctx, source, list)
 	})
 	if n := a.totals.Skipped - before; n > 0 {
-		a.totals.Warnings = append(a.totals.Warnings, keptWarning(a.target.Node, n))
+		a.totals.Warnings = append(a.totals.Warnings, keptWarning(a.plan, a.target.Node, n))
 	}
 	return cmp.Or(err, source.Renew(ctx))
 }
@@ -30,6 +30,9 @@ func (a *attempt) recheckDeletions(ctx context.Context, source Source) error {
 // about to insert the source's row on the target. Replication can insert it only after
 // the target's row has been deleted.
 func (a *attempt) keepFound(ctx context.Context, source Source, list []numberedChange) error {
+	if w, ok := source.(*winners); ok {
+		return a.keepChanged(ctx, w, list)
+	}
 	keysOnly := a.target.Read
 	keysOnly.Columns = keysOnly.Key
 	stream, err := source.Rows(ctx, keysOnly, keysOf(list))
@@ -57,7 +60,24 @@ func (a *attempt) keepFound(ctx context.Context, source Source, list []numberedC
 	return nil
 }
 
-func keptWarning(node string, n int64) string {
+// keepChanged cancels the deletion of rows of which another node has another version than
+// when the deletion was decided.
+func (a *attempt) keepChanged(ctx context.Context, w *winners, list []numberedChange) error {
+	changed, err := w.changedElsewhere(ctx, list)
+	for i, node := range changed {
+		if node != "" {
+			a.kept.Add(list[i].at)
+			a.totals.countSkipped(0, 1)
+			a.totals.nameChanged(list[i].Key, node)
+		}
+	}
+	return err
+}
+
+func keptWarning(p *Plan, node string, n int64) string {
+	if p.byRule() {
+		return fmt.Sprintf("node %s: %d rows were not deleted, since other nodes changed them during the repair: compare again", node, n)
+	}
 	return fmt.Sprintf("node %s: %d rows were not deleted, since the source of truth has them by now: repair again if replication does not update them", node, n)
 }
 
@@ -95,12 +115,15 @@ func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
 	})
 
 	if n := a.totals.Skipped - before; n > 0 {
-		a.totals.Warnings = append(a.totals.Warnings, withdrawnWarning(a.target.Node, n))
+		a.totals.Warnings = append(a.totals.Warnings, withdrawnWarning(a.plan, a.target.Node, n))
 	}
 	return err
 }
 
-func withdrawnWarning(node string, n int64) string {
+func withdrawnWarning(p *Plan, node string, n int64) string {
+	if p.byRule() {
+		return fmt.Sprintf("node %s: %d rows were not inserted, since other nodes wrote them during the repair: compare again", node, n)
+	}
 	return fmt.Sprintf("node %s: %d rows were not inserted, since the source of truth wrote them during the repair: repair again if replication does not bring them", node, n)
 }
 
@@ -109,6 +132,9 @@ func withdrawnWarning(node string, n int64) string {
 // received every change of it: the row must not have been written after the snapshot
 // Applied of the unit, if there is such a snapshot.
 func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []numberedChange) ([]bool, error) {
+	if w, ok := source.(*winners); ok {
+		return a.unchangedElsewhere(ctx, w, list)
+	}
 	same, err := a.sameAtSource(ctx, source, list)
 	if err != nil {
 		return nil, err
@@ -123,6 +149,19 @@ func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []n
 		same[i] = same[i] && !since[i]
 	}
 	return same, nil
+}
+
+// unchangedElsewhere reports, for each row of list, whether all other nodes still have
+// the version that was seen when the insertion was decided, or the inserted one.
+func (a *attempt) unchangedElsewhere(ctx context.Context, w *winners, list []numberedChange) ([]bool, error) {
+	changed, err := w.changedElsewhere(ctx, list)
+	same := make([]bool, len(list))
+	for i, node := range changed {
+		if same[i] = node == ""; !same[i] {
+			a.totals.nameChanged(list[i].Key, node)
+		}
+	}
+	return same, err
 }
 
 // sameAtSource reports, for each row, whether the source still has it as the decision
@@ -188,8 +227,11 @@ func (a *attempt) withdraw(ctx context.Context, list []numberedChange) error {
 		return nil
 	}
 	if a.plan.FireTriggers {
-		return fault.New(fault.Unavailable, "node %q: the row with the key %s was written at the source of truth, node %q, during the repair",
-			a.target.Node, list[0].Key, a.plan.Source)
+		where := fmt.Sprintf("at the source of truth, node %q,", a.plan.Source)
+		if a.plan.byRule() {
+			where = "on another node"
+		}
+		return fault.New(fault.Unavailable, "node %q: the row with the key %s was written %s during the repair", a.target.Node, list[0].Key, where)
 	}
 	for _, c := range list {
 		a.withdrawn.Add(c.at)

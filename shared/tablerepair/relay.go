@@ -44,21 +44,21 @@ func (r *run) findRelays(ctx context.Context, target string, found *replication)
 		if name == target {
 			continue
 		}
-		to, err := r.findRelaysTo(ctx, target, name, name == r.plan.Source || repaired(name))
+		to, err := r.findRelaysTo(ctx, target, name, r.plan.reads(name) || repaired(name))
 		if err != nil {
 			found.warn("it is unknown whether replication brings the repair to node %s: %s", name, fault.PublicMessage(err))
 		}
-		for _, relay := range to {
-			if !relay.LocalOnly {
-				found.warn("%s", relay.warning(target))
-			}
-		}
+		found.warnOfRelays(to, target)
 		relays = append(relays, to...)
 		if len(to) > 0 && name != r.plan.Source {
 			others = append(others, name)
 		}
 	}
 	if r.req.AllowConflict || len(relays) == 0 {
+		return
+	}
+	if r.plan.byRule() { // every node may have the rows that are inserted
+		found.relays = relays
 		return
 	}
 
@@ -73,6 +73,15 @@ func (r *run) findRelays(ctx context.Context, target string, found *replication)
 		relay.Lacks = holds[relay.Node] == lacksRows
 		if relay.Node == r.plan.Source || repaired(relay.Node) || holds[relay.Node] == hasRows {
 			found.relays = append(found.relays, relay)
+		}
+	}
+}
+
+// warnOfRelays adds a warning for each relay that replicates the repair of the target.
+func (found *replication) warnOfRelays(relays []Relay, target string) {
+	for _, relay := range relays {
+		if !relay.LocalOnly {
+			found.warn("%s", relay.warning(target))
 		}
 	}
 }

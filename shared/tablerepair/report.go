@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"time"
 
 	"ace/shared/api"
@@ -29,6 +30,11 @@ type ReportHead struct {
 	// Redact are the columns whose values are keyed hashes, which are equal before and
 	// after a change exactly if the values are.
 	Redact []string `json:"redact,omitempty"`
+	// Resolve is what decided in a repair by rule, Undecided counts what was left alone, and
+	// UndecidedKeys names the first hundred.
+	Resolve       string         `json:"resolve,omitempty"`
+	Undecided     int64          `json:"undecided,omitempty"`
+	UndecidedKeys []UndecidedKey `json:"undecided_keys,omitempty"`
 }
 
 // ReportNode holds the JSON members of a node that precede its rows.
@@ -137,12 +143,15 @@ type reportDocument struct {
 }
 
 func (d *reportDocument) write(ctx context.Context, result Result) error {
-	err := d.begin(ReportHead{
+	head := ReportHead{
 		Operation: "table-repair", TaskID: d.plan.TaskID, TimeStamp: d.req.StartedAt.UTC().Truncate(time.Millisecond),
 		RunTime: api.Seconds(time.Since(d.req.StartedAt).Seconds()), DryRun: d.plan.DryRun, Arguments: d.req.Arguments,
 		Warnings: append([]string{}, result.Warnings...), Redact: d.plan.Redaction.Columns,
-	})
-	if err != nil {
+	}
+	if result.Rule != nil {
+		head.Resolve, head.Undecided, head.UndecidedKeys = d.plan.Resolve.Strategy, result.Rule.Undecided, result.Rule.UndecidedKeys
+	}
+	if err := d.begin(head); err != nil {
 		return err
 	}
 	d.print(`,"changes":{`)
@@ -236,9 +245,28 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick
 		d.print(separator, `{"before":`, before)
 		separator = ",\n"
 		after, err := e.encode(hasher.Row(c.Key, row))
-		d.print(`,"after":`, after, "}")
-		return err
+		d.print(`,"after":`, after)
+		if err != nil {
+			return err
+		}
+		return d.why(c.change)
 	})
+}
+
+// why ends a change with the rule that decided it and the reason, in a repair by rule.
+func (d *reportDocument) why(c change) error {
+	if c.Reason != "" {
+		if c.Rule > 0 {
+			d.print(`,"rule":`, strconv.Itoa(c.Rule))
+		}
+		reason, err := json.Marshal(c.Reason)
+		if err != nil {
+			return fault.Wrap(err, fault.Internal, "the report cannot be written")
+		}
+		d.print(`,"reason":`, string(reason))
+	}
+	d.print("}")
+	return nil
 }
 
 // rowEncoder encodes rows in the form of diff documents. A row may lack the last columns.

@@ -26,6 +26,8 @@ type Node interface {
 	// DescribeWriting reads what could prevent writes to a table, and which effects a write
 	// would have on other rows and tables.
 	DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error)
+	// Abilities returns, among others, how far the node's clock is ahead of this host's.
+	Abilities(ctx context.Context) (table.Abilities, error)
 	// RankKeys returns the rank of each key in key order. Keys that the index considers
 	// equal have the same rank.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)

@@ -54,6 +54,11 @@ func (p *Plan) bind(node Node) Node {
 	if node.Name() == p.Source {
 		return node.Expecting(p.Server)
 	}
+	if p.byRule() {
+		if at := p.Resolve.voter(node.Name()); at >= 0 {
+			return node.Expecting(p.Resolve.Voters[at].Server)
+		}
+	}
 	for i := range p.Targets {
 		if p.Targets[i].Node == node.Name() {
 			return node.Expecting(p.Targets[i].Server)

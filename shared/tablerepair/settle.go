@@ -120,10 +120,10 @@ func (s *settler) outcomeOf(ctx context.Context, tx Tx, m *Manifest) (o outcome,
 	inserted, deleted, err := countUndone(ctx, s.store, o.Altered)
 	o.Totals.countSkipped(inserted, deleted)
 	if deleted > 0 {
-		o.Totals.Warnings = append(o.Totals.Warnings, keptWarning(m.Node, deleted))
+		o.Totals.Warnings = append(o.Totals.Warnings, keptWarning(s.plan, m.Node, deleted))
 	}
 	if inserted > 0 {
-		o.Totals.Warnings = append(o.Totals.Warnings, withdrawnWarning(m.Node, inserted))
+		o.Totals.Warnings = append(o.Totals.Warnings, withdrawnWarning(s.plan, m.Node, inserted))
 	}
 	o.Totals.Warnings = append(o.Totals.Warnings, uncheckedKeys(s.target, o.Totals)...)
 	if err != nil || o.Altered == nil {

@@ -20,4 +20,6 @@ func checkIndexes(d *table.Description, key string, written bool) error {
 	return nil
 }
 
-func (t *targetBuilder) checkIndexes() error { return checkIndexes(t.node, t.common.KeyIndex(1), true) }
+func (t *targetBuilder) checkIndexes() error {
+	return checkIndexes(t.node, t.common.KeyIndex(t.places[1]), true)
+}

@@ -21,7 +21,9 @@ type targetBuilder struct {
 	writing *table.Writing
 	ignored []string // columns that the document ignores
 	common  *tableschema.Common
-	target  Target
+	// places are the indexes of source and node in the list from which common was made.
+	places [2]int
+	target Target
 }
 
 // build returns the target and warnings about it. It fails if the node's table cannot be
@@ -46,6 +48,10 @@ func (t *targetBuilder) build() (Target, []string, error) {
 // match determines the columns and the key that both nodes have. An ignored column may
 // exist on one node only.
 func (t *targetBuilder) match() (err error) {
+	if t.common != nil { // a repair by rule matches all nodes at once
+		return nil
+	}
+	t.places = [2]int{0, 1}
 	var onesided []string
 	for _, name := range t.ignored {
 		_, source := t.source.Column(name)
@@ -92,11 +98,11 @@ func (t *targetBuilder) makeFragments() {
 		s.Digest, s.Partitions = "0", nil // rows are compared by their text
 		return s
 	}
-	t.target.Read = source(t.source, 0)
+	t.target.Read = source(t.source, t.places[0])
 	t.target.Write = table.Target{
-		Source: source(t.node, 1), Into: table.Quote(t.plan.Schema) + "." + table.Quote(t.plan.Table),
+		Source: source(t.node, t.places[1]), Into: table.Quote(t.plan.Schema) + "." + table.Quote(t.plan.Table),
 	}
-	t.target.Write.Path = t.common.WritingPath(t.plan.Schema, t.node, 1)
+	t.target.Write.Path = t.common.WritingPath(t.plan.Schema, t.node, t.places[1])
 	if source, target := t.source, t.node; source.Encoding != target.Encoding {
 		t.target.Encodings = fmt.Sprintf("node %q has the encoding %s, node %q %s", source.Node, source.Encoding, target.Node, target.Encoding)
 	}

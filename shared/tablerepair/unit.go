@@ -14,6 +14,7 @@ const (
 	phaseKeys   = "keys"
 	phasePlan   = "plan"
 	phaseLag    = "lag"
+	phaseDecide = "decide" // only in a repair by rule
 	phaseRepair = "repair"
 	phaseDryRun = "dry_run"
 	phaseReport = "report"
@@ -24,15 +25,20 @@ const (
 type Unit struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`
-	Phase    string `json:"phase"`  // repair or dry_run
-	Target   int    `json:"target"` // index of the target in the plan's targets
-	Attempt  int    `json:"attempt"`
-	Lease    string `json:"lease"` // token of the runner that sends the unit
+	Phase    string `json:"phase"` // repair, dry_run or decide
+	// Target is the index of the target in the plan's targets or, in the phase decide, the
+	// number of the part of keys.
+	Target  int    `json:"target"`
+	Attempt int    `json:"attempt"`
+	Lease   string `json:"lease"` // token of the runner that sends the unit
 	// Applied is a snapshot of the source, as pg_current_snapshot returns it. The target has
 	// applied every change that the snapshot contains, except changes of nodes that could
 	// not be reached. Applied is empty if the target receives no changes by replication, or
 	// if it is unknown which changes the target has applied.
 	Applied string `json:"applied,omitempty"`
+	// AppliedBy is the same for a repair by rule: a snapshot of each other voter, by the
+	// name of the node.
+	AppliedBy map[string]string `json:"applied_by,omitempty"`
 	// SourceFeeds are the replication slots through which the source receives changes from
 	// the target and other nodes. The list is empty if the attempt need not wait for them.
 	SourceFeeds []Feed `json:"returning,omitempty"`
@@ -45,6 +51,9 @@ type Unit struct {
 // without a problem, and the phase that p.DryRun requires. The unit may come from another
 // process.
 func (u Unit) check(p *Plan) error {
+	if u.Phase == phaseDecide && p.byRule() && u.PlanHash == p.Hash() && u.Target >= 0 && u.Target < p.Resolve.Keys.Parts {
+		return nil
+	}
 	fits := u.PlanHash == p.Hash() && u.Target >= 0 && u.Target < len(p.Targets) && p.Targets[u.Target].Problem == nil
 	switch u.Phase {
 	case phaseRepair:
@@ -84,6 +93,9 @@ type Totals struct {
 	// Left holds the keys of the first few rows that an undo skipped because they were
 	// changed after the repair.
 	Left []table.Key `json:"left,omitempty"`
+	// Changed holds the keys of the first few rows that a repair by rule skipped because a
+	// node had another version than when the key was decided.
+	Changed []UndecidedKey `json:"changed,omitempty"`
 }
 
 func (t Totals) changes() int64 { return t.Inserted + t.Updated + t.Deleted }

@@ -171,6 +171,9 @@ func (p *Plan) unrepairableWarning(t *Target, totals *Totals) string {
 	slices.Sort(reasons)
 
 	from := fmt.Sprintf("from those of the source of truth, node %s", p.Source)
+	if p.byRule() {
+		from = "from those that the rule chose"
+	}
 	if p.Undoes != "" {
 		from = "from the rows before the repair"
 	}

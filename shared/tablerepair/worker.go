@@ -34,8 +34,14 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	if err := u.check(plan); err != nil {
 		return Totals{}, err
 	}
-	target := &plan.Targets[u.Target]
-	j := &unitRun{store: w.store, leases: w.leases, unit: u, plan: plan, target: target}
+	j := &unitRun{store: w.store, leases: w.leases, unit: u, plan: plan}
+	if u.Phase == phaseDecide {
+		if j.voters, err = j.openVoters(ctx, w.nodes); err != nil {
+			return Totals{}, err
+		}
+		return Totals{}, j.decideKeys(ctx, u.Target)
+	}
+	j.target = &plan.Targets[u.Target]
 	if err := j.open(ctx, w.nodes); err != nil {
 		return Totals{}, err
 	}
@@ -52,7 +58,9 @@ type unitRun struct {
 	unit           Unit
 	plan           *Plan
 	target         *Target
-	source         Node // nil for an undo
+	source         Node   // nil for an undo and in a repair by rule
+	voters         []Node // in a repair by rule, the nodes of Plan.Resolve.Voters
+	decisions      decidedPart
 	node           Node
 	others         map[string]Node // opened nodes by name: source, target and those of the unit's SourceFeeds
 	totals         Totals
@@ -99,7 +107,7 @@ func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
 
 func (j *unitRun) open(ctx context.Context, nodes Opener) error {
 	names := []string{j.target.Node}
-	if j.plan.Undoes == "" {
+	if j.plan.Source != "" {
 		names = append(names, j.plan.Source)
 	}
 	for _, feed := range j.unit.SourceFeeds {
@@ -116,19 +124,25 @@ func (j *unitRun) open(ctx context.Context, nodes Opener) error {
 
 	j.node = opened[0]
 	j.others = map[string]Node{}
-	if j.plan.Undoes == "" {
+	if j.plan.Source != "" {
 		j.source = opened[1]
 	}
 	for i, name := range names {
 		j.others[name] = opened[i]
 	}
-	return nil
+	if j.plan.byRule() {
+		j.voters, err = j.openVoters(ctx, nodes)
+	}
+	return err
 }
 
 // begin opens the source's transaction, and calls target to open the target's
 // transaction. It does so in the order of the nodes in the cluster (see Target.Before).
 // It returns nil for an undo, which has no source.
 func (j *unitRun) begin(ctx context.Context, target func(context.Context) error) (source Source, err error) {
+	if j.plan.byRule() {
+		return j.beginVoters(ctx, target)
+	}
 	if j.source == nil {
 		return nil, target(ctx)
 	}
@@ -158,9 +172,19 @@ func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *lo
 	d.locked = locked
 	d.totals = &j.totals
 	d.emit = j.emitTo(ctx, r)
+	if d.winners, _ = source.(*winners); d.winners != nil {
+		d.winners.locked = locked
+	}
 	return j.eachKeys(ctx, func(n int, keys []table.Key) error {
-		if err := d.decide(ctx, n, keys); err != nil {
-			return err
+		if d.winners != nil {
+			if err := d.winners.check(ctx, node, n); err != nil {
+				return err
+			}
+		}
+		if len(keys) > 0 {
+			if err := d.decide(ctx, n, keys); err != nil {
+				return err
+			}
 		}
 		if err := d.checkAbsent(ctx, n == j.target.Keys.Parts-1); err != nil {
 			return err
@@ -177,7 +201,7 @@ func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *lo
 // its keys.
 func (j *unitRun) eachKeys(ctx context.Context, fn func(n int, keys []table.Key) error) error {
 	for n := range j.target.Keys.Parts {
-		keys, err := readKeys(ctx, j.store, j.plan, j.target.Keys, n)
+		keys, err := j.readKeys(ctx, n)
 		if err != nil {
 			return err
 		}

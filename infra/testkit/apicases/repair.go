@@ -13,16 +13,23 @@ const (
 func BadTableRepair() []Case {
 	const (
 		ready   = ofRepair + "&diff_file=" + document
-		allowed = "; the parameters are cluster_name, diff_file, source_of_truth, table_name, dbname, dry_run, quiet, generate_report, generate_sql, " +
+		allowed = "; the parameters are cluster_name, diff_file, source_of_truth, resolve, missing, max_clock_skew, table_name, dbname, dry_run, quiet, generate_report, generate_sql, " +
 			"upsert_only, insert_only, nodes, fire_triggers, allow_cascade, allow_lag, allow_conflict"
 	)
 	get := func(name, rawQuery, message string) Case { return getFrom(tableRepair, name, rawQuery, message) }
 	return slices.Concat(diffFiles(tableRepair, ofRepair), []Case{
 		get("a repair without parameters", "",
-			"cluster_name is required; diff_file is required; source_of_truth is required; table_name is required"),
-		get("a repair without a source", valid+"&diff_file="+document, "source_of_truth is required"),
+			"cluster_name is required; diff_file is required; give source_of_truth, the node whose rows are right, or resolve, a rule; table_name is required"),
+		get("a repair without a source", valid+"&diff_file="+document, "give source_of_truth, the node whose rows are right, or resolve, a rule"),
 		get("a repair with an empty source", valid+"&source_of_truth=&diff_file="+document,
 			"source_of_truth is given without a value"),
+		get("a repair by an unknown rule", ready+"&resolve=oldest", `resolve is "oldest"; it must be source_of_truth, newest, majority, union or fill_nulls`),
+		get("a majority with a source", ready+"&resolve=majority",
+			"source_of_truth is only for resolve=source_of_truth and, as the tie-breaker, for resolve=newest"),
+		get("the newest rows without an allowed skew", ready+"&resolve=newest&max_clock_skew=1d", `max_clock_skew is "1d"; it must be a time from 0 to 10m such as 1s, 500ms or 0`),
+		get("the newest rows with unknown absence", ready+"&resolve=newest&missing=keep", `missing is "keep"; it must be insert, delete or skip`),
+		get("what is missing at the source of truth", ready+"&missing=delete&max_clock_skew=2s", "missing needs resolve=newest; max_clock_skew needs resolve=newest"),
+		get("a rule that only inserts", valid+"&diff_file="+document+"&resolve=majority&insert_only=true", "insert_only needs resolve=source_of_truth; resolve=union only inserts rows"),
 		get("a repair that inserts only and updates", ready+"&upsert_only=true&insert_only=yes",
 			"insert_only and upsert_only are both true; set only one of them"),
 		get("a repair of its own source", ready+"&nodes=n2,n1", `nodes is "n2,n1"`+allowedTargets),

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"errors"
+	"time"
+)
+
+// The values of resolve: what decides which version of a row is right.
+const (
+	ResolveSourceOfTruth = "source_of_truth" // the node that source_of_truth names
+	ResolveNewest        = "newest"          // the version that was committed last
+	ResolveMajority      = "majority"        // the version that more than half of all nodes have
+	ResolveUnion         = "union"           // a missing row is inserted, if the nodes that have it agree
+	ResolveFillNulls     = "fill_nulls"      // a NULL is replaced by the value of the nodes that have one, if these agree
+)
+
+func resolutions() []string {
+	return []string{ResolveSourceOfTruth, ResolveNewest, ResolveMajority, ResolveUnion, ResolveFillNulls}
+}
+
+func allowedResolve() string { return joinOr(resolutions()) }
+
+// parseResolve parses the value of the parameter resolve. It returns "" for the default.
+func parseResolve(text string) (string, error) {
+	if text == ResolveSourceOfTruth {
+		return "", nil
+	}
+	if text == "" || resolveProblem(text) != "" {
+		return "", errors.New(allowedResolve())
+	}
+	return text, nil
+}
+
+func resolveProblem(resolve string) string {
+	if resolve == "" {
+		return ""
+	}
+	return oneOf("resolve", resolve, resolutions()...)
+}
+
+// The values of missing: what it means that a node lacks a row that another node has.
+const (
+	MissingInsert = "insert"
+	MissingDelete = "delete"
+	MissingSkip   = "skip"
+)
+
+func missingModes() []string { return []string{MissingInsert, MissingDelete, MissingSkip} }
+
+func allowedMissing() string { return joinOr(missingModes()) }
+
+func parseMissing(text string) (string, error) {
+	if text == "" || oneOf("missing", text, missingModes()...) != "" {
+		return "", errors.New(allowedMissing())
+	}
+	return text, nil
+}
+
+func parseClockSkew(text string) (*Duration, error) {
+	skew, err := parseConfirmDelay(text)
+	return &skew, err
+}
+
+// DefaultClockSkew is the default of max_clock_skew.
+const DefaultClockSkew = Duration(time.Second)
+
+// ByRule reports whether a rule decides which version of a row is right, and not
+// source_of_truth.
+func (r TableRepairRequest) ByRule() bool { return r.Resolve != "" }
+
+// addRuleDefaults sets the defaults of the parameters that only resolve=newest has.
+func (r *TableRepairRequest) addRuleDefaults() {
+	if r.Resolve != ResolveNewest {
+		return
+	}
+	if r.Missing == "" {
+		r.Missing = MissingInsert
+	}
+	if r.MaxClockSkew == nil {
+		skew := DefaultClockSkew
+		r.MaxClockSkew = &skew
+	}
+}
+
+// addRuleProblems adds the problems of resolve and of the parameters that depend on it.
+func (r TableRepairRequest) addRuleProblems(found *problems) {
+	found.add("resolve", resolveProblem(r.Resolve))
+	newest := r.Resolve == ResolveNewest
+	switch {
+	case !r.ByRule() && r.SourceOfTruth == "":
+		found.add("source_of_truth", "give source_of_truth, the node whose rows are right, or resolve, a rule")
+	case r.ByRule() && !newest && r.SourceOfTruth != "":
+		found.add("source_of_truth", "source_of_truth is only for resolve=source_of_truth and, as the tie-breaker, for resolve=newest")
+	}
+	if r.Missing != "" && !newest {
+		found.add("missing", "missing needs resolve=newest")
+	} else if r.Missing != "" {
+		found.add("missing", oneOf("missing", r.Missing, missingModes()...))
+	}
+	if r.MaxClockSkew != nil && !newest {
+		found.add("max_clock_skew", "max_clock_skew needs resolve=newest")
+	} else if r.MaxClockSkew != nil && !allowsDelay(*r.MaxClockSkew) {
+		found.add("max_clock_skew", notAllowed("max_clock_skew", r.MaxClockSkew.String(), allowedDelay))
+	}
+	if r.ByRule() && r.UpsertOnly {
+		found.add("upsert_only", "upsert_only needs resolve=source_of_truth; a rule deletes no row unless missing=delete or a majority lacks it")
+	}
+	if r.ByRule() && r.InsertOnly {
+		found.add("insert_only", "insert_only needs resolve=source_of_truth; resolve=union only inserts rows")
+	}
+}
+
+func resolveParams() []Param {
+	return []Param{
+		{
+			Name: "resolve", Kind: KindText, Default: ResolveSourceOfTruth,
+			Purpose: "what decides which version of a row is right", Allowed: allowedResolve(), Values: valuesOf(resolutions()...),
+		},
+		{
+			Name: "missing", Kind: KindText, Purpose: "with resolve=newest, what to do about a row that a node lacks; the default is insert",
+			Allowed: allowedMissing(), Values: valuesOf(missingModes()...), Example: MissingInsert,
+		},
+		{
+			Name: "max_clock_skew", Kind: KindText, Purpose: "with resolve=newest, how close two commit times may be before neither is newer; the default is 1s",
+			Allowed: allowedDelay, Values: Values{Pattern: patternDelay}, Example: "1s",
+		},
+	}
+}
+
+// UndecidedKey is a key that a repair by rule leaves alone.
+type UndecidedKey struct {
+	Key    []string `json:"key"`
+	Reason string   `json:"reason"`
+}

@@ -1,0 +1,112 @@
+package tablerepair
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ace/shared/fault"
+	"ace/shared/resolve"
+	"ace/shared/table"
+)
+
+// The strategies of a repair by rule.
+const (
+	Newest    = "newest"
+	Majority  = "majority"
+	Union     = "union"
+	FillNulls = "fill_nulls"
+)
+
+// Rule asks for a repair by rule: for each key, the rule decides which version every node
+// gets.
+type Rule struct {
+	Strategy string
+	// The other fields are only for Newest. TieBreaker is the name of the node whose version
+	// is right if it is one of several that may be the newest; empty if there is none.
+	Missing    resolve.Missing
+	Skew       time.Duration // how much clocks may differ
+	TieBreaker string
+}
+
+// Resolution is the part of a plan that a repair by rule has in addition.
+type Resolution struct {
+	Strategy   string          `json:"strategy"`
+	Missing    resolve.Missing `json:"missing,omitempty"`
+	TieBreaker string          `json:"tie_breaker,omitempty"`
+	// Skew is the larger of the requested skew and the measured difference of the clocks.
+	Skew time.Duration `json:"skew,omitempty"`
+	// Voters are all nodes of the document, in cluster order. Their versions are compared.
+	Voters []Voter `json:"voters"`
+	// Keys are the keys of the document for any pair of nodes. Each target has the same.
+	Keys Keys `json:"keys"`
+	// Columns are the names of the compared columns, in the order of all rows.
+	Columns []string `json:"columns"`
+}
+
+// Voter is a node whose versions are compared.
+type Voter struct {
+	Node   string         `json:"node"`
+	Server table.Identity `json:"server,omitzero"`
+	// Read describes how the node's table is read. Its Digest is the digest of the compared
+	// columns, which is the same on every node for equal rows.
+	Read  table.Source `json:"read"`
+	Small bool         `json:"small,omitempty"` // the table is small enough to be scanned, see absent.go
+	// Clock is how far the node's clock was ahead of that of the service.
+	Clock time.Duration `json:"clock,omitempty"`
+}
+
+// byRule reports whether the plan belongs to a repair by rule.
+func (p *Plan) byRule() bool { return p.Resolve != nil }
+
+// reads reports whether the repair of a target reads the rows of this node.
+func (p *Plan) reads(node string) bool {
+	return node == p.Source || p.byRule() && p.Resolve.voter(node) >= 0
+}
+
+// voter returns the index of a node among the voters, or -1.
+func (r *Resolution) voter(node string) int {
+	return slices.IndexFunc(r.Voters, func(v Voter) bool { return v.Node == node })
+}
+
+func (r *Resolution) names() []string {
+	names := make([]string, len(r.Voters))
+	for i, v := range r.Voters {
+		names[i] = v.Node
+	}
+	return names
+}
+
+// decider returns what decides the keys of the plan.
+func (r *Resolution) decider() (resolve.Decider, error) {
+	switch r.Strategy {
+	case Newest:
+		return resolve.Newest(r.names(), resolve.NewestOptions{Skew: r.Skew, TieBreaker: r.voter(r.TieBreaker), Missing: r.Missing}), nil
+	case Majority:
+		return resolve.Majority(r.names()), nil
+	case Union:
+		return resolve.Union(r.names()), nil
+	case FillNulls:
+		return resolve.FillNulls(r.names(), r.Columns), nil
+	}
+	return nil, fault.New(fault.Internal, "the plan has the strategy %q, which this version does not know", r.Strategy)
+}
+
+// clockWarning returns a warning if the clocks of two nodes differ by more than the
+// allowed skew, or "".
+func (r *Resolution) clockWarning(allowed time.Duration) string {
+	first, last := r.Voters[0], r.Voters[0]
+	for _, v := range r.Voters {
+		if v.Clock < first.Clock {
+			first = v
+		}
+		if v.Clock > last.Clock {
+			last = v
+		}
+	}
+	if last.Clock-first.Clock <= allowed {
+		return ""
+	}
+	return fmt.Sprintf("the clock of node %s is %s ahead of that of node %s, which is more than max_clock_skew (%s): versions whose commit times are closer than %s are undecided",
+		last.Node, (last.Clock - first.Clock).Round(time.Millisecond), first.Node, allowed, r.Skew)
+}

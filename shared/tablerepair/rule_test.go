@@ -1,0 +1,182 @@
+//go:build !unit
+
+package tablerepair_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"ace/infra/testkit/difftest"
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/pgtest"
+	"ace/shared/difffile"
+	"ace/shared/tablerepair"
+	"ace/shared/task"
+)
+
+// The rows of public.t on three nodes, and those that a majority has. Keys 1 and 4 change
+// on one node each, 2 on another one, and 5 is undecided.
+var (
+	ruleBefore  = [3]string{"(1,x) (2,b) (3,c) (5,1)", "(1,a) (2,b) (3,c) (4,d) (5,2)", "(1,a) (2,y) (3,c) (4,d) (5,3)"}
+	ruleDecided = [3]string{"(1,a) (2,b) (3,c) (4,d) (5,1)", "(1,a) (2,b) (3,c) (4,d) (5,2)", "(1,a) (2,b) (3,c) (4,d) (5,3)"}
+)
+
+// newRuleBench stores the task of a repair of public.t by a majority of three nodes.
+// order permutes the nodes of the cluster.
+func newRuleBench(t *testing.T, c *pgtest.Cluster, order ...string) *bench {
+	t.Helper()
+	c.ExecAll(t, `DROP TABLE IF EXISTS t`, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	for node, rows := range ruleBefore {
+		for row := range strings.FieldsSeq(rows) {
+			id, v, _ := strings.Cut(strings.Trim(row, "()"), ",")
+			c.Exec(t, node, fmt.Sprintf(`INSERT INTO t VALUES (%s, '%s')`, id, v))
+		}
+	}
+
+	b := newBench(t, c)
+	nodes := []string{"n1", "n2", "n3"}
+	summary := difftest.Summary(nodes, difffile.Column{Name: "id", Type: "integer"})
+	summary.ClusterName, summary.DBName, summary.Schema, summary.Table = c.Name, c.DB, "public", "t"
+	one := func(key string) difftest.Found {
+		return difftest.Found{Rows: [2]difffile.Row{difftest.Row(key), difftest.Row(key)}}
+	}
+	doc := difftest.Document(t, summary, difftest.List{
+		{"n1", "n2"}: {one("1"), one("5"), {Rows: [2]difffile.Row{nil, difftest.Row("4")}}}, {"n2", "n3"}: {one("2"), one("5")},
+	}.Each)
+	sum := sha256.Sum256(doc)
+	b.job.Input = task.Document{Key: "imports/rule.json", Size: int64(len(doc)), SHA256: hex.EncodeToString(sum[:])}
+	if _, err := b.store.Put(t.Context(), b.job.Input.Key, "application/json", bytes.Clone(doc)); err != nil {
+		t.Fatal(err)
+	}
+	b.job.Source, b.job.Resolve, b.job.Nodes = "", &tablerepair.Rule{Strategy: tablerepair.Majority}, nodes
+	if order != nil {
+		b.job.Nodes = order
+	}
+	return b
+}
+
+// rowsOf returns the table's rows on every node.
+func (b *bench) rowsOf(t *testing.T) (rows [3]string) {
+	t.Helper()
+	for node := range rows {
+		rows[node] = b.cluster.QueryStrings(t, node, `SELECT coalesce(string_agg(t::text, ' ' ORDER BY id), '') FROM t`)[0][0]
+	}
+	return rows
+}
+
+// wantDecided checks that every node has the winners, and that the undo restores the
+// rows.
+func (b *bench) wantDecided(t *testing.T, r tablerepair.Result, err error) {
+	t.Helper()
+	if got := b.rowsOf(t); err != nil || got != ruleDecided {
+		t.Fatalf("error %v, the nodes have %v", err, got)
+	}
+	if r.Rule == nil || r.Rule.Undecided != 1 || len(r.Rule.UndecidedKeys) != 1 || r.Rule.UndecidedKeys[0].Key[0] != "5" {
+		t.Errorf("the result is %+v", r.Rule)
+	}
+	if len(r.Nodes) != 3 || slices.ContainsFunc(r.Nodes, func(n tablerepair.NodeResult) bool { return n.Outcome != tablerepair.Committed }) {
+		t.Errorf("the nodes are %+v", r.Nodes)
+	}
+	b.at = nil
+	if _, err := b.takeBack(t, "n1", "n2", "n3"); err != nil || b.rowsOf(t) != ruleBefore {
+		t.Errorf("after the undo: %v, error %v", b.rowsOf(t), err)
+	}
+}
+
+func TestRule_DoesNotDependOnTheOrderOfTheNodes(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	for _, order := range [][]string{{"n1", "n2", "n3"}, {"n3", "n1", "n2"}, {"n2", "n3", "n1"}} {
+		b := newRuleBench(t, c, order...)
+		r, err := b.run(t.Context(), t)
+		b.wantDecided(t, r, err)
+	}
+}
+
+// The runner stops at each object that it stores, in turn. Another run finishes the
+// repair by the decisions that are stored.
+func TestRule_AnotherRunFinishesAfterACrashAtAnyStoredObject(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	for _, op := range []faulty.Op{faulty.PutIfAbsent, faulty.Commit} {
+		for nth, more := 1, true; more; nth++ {
+			b := newRuleBench(t, c)
+			held := b.acquire(t)
+			ctx, crash := context.WithCancel(t.Context())
+			calls := b.store.Count(op, "")
+			b.store.On(op, "", func(call int) faulty.Outcome {
+				if call != nth {
+					return faulty.Pass
+				}
+				crash()
+				return faulty.FailAfter
+			})
+			_, _ = b.runAs(ctx, held)
+			more = b.store.Count(op, "")-calls >= nth
+			b.store.Heal()
+			r, err := b.run(t.Context(), t)
+			b.wantDecided(t, r, err)
+			crash()
+		}
+	}
+}
+
+// An application changes a row on one node after the keys were decided. The row is left
+// alone on every node that is repaired after that.
+func TestRule_LeavesARowAloneThatChangedAfterTheDecision(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	tests := []struct {
+		name, before, sql string
+		node              int
+		want              [3]string
+		undecided         string
+	}{
+		{
+			"another node's row, before the target is locked", "n1 Lock", `UPDATE t SET v = 'z' WHERE id = 1`, 2,
+			[3]string{"(1,x) (2,b) (3,c) (4,d) (5,1)", "(1,a) (2,b) (3,c) (4,d) (5,2)", "(1,z) (2,b) (3,c) (4,d) (5,3)"}, "node n1 was not changed: changed on n3 after it was decided",
+		},
+		{
+			"the target's own row", "n1 TryAdvisoryLock", `UPDATE t SET v = 'z' WHERE id = 1`, 0,
+			[3]string{"(1,z) (2,b) (3,c) (4,d) (5,1)", "(1,a) (2,b) (3,c) (4,d) (5,2)", "(1,a) (2,b) (3,c) (4,d) (5,3)"}, "changed on n1 after it was decided",
+		},
+		{
+			"another node's row, after the insertion", "n1 Insert", `DELETE FROM t WHERE id = 4`, 1,
+			[3]string{"(1,a) (2,b) (3,c) (5,1)", "(1,a) (2,b) (3,c) (5,2)", "(1,a) (2,b) (3,c) (4,d) (5,3)"}, "changed on n2 after it was decided",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newRuleBench(t, c)
+			b.once(tt.before, func() { c.Exec(t, tt.node, tt.sql) })
+			r, err := b.run(t.Context(), t)
+			if got := b.rowsOf(t); err != nil || got != tt.want {
+				t.Fatalf("error %v, the nodes have %v", err, got)
+			}
+			if text, _ := json.Marshal(r.Rule); r.Rule.Undecided != 2 || !strings.Contains(string(text), tt.undecided) {
+				t.Errorf("the result is %s", text)
+			}
+		})
+	}
+}
+
+// Sessions end at each call of a node. The repair makes another attempt.
+func TestRule_IsRepeatedWhenSessionsEndAtAnyStage(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	for _, stage := range []string{"n2 Rows", "n2 Digests", "n1 Insert", "n3 Commit"} {
+		t.Run("before "+stage, func(t *testing.T) {
+			b := newRuleBench(t, c)
+			b.once(stage, func() { c.ExecAll(t, endSessions) })
+			r, err := b.run(t.Context(), t)
+			b.wantDecided(t, r, err)
+		})
+	}
+}
