@@ -284,7 +284,7 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 	}
 	defer object.Abort()
 
-	written, err := difffile.Write(ctx, object, summary, &findings{r, difffile.NewDecoder(r.plan.Columns)})
+	written, err := difffile.Write(ctx, object, summary, &findings{run: r, decoder: difffile.NewDecoder(r.plan.Columns), writes: map[section]*sectionWrites{}})
 	if err != nil {
 		return task.Document{}, err
 	}
@@ -325,8 +325,10 @@ func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, 
 
 // findings reads the rows of the document from the confirm parts.
 type findings struct {
-	run     *run
-	decoder *difffile.Decoder
+	run        *run
+	decoder    *difffile.Decoder
+	writes     map[section]*sectionWrites // of the sections whose rows were read
+	writesSize int                        // the size of writes in bytes
 }
 
 // Rows returns the rows of one node of a pair, in key order. It returns only rows of the
@@ -334,14 +336,31 @@ type findings struct {
 func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
 	return func(yield func(difffile.Encoded, error) bool) {
 		at := slices.Index(f.run.plan.Nodes, node)
+		var kept *sectionWrites
+		if f.keepsWrites(at) {
+			kept = &sectionWrites{}
+		}
+
 		for found, err := range f.pairFindings(ctx, pair) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if row := found.Rows[at]; row != nil && !yield(row, nil) {
+			row := found.Rows[at]
+			if row == nil {
+				continue
+			}
+			if kept, err = f.keepWrite(kept, found, at); err != nil {
+				yield(nil, err)
 				return
 			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+
+		if err := f.sealWrites(section{pair, node}, kept); err != nil {
+			yield(nil, err)
 		}
 	}
 }
@@ -392,45 +411,19 @@ func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq
 	}
 }
 
-// Written returns the last write of each row of one node of a pair.
-func (f *findings) Written(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.LastWrite, error] {
-	at := slices.Index(f.run.plan.Nodes, node)
-	return func(yield func(difffile.LastWrite, error) bool) {
-		for found, err := range f.pairFindings(ctx, pair) {
-			if err == nil && found.Rows[at] == nil {
-				continue
-			}
-
-			var write difffile.LastWrite
-			if err == nil {
-				write, err = f.lastWrite(found, at)
-			}
-			if !yield(write, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
 // lastWrite returns the last write of the row that a node, by index, has in a finding.
 // The time is empty if it is not known, as in parts of earlier versions.
 func (f *findings) lastWrite(found plan.Finding, node int) (w difffile.LastWrite, err error) {
-	if w.Key, err = f.keyOn(found, node); err != nil || node >= len(found.Writes) || found.Writes[node] == nil {
-		return w, err
+	if w.Key, err = f.keyOn(found, node); err == nil && node < len(found.Writes) {
+		err = readWrite(&w, found.Writes[node])
 	}
-	write, err := plan.ReadWrite(found.Writes[node])
-	w.At, w.Origin = write.At, write.Origin
 	return w, err
 }
 
 // keyOn returns the key as the row of a node, by index, spells it.
 func (f *findings) keyOn(found plan.Finding, node int) (key difffile.Row, err error) {
 	if !f.run.plan.HasKeyVariants() { // all nodes spell it alike
-		texts, err := plan.ReadKey(found.Key)
-		for i := range texts {
-			key = append(key, &texts[i])
-		}
-		return key, err
+		return readKey(found.Key)
 	}
 
 	row, err := f.decoder.Decode(found.Rows[node])

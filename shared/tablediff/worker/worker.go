@@ -91,7 +91,7 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 		return plan.Totals{}, err
 	}
 
-	out, err := part.Create(ctx, store, u.PartKey(), u.PartHeader())
+	out, err := createPart(ctx, store, u)
 	if err != nil {
 		return plan.Totals{}, err
 	}
@@ -118,6 +118,15 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	}
 
 	return r.totals, err
+}
+
+// createPart begins the part of a unit. Parts that may have many rows are compressed: the
+// merge reads them once for each section of the document.
+func createPart(ctx context.Context, store archive.Store, u plan.Unit) (*part.Writer, error) {
+	if u.Phase == plan.PhaseCompare || u.Phase == plan.PhaseConfirm {
+		return part.CreatePacked(ctx, store, u.PartKey(), u.PartHeader())
+	}
+	return part.Create(ctx, store, u.PartKey(), u.PartHeader())
 }
 
 // unitRun is one unit of work being done.
