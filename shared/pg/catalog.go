@@ -81,9 +81,10 @@ func (c *catalogReader) relation(ctx context.Context) error {
 		c.d.Superuser, c.d.Role = isTrue(v[7]), string(v[8])
 		c.d.LargeObjects, hidden = isTrue(v[9]), isTrue(v[12])
 		return errors.Join(readList(v[5], &c.d.Unreadable), readList(v[11], &c.d.Closed))
-	}}, query{fixed: true, sql: "SELECT current_setting('server_version_num'), " + mayReadControl + ", current_setting('track_commit_timestamp') = 'on', " + tracksCommits + " AND " + mayReadCommits + ", " + sharedBuffers, row: func(v [][]byte) error {
+	}}, query{fixed: true, sql: "SELECT current_setting('server_version_num'), " + mayReadControl + ", current_setting('track_commit_timestamp') = 'on', " + tracksCommits + " AND " + mayReadCommits + ", " + sharedBuffers + ", pg_is_in_recovery()", row: func(v [][]byte) error {
 		c.control = isTrue(v[1])
 		c.d.TracksCommits, c.d.CommitTimes = isTrue(v[2]), isTrue(v[3])
+		c.d.Standby = isTrue(v[5])
 		var err, sizeErr error
 		c.d.ServerVersion, err = strconv.Atoi(string(v[0]))
 		c.d.SharedBuffers, sizeErr = strconv.ParseInt(string(v[4]), 10, 64)

@@ -266,6 +266,7 @@ type Description struct {
 	TracksCommits, CommitTimes bool
 	RowEstimate                int64  // the planner's estimate of the number of rows
 	SharedBuffers              int64  // size of the server's shared buffers in pages
+	Standby                    bool   // the server is in recovery, and ends statements that delay it
 	Probe                      string // digest of constants; it is equal on nodes whose digests can be compared
 	Files                      Files
 }

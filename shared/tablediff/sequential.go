@@ -37,6 +37,12 @@ const (
 	// between minProbed and maxProbed. Their pages do not pass through a ring either.
 	minProbed = 4
 	maxProbed = 16
+	// The server searches the key range of each row. With a cheap order (see cheapOrders)
+	// the time grows with the logarithm of the number of ranges, otherwise with the number
+	// itself. The number is bounded so that a scan is not slower than scanPagesPerSecond.
+	// The server also has the sum of each range in memory.
+	maxRanges       = 65_536
+	maxLinearRanges = 1_024
 )
 
 // cheapOrders are the types of keys for which finding the chunk of a row takes much less
@@ -72,7 +78,7 @@ func (p *planner) trySequential(ctx context.Context) (chosen bool, err error) {
 	}
 
 	before := *p.plan
-	samples, err := p.cut(ctx, p.size.Coarsen(p.most, p.maxSequentialChunks()), !always)
+	samples, err := p.cut(ctx, p.size.Coarsen(p.most, int(min(p.maxSequentialChunks(), p.maxSearched()))), !always)
 	if err != nil {
 		return false, err
 	}
@@ -113,6 +119,10 @@ func (p *planner) whyNoSequential(always bool) string {
 		return "its partitions cannot be read one by one"
 	}
 
+	if blocks := p.most / p.size.BlockRows; blocks > p.maxSearched() {
+		return fmt.Sprintf("finding the block of each row among %d takes too long: set block_rows to %d or more", blocks, p.most/p.maxSearched()+1)
+	}
+
 	for i, source := range p.plan.Sources {
 		var all int64
 		for _, partition := range source.Partitions {
@@ -129,20 +139,38 @@ func (p *planner) whyNoSequential(always bool) string {
 	return ""
 }
 
+// maxSearched returns the maximum number of key ranges among which the server can search
+// the range of each row.
+func (p *planner) maxSearched() int64 {
+	if p.isOrderCheap() {
+		return maxRanges
+	}
+	return maxLinearRanges
+}
+
+// isOrderCheap reports whether the key is one column of a type in cheapOrders.
+func (p *planner) isOrderCheap() bool {
+	source := p.plan.Sources[0]
+	return source.ScalarOrder && slices.Contains(cheapOrders(), source.OrderType[0])
+}
+
 // exceeds reports whether scanning this many pages may take longer than the limit.
 func exceeds(pages int64, limit time.Duration) bool {
 	return limit > 0 && float64(pages) > scanPagesPerSecond*limit.Seconds()
 }
 
 // leavesRoom reports whether sequential scans read most pages of every node through a
-// ring, the filter selects most rows, and the chunk of a row is cheap to find.
+// ring, the filter selects most rows, the chunk of a row is cheap to find, and no node is
+// a standby, which ends a long statement that delays it.
 func (p *planner) leavesRoom() bool {
-	source := p.plan.Sources[0]
-	if p.exact || !source.ScalarOrder || !slices.Contains(cheapOrders(), source.OrderType[0]) {
+	if p.exact || !p.isOrderCheap() {
 		return false
 	}
 
 	for i, d := range p.descriptions {
+		if d.Standby {
+			return false
+		}
 		var all, inRing int64
 		for _, partition := range p.plan.Sources[i].Partitions {
 			all += partition.Pages
@@ -161,9 +189,9 @@ func (p *planner) leavesRoom() bool {
 // maxSequentialChunks returns the maximum number of chunks, and so of sampled pages, with
 // sequential scans: 24 MB, or less with small shared buffers (a sixteenth of them), or
 // more with large ones (a 64th).
-func (p *planner) maxSequentialChunks() int {
+func (p *planner) maxSequentialChunks() int64 {
 	least := p.leastBuffers()
-	return int(max(min(sampledPages, least/16), least/64, 1))
+	return max(min(sampledPages, least/16), least/64, 1)
 }
 
 // leastBuffers returns the size in pages of the shared buffers of the node that has the
