@@ -20,6 +20,11 @@ type benchCase struct {
 	Args   string // further parameters of the request to the endpoint Follow
 	Heal   string // SQL that is run on the second node between the comparison and the task of Follow; it undoes Drift
 
+	// Cold is the shared_buffers of a case that measures only the first task after a
+	// restart. It is empty for all other cases.
+	Cold           string
+	SequentialScan string // the parameter of the comparison; empty means the default
+
 	// Copy is the name of another table, or empty. If it is set and the case is selected,
 	// Table is created as a copy of Copy before any Drift is run.
 	Copy string
@@ -93,6 +98,8 @@ func (c benchCase) wanted(only string) bool {
 func cases() []benchCase {
 	return []benchCase{
 		{Name: "equal", Table: "customers", Nodes: 2},
+		{Name: "cold, 128 MB", Table: "customers", Nodes: 2, Cold: "128MB"},
+		{Name: "cold, 1 GB", Table: "customers", Nodes: 2, Cold: "1GB"},
 		{Name: "equal, 2 workers", Table: "customers", Nodes: 2, CPUs: 2},
 		{Name: "equal, 4 workers", Table: "customers", Nodes: 2, CPUs: 4},
 		{Name: "equal, 8 workers", Table: "customers", Nodes: 2, CPUs: 8},
@@ -104,6 +111,7 @@ func cases() []benchCase {
 		{Name: "wide rows, equal", Table: "wide", Nodes: 2},
 		{Name: "text key, equal", Table: "accounts", Nodes: 2},
 		{Name: "bloated table, equal", Table: "bloated", Nodes: 2},
+		{Name: "warm, auto", Table: "customers", Nodes: 2, SequentialScan: "auto"},
 		{Name: "1 row", Table: "customers", Nodes: 2, Differs: 1, Drift: `UPDATE customers SET city = 'DRIFT' WHERE index = 3`},
 		{Name: "205 scattered", Table: "customers", Nodes: 2, Differs: 205, Drift: scattered},
 		{Name: "205 scattered, 20 ms away", Table: "customers", Nodes: 2, Latency: true, Differs: 205},

@@ -29,11 +29,12 @@ func main() {
 	runs := flag.Int("runs", 5, "warm runs of each case")
 	only := flag.String("only", "", "only the cases whose name contains this")
 	tables := flag.Int("tables", 0, "measure only schema-diff, on a schema of this many small tables")
+	drop := flag.Bool("drop-caches", false, "drop the operating system's page cache at each restart of the nodes; needs root, and slows down all other programs")
 	output := flag.String("o", "", "also write the results to this file, as JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	measured := func() error { return run(ctx, *rows, *runs, *only, *output) }
+	measured := func() error { return run(ctx, &bench{rows: *rows, runs: *runs, drop: *drop}, *only, *output) }
 	if *tables > 0 {
 		measured = func() error { return runSchema(ctx, *tables, *runs) }
 	}
@@ -43,23 +44,23 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, rows, runs int, only, output string) (err error) {
+func run(ctx context.Context, b *bench, only, output string) (err error) {
 	dir, err := os.MkdirTemp("", "ace-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{dir: dir, rows: rows, runs: runs}
+	b.dir = dir
 	if b.binary, err = testbed.Build(ctx, dir); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "loading %d rows on three nodes\n", rows)
-	b.nodes, err = testbed.StartNodes(ctx, 3, map[string]string{"shared_buffers": "256MB", "max_wal_size": "8GB", "autovacuum": "off"})
+	fmt.Fprintf(os.Stderr, "loading %d rows on three nodes\n", b.rows)
+	b.nodes, err = testbed.StartNodes(ctx, 3, map[string]string{"shared_buffers": warmBuffers, "max_wal_size": "8GB", "autovacuum": "off"})
 	defer func() { err = errors.Join(err, b.nodes.Close()) }()
 	if err != nil {
 		return err
 	}
-	if _, err := b.nodes.All(ctx, "-v", "rows="+strconv.Itoa(rows), "-f", "testdata/bench/data.sql"); err != nil {
+	if _, err := b.nodes.All(ctx, "-v", "rows="+strconv.Itoa(b.rows), "-f", "testdata/bench/data.sql"); err != nil {
 		return err
 	}
 	if err := b.load(ctx, only); err != nil {
@@ -77,12 +78,14 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 		if !c.wanted(only) {
 			continue
 		}
-		r, err := b.measure(ctx, c)
+		measured, err := b.measure(ctx, c)
 		if err != nil {
 			return fmt.Errorf("case %q: %w", c.Name, err)
 		}
-		r.print()
-		results = append(results, r)
+		for _, r := range measured {
+			r.print()
+		}
+		results = append(results, measured...)
 	}
 	return write(output, results)
 }

@@ -20,6 +20,8 @@ const (
 	limitRuns = 3
 	pollEvery = 20 * time.Millisecond
 	latency   = 10 * time.Millisecond // the delay in each direction between the service and a node
+
+	warmBuffers = "256MB" // shared_buffers, except in cold cases
 )
 
 // bench holds the settings and the nodes that all cases share.
@@ -28,6 +30,7 @@ type bench struct {
 	binary string
 	rows   int
 	runs   int
+	drop   bool // before each restart, drop the page cache of the operating system
 	nodes  *testbed.Nodes
 	count  int
 }
@@ -43,16 +46,23 @@ type result struct {
 	Ratio    float64            `json:"ratio"`
 	RowsPerS float64            `json:"rows_per_s"` // rows that are compared per second, counted on one node
 	PeakMB   float64            `json:"peak_memory_mb"`
+	CachedMB float64            `json:"cached_mb,omitempty"` // cold cases: how much of the table and its indexes is in the shared buffers afterwards
 	Strategy string             `json:"strategy"`
 	Timings  map[string]float64 `json:"timings_s"` // the seconds that each phase of the last run took, by the name of the phase
 }
 
+// printHeader prints the head of the report, which is a table in Markdown.
 func printHeader() {
-	fmt.Printf("%-28s %10s %8s %8s %8s %8s %6s %12s %8s\n", "case", "rows", "differ", "limit s", "first s", "median s", "ratio", "rows/s", "peak MB")
+	fmt.Println("| case | rows | differ | limit s | first s | median s | ratio | peak MB | cached MB |")
+	fmt.Println("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
 }
 
 func (r result) print() {
-	fmt.Printf("%-28s %10d %8d %8.3f %8.3f %8.3f %6.2f %12.0f %8.0f\n", r.Case, r.Rows, r.Differs, r.Limit, r.First, r.Median, r.Ratio, r.RowsPerS, r.PeakMB)
+	cached := ""
+	if r.CachedMB > 0 {
+		cached = fmt.Sprintf("%.0f", r.CachedMB)
+	}
+	fmt.Printf("| %s | %d | %d | %.2f | %.2f | %.2f | %.2f | %.0f | %s |\n", r.Case, r.Rows, r.Differs, r.Limit, r.First, r.Median, r.Ratio, r.PeakMB, cached)
 }
 
 // drift runs the Drift of a case on the second node, or on as many nodes as c.Drifted,
@@ -69,7 +79,16 @@ func (b *bench) drift(ctx context.Context, c benchCase) error {
 	return nil
 }
 
-func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) {
+// measure returns the lines of the report for one case.
+func (b *bench) measure(ctx context.Context, c benchCase) ([]result, error) {
+	if c.Cold != "" {
+		return b.measureCold(ctx, c)
+	}
+	r, err := b.measureWarm(ctx, c)
+	return []result{r}, err
+}
+
+func (b *bench) measureWarm(ctx context.Context, c benchCase) (r result, err error) {
 	r.Case = c.Name
 	if r.Limit, err = b.limitOf(ctx, c); err != nil {
 		return r, err
@@ -182,13 +201,8 @@ func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Ser
 // limit restarts the nodes, reads the table once and then measures the digest scan, which
 // runs on all nodes of the case at once. It returns the median time in seconds.
 func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
-	if _, err := b.nodes.All(ctx, "-c", "CHECKPOINT"); err != nil {
+	if err := b.restart(ctx); err != nil {
 		return 0, err
-	}
-	for _, server := range b.nodes.Servers {
-		if err := server.Restart(ctx); err != nil {
-			return 0, err
-		}
 	}
 	query, err := b.limitQuery(ctx, c)
 	if err != nil {
@@ -196,12 +210,12 @@ func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
 	}
 	var times []float64
 	for i := range limitRuns + 1 {
-		start := time.Now()
-		if err := b.onNodes(ctx, c, "-c", "SET jit = off", "-c", "SET max_parallel_workers_per_gather = 0", "-c", query); err != nil {
+		took, err := b.scan(ctx, c, query)
+		if err != nil {
 			return 0, err
 		}
 		if i > 0 {
-			times = append(times, time.Since(start).Seconds())
+			times = append(times, took)
 		}
 	}
 	return median(times), nil

@@ -31,6 +31,9 @@ func (b *bench) once(ctx context.Context, c benchCase, s *testbed.Service) (floa
 	if c.CPUs > 0 {
 		path += "&max_cpu_ratio=1"
 	}
+	if c.SequentialScan != "" {
+		path += "&sequential_scan=" + c.SequentialScan
+	}
 	if c.Incremental {
 		path += "&baseline=last"
 	}
