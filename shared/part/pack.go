@@ -48,12 +48,31 @@ type packer struct {
 
 // add adds a row, and writes the block to w if it is full.
 func (p *packer) add(w io.Writer, row []byte) error {
+	if len(row) > maxCompressed {
+		return p.addLarge(w, row)
+	}
 	p.block = binary.AppendUvarint(p.block, uint64(len(row)))
 	p.block = append(p.block, row...)
 	if len(p.block) < blockSize {
 		return nil
 	}
 	return p.flush(w)
+}
+
+// addLarge writes a large row to w as a block of its own, without a copy of the row.
+func (p *packer) addLarge(w io.Writer, row []byte) error {
+	if err := p.flush(w); err != nil {
+		return err
+	}
+	var length [binary.MaxVarintLen64]byte
+	prefix := binary.AppendUvarint(length[:0], uint64(len(row)))
+	size := uint64(len(prefix) + len(row))
+	head := append(binary.AppendUvarint(binary.AppendUvarint(nil, size), size), prefix...)
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	_, err := w.Write(row)
+	return err
 }
 
 // flush writes the current block to w, unless it is empty.
