@@ -11,8 +11,8 @@ import (
 // decision before any node is changed. Then it changes one node after the other:
 //
 //   - The winner of a key is the same for every node, since it is read from the stored
-//     decision. No attempt looks at a commit time again, so a repaired row, which is newer
-//     than all others, cannot win.
+//     decision. No attempt looks at a commit time again, so a repaired row, which is
+//     newer than all others, cannot win.
 //   - An attempt changes a row only if every node has the version that the decision saw,
 //     or the winning one already. The target's rows are locked then, and the other nodes
 //     have received what was written on the target before.
