@@ -30,12 +30,16 @@ func main() {
 	only := flag.String("only", "", "only the cases whose name contains this")
 	tables := flag.Int("tables", 0, "measure only schema-diff, on a schema of this many small tables")
 	drop := flag.Bool("drop-caches", false, "drop the operating system's page cache at each restart of the nodes; needs root, and slows down all other programs")
+	digests := flag.Bool("digests", false, "measure only candidates for the row digest, on every installed version of PostgreSQL")
 	output := flag.String("o", "", "also write the results to this file, as JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	measured := func() error { return run(ctx, &bench{rows: *rows, runs: *runs, drop: *drop}, *only, *output) }
-	if *tables > 0 {
+	switch {
+	case *digests:
+		measured = func() error { return runDigests(ctx) }
+	case *tables > 0:
 		measured = func() error { return runSchema(ctx, *tables, *runs) }
 	}
 	if err := measured(); err != nil {

@@ -4,17 +4,21 @@
 // Two values are the same if the output function of their type returns the same text for
 // both. A digest has 64 bits and needs no extension:
 //
-//	hash_record_extended(
-//	    ROW(int8send(hash_record_extended(ROW(e1, e2, ...), inner))), outer)
+//	hashtextextended(
+//	    to_hex(hash_record_extended(ROW(e1, e2, ...), inner)) COLLATE "C", outer)
 //
 // Here e1, e2 and so on are the expressions of the columns, and inner and outer are
 // seeds.
 //
 // The digests of a set of rows are combined by XOR and stored with the number of rows.
 // The inner hash combines the columns linearly, so if two rows swapped values, the XOR of
-// their inner hashes could stay the same. The outer hash of the eight bytes prevents
-// that. Rows that differ have the same digest with probability 2^-64. Rows that are the
-// same have the same digest on every server with the same hash functions, whatever its
+// their inner hashes could stay the same. The outer hash prevents that. It is a hash of
+// the inner hash's text, because PostgreSQL's hash of a bigint has only 32 bits, and
+// because to_hex is cheaper than int8send and a second record. Under collation "C", the
+// hash of a text is that of its bytes.
+//
+// Rows that differ have the same digest with probability 2^-64. Rows that are the same
+// have the same digest on every server with the same hash functions, whatever its
 // settings, collations and OIDs. If the hash functions of two servers differ, the nodes
 // must be compared by the portable digest (RowSHA256).
 //

@@ -28,12 +28,17 @@ func DrawSeeds() Seeds {
 	}
 }
 
+// RowVersion identifies the expression that Row returns. Digests that were stored under
+// another version cannot be compared with those of Row, even if the seeds are the same.
+// Version 1 hashed the eight bytes of the inner hash instead of its hexadecimal text.
+const RowVersion = 2
+
 // Row returns an SQL expression for the digest of a row, a bigint. exprs are the
 // expressions that Expr or TextExpr returned for the row's columns. A server of version
-// 14 or later can evaluate the expression.
+// 14 or later can evaluate the expression. If it changes, RowVersion must change too.
 func Row(exprs []string, seeds Seeds) string {
-	inner := hash(exprs, seeds.Inner)
-	return hash([]string{call("int8send", inner)}, seeds.Outer)
+	inner := call("to_hex", hash(exprs, seeds.Inner))
+	return call("hashtextextended", fmt.Sprintf(`%s COLLATE pg_catalog."C", '%d'::bigint`, inner, seeds.Outer))
 }
 
 // Key returns an SQL expression for the digest of a key, a bigint. exprs are the

@@ -47,8 +47,10 @@ type Baseline struct {
 }
 
 // PagesBaseline is stored instead of blocks in the pages strategy. It has the sums of
-// every page range and the settings with which they were computed.
+// every page range and the settings with which they were computed. Digest is that
+// of the plan.
 type PagesBaseline struct {
+	Digest  int                `json:"digest,omitempty"`
 	Seeds   rowdigest.Seeds    `json:"seeds"`
 	Buckets int                `json:"buckets"`
 	Grid    int64              `json:"grid"`
@@ -123,7 +125,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 
 	if p.Grid > 0 {
 		b.Layout = blockplan.Layout{}
-		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, Ranges: r.rangeSums}
+		b.Pages = &PagesBaseline{Digest: p.Digest, Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, Ranges: r.rangeSums}
 	}
 
 	// In the totals of a unit, unchanged blocks precede the blocks that the unit compared,
@@ -313,6 +315,9 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 	if p.Strategy == plan.Pages {
 		if b.Pages == nil || len(b.Pages.Ranges) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
 			return "the table's size requires page ranges of another length"
+		}
+		if b.Pages.Digest != p.Digest && p.Checksum != ChecksumSHA256 {
+			return "another version of ACE, which digests rows in another way, made the baseline of task " + b.TaskID
 		}
 		return ""
 	}

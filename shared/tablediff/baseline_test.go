@@ -35,3 +35,27 @@ func TestBaseline_DoesNotFitATableThatHasGrownMuch(t *testing.T) {
 		}
 	}
 }
+
+// The sums of page ranges are compared with sums that are computed now.
+func TestBaseline_OfPagesIsUsedOnlyIfItsRowsWereDigestedInTheSameWay(t *testing.T) {
+	const other = "another version of ACE, which digests rows in another way, made the baseline of task td_1"
+	for _, tt := range []struct {
+		name             string
+		checksum         string
+		baseline, digest int
+		want             string
+	}{
+		{"the same version", "", 2, 2, ""},
+		{"a baseline of an earlier version", "", 0, 2, other},
+		{"a plan of an earlier version that is resumed", "", 2, 0, other},
+		{"a digest that has not changed", ChecksumSHA256, 0, 2, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := &Baseline{TaskID: "td_1", Settings: "s", Pages: &PagesBaseline{Digest: tt.baseline, Grid: 8}}
+			p := &plan.Plan{Strategy: plan.Pages, Grid: 8, Digest: tt.digest, Checksum: tt.checksum}
+			if why := b.mismatch(p, "s"); why != tt.want {
+				t.Errorf("%q, want %q", why, tt.want)
+			}
+		})
+	}
+}

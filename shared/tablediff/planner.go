@@ -135,7 +135,7 @@ func newPlan(req Request, now time.Time) *plan.Plan {
 		ClusterName: req.ClusterName, DBName: req.Database, Schema: req.Table.Schema, Table: req.Table.Name,
 		Nodes: req.Nodes, Workers: req.Workers, MaxDiffRows: req.MaxDiffRows,
 		ConfirmDelay: req.ConfirmDelay, Filter: req.Filter, Ignored: req.IgnoreColumns,
-		Seeds: rowdigest.DrawSeeds(), Warnings: slices.Clone(req.sizeWarnings), Redaction: redact.New(req.Redact),
+		Seeds: rowdigest.DrawSeeds(), Digest: rowdigest.RowVersion, Warnings: slices.Clone(req.sizeWarnings), Redaction: redact.New(req.Redact),
 	}
 }
 

@@ -61,6 +61,9 @@ type Plan struct {
 	Sources  []table.Source    `json:"sources"`
 	Seeds    rowdigest.Seeds   `json:"seeds"`
 	Checksum string            `json:"checksum"`
+	// Digest is the rowdigest.RowVersion with which the digests in Sources were written. It
+	// is 0 in plans of ACE versions that had only version 1.
+	Digest int `json:"digest,omitempty"`
 
 	Strategy string `json:"strategy"`
 	// ByText is set if the indexes of the nodes may order keys differently: the nodes sort
