@@ -8,8 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
+	"ace/infra/testbed"
 	"ace/infra/testkit/pgserver"
 	"ace/shared/rowdigest"
 )
@@ -23,8 +22,7 @@ const digestRounds = 9
 const digestTable = `
 CREATE TABLE mixed AS SELECT g AS i4, g * 7919::bigint << 20 AS i8, md5(g::text) AS tx, timestamptz '2024-03-15' + g * interval '1.234567 s' AS ts,
 	(g * 1.37)::numeric(12, 2) AS nu, md5(g::text)::uuid AS uu, g % 2 = 0 AS bo, (g * 1.37)::float8 AS f8,
-	jsonb_build_object('a', g, 'b', 'x') AS jb FROM generate_series(1, 100000) g;
-VACUUM ANALYZE mixed`
+	jsonb_build_object('a', g, 'b', 'x') AS jb FROM generate_series(1, 100000) g`
 
 // digestRow is a row of the printed table: some columns of the table mixed.
 type digestRow struct{ name, raw, exprs string } // exprs are the expressions of package rowdigest
@@ -81,23 +79,15 @@ func runDigests(ctx context.Context) error {
 }
 
 func measureDigests(ctx context.Context, installation pgserver.Installation) (err error) {
-	server, err := pgserver.Start(ctx, pgserver.Options{Installation: installation, Settings: map[string]string{
+	nodes, err := testbed.StartNodesOf(ctx, installation, 1, map[string]string{
 		"shared_buffers": "256MB", "jit": "off", "max_parallel_workers_per_gather": "0",
-	}})
+	})
+	defer func() { err = errors.Join(err, nodes.Close()) }()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-
-	conn, err := pgx.Connect(ctx, fmt.Sprintf("host=%s port=%d user=%s dbname=postgres", pgserver.Host, server.Port(), pgserver.Superuser))
-	if err != nil {
+	if _, err := nodes.One(ctx, 0, "-c", digestTable, "-c", "VACUUM ANALYZE mixed"); err != nil {
 		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
-	for _, statement := range strings.Split(digestTable, ";") {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return err
-		}
 	}
 
 	fmt.Printf("\n| PostgreSQL %d |", installation.Major)
@@ -106,7 +96,7 @@ func measureDigests(ctx context.Context, installation pgserver.Installation) (er
 	}
 	fmt.Println("\n|---|" + strings.Repeat("---:|", len(digestCandidates())))
 	for _, r := range digestRows() {
-		if err := measureRow(ctx, conn, r); err != nil {
+		if err := measureRow(ctx, nodes, r); err != nil {
 			return err
 		}
 	}
@@ -115,7 +105,7 @@ func measureDigests(ctx context.Context, installation pgserver.Installation) (er
 
 // measureRow prints the median time of each candidate: in milliseconds for the first one,
 // and relative to the first one for the others.
-func measureRow(ctx context.Context, conn *pgx.Conn, r digestRow) error {
+func measureRow(ctx context.Context, nodes *testbed.Nodes, r digestRow) error {
 	candidates := digestCandidates()
 	times := make([][]float64, len(candidates))
 	for range digestRounds {
@@ -124,15 +114,11 @@ func measureRow(ctx context.Context, conn *pgx.Conn, r digestRow) error {
 			if expr == "" {
 				continue
 			}
-			rows, err := conn.Query(ctx, "EXPLAIN (ANALYZE, TIMING OFF) SELECT count(*), bit_xor("+expr+") FROM mixed")
+			plan, err := nodes.One(ctx, 0, "-c", "EXPLAIN (ANALYZE, TIMING OFF) SELECT count(*), bit_xor("+expr+") FROM mixed")
 			if err != nil {
 				return err
 			}
-			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				return err
-			}
-			took, err := executionTime(strings.Join(lines, "\n"))
+			took, err := executionTime(plan)
 			if err != nil {
 				return err
 			}

@@ -26,21 +26,26 @@ type Nodes struct {
 	psql    string
 }
 
-// StartNodes starts count servers, each with an empty database and with the given
-// settings of postgresql.conf. The caller must close the result even if there is an
-// error.
+// StartNodes starts count servers of the oldest installed version of PostgreSQL, each
+// with an empty database and with the given settings of postgresql.conf. The caller must
+// close the result even if there is an error.
 func StartNodes(ctx context.Context, count int, settings map[string]string) (*Nodes, error) {
-	n := &Nodes{}
 	installations := pgserver.Installations()
 	if len(installations) == 0 {
-		return n, errors.New("no PostgreSQL is installed: run `make deps`")
+		return &Nodes{}, errors.New("no PostgreSQL is installed: run `make deps`")
 	}
+	return StartNodesOf(ctx, installations[0], count, settings)
+}
+
+// StartNodesOf is like StartNodes, with servers of one installation.
+func StartNodesOf(ctx context.Context, installation pgserver.Installation, count int, settings map[string]string) (*Nodes, error) {
+	n := &Nodes{}
 	var err error
-	if n.psql, err = pgserver.FindPsql(installations); err != nil {
+	if n.psql, err = pgserver.FindPsql(pgserver.Installations()); err != nil {
 		return n, err
 	}
 	for range count {
-		server, err := pgserver.Start(ctx, pgserver.Options{Installation: installations[0], Settings: settings})
+		server, err := pgserver.Start(ctx, pgserver.Options{Installation: installation, Settings: settings})
 		if err != nil {
 			return n, err
 		}
