@@ -112,7 +112,7 @@ func (s *session) rulesFile() (text []byte, name string, err error) {
 		return nil, "", err
 	}
 
-	var from io.Reader = s.Stdin
+	from := s.Stdin
 	if name = args[0]; name != "-" {
 		file, err := os.Open(s.path(name))
 		if err != nil {
