@@ -35,7 +35,7 @@ func notExpressed() map[string][]string {
 		"a pattern does not know SQL":        {"WHERE without an expression", "a schema twice", "a pattern twice", "ignore_columns names one twice", "redact names one twice"},
 		"a schema cannot compare two parameters": {
 			"a repair of its own source", "a script of changes that are made", "a script of an undo that is done", "a repair without a source",
-			"a majority with a source", "what is missing at the source of truth", "a rule that only inserts",
+			"a majority with a source", "rules without a document", "a document without rules", "what is missing at the source of truth", "a rule that only inserts",
 		},
 		"a schema sees an object after its names have become one":  {"JSON: a parameter twice", "JSON: a parameter twice, once escaped"},
 		"a schema sees the value of a number and not its notation": {"JSON: a number with an exponent"},

@@ -84,10 +84,7 @@ func following() []Operation {
 		{Name: "before-images", Route: RouteBefore, Purpose: "downloads the rows as they were before a repair or an undo", Arg: taskArg()},
 		{
 			Name: "rules", Route: RouteRules, Purpose: "returns a stored rules document",
-			Params: []Param{{
-				Name: "rules", Kind: KindText, Required: true, Purpose: "the document", Allowed: allowedRules,
-				Example: exampleRules, Values: Values{Pattern: "^" + rulesForm + "$"},
-			}},
+			Params: []Param{rulesParam(true, "the document")},
 		},
 		{Name: "rules", Route: RouteRules, Purpose: "checks a rules document and stores it", Upload: true},
 		{Name: "schedules", Route: RouteSchedules, Purpose: "lists the scheduled comparisons (not in the Lambda functions)"},
@@ -319,7 +316,7 @@ func tableRerunParams() []Param {
 func tableRepairParams() []Param {
 	return slices.Concat([]Param{
 		clusterParam(), diffFileParam(),
-		{Name: "source_of_truth", Kind: KindText, Purpose: "the node whose rows are right; with resolve=newest, the tie-breaker", Example: "n1"},
+		{Name: "source_of_truth", Kind: KindText, Purpose: "the node whose rows are right; with resolve=newest or rules, the tie-breaker", Example: "n1"},
 	}, resolveParams(), []Param{
 		tableParam(), dbnameParam(),
 		flagParam("dry_run", "change nothing; report what would be changed"),

@@ -11,11 +11,12 @@ const (
 	ResolveNewest        = "newest"          // the version that was committed last
 	ResolveMajority      = "majority"        // the version that more than half of all nodes have
 	ResolveUnion         = "union"           // a missing row is inserted, if the nodes that have it agree
+	ResolveRules         = "rules"           // the rules document that rules names
 	ResolveFillNulls     = "fill_nulls"      // a NULL is replaced by the value of the nodes that have one, if these agree
 )
 
 func resolutions() []string {
-	return []string{ResolveSourceOfTruth, ResolveNewest, ResolveMajority, ResolveUnion, ResolveFillNulls}
+	return []string{ResolveSourceOfTruth, ResolveNewest, ResolveMajority, ResolveUnion, ResolveFillNulls, ResolveRules}
 }
 
 func allowedResolve() string { return joinOr(resolutions()) }
@@ -68,9 +69,15 @@ const DefaultClockSkew = Duration(time.Second)
 // source_of_truth.
 func (r TableRepairRequest) ByRule() bool { return r.Resolve != "" }
 
-// addRuleDefaults sets the defaults of the parameters that only resolve=newest has.
+// comparesTimes reports whether the repair may compare commit times.
+func (r TableRepairRequest) comparesTimes() bool {
+	return r.Resolve == ResolveNewest || r.Resolve == ResolveRules
+}
+
+// addRuleDefaults sets the defaults of the parameters that only resolve=newest and
+// resolve=rules have.
 func (r *TableRepairRequest) addRuleDefaults() {
-	if r.Resolve != ResolveNewest {
+	if !r.comparesTimes() {
 		return
 	}
 	if r.Missing == "" {
@@ -85,22 +92,30 @@ func (r *TableRepairRequest) addRuleDefaults() {
 // addRuleProblems adds the problems of resolve and of the parameters that depend on it.
 func (r TableRepairRequest) addRuleProblems(found *problems) {
 	found.add("resolve", resolveProblem(r.Resolve))
-	newest := r.Resolve == ResolveNewest
+	newest := r.comparesTimes()
 	switch {
 	case !r.ByRule() && r.SourceOfTruth == "":
 		found.add("source_of_truth", "give source_of_truth, the node whose rows are right, or resolve, a rule")
 	case r.ByRule() && !newest && r.SourceOfTruth != "":
-		found.add("source_of_truth", "source_of_truth is only for resolve=source_of_truth and, as the tie-breaker, for resolve=newest")
+		found.add("source_of_truth", "source_of_truth is only for resolve=source_of_truth and, as the tie-breaker, for resolve=newest and resolve=rules")
 	}
 	if r.Missing != "" && !newest {
-		found.add("missing", "missing needs resolve=newest")
+		found.add("missing", "missing needs resolve=newest or resolve=rules")
 	} else if r.Missing != "" {
 		found.add("missing", oneOf("missing", r.Missing, missingModes()...))
 	}
 	if r.MaxClockSkew != nil && !newest {
-		found.add("max_clock_skew", "max_clock_skew needs resolve=newest")
+		found.add("max_clock_skew", "max_clock_skew needs resolve=newest or resolve=rules")
 	} else if r.MaxClockSkew != nil && !allowsDelay(*r.MaxClockSkew) {
 		found.add("max_clock_skew", notAllowed("max_clock_skew", r.MaxClockSkew.String(), allowedDelay))
+	}
+	switch {
+	case r.Resolve == ResolveRules && r.Rules == "":
+		found.add("rules", "resolve=rules needs rules, "+allowedRules)
+	case r.Resolve != ResolveRules && r.Rules != "":
+		found.add("rules", "rules needs resolve=rules")
+	case r.Rules != "":
+		found.add("rules", rulesProblem(r.Rules))
 	}
 	if r.ByRule() && r.UpsertOnly {
 		found.add("upsert_only", "upsert_only needs resolve=source_of_truth; a rule deletes no row unless missing=delete or a majority lacks it")
@@ -117,13 +132,14 @@ func resolveParams() []Param {
 			Purpose: "what decides which version of a row is right", Allowed: allowedResolve(), Values: valuesOf(resolutions()...),
 		},
 		{
-			Name: "missing", Kind: KindText, Purpose: "with resolve=newest, what to do about a row that a node lacks; the default is insert",
+			Name: "missing", Kind: KindText, Purpose: "with resolve=newest or rules, what to do about a row that a node lacks; the default is insert",
 			Allowed: allowedMissing(), Values: valuesOf(missingModes()...), Example: MissingInsert,
 		},
 		{
-			Name: "max_clock_skew", Kind: KindText, Purpose: "with resolve=newest, how close two commit times may be before neither is newer; the default is 1s",
+			Name: "max_clock_skew", Kind: KindText, Purpose: "with resolve=newest or rules, how close two commit times may be before neither is newer; the default is 1s",
 			Allowed: allowedDelay, Values: Values{Pattern: patternDelay}, Example: "1s",
 		},
+		rulesParam(false, "with resolve=rules, the rules document"),
 	}
 }
 

@@ -60,3 +60,17 @@ func parseRules(text string) (string, error) {
 	}
 	return text, nil
 }
+
+func rulesProblem(sum string) string {
+	if !rulesPattern.MatchString(sum) {
+		return notAllowed("rules", sum, allowedRules)
+	}
+	return ""
+}
+
+func rulesParam(required bool, purpose string) Param {
+	return Param{
+		Name: "rules", Kind: KindText, Required: required, Purpose: purpose, Allowed: allowedRules,
+		Example: exampleRules, Values: Values{Pattern: "^" + rulesForm + "$"},
+	}
+}

@@ -17,7 +17,9 @@ type TableRepairRequest struct {
 	SourceOfTruth string   `json:"source_of_truth,omitempty"`
 	// Resolve is what decides which version of a row is right; "" means source_of_truth.
 	Resolve string `json:"resolve,omitempty"`
-	// Missing and MaxClockSkew are set only if Resolve is newest.
+	// Rules is the SHA-256 of a rules document. It is set only if Resolve is rules.
+	Rules string `json:"rules,omitempty"`
+	// Missing and MaxClockSkew are set only if Resolve is newest or rules.
 	Missing        string    `json:"missing,omitempty"`
 	MaxClockSkew   *Duration `json:"max_clock_skew,omitempty"`
 	Table          TableName `json:"table_name"`
@@ -44,6 +46,7 @@ func DecodeTableRepair(p Params) (TableRepairRequest, error) {
 		DiffFile:       parseWith(r, "diff_file", ParseDiffFile),
 		SourceOfTruth:  r.text("source_of_truth", ""),
 		Resolve:        parse(r, "resolve", "", allowedResolve(), parseResolve),
+		Rules:          parseWith(r, "rules", parseRules),
 		Missing:        parse(r, "missing", "", allowedMissing(), parseMissing),
 		MaxClockSkew:   parse(r, "max_clock_skew", nil, allowedDelay, parseClockSkew),
 		Table:          parseWith(r, "table_name", ParseTableName),
@@ -121,9 +124,11 @@ type RepairResult struct {
 	// the rows that were left alone on a node because they changed after the decision.
 	Undecided     *int64         `json:"undecided,omitempty"`
 	UndecidedKeys []UndecidedKey `json:"undecided_keys,omitempty"` // the first hundred of them
-	// Rules counts the keys by the number of the rule that decided.
+	// Rules counts the keys by the number and the name of the rule that decided, or
+	// otherwise.
 	Rules map[string]int64 `json:"rules,omitempty"`
-	// ClockDifferences has, for resolve=newest, each node's clock minus that of the service.
+	// ClockDifferences has, for resolve=newest, each node's clock minus that of the
+	// service.
 	ClockDifferences map[string]Seconds    `json:"clock_differences,omitempty"`
 	DryRun           bool                  `json:"dry_run"`
 	Nodes            map[string]NodeRepair `json:"nodes"`                 // the result on each repaired node, by the name of the node

@@ -2,7 +2,6 @@ package service
 
 import (
 	"encoding/json"
-	"strconv"
 
 	"ace/shared/api"
 	"ace/shared/fault"
@@ -54,12 +53,7 @@ func addRule(answer *api.RepairResult, req api.TableRepairRequest, rule *tablere
 	for _, key := range rule.UndecidedKeys {
 		answer.UndecidedKeys = append(answer.UndecidedKeys, api.UndecidedKey{Key: shortKey(key.Key), Reason: key.Reason})
 	}
-	for number, count := range rule.Rules {
-		if answer.Rules == nil {
-			answer.Rules = map[string]int64{}
-		}
-		answer.Rules[strconv.Itoa(number)] = count
-	}
+	answer.Rules = rule.Rules
 	for node, ahead := range rule.Clocks {
 		if answer.ClockDifferences == nil {
 			answer.ClockDifferences = map[string]api.Seconds{}

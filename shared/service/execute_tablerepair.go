@@ -24,9 +24,20 @@ func (e *Executor) tableRepair(ctx context.Context, x execution) (runner.Outcome
 		return runner.Outcome{}, fault.New(fault.Internal, "task %s has no diff document", x.rec.TaskID)
 	}
 
+	rule := ruleOf(req)
+	if req.Rules != "" {
+		err := x.patience.Do(ctx, "reading the rules document", func() (err error) {
+			rule.Document, err = readRules(ctx, e.Store, req.Rules)
+			return err
+		})
+		if err != nil {
+			return runner.Outcome{}, err
+		}
+	}
+
 	result, err := e.repair(ctx, x, req.Quiet, tablerepair.Request{
 		ClusterName: req.ClusterName, Schema: req.Table.Schema, Table: req.Table.Name,
-		Input: *x.rec.Input, Source: sourceOf(req), Resolve: ruleOf(req), Targets: req.Nodes,
+		Input: *x.rec.Input, Source: sourceOf(req), Resolve: rule, Targets: req.Nodes,
 		DryRun: req.DryRun, Report: req.GenerateReport, Scripts: req.GenerateSQL, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
 		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
 		AllowConflict: req.AllowConflict,

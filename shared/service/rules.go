@@ -38,23 +38,29 @@ func (s *Service) AddRules(ctx context.Context, _ api.AddRulesRequest, body io.R
 
 // Rules returns a stored rules document.
 func (s *Service) Rules(ctx context.Context, req api.RulesRequest) (api.Rules, error) {
-	object, err := s.Store.Get(ctx, archive.RulesKey(req.Rules))
+	text, err := readRules(ctx, s.Store, req.Rules)
+	return api.Rules{Rules: req.Rules, Document: text}, err
+}
+
+// readRules returns the text of the rules document with this SHA-256.
+func readRules(ctx context.Context, store archive.Store, sum string) (string, error) {
+	object, err := store.Get(ctx, archive.RulesKey(sum))
 	if errors.Is(err, archive.ErrNotFound) {
-		return api.Rules{}, fault.Wrap(err, fault.NotFound, "there are no rules %s; POST %s stores a rules document", req.Rules, api.RouteRules)
+		return "", fault.Wrap(err, fault.NotFound, "there are no rules %s; POST %s stores a rules document", sum, api.RouteRules)
 	}
 	if err != nil {
-		return api.Rules{}, err
+		return "", err
 	}
 	defer object.Body.Close()
 
 	text, err := io.ReadAll(io.LimitReader(object.Body, rules.MaxSize+1))
 	if err != nil {
-		return api.Rules{}, err
+		return "", err
 	}
-	if hashOf(text) != req.Rules {
-		return api.Rules{}, fault.New(fault.Internal, "%s in the archive is damaged: its SHA-256 is not %s", archive.RulesKey(req.Rules), req.Rules)
+	if hashOf(text) != sum {
+		return "", fault.New(fault.Internal, "%s in the archive is damaged: its SHA-256 is not %s", archive.RulesKey(sum), sum)
 	}
-	return api.Rules{Rules: req.Rules, Document: string(text)}, nil
+	return string(text), nil
 }
 
 func hashOf(text []byte) string {

@@ -49,6 +49,12 @@ func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequ
 		return api.Submitted{}, err
 	}
 
+	if req.Rules != "" {
+		if _, err := readRules(ctx, s.Store, req.Rules); err != nil {
+			return api.Submitted{}, err
+		}
+	}
+
 	// Requests are identical even if they name the document or the database in different
 	// ways.
 	normalized := req

@@ -24,7 +24,7 @@ func (j *unitRun) decideKeys(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	decides, err := j.plan.Resolve.decider()
+	decides, err := j.plan.decider(ctx, j.voters[0])
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"ace/shared/fault"
 	"ace/shared/resolve"
 	"ace/shared/table"
 )
@@ -16,14 +15,17 @@ const (
 	Majority  = "majority"
 	Union     = "union"
 	FillNulls = "fill_nulls"
+	Rules     = "rules"
 )
 
 // Rule asks for a repair by rule: for each key, the rule decides which version every node
 // gets.
 type Rule struct {
 	Strategy string
-	// The other fields are only for Newest. TieBreaker is the name of the node whose version
-	// is right if it is one of several that may be the newest; empty if there is none.
+	Document string // the text of the rules document, only for Rules
+	// The other fields are only for Newest and Rules. TieBreaker is the name of the node
+	// whose version is right if it is one of several that may be the newest; empty if
+	// there is none.
 	Missing    resolve.Missing
 	Skew       time.Duration // how much clocks may differ
 	TieBreaker string
@@ -34,9 +36,18 @@ type Resolution struct {
 	Strategy   string          `json:"strategy"`
 	Missing    resolve.Missing `json:"missing,omitempty"`
 	TieBreaker string          `json:"tie_breaker,omitempty"`
+	// Document is the text of the rules document, and Evaluation describes how the first
+	// voter evaluates its expressions. Both are only for Rules.
+	Document   string            `json:"document,omitempty"`
+	Evaluation *table.Evaluation `json:"evaluation,omitempty"`
+	// ComparesTimes means that the rule may compare commit times, Composes that it may
+	// put a row together from several versions.
+	ComparesTimes bool `json:"compares_times,omitempty"`
+	Composes      bool `json:"composes,omitempty"`
 	// Skew is the larger of the requested skew and the measured difference of the clocks.
 	Skew time.Duration `json:"skew,omitempty"`
-	// Voters are all nodes of the document, in cluster order. Their versions are compared.
+	// Voters are all nodes of the document, in cluster order. Their versions are
+	// compared.
 	Voters []Voter `json:"voters"`
 	// Keys are the keys of the document for any pair of nodes. Each target has the same.
 	Keys Keys `json:"keys"`
@@ -48,8 +59,8 @@ type Resolution struct {
 type Voter struct {
 	Node   string         `json:"node"`
 	Server table.Identity `json:"server,omitzero"`
-	// Read describes how the node's table is read. Its Digest is the digest of the compared
-	// columns, which is the same on every node for equal rows.
+	// Read describes how the node's table is read. Its Digest is the digest of the
+	// compared columns, which is the same on every node for equal rows.
 	Read  table.Source `json:"read"`
 	Small bool         `json:"small,omitempty"` // the table is small enough to be scanned, see absent.go
 	// Clock is how far the node's clock was ahead of that of the service.
@@ -75,21 +86,6 @@ func (r *Resolution) names() []string {
 		names[i] = v.Node
 	}
 	return names
-}
-
-// decider returns what decides the keys of the plan.
-func (r *Resolution) decider() (resolve.Decider, error) {
-	switch r.Strategy {
-	case Newest:
-		return resolve.Newest(r.names(), resolve.NewestOptions{Skew: r.Skew, TieBreaker: r.voter(r.TieBreaker), Missing: r.Missing}), nil
-	case Majority:
-		return resolve.Majority(r.names()), nil
-	case Union:
-		return resolve.Union(r.names()), nil
-	case FillNulls:
-		return resolve.FillNulls(r.names(), r.Columns), nil
-	}
-	return nil, fault.New(fault.Internal, "the plan has the strategy %q, which this version does not know", r.Strategy)
 }
 
 // clockWarning returns a warning if the clocks of two nodes differ by more than the

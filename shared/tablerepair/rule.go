@@ -27,7 +27,7 @@ type RuleResult struct {
 	Undecided int64
 	// UndecidedKeys has the first of them, with the reason.
 	UndecidedKeys []UndecidedKey
-	Rules         map[int]int64            // number of keys by the number of the rule
+	Rules         map[string]int64         // number of keys by the label of the rule
 	Clocks        map[string]time.Duration // how far each node's clock is ahead; nil if no times are compared
 }
 
@@ -37,7 +37,7 @@ func (r *run) ruleResult() *RuleResult {
 		return nil
 	}
 	all := r.decided
-	result := &RuleResult{Undecided: all.Undecided, UndecidedKeys: all.UndecidedKeys, Rules: all.Rules}
+	result := &RuleResult{Undecided: all.Undecided, UndecidedKeys: all.UndecidedKeys, Rules: r.plan.Resolve.labels(all.Rules)}
 	for _, n := range r.results {
 		result.Undecided += n.Totals.Skipped
 		for _, key := range n.Totals.Changed {
@@ -46,7 +46,7 @@ func (r *run) ruleResult() *RuleResult {
 			}
 		}
 	}
-	if r.plan.Resolve.Strategy == Newest {
+	if r.plan.Resolve.ComparesTimes {
 		result.Clocks = map[string]time.Duration{}
 		for _, v := range r.plan.Resolve.Voters {
 			result.Clocks[v.Node] = v.Clock

@@ -17,8 +17,11 @@ import (
 // every node of the document must be reachable, because each has a version that counts.
 func (p *planner) planByRule(ctx context.Context) error {
 	rule := p.req.Resolve
-	p.plan.Resolve = &Resolution{Strategy: rule.Strategy, Missing: rule.Missing, TieBreaker: rule.TieBreaker, Skew: rule.Skew}
-	for _, step := range []func(context.Context) error{p.readHead, p.describeVoters, p.matchVoters, p.measureClocks, p.makeRuleTargets, p.readRuleKeys, p.judgePrivileges} {
+	p.plan.Resolve = &Resolution{Strategy: rule.Strategy, Missing: rule.Missing, TieBreaker: rule.TieBreaker, Skew: rule.Skew, Document: rule.Document}
+	if err := p.plan.Resolve.setRules(); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{p.readHead, p.describeVoters, p.matchVoters, p.measureClocks, p.checkRules, p.makeRuleTargets, p.readRuleKeys, p.judgePrivileges} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -98,6 +101,10 @@ func (p *planner) matchRule(described []*table.Description, targets []string) er
 		}
 		t.source = described[t.places[0]]
 	}
+	if p.plan.Resolve.Strategy == Rules {
+		evaluation := common.Evaluation(p.plan.Schema, described[0], 0, p.plan.Resolve.names())
+		p.plan.Resolve.Evaluation = &evaluation
+	}
 	p.keepTargets(targets)
 	return nil
 }
@@ -145,13 +152,13 @@ func (p *planner) checkVoter(d, first *table.Description) error {
 		case c.Type.SQL != other.Type.SQL || tableschema.ModifierDiffers(c, other):
 			return fault.New(fault.Invalid, "column %q is %s on node %q and %s on node %q: a rule needs columns of the same type, so repair with resolve=source_of_truth",
 				c.Name, other.Declared, first.Node, c.Declared, d.Node)
-		case c.Generated && p.plan.Resolve.Strategy == FillNulls:
-			return fault.New(fault.Invalid, "column %q is generated, so fill_nulls cannot fill it: repair with another value of resolve", c.Name)
+		case c.Generated && p.plan.Resolve.Composes:
+			return fault.New(fault.Invalid, "column %q is generated, so no row can be put together from several nodes: repair with another value of resolve", c.Name)
 		}
 	}
 
 	switch {
-	case p.plan.Resolve.Strategy != Newest || d.CommitTimes:
+	case !p.plan.Resolve.ComparesTimes || d.CommitTimes:
 		return nil
 	case !d.TracksCommits:
 		return fault.New(fault.Invalid, "node %q: track_commit_timestamp is off, so it is not known when a row was written: run ALTER SYSTEM SET track_commit_timestamp = on and restart the server; only later commits have times", d.Node)
@@ -163,7 +170,7 @@ func (p *planner) checkVoter(d, first *table.Description) error {
 // times.
 func (p *planner) measureClocks(ctx context.Context) error {
 	r := p.plan.Resolve
-	if r.Strategy != Newest {
+	if !r.ComparesTimes {
 		return nil
 	}
 	var earliest, latest time.Duration
@@ -191,6 +198,18 @@ func (p *planner) measureClocks(ctx context.Context) error {
 		p.plan.Warnings = append(p.plan.Warnings, text)
 	}
 	return nil
+}
+
+// checkRules lets the first voter check the expressions of a rules document.
+func (p *planner) checkRules(ctx context.Context) error {
+	if p.plan.Resolve.Strategy != Rules {
+		return nil
+	}
+	first, err := p.open(ctx, p.plan.Resolve.Voters[0].Node)
+	if err == nil {
+		_, err = p.plan.decider(ctx, first)
+	}
+	return err
 }
 
 // makeRuleTargets plans the repair of each node that may be changed, or records why it

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ace/shared/rowdigest"
+	"ace/shared/rules"
 	"ace/shared/table"
 )
 
@@ -15,6 +16,8 @@ type Opener interface {
 
 // Node is one node's database. Errors name the node.
 type Node interface {
+	rules.Node // evaluates expressions of a rules document
+
 	Name() string
 	// Expecting returns the same node, bound to a server: a transaction on the returned node
 	// fails if the connection leads to another server.

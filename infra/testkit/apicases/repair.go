@@ -2,6 +2,7 @@ package apicases
 
 import (
 	"slices"
+	"strings"
 )
 
 const (
@@ -13,7 +14,7 @@ const (
 func BadTableRepair() []Case {
 	const (
 		ready   = ofRepair + "&diff_file=" + document
-		allowed = "; the parameters are cluster_name, diff_file, source_of_truth, resolve, missing, max_clock_skew, table_name, dbname, dry_run, quiet, generate_report, generate_sql, " +
+		allowed = "; the parameters are cluster_name, diff_file, source_of_truth, resolve, rules, missing, max_clock_skew, table_name, dbname, dry_run, quiet, generate_report, generate_sql, " +
 			"upsert_only, insert_only, nodes, fire_triggers, allow_cascade, allow_lag, allow_conflict"
 	)
 	get := func(name, rawQuery, message string) Case { return getFrom(tableRepair, name, rawQuery, message) }
@@ -23,12 +24,15 @@ func BadTableRepair() []Case {
 		get("a repair without a source", valid+"&diff_file="+document, "give source_of_truth, the node whose rows are right, or resolve, a rule"),
 		get("a repair with an empty source", valid+"&source_of_truth=&diff_file="+document,
 			"source_of_truth is given without a value"),
-		get("a repair by an unknown rule", ready+"&resolve=oldest", `resolve is "oldest"; it must be source_of_truth, newest, majority, union or fill_nulls`),
+		get("a repair by an unknown rule", ready+"&resolve=oldest", `resolve is "oldest"; it must be source_of_truth, newest, majority, union, fill_nulls or rules`),
 		get("a majority with a source", ready+"&resolve=majority",
-			"source_of_truth is only for resolve=source_of_truth and, as the tie-breaker, for resolve=newest"),
+			"source_of_truth is only for resolve=source_of_truth and, as the tie-breaker, for resolve=newest and resolve=rules"),
 		get("the newest rows without an allowed skew", ready+"&resolve=newest&max_clock_skew=1d", `max_clock_skew is "1d"; it must be a time from 0 to 10m such as 1s, 500ms or 0`),
 		get("the newest rows with unknown absence", ready+"&resolve=newest&missing=keep", `missing is "keep"; it must be insert, delete or skip`),
-		get("what is missing at the source of truth", ready+"&missing=delete&max_clock_skew=2s", "missing needs resolve=newest; max_clock_skew needs resolve=newest"),
+		get("what is missing at the source of truth", ready+"&missing=delete&max_clock_skew=2s", "missing needs resolve=newest or resolve=rules; max_clock_skew needs resolve=newest or resolve=rules"),
+		get("rules without a document", valid+"&diff_file="+document+"&resolve=rules", "resolve=rules needs rules, the SHA-256 of a stored rules document, as POST /ace/rules returns it"),
+		get("a document without rules", ready+"&rules="+strings.Repeat("a", 64), "rules needs resolve=rules"),
+		get("a document that is no SHA-256", ready+"&resolve=rules&rules=orders.yaml", `rules is "orders.yaml": it must be the SHA-256 of a stored rules document, as POST /ace/rules returns it`),
 		get("a rule that only inserts", valid+"&diff_file="+document+"&resolve=majority&insert_only=true", "insert_only needs resolve=source_of_truth; resolve=union only inserts rows"),
 		get("a repair that inserts only and updates", ready+"&upsert_only=true&insert_only=yes",
 			"insert_only and upsert_only are both true; set only one of them"),
