@@ -92,7 +92,7 @@ func sourceOf(d *table.Description, name string) table.Source {
 		exprs = append(exprs, rowdigest.Expr(ref, rowdigest.Column{Type: column.Type, Deterministic: true}, rowdigest.Options{SameEncoding: true}))
 	}
 	s.Digest = rowdigest.Row(exprs, rowdigest.Seeds{Inner: 1, Outer: 2})
-	s.KeyDigest = rowdigest.Key(keyExprs, rowdigest.Seeds{Inner: 1, Outer: 2})
+	s.KeyDigest = rowdigest.Key(rowdigest.RowVersion, keyExprs, rowdigest.Seeds{Inner: 1, Outer: 2})
 	return s
 }
 

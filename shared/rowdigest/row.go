@@ -33,22 +33,33 @@ func DrawSeeds() Seeds {
 // Version 1 hashed the eight bytes of the inner hash instead of its hexadecimal text.
 const RowVersion = 2
 
+// FirstRowVersion is the first version of the expression. RowOf still returns it, because
+// stored plans have it.
+const FirstRowVersion = 1
+
 // Row returns an SQL expression for the digest of a row, a bigint. exprs are the
 // expressions that Expr or TextExpr returned for the row's columns. A server of version
 // 14 or later can evaluate the expression. If it changes, RowVersion must change too.
-func Row(exprs []string, seeds Seeds) string {
-	inner := call("to_hex", hash(exprs, seeds.Inner))
-	return call("hashtextextended", fmt.Sprintf(`%s COLLATE pg_catalog."C", '%d'::bigint`, inner, seeds.Outer))
+func Row(exprs []string, seeds Seeds) string { return RowOf(RowVersion, exprs, seeds) }
+
+// RowOf is like Row, but returns the expression of the given version.
+func RowOf(version int, exprs []string, seeds Seeds) string {
+	inner := hash(exprs, seeds.Inner)
+	if version == FirstRowVersion {
+		return hash([]string{call("int8send", inner)}, seeds.Outer)
+	}
+	return call("hashtextextended", fmt.Sprintf(`%s COLLATE pg_catalog."C", '%d'::bigint`, call("to_hex", inner), seeds.Outer))
 }
 
-// Key returns an SQL expression for the digest of a key, a bigint. exprs are the
-// expressions that Expr returned for the key's columns. Unlike the hash of a hash index,
-// the digest distinguishes key variants: different spellings of one value.
-func Key(exprs []string, seeds Seeds) string {
+// Key returns an SQL expression for the digest of a key, a bigint. version is that of
+// RowOf. exprs are the expressions that Expr returned for the key's columns. Unlike the
+// hash of a hash index, the digest distinguishes key variants: different spellings of one
+// value.
+func Key(version int, exprs []string, seeds Seeds) string {
 	if len(exprs) == 1 { // there is no other column with which a value could be swapped
 		return hash(exprs, seeds.Inner)
 	}
-	return Row(exprs, seeds)
+	return RowOf(version, exprs, seeds)
 }
 
 // hash returns an SQL expression for the hash of a record. The seed is a quoted literal

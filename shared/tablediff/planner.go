@@ -1,6 +1,7 @@
 package tablediff
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -202,6 +203,7 @@ func (p *planner) describe(ctx context.Context) error {
 func (p *planner) writeSources() {
 	reading := tableschema.Reading{
 		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
+		DigestVersion: cmp.Or(p.plan.Digest, rowdigest.FirstRowVersion),
 	}
 
 	if p.plan.Strategy == plan.Keys { // the filter was applied when the document was made

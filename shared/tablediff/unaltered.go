@@ -43,7 +43,7 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 	}
 	p := &planner{request: r.request, nodes: nodes, key: r.plan.Key, plan: &plan.Plan{
 		Schema: r.plan.Schema, Table: r.plan.Table, Filter: r.plan.Filter, Ignored: r.plan.Ignored, Seeds: r.plan.Seeds,
-		Strategy: r.plan.Strategy,
+		Digest: r.plan.Digest, Strategy: r.plan.Strategy,
 	}}
 	return p.plan, p.describe(ctx)
 }

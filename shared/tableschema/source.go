@@ -1,6 +1,7 @@
 package tableschema
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type Reading struct {
 	Filter        string // the table_filter; empty if there is none
 	SHA256        bool   // digest rows with SHA-256 over their text instead of PostgreSQL's hash functions
 	Seeds         rowdigest.Seeds
+	DigestVersion int // a version of rowdigest.RowOf; 0 means rowdigest.RowVersion
 	// Stored means that values are read as they are stored. Otherwise they are read as they
 	// are compared: if the modifiers of a column differ between the nodes, without the
 	// trailing zeros or blanks that the modifier adds.
@@ -60,11 +62,12 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 	if r.SHA256 {
 		s.Digest = rowdigest.RowSHA256(s.Columns, r.Seeds)
 	} else {
-		s.Digest = rowdigest.Row(exprs, r.Seeds)
+		version := cmp.Or(r.DigestVersion, rowdigest.RowVersion)
+		s.Digest = rowdigest.RowOf(version, exprs, r.Seeds)
 		if twins {
-			s.TextDigest = rowdigest.Row(texts, r.Seeds)
+			s.TextDigest = rowdigest.RowOf(version, texts, r.Seeds)
 		}
-		s.KeyDigest = rowdigest.Key(keyExprs(c, exprs), r.Seeds)
+		s.KeyDigest = rowdigest.Key(version, keyExprs(c, exprs), r.Seeds)
 		if c.keyHash != nil {
 			s.KeyHash = c.keyHash(s.Order, r.Seeds.Inner)
 		}
