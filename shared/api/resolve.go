@@ -109,6 +109,17 @@ func (r TableRepairRequest) addRuleProblems(found *problems) {
 	} else if r.MaxClockSkew != nil && !allowsDelay(*r.MaxClockSkew) {
 		found.add("max_clock_skew", notAllowed("max_clock_skew", r.MaxClockSkew.String(), allowedDelay))
 	}
+	r.addRulesProblems(found)
+	if r.ByRule() && r.UpsertOnly {
+		found.add("upsert_only", "upsert_only needs resolve=source_of_truth; a rule deletes no row unless missing=delete or a majority lacks it")
+	}
+	if r.ByRule() && r.InsertOnly {
+		found.add("insert_only", "insert_only needs resolve=source_of_truth; resolve=union only inserts rows")
+	}
+}
+
+// addRulesProblems adds the problems of the parameter rules.
+func (r TableRepairRequest) addRulesProblems(found *problems) {
 	switch {
 	case r.Resolve == ResolveRules && r.Rules == "":
 		found.add("rules", "resolve=rules needs rules, "+allowedRules)
@@ -116,12 +127,6 @@ func (r TableRepairRequest) addRuleProblems(found *problems) {
 		found.add("rules", "rules needs resolve=rules")
 	case r.Rules != "":
 		found.add("rules", rulesProblem(r.Rules))
-	}
-	if r.ByRule() && r.UpsertOnly {
-		found.add("upsert_only", "upsert_only needs resolve=source_of_truth; a rule deletes no row unless missing=delete or a majority lacks it")
-	}
-	if r.ByRule() && r.InsertOnly {
-		found.add("insert_only", "insert_only needs resolve=source_of_truth; resolve=union only inserts rows")
 	}
 }
 

@@ -165,8 +165,9 @@ func (w *winners) explain(c *change, i int) {
 	c.Place, c.Rule, c.Reason = w.part.places[i], d.rule, cmp.Or(d.reason, "decided by rule")
 }
 
-// changedElsewhere reports, for each change of list, the node that has another version
-// now than when the change was decided; empty if there is none. Renew must have been called.
+// changedElsewhere returns, for each change of list, the name of a node that has another
+// version now than when the change was decided, or "" if there is no such node. The
+// caller must have called Renew.
 func (w *winners) changedElsewhere(ctx context.Context, list []numberedChange) ([]string, error) {
 	nodes := make([]string, len(list))
 	for from := 0; from < len(list); {
