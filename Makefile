@@ -39,7 +39,7 @@ unit: go-version ## the tests that need no server, in less than a minute once th
 .PHONY: test
 test: deps ## install what is missing, then run every test (about 20 minutes): most with the race detector, random ones from fixed seeds
 	@echo 'running every test: about 20 minutes on 2 cores'; \
-	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	work=$$(mktemp -d) || exit 1; trap 'rm -rf "$$work"' EXIT; \
 	tests() { RAPID_SEED=1 go test -vet=off -timeout 30m "$$@" || : >"$$work/failed"; }; \
 	raced() { (export CGO_ENABLED=1; tests -race "$$@"); }; \
 	tests -parallel 6 -skip '$(RACED)' ./shared/app >"$$work/app" 2>&1 & \
