@@ -32,6 +32,9 @@ type Version struct {
 	// Origin is the replication origin of the last write. It is empty for a transaction of
 	// the node itself.
 	Origin string
+	// Repaired means that the last write was a repair or an undo. Then the values of the row
+	// may have been written at any time before Time.
+	Repaired bool
 }
 
 // Same reports whether two versions are equal. Two absent versions are equal.

@@ -33,6 +33,12 @@ type NewestOptions struct {
 
 // Newest returns the strategy by which the version that was committed last is right.
 // Equal versions on several nodes are one version, with the time of its latest write.
+//
+// A repair copies a version, so its commit time is not that of the version. After the
+// repair has decided and before it commits, an application may write another version on
+// another node. That version must not lose because the repaired row has a later time. So
+// the time of a repair does not make a version newer than another one, and a version that
+// a repair wrote may be as new as the repair.
 func Newest(nodes []string, o NewestOptions) Strategy {
 	n := newest{NewestOptions: o, nodes: nodes}
 	return Strategy{one: n.one, needs: Needs{Times: true}}
@@ -70,7 +76,7 @@ func (n newest) latest(rows []group) Decision {
 
 	var candidates []group // the versions that may be the newest
 	for _, g := range rows {
-		if apart := best.time.Sub(g.time); g.unknown || apart == 0 || apart < n.Skew {
+		if g.unknown || n.close(best.time, g.until) {
 			candidates = append(candidates, g)
 		}
 	}
@@ -79,7 +85,7 @@ func (n newest) latest(rows []group) Decision {
 		return best.wins(fmt.Sprintf("%s wrote last, %s", n.nodes.of(best.nodes), best.written()))
 	}
 
-	reason := n.tie(candidates)
+	reason := n.tie(best, candidates)
 	for _, g := range candidates {
 		if slices.Contains(g.nodes, n.TieBreaker) {
 			return g.wins(fmt.Sprintf("%s; %s is the source of truth", reason, n.nodes[n.TieBreaker]))
@@ -88,11 +94,22 @@ func (n newest) latest(rows []group) Decision {
 	return undecided(reason)
 }
 
+// close reports whether a write at other may be as new as one at best.
+func (n newest) close(best, other time.Time) bool {
+	apart := best.Sub(other)
+	return apart <= 0 || apart < n.Skew
+}
+
 // tie states why more than one version may be the newest.
-func (n newest) tie(candidates []group) string {
+func (n newest) tie(best group, candidates []group) string {
 	for _, g := range candidates {
 		if g.unknown {
 			return fmt.Sprintf("the commit time on %s is not known", n.nodes.of(g.nodes))
+		}
+	}
+	for _, g := range candidates {
+		if g.time.IsZero() || !n.close(best.time, g.time) {
+			return fmt.Sprintf("a repair wrote the version of %s at %s, so it is not known when an application wrote it", n.nodes.of(g.nodes), formatTime(g.until))
 		}
 	}
 	a, b := candidates[0], candidates[1]

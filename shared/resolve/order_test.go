@@ -48,6 +48,7 @@ func drawVersion(t *rapid.T) resolve.Version {
 	v := row(rapid.SampledFrom([]string{"a", "b", "-"}).Draw(t, "name"), rapid.SampledFrom([]string{"x", "-"}).Draw(t, "city"))
 	if rapid.IntRange(0, 4).Draw(t, "unknown") > 0 {
 		v = at(v, 400*rapid.IntRange(0, 8).Draw(t, "time"))
+		v.Repaired = rapid.IntRange(0, 3).Draw(t, "repaired") == 0
 	}
 	return v
 }

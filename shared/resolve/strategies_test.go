@@ -40,6 +40,13 @@ func at(v resolve.Version, ms int) resolve.Version {
 	return v
 }
 
+// repaired returns the version as a repair wrote it at a time.
+func repaired(v resolve.Version, ms int) resolve.Version {
+	v = at(v, ms)
+	v.Repaired = true
+	return v
+}
+
 func missing() resolve.Version { return resolve.Version{} }
 
 func newest(tieBreaker int, m resolve.Missing) resolve.Strategy {
@@ -68,6 +75,12 @@ func TestStrategies(t *testing.T) {
 		{"newest: the tie-breaker decides", newest(1, resolve.MissingInsert), list(at(a, 0), at(b, 1), at(a, 0)), resolve.Row, 1, "n2 is the source of truth"},
 		{"newest: the tie-breaker decides if a time is not known", newest(0, resolve.MissingInsert), list(at(a, 0), b, b), resolve.Row, 0, "n1 is the source of truth"},
 		{"newest: an older version of the tie-breaker does not win", newest(2, resolve.MissingInsert), list(at(a, 9000), at(b, 9001), at(c, 0)), resolve.Undecided, 0, "apart"},
+		{"newest: a repair is not a newer write", insert, list(repaired(a, 9000), at(b, 5000), at(c, 0)), resolve.Undecided, 0, "a repair wrote the version of n1 at 2026-11-29T12:00:09.000000Z"},
+		{"newest: nor if a node has the original", insert, list(repaired(a, 9000), at(b, 5000), at(a, 0)), resolve.Undecided, 0, "a repair wrote the version of n1, n3"},
+		{"newest: a write after the repair wins", insert, list(repaired(a, 4000), at(b, 5000), at(a, 0)), resolve.Row, 1, "n2 wrote last"},
+		{"newest: the original of the repaired version wins over older ones", insert, list(repaired(a, 9000), at(b, 0), at(a, 5000)), resolve.Row, 0, "n1, n3 wrote last, at 2026-11-29T12:00:05"},
+		{"newest: only repaired versions", insert, list(repaired(a, 9000), repaired(b, 0), repaired(a, 9000)), resolve.Undecided, 0, "a repair wrote"},
+		{"newest: the tie-breaker decides after a repair", newest(1, resolve.MissingInsert), list(repaired(a, 9000), at(b, 5000), at(c, 0)), resolve.Row, 1, "n2 is the source of truth"},
 		{"newest: insert", insert, list(missing(), at(a, 0), a), resolve.Row, 1, "missing on n1"},
 		{"newest: insert the newer of two rows", insert, list(missing(), at(a, 0), at(b, 1000)), resolve.Row, 2, "wrote last"},
 		{"newest: delete", newest(0, resolve.MissingDelete), list(missing(), at(a, 0), at(b, 1)), resolve.Absent, 0, "n1 lacks the row"},

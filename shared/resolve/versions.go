@@ -10,8 +10,9 @@ import (
 type group struct {
 	nodes   []int // indexes of the nodes that have the version, ascending
 	present bool
-	time    time.Time // the latest known commit time of the versions; zero if none is known
+	time    time.Time // the latest known commit time, except that of repairs; zero if none is known
 	origin  string    // the replication origin of that commit
+	until   time.Time // the latest known commit time, including that of repairs
 	unknown bool      // the commit time of at least one version is not known
 }
 
@@ -31,7 +32,10 @@ func groups(c Case) []group {
 		g := &found[at]
 		g.nodes = append(g.nodes, node)
 		g.unknown = g.unknown || v.Time.IsZero()
-		if v.Time.After(g.time) {
+		if v.Time.After(g.until) {
+			g.until = v.Time
+		}
+		if !v.Repaired && v.Time.After(g.time) {
 			g.time, g.origin = v.Time, v.Origin
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	"ace/shared/archive"
 	"ace/shared/part"
@@ -146,6 +147,7 @@ func versionOf(r table.KeyedRow) resolve.Version {
 	}
 	v := resolve.Version{Present: true, Digest: r.Digest, Row: r.Row}
 	v.Time, v.Origin = parseWriteTime(r.Write)
+	v.Repaired = strings.HasPrefix(v.Origin, table.RepairOrigin)
 	return v
 }
 
