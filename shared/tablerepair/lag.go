@@ -32,15 +32,11 @@ func lagPolls() retry.Backoff {
 // element for each target.
 func (r *run) checkReplication(ctx context.Context) {
 	r.replication = make([]replication, len(r.plan.Targets))
-	if r.plan.Undoes != "" {
+	if r.plan.Undoes != "" || r.plan.byRule() { // by rule, decideKeys and repairByRule check it
 		return
 	}
 
 	r.progress.phase(phaseLag)
-	if r.plan.byRule() {
-		r.awaitVoters(ctx)
-		return
-	}
 	err := fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(fanout.Indexes(len(r.plan.Targets))), func(ctx context.Context, i int) error {
 		t, found := &r.plan.Targets[i], &r.replication[i]
 		if t.Problem != nil || t.isIdle(r.plan) {

@@ -17,6 +17,7 @@ import (
 	"ace/infra/testkit/pgtest"
 	"ace/shared/archive"
 	"ace/shared/cluster"
+	"ace/shared/fault"
 	"ace/shared/patience"
 	"ace/shared/pg"
 	"ace/shared/tablerepair"
@@ -37,6 +38,8 @@ type bench struct {
 	commit func(ctx context.Context, real func(context.Context) error) error
 	// begin is the error of each new transaction that reads; nil: it begins.
 	begin error
+	// gone is the name of a node that cannot be opened; "": all can.
+	gone string
 	// at is called before each call of a node's transaction, with its name: "n1 Rows",
 	// "n2 Lock".
 	at func(call string)
@@ -112,6 +115,9 @@ func (i invoker) Invoke(ctx context.Context, u tablerepair.Unit) (tablerepair.To
 func (b *bench) Open(_ context.Context, _, _ string, nodes []string) ([]tablerepair.Node, error) {
 	var opened []tablerepair.Node
 	for _, name := range nodes {
+		if name == b.gone {
+			return nil, fault.New(fault.Invalid, "node %q is gone", name)
+		}
 		for _, n := range b.cluster.Nodes {
 			if n.Name != name {
 				continue

@@ -2,8 +2,10 @@ package tablerepair
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"ace/shared/archive"
 	"ace/shared/part"
 )
 
@@ -56,18 +58,43 @@ func (r *run) ruleResult() *RuleResult {
 }
 
 // decideKeys decides all keys of a repair by rule. It does nothing for another repair.
+//
+// If an earlier run has decided all keys, it may have changed nodes too. Then decideKeys
+// only reads the decisions, without asking any node, so that the outcomes are reported
+// even if a node cannot be reached any more.
 func (r *run) decideKeys(ctx context.Context) error {
 	if !r.plan.byRule() {
 		return nil
 	}
-	for i := range r.replication {
-		if err := r.replication[i].problem; err != nil {
+	reading, cancel := r.outlasting(ctx)
+	defer cancel()
+	decided, err := r.loadAllDecided(reading)
+	if errors.Is(err, archive.ErrNotFound) {
+		if err := r.awaitVoters(ctx); err != nil {
 			return err
 		}
+		decided, err = r.decideAllKeys(ctx)
 	}
-	decided, err := r.decideAllKeys(ctx)
 	r.decided = decided
 	return err
+}
+
+// loadAllDecided returns the totals of all decisions. The error is archive.ErrNotFound if
+// a part of keys is not decided yet.
+func (r *run) loadAllDecided(ctx context.Context) (decidedTotals, error) {
+	sum := decidedTotals{Changes: make([]int64, len(r.plan.Resolve.Voters))}
+	for n := range r.plan.Resolve.Keys.Parts {
+		var totals decidedTotals
+		err := r.req.Patience.Do(ctx, "reading the decisions", func() (err error) {
+			totals, err = r.loadDecided(ctx, n)
+			return err
+		})
+		if err != nil {
+			return sum, err
+		}
+		sum.add(totals)
+	}
+	return sum, nil
 }
 
 // decidedIdle reports whether no decision of a repair by rule changes the target.
@@ -81,7 +108,8 @@ func (r *run) decidedIdle(t *Target) bool {
 
 // awaitVoters waits until every voter has applied what the other nodes have written so
 // far. Otherwise a change that is still on its way would look like a difference.
-func (r *run) awaitVoters(ctx context.Context) {
+func (r *run) awaitVoters(ctx context.Context) error {
+	r.progress.phase(phaseLag)
 	var found replication
 	for _, v := range r.plan.Resolve.Voters {
 		r.lookAt(ctx, v.Node, &found, func(ctx context.Context, node string, found *replication) error {
@@ -93,8 +121,9 @@ func (r *run) awaitVoters(ctx context.Context) {
 		}
 	}
 	for i := range r.replication {
-		r.replication[i] = replication{problem: found.problem, warnings: found.warnings}
+		r.replication[i].warnings = found.warnings
 	}
+	return found.problem
 }
 
 // repairByRule repairs one node of a repair by rule. It checks replication first, because

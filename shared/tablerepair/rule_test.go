@@ -180,3 +180,29 @@ func TestRule_IsRepeatedWhenSessionsEndAtAnyStage(t *testing.T) {
 		})
 	}
 }
+
+// The runner stops after the first node was committed, and another node is gone when the
+// next run continues. The result says what was committed, by the decisions of the first
+// run.
+func TestRule_ReportsCommittedNodesIfAnotherNodeIsGoneAfterACrash(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	b := newRuleBench(t, c)
+	ctx, crash := context.WithCancel(t.Context())
+	b.once("n3 TryAdvisoryLock", crash)
+	if _, err := b.run(ctx, t); err == nil {
+		t.Fatal("the run did not stop")
+	}
+
+	b.gone = "n2"
+	r, err := b.run(t.Context(), t)
+	if err == nil || !strings.Contains(err.Error(), `"n2" is gone`) {
+		t.Errorf("error %v", err)
+	}
+	if len(r.Nodes) != 3 || r.Nodes[0].Outcome != tablerepair.Committed || r.Nodes[2].Outcome == tablerepair.Committed || r.Rule == nil || r.Rule.Undecided != 1 {
+		t.Fatalf("the result is %+v", r)
+	}
+	if got := b.rowsOf(t); got != [3]string{ruleDecided[0], ruleBefore[1], ruleBefore[2]} {
+		t.Errorf("the nodes have %v", got)
+	}
+}
