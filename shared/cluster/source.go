@@ -47,18 +47,20 @@ type ServiceFile struct {
 	Named bool
 }
 
-// Source finds cluster definitions. It caches nothing: every call reads the files again.
+// Source finds cluster definitions. Every call reads the files again. It caches only the
+// result of parsing a JSON file, which it parses again when the content has changed.
 type Source struct {
-	opts  Options
-	place place
+	opts   Options
+	place  place
+	parsed *parsedFiles
 }
 
 // NewSource returns a Source. It does not read any file.
 func NewSource(opts Options) Source {
 	if opts.Bucket != nil {
-		return Source{opts, inBucket{opts.Bucket, opts.Path}}
+		return Source{opts, inBucket{opts.Bucket, opts.Path}, &parsedFiles{}}
 	}
-	return Source{opts, directory{opts.Path}}
+	return Source{opts, directory{opts.Path}, &parsedFiles{}}
 }
 
 // Load returns the definition of a cluster. It searches the JSON files of Path, then the
@@ -111,7 +113,7 @@ func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, e
 	}
 
 	if found {
-		c, err = parseJSON(f.where, name, f.data)
+		c, err = s.parsed.json(f.where, name, f.data)
 		return c, true, err
 	}
 
