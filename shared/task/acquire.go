@@ -52,10 +52,13 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 	}
 
 	// Create may have failed to add the task to the index, so add it again.
-	r.putIndexEntry(ctx, v.Record)
+	if !r.indexed.remove(id) {
+		r.putIndexEntry(ctx, v.Record)
+		r.indexed.remove(id)
+	}
 
 	// Durable: the lease. From here on other runners are refused.
-	l := &Lease{registry: r, token: rand.Text(), acquiredAt: time.Now()}
+	l := &Lease{registry: r, first: v.Status == Queued, token: rand.Text(), acquiredAt: time.Now()}
 	next := r.acquireRecord(v.Record, owner)
 	next.Revision = l.revision()
 	v, err = r.swap(ctx, v, next)

@@ -73,7 +73,10 @@ func (k *renewer) run(ctx context.Context) error {
 	defer beat.Stop()
 	look := time.NewTicker(k.intervals.Cancel)
 	defer look.Stop()
-	err := k.checkCancel(ctx)
+	var err error
+	if !k.lease.first { // a request to cancel a QUEUED task has ended it
+		err = k.checkCancel(ctx)
+	}
 	for err == nil {
 		select {
 		case <-ctx.Done():

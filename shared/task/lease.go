@@ -21,6 +21,7 @@ import (
 type Lease struct {
 	registry   *Registry
 	acquiredAt time.Time
+	first      bool   // the task was QUEUED until this lease was acquired
 	token      string // prefix of the Revision of every version that this lease writes
 	mu         sync.Mutex
 	writes     int

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ace/shared/api"
@@ -49,8 +50,40 @@ func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.Un
 func (r *Registry) putIndexEntry(ctx context.Context, rec Record) {
 	body, err := json.Marshal(entry{rec.TaskID, rec.Type, rec.ClusterName, rec.DBName, rec.TableName, rec.Parent})
 	if err == nil {
-		_, _ = r.store.Put(ctx, indexPrefix+indexName(rec), contentType, body)
+		_, err = r.store.Put(ctx, indexPrefix+indexName(rec), contentType, body)
 	}
+	if err == nil {
+		r.indexed.add(rec.TaskID)
+	}
+}
+
+// indexedTasks has the tasks that this process has added to the index and not yet
+// acquired. It only avoids a second write of their entries, so it may forget tasks.
+type indexedTasks struct {
+	mu  sync.Mutex
+	ids map[string]bool
+}
+
+// maxIndexed bounds the number of tasks in indexedTasks. A process that only submits
+// tasks never removes one.
+const maxIndexed = 1000
+
+func (i *indexedTasks) add(id string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.ids == nil || len(i.ids) >= maxIndexed {
+		i.ids = map[string]bool{}
+	}
+	i.ids[id] = true
+}
+
+// remove removes a task and reports whether it was there.
+func (i *indexedTasks) remove(id string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	found := i.ids[id]
+	delete(i.ids, id)
+	return found
 }
 
 // NoParent as Filter.Parent selects the tasks that have no parent.

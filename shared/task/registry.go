@@ -26,8 +26,8 @@ func writes(retryable func(error) bool) retry.Policy {
 	return retry.Policy{Backoff: retry.Backoff{First: 100 * time.Millisecond}, Tries: 4, Retryable: retryable}
 }
 
-// Registry stores the task records. It holds no state of its own and is safe for
-// concurrent use.
+// Registry stores the task records. It holds no state of its own, except for a note that
+// saves writes (indexed), and is safe for concurrent use.
 type Registry struct {
 	store archive.Store
 	clock func() time.Time
@@ -37,6 +37,7 @@ type Registry struct {
 	// onEnded is called for every task that has ended. It may be nil.
 	onEnded  func(context.Context, Record) error
 	observer Observer
+	indexed  *indexedTasks
 }
 
 // Observer is notified of the tasks that this process creates and ends, for metrics. Its
@@ -57,7 +58,7 @@ func (ignorant) TaskEnded(Record)   {}
 // NewRegistry returns the registry of the tasks in store. clock returns the times that
 // are written to records. Leases do not depend on it.
 func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
-	return &Registry{store: store, clock: clock, lease: LeaseDuration, observer: ignorant{}}
+	return &Registry{store: store, clock: clock, lease: LeaseDuration, observer: ignorant{}, indexed: &indexedTasks{}}
 }
 
 // OnPublished sets the function fn that is called for every task that completed with a
