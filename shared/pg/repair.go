@@ -283,15 +283,15 @@ type written struct {
 	rows   []table.Row
 }
 
-// write sends q, a statement that returns a result row for each row that it wrote. write
-// fails unless the statement wrote want rows. If guarded is set, the statement is sent
-// after a savepoint, so that the transaction can continue if the node refuses a row: then
-// only this statement is undone. values are the values that the statement writes, from
-// which write finds the refused value.
+// write sends q, a statement that writes rows. write fails unless the statement wrote
+// want rows. If guarded is set, the statement is sent after a savepoint, so that the
+// transaction can continue if the node refuses a row: then only this statement is undone.
+// values are the values that the statement writes, from which write finds the refused
+// value.
 func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool, values written) error {
 	guarded = guarded || r.guarded
-	wrote := 0
-	q.row = func([][]byte) error { wrote++; return nil }
+	var wrote int64
+	q.affected = func(rows int64) { wrote = rows }
 	queries := []query{q}
 	if guarded {
 		queries = []query{{sql: "SAVEPOINT " + writeMark}, q, {sql: "RELEASE SAVEPOINT " + writeMark}}
@@ -304,7 +304,7 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 	if err = asViolation(err); guarded && isViolation(err) {
 		return cmp.Or(r.tx.rollbackTo(ctx, writeMark), err)
 	}
-	if err == nil && wrote != want {
+	if err == nil && wrote != int64(want) {
 		return fault.New(fault.Invalid, "node %q: %s wrote %d rows instead of %d: a trigger may have refused or added rows", r.tx.node.name, doing, wrote, want)
 	}
 
@@ -344,7 +344,7 @@ func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key)
 	p, name := keyParams(t.Source), uniqueName(t.Source, "list")
 	return r.write(ctx, "deleting rows", query{
 		args: p.ofKeys(keys),
-		sql: fmt.Sprintf("DELETE FROM %s USING %s %s WHERE %s RETURNING 1",
+		sql: fmt.Sprintf("DELETE FROM %s USING %s %s WHERE %s",
 			t.Relation, p.list(1), name, sameKey(t.Source, qualify(name, p.names()))),
 	}, len(keys), false, written{})
 }
@@ -361,7 +361,7 @@ func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, ke
 	}
 	return r.write(ctx, "updating rows", query{
 		args: append(keyed.ofKeys(keys), values.ofRows(rows)...),
-		sql: fmt.Sprintf("UPDATE %s SET %s FROM %s %s WHERE %s RETURNING 1",
+		sql: fmt.Sprintf("UPDATE %s SET %s FROM %s %s WHERE %s",
 			t.Relation, commaList(set), slices.Concat(keyed, values).list(1), name, sameKey(t.Source, qualify(name, keyed.names()))),
 	}, len(rows), guarded, written{values, pick(t.Names, columns), rows})
 }
@@ -382,7 +382,7 @@ func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, ro
 	name, values := uniqueName(t.Source, "list"), writtenParams(t, columns)
 	return r.write(ctx, "inserting rows", query{
 		args: values.ofRows(rows),
-		sql: fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s %s ORDER BY %s.ord RETURNING 1",
+		sql: fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s %s ORDER BY %s.ord",
 			t.Into, commaList(pick(t.Names, columns)), commaList(qualify(name, values.names())), values.list(1), name, name),
 	}, len(rows), true, written{values, pick(t.Names, columns), rows})
 }

@@ -15,12 +15,14 @@ import (
 
 // query is one statement with its parameters as text. A nil parameter means NULL. If row
 // is set, it is called for each result row. The values of the row are valid only during
-// that call.
+// that call. If affected is set, it is called after the last row, with the number of rows
+// that the statement has returned or written.
 type query struct {
-	sql   string
-	args  [][]byte
-	row   func(values [][]byte) error
-	fixed bool // the text is one of a few, so the statement may be prepared (prepared.go)
+	sql      string
+	args     [][]byte
+	row      func(values [][]byte) error
+	affected func(rows int64)
+	fixed    bool // the text is one of a few, so the statement may be prepared (prepared.go)
 }
 
 // textArgs returns text parameters as the wire protocol sends them.
@@ -385,10 +387,13 @@ func (s *stream) next() (int, [][]byte, error) {
 		}
 
 		if !s.reader.NextRow() {
-			_, err := s.reader.Close()
+			tag, err := s.reader.Close()
 			s.reader = nil
 			if err != nil {
 				return 0, nil, s.fail(err)
+			}
+			if s.current.affected != nil {
+				s.current.affected(tag.RowsAffected())
 			}
 			continue
 		}
