@@ -17,6 +17,11 @@ const (
 	memoryPerTask = 32 << 20
 	// leastMemory is the memory that the service and its store need.
 	leastMemory = 64 << 20
+	// collectAt is the value of GOGC: how much may be allocated until the next garbage
+	// collection, in percent of the memory in use. Most memory is garbage soon, so with
+	// Go's default of 100 a repair spends a quarter of its processor time on collections.
+	// The soft memory limit bounds the memory in any case.
+	collectAt = 400
 )
 
 const (
@@ -29,14 +34,18 @@ const (
 )
 
 // limitMemory sets a soft memory limit, because the service may run on the host of a
-// database, and returns the limit. If GOMEMLIMIT is set, limitMemory changes nothing and
-// returns 0.
+// database, and returns the limit. Below the limit, garbage is collected less often than
+// by default. If GOMEMLIMIT is set, limitMemory changes nothing and returns 0; if GOGC is
+// set, its value remains.
 func limitMemory(tasks int) (limit int64) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return 0
 	}
 	limit = max(leastMemory, int64(tasks)*memoryPerTask)
 	debug.SetMemoryLimit(limit)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	return limit
 }
 
