@@ -195,6 +195,40 @@ func TestParse_ReportsLineRuleValueAndAllowedValues(t *testing.T) {
 	}
 }
 
+// YAML ends a plain text before a comment, and joins the lines of most texts. # is an
+// operator in SQL, and -- begins a comment that ends with the line.
+func TestParse_RefusesAWhereOfWhichYAMLLosesAPart(t *testing.T) {
+	const comment, joined = "when.where ends before \"# 3\", which is a comment in YAML", "when.where contains --"
+	for _, tt := range []struct{ where, want string }{
+		{"\n      where: n1.a = n1.b # 3\n    take: skip", comment},
+		{"\n      where: n1.a = n1.b # 3\n\n    # more\n    take: skip", comment},
+		{"{where: n1.a = n1.b # 3\n      }\n    take: skip", comment},
+		{"{where: n1.a = n1.b # 3\n      , kind: missing}\n    take: skip", comment},
+		{"\n      kind: missing\n      where: n1.a = n1.b # 3\n    take: skip", comment},
+		{"\n      where:\n        n1.a AND\n        n1.a = n1.b # 3\n      kind: missing\n    take: skip", comment},
+		{"\n      where: n1.a = n1.b#3\n    take: skip", ""},
+		{"\n      where: 'n1.a = n1.b # 3' # a comment\n    take: skip", ""},
+		{"\n      # a comment\n      where: n1.a = n1.b\n      # a comment\n    take: skip", ""},
+		{"\n      where: | # a comment\n        n1.a = n1.b # 3\n        AND n1.b\n    take: skip", ""},
+
+		{"\n      where: >\n        n1.a -- only a\n        AND n1.b\n    take: skip", joined},
+		{"\n      where: n1.a -- only a\n        AND n1.b\n    take: skip", joined},
+		{"\n      where: 'n1.a -- only a\n        AND n1.b'\n    take: skip", joined},
+		{"\n      where: \"n1.a -- only a\n        AND n1.b\"\n    take: skip", joined},
+		{"\n      where: |\n        n1.a -- only a\n        AND n1.b\n    take: skip", ""},
+		{"\n      where: >\n        n1.a /* only a */\n        AND n1.b\n    take: skip", ""},
+	} {
+		document := "version: 1\nrules:\n  - when: " + tt.where + "\n"
+		_, err := rules.Parse([]byte(document))
+		if tt.want == "" && err != nil || tt.want != "" && (fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), tt.want)) {
+			t.Errorf("error %v, want %q for\n%s", err, tt.want, document)
+		}
+	}
+	if _, err := rules.Parse([]byte(`{"version": 1, "rules": [{"when": {"where": "n1.a # 3 > 0 -- only a\nAND n1.b"}, "take": "skip"}]}`)); err != nil {
+		t.Errorf("JSON: %v", err)
+	}
+}
+
 func TestParse_ReportsEverythingAtOnce(t *testing.T) {
 	_, err := rules.Parse([]byte("version: 1\nrules: [{when: {kind: x, columns: y}, take: z}, {}]\notherwise: w"))
 	if lines := strings.Count(fault.PublicMessage(err), "\n") + 1; lines != 6 {

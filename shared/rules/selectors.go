@@ -141,6 +141,10 @@ func (p *parser) moment(node *yaml.Node, what string) time.Time {
 func (p *parser) where(node *yaml.Node) string {
 	text := p.text(node, "when.where")
 	switch {
+	case node.Style == 0 && node.LineComment != "":
+		p.note(node.Line, "when.where ends before %.60q, which is a comment in YAML; write the expression below where: |, or the comment on a line of its own", node.LineComment)
+	case node.Style&yaml.LiteralStyle == 0 && strings.Contains(text, "--"):
+		p.note(node.Line, "when.where contains --, which in SQL begins a comment up to the end of the line, but YAML joins lines; write the expression below where: |")
 	case len(text) > maxWhere:
 		p.note(node.Line, "when.where has %d bytes; the maximum is %d", len(text), maxWhere)
 	case text != "" && strings.Trim(text, " \t\n\r\f\v") == "":

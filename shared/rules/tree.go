@@ -76,7 +76,7 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 		}
 		return node, r.members(node)
 	case string:
-		node.Value = v
+		node.Value, node.Style = v, yaml.LiteralStyle // JSON joins no lines
 	case json.Number:
 		node.Value = v.String()
 	case bool:
