@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -31,7 +32,11 @@ func TestContract_EveryTransportRejectsABadRequestInTheSameWay(t *testing.T) {
 		endpoint.JSON(api.RouteReplicationDiff, api.DecodeReplicationDiff, recorded[api.ReplicationDiffRequest](&submitted)),
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, recorded[api.ClustersRequest](&submitted)),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, recorded[api.ClusterCheckRequest](&submitted)),
-		endpoint.JSON(api.RouteTables, api.DecodeTables, recorded[api.TablesRequest](&submitted)))
+		endpoint.JSON(api.RouteTables, api.DecodeTables, recorded[api.TablesRequest](&submitted)),
+		endpoint.Receiving(endpoint.JSON(api.RouteRules, api.DecodeRules, recorded[api.RulesRequest](&submitted)), api.MaxRules, api.DecodeAddRules,
+			func(ctx context.Context, req api.AddRulesRequest, _ io.Reader) (api.Submitted, error) {
+				return recorded[api.AddRulesRequest](&submitted)(ctx, req)
+			}))
 	transports := endpointtest.Both(t, mux)
 	cases := apicases.Bad()
 	if len(cases) < 150 {

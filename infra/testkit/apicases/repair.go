@@ -32,7 +32,7 @@ func BadTableRepair() []Case {
 		get("what is missing at the source of truth", ready+"&missing=delete&max_clock_skew=2s", "missing needs resolve=newest or resolve=rules; max_clock_skew needs resolve=newest or resolve=rules"),
 		get("rules without a document", valid+"&diff_file="+document+"&resolve=rules", "resolve=rules needs rules, the SHA-256 of a stored rules document, as POST /ace/rules returns it"),
 		get("a document without rules", ready+"&rules="+strings.Repeat("a", 64), "rules needs resolve=rules"),
-		get("a document that is no SHA-256", ready+"&resolve=rules&rules=orders.yaml", `rules is "orders.yaml": it must be the SHA-256 of a stored rules document, as POST /ace/rules returns it`),
+		get("a document that is no SHA-256", ready+"&resolve=rules&rules=orders.yaml", `rules is "orders.yaml"; it must be the SHA-256 of a stored rules document, as POST /ace/rules returns it`),
 		get("a rule that only inserts", valid+"&diff_file="+document+"&resolve=majority&insert_only=true", "insert_only needs resolve=source_of_truth; resolve=union only inserts rows"),
 		get("a repair that inserts only and updates", ready+"&upsert_only=true&insert_only=yes",
 			"insert_only and upsert_only are both true; set only one of them"),
