@@ -111,7 +111,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, read []table.Ke
 		if err := d.checkLocked(keys[i], have); err != nil {
 			return err
 		}
-		if d.winners != nil && d.skipChanged() {
+		if d.winners != nil && d.skipChanged(wanted[i], have) {
 			return nil
 		}
 		d.noteAbsent(keys[i], wanted[i], have)

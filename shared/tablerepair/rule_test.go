@@ -17,6 +17,7 @@ import (
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/difffile"
+	"ace/shared/fault"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
 )
@@ -204,5 +205,49 @@ func TestRule_ReportsCommittedNodesIfAnotherNodeIsGoneAfterACrash(t *testing.T) 
 	}
 	if got := b.rowsOf(t); got != [3]string{ruleDecided[0], ruleBefore[1], ruleBefore[2]} {
 		t.Errorf("the nodes have %v", got)
+	}
+}
+
+// A task is cancelled while the first of its nodes is changed. The nodes after it were
+// not changed, and the result says so.
+func TestRule_CancelledBetweenTwoNodes(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	b := newRuleBench(t, c)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	b.commit = func(ctx context.Context, real func(context.Context) error) error {
+		err := real(ctx)
+		cancel(fault.New(fault.Cancelled, "cancelled"))
+		return err
+	}
+	r, err := b.run(ctx, t)
+	if fault.CodeOf(err) != fault.Cancelled || len(r.Nodes) != 3 || r.Nodes[0].Outcome != tablerepair.Committed || r.Nodes[2].Outcome != tablerepair.RolledBack {
+		t.Errorf("error %v, the result is %+v", err, r)
+	}
+	if got := b.rowsOf(t); got != [3]string{ruleDecided[0], ruleBefore[1], ruleBefore[2]} {
+		t.Errorf("the nodes have %v", got)
+	}
+}
+
+// Replication brings a composed winner to a node before that node is changed. The row is
+// the winner then, although its digest was not known when the key was decided.
+func TestRule_AcceptsAComposedRowThatReplicationBrought(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	b := newRuleBench(t, c)
+	b.job.Resolve = &tablerepair.Rule{Strategy: tablerepair.FillNulls}
+	c.ExecAll(t, `ALTER TABLE t ADD w text`, `DELETE FROM t`)
+	for node, row := range []string{`(1, 'x', NULL)`, `(1, NULL, 'y')`, `(1, NULL, NULL)`} {
+		c.Exec(t, node, `INSERT INTO t VALUES `+row)
+	}
+
+	b.once("n2 Lock", func() { c.Exec(t, 1, `UPDATE t SET v = 'x'`) })
+	r, err := b.run(t.Context(), t)
+	if got := b.rowsOf(t); err != nil || got != [3]string{"(1,x,y)", "(1,x,y)", "(1,x,y)"} {
+		t.Fatalf("error %v, the nodes have %v", err, got)
+	}
+	if r.Rule.Undecided != 0 || r.Nodes[1].Totals.Unchanged != 1 {
+		t.Errorf("undecided %v, n2 %+v", r.Rule, r.Nodes[1])
 	}
 }

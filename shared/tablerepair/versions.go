@@ -139,11 +139,14 @@ func (w *winners) differFromWinner(ctx context.Context, from Reader, read table.
 }
 
 // skipChanged reports whether the row that was decided last must be left alone, because a
-// node has another version than when the key was decided. If so, it counts the row.
-func (d *decider) skipChanged() bool {
+// node has another version than when the key was decided. If so, it counts the row. want
+// is the winning row and have is the target's row; each is nil if it does not exist.
+func (d *decider) skipChanged(want, have table.Row) bool {
 	i := int(d.at - 1 - d.first)
 	node, changed := d.winners.part.changed[i]
-	if d.locked != nil && d.locked.changed.Has(d.at-1) {
+	// The digest of the winner is not known if it was put together from several versions, so
+	// a changed row may be the winner.
+	if d.locked != nil && d.locked.changed.Has(d.at-1) && (want == nil || !have.Equal(want)) {
 		node, changed = d.target.Node, true
 	}
 	if changed {
