@@ -45,6 +45,7 @@ func suites(o options) ([]suite, error) {
 			figures: "100000 differences of ten columns in Chromium"},
 		{name: "a long archive", args: withoutRace(tests("./shared/app", "TestDiffs_TheCostOfAPageDoesNotDependOnTheArchive")), env: budget},
 		{name: "plain SQL as oracle", args: tests("./shared/app", "TestTableDiff_TheDocumentEqualsTheResultOfPlainSQL"), env: budget},
+		{name: "repairs by rule", args: withoutRace(tests("./shared/app", "TestTableRepair_ByRuleRandomRowsBecomeWhatAnOracleSays")), env: budget},
 		{name: "settings of a node", args: withoutRace(tests("./shared/app", "TestIdentity_SettingsOfOneNodeDoNotChangeTheResult")), env: budget},
 		{name: "filters with effects", args: withoutRace(tests("./shared/app", "TestLeftovers_AFilterWithAnEffectChangesNoLaterOperation")), env: budget},
 		{name: "filters in a session", args: withoutRace(tests("./shared/pg", "TestTx_FilterLeavesNothingInSessionOrDatabase")), env: budget},

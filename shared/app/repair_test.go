@@ -32,7 +32,11 @@ func parameters(t *testing.T, req any) url.Values {
 	for name, value := range members {
 		switch v := value.(type) {
 		case []any:
-			query.Set(name, strings.Trim(fmt.Sprint(v...), "[]"))
+			var texts []string
+			for _, value := range v {
+				texts = append(texts, fmt.Sprint(value))
+			}
+			query.Set(name, strings.Join(texts, ","))
 		default:
 			query.Set(name, fmt.Sprint(v))
 		}
