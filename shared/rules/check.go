@@ -62,7 +62,7 @@ func (c *checker) action(line int, what string, a Action) {
 		at := what + ".columns." + column.Name
 		c.column(line, what+".columns", column.Name)
 		if slices.Contains(c.t.Key, column.Name) {
-			c.p.note(line, "%.200s is a column of the key, which is the same in all versions; leave it out", at)
+			c.p.note(line, "%.200s is a column of the key, which is equal in all versions; leave it out", at)
 		}
 		c.choice(line, at, column.Choice)
 	}

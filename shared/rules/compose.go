@@ -46,7 +46,7 @@ func (d *Decider) begin(a Action, of resolve.Case) *composition {
 	c := &composition{of: of, row: make(table.Row, len(d.o.Columns)), extremes: map[int]bool{}}
 	for at, name := range d.o.Columns {
 		values := c.values(at)
-		if first := slices.IndexFunc(of.Versions, isPresent); d.isKey[at] || !differ(of, values) {
+		if first := slices.IndexFunc(of.Versions, isPresent); !differ(of, values) {
 			c.row[at] = values[first]
 			continue
 		}

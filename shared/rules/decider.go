@@ -44,7 +44,6 @@ type Options struct {
 type Decider struct {
 	document   *Document
 	o          Options
-	isKey      []bool // for each column, whether it belongs to the key
 	strategies map[ActionKind]resolve.Strategy
 	present    resolve.Strategy // newest among the nodes that have the row
 }
@@ -57,13 +56,10 @@ func NewDecider(ctx context.Context, document *Document, o Options) (*Decider, e
 		return nil, err
 	}
 
-	d := &Decider{document: document, o: o, isKey: make([]bool, len(o.Columns)), strategies: map[ActionKind]resolve.Strategy{
+	d := &Decider{document: document, o: o, strategies: map[ActionKind]resolve.Strategy{
 		Newest: resolve.Newest(o.Nodes, o.Newest), Majority: resolve.Majority(o.Nodes),
 		Union: resolve.Union(o.Nodes), FillNulls: resolve.FillNulls(o.Nodes, o.Columns),
 	}}
-	for _, column := range o.Key {
-		d.isKey[indexOf(o.Columns, column)] = true
-	}
 	among := o.Newest
 	among.Missing = resolve.MissingInsert
 	d.present = resolve.Newest(o.Nodes, among)
@@ -96,9 +92,9 @@ func (d *Decider) checkOrders(ctx context.Context, a Action) error {
 	if a.Kind != ByColumn {
 		return nil
 	}
-	for c, name := range d.o.Columns {
+	for _, name := range d.o.Columns {
 		choice := a.choiceOf(name)
-		if d.isKey[c] || choice == nil || choice.Kind != Min && choice.Kind != Max {
+		if choice == nil || choice.Kind != Min && choice.Kind != Max {
 			continue
 		}
 		if err := d.o.Server.CheckOrder(ctx, name); err != nil {

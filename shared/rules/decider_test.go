@@ -98,6 +98,28 @@ func decide(t *testing.T, document string, o rules.Options, cases ...resolve.Cas
 	return texts
 }
 
+// Equal keys can have different texts, such as 1.0 and 1.00. No node's text wins unless
+// the rule says so.
+func TestDecider_ChoosesTheTextOfTheKeyLikeAnyOther(t *testing.T) {
+	keyed := func(key, a string) resolve.Version {
+		v := row(0, a, "1")
+		v.Row[0], v.Digest = &key, v.Digest+int64(len(key))
+		return v
+	}
+	versions := []resolve.Version{keyed("7.0", "x"), keyed("7.00", "x"), keyed("7.00", "y")}
+	for action, want := range map[string]string{
+		"{columns: {a: {node: n3}}}":                      `otherwise undecided: column "id" differs, and the rule has no choice for it`,
+		"{columns: {a: {node: n3}}, default: non_null}":   `otherwise undecided: column "id": the values that are not NULL differ`,
+		"{columns: {a: {node: n1}}, default: {node: n2}}": "otherwise n2",
+		"{columns: {a: {node: n3}}, default: {node: n1}}": "otherwise row 7.0 y 1",
+		"{default: {node: n3}}":                           "otherwise n3",
+	} {
+		if got := decide(t, "rules: []\notherwise: "+action, options(nil), resolve.Case{Versions: versions}); got[0] != want {
+			t.Errorf("%s: %s, want %s", action, got[0], want)
+		}
+	}
+}
+
 func TestDecider_DecidesByTheFirstRuleThatMatches(t *testing.T) {
 	x, y, z := row(0, "x", "1"), row(10, "y", "1"), row(20, "z", "1")
 	rule := func(when string) string { return "rules: [{when: {" + when + "}, take: delete}]\notherwise: skip" }

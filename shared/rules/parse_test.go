@@ -254,7 +254,7 @@ otherwise: {node: n4}`))
 		`rules, line 4, rule 1: when.columns names "x"; the compared columns are id, a`,
 		`rules, line 4, rule 1: when.keys has keys of 2 values, but the key of the table has 1: id`,
 		`rules, line 4, rule 1: when.written.on names "n8"; the nodes of this repair are n1, n2`,
-		`rules, line 4, rule 1: take.columns.id is a column of the key, which is the same in all versions; leave it out`,
+		`rules, line 4, rule 1: take.columns.id is a column of the key, which is equal in all versions; leave it out`,
 		`rules, line 4, rule 1: take.columns names "y"; the compared columns are id, a`,
 		`rules, line 4, rule 1: take.columns.y.node names "n7"; the nodes of this repair are n1, n2`,
 		`rules, line 4, rule 1: take.default.node names "n6"; the nodes of this repair are n1, n2`,
