@@ -131,6 +131,8 @@ func TestParse_ReportsLineRuleValueAndAllowedValues(t *testing.T) {
 		{"null", "version: 1\nrules: []\notherwise:", "rules, line 3: a value is missing or null"},
 		{"null in JSON", "{\"version\": 1,\n\"rules\": null}", "rules, line 2: a value is missing or null"},
 		{"NUL", "version: 1\nrules: []\notherwise: \"\\0\"", "rules, line 3: a text contains the character NUL"},
+		{"half of a surrogate pair", "{\"version\": 1, \"rules\": [],\n \"otherwise\": \"\\ud83d\\ude00 \\ufffd \\uFFFD \uFFFD \\ud800\"}", "rules: line 2: a text contains half of a surrogate pair"},
+		{"surrogate pairs", "{\"version\": 1, \"rules\": [],\n \"otherwise\": \"\\ud83d\\ude00 \\ufffd \\uFFFD \uFFFD\"}", "rules, line 2, otherwise: otherwise is \"😀 \ufffd \ufffd \ufffd\"; it must be"},
 		{"no version", "rules: []", "rules: version is missing; write version: 1"},
 		{"another version", "version: 2\nrules: []", `rules, line 1: version is "2"; it must be 1`},
 		{"no rules", "version: 1", "rules: rules is missing; write rules: [...]"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -63,6 +64,7 @@ func (r *jsonReader) token() (json.Token, error) {
 }
 
 func (r *jsonReader) value() (*yaml.Node, error) {
+	from := r.decoder.InputOffset()
 	token, err := r.token()
 	if err != nil {
 		return nil, err
@@ -76,6 +78,9 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 		}
 		return node, r.members(node)
 	case string:
+		if replaces(v, r.data[from:r.decoder.InputOffset()]) {
+			return nil, fmt.Errorf("line %d: a text contains half of a surrogate pair, such as \\ud800, which is no character", r.line)
+		}
 		node.Value, node.Style = v, yaml.LiteralStyle // JSON joins no lines
 	case json.Number:
 		node.Value = v.String()
@@ -85,6 +90,13 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 		node.Tag = "!!null"
 	}
 	return node, nil
+}
+
+// replaces reports whether encoding/json has replaced an escape in the source of a text,
+// which it does for half of a surrogate pair.
+func replaces(text string, source []byte) bool {
+	written := bytes.Count(source, []byte("\uFFFD")) + bytes.Count(bytes.ToLower(source), []byte(`\ufffd`))
+	return strings.Count(text, "\uFFFD") > written
 }
 
 // members reads the members of an object or the elements of an array, and the closing
