@@ -32,7 +32,7 @@ func TestRules_AreCheckedStoredAndShown(t *testing.T) {
 		status         int
 		stdout, stderr string // exactly; a part
 	}{
-		{"check good.yaml", 0, "good.yaml: 1 rules, no mistake\n", ""},
+		{"check good.yaml", 0, "good.yaml: no mistake found, rules: 1\n", ""},
 		{"check bad.yaml", 2, "", `rules, line 4, rule 1: take is "merge"; it must be newest`},
 		{"check none.yaml", 2, "", "the rules document cannot be read"},
 		{"check large.yaml", 2, "", "the maximum is 262144"},

@@ -1,11 +1,14 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -33,7 +36,8 @@ type changes struct {
 	DryRun   bool                    `json:"dry_run"`
 	Nodes    map[string]api.NodeUndo `json:"nodes"`
 	Warnings []string                `json:"warnings"`
-	// Undecided and UndecidedKeys are only in the result of a repair by rule.
+	// Rules, Undecided and UndecidedKeys are only in the result of a repair by rule.
+	Rules         map[string]int64   `json:"rules"`
 	Undecided     int64              `json:"undecided"`
 	UndecidedKeys []api.UndecidedKey `json:"undecided_keys"`
 }
@@ -218,11 +222,37 @@ func (s *session) printChanges(t task, c changes) {
 	}
 	rows.SetColumnConfigs(numbers(2, 3, 4, 5, 6, 7))
 	rows.Render()
+	s.printRules(c)
 	s.printUndecided(c)
 	s.printWarnings(c.Warnings)
 	if t.TaskType == api.TypeTableRepair && !c.DryRun && c.total() > 0 {
 		writeLine(s.Stdout, "To undo: ace table-undo %s", t.TaskID)
 	}
+}
+
+// printRules prints how many keys each rule decided, in the order of the rules.
+func (s *session) printRules(c changes) {
+	labels := slices.SortedFunc(maps.Keys(c.Rules), func(a, b string) int { return cmp.Compare(ruleNumber(a), ruleNumber(b)) })
+	for _, label := range labels {
+		by := label
+		if ruleNumber(label) != unnumbered {
+			by = "rule " + label
+		}
+		writeLine(s.Stdout, "decided by %s: %s", safe(by), humanize.Comma(c.Rules[label]))
+	}
+}
+
+// unnumbered is the ruleNumber of a label that does not begin with a number.
+const unnumbered = math.MaxInt
+
+// ruleNumber returns the number of the rule that a result names by label: 2 for "2 stock",
+// and unnumbered for "otherwise" or a strategy.
+func ruleNumber(label string) int {
+	first, _, _ := strings.Cut(label, " ")
+	if number, err := strconv.Atoi(first); err == nil {
+		return number
+	}
+	return unnumbered
 }
 
 // printUndecided prints how many rows a repair by rule left alone, and the first of them.

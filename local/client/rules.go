@@ -55,7 +55,7 @@ func checkRules(s *session) error {
 	if err != nil {
 		return err
 	}
-	write(s.Stdout, fmt.Sprintf("%s: %d rules, no mistake\n", name, len(document.Rules)))
+	write(s.Stdout, fmt.Sprintf("%s: no mistake found, rules: %d\n", name, len(document.Rules)))
 	return nil
 }
 
