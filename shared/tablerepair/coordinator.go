@@ -299,7 +299,10 @@ func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
 // all earlier ones are known to be rolled back. attempted reports whether it made a new
 // attempt.
 func (r *run) repairOnce(ctx context.Context, i int) (o outcome, attempted bool, err error) {
-	node, err := r.open(ctx, r.plan.Targets[i].Node)
+	// If the task was cancelled, the node is still asked how earlier attempts ended.
+	opening, cancel := r.outlasting(ctx)
+	defer cancel()
+	node, err := r.open(opening, r.plan.Targets[i].Node)
 	if err != nil {
 		return outcome{Outcome: Unknown}, false, err
 	}

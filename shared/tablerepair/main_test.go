@@ -111,8 +111,12 @@ func (i invoker) Invoke(ctx context.Context, u tablerepair.Unit) (tablerepair.To
 	return i(ctx, u)
 }
 
-// Open opens the cluster's nodes.
-func (b *bench) Open(_ context.Context, _, _ string, nodes []string) ([]tablerepair.Node, error) {
+// Open opens the cluster's nodes. It fails if ctx has ended, as reading the cluster's
+// definition does.
+func (b *bench) Open(ctx context.Context, _, _ string, nodes []string) ([]tablerepair.Node, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	var opened []tablerepair.Node
 	for _, name := range nodes {
 		if name == b.gone {
