@@ -87,7 +87,7 @@ func drawRound(c *pgtest.Cluster, r *rand.Rand, number int) ruleRound {
 	strategies := []string{api.ResolveNewest, api.ResolveMajority, api.ResolveNewest, api.ResolveUnion, api.ResolveFillNulls}
 	round.oracle = ruleOracle{resolve: strategies[number%len(strategies)], tieBreaker: -1}
 	round.drawRequest(c, r)
-	round.writes = appWrites{seed: r.Uint64(), at: 1 + r.IntN(3*len(round.target)), rows: map[writtenRow]bool{}}
+	round.writes = appWrites{seed: r.Uint64(), at: 1 + r.IntN(3*len(round.target)), rows: map[writtenRow]bool{}, busy: map[int]bool{}}
 	return round
 }
 
