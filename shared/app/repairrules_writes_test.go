@@ -83,8 +83,8 @@ func (round ruleRound) checkWithWrites(t *testing.T, s *apptest.Service, store *
 	}
 }
 
-// write changes, deletes or inserts up to twelve rows, each on one node, unless the repair
-// has locked them. It returns what the nodes have then.
+// write changes, deletes or inserts up to twelve rows, each on one node, unless the
+// repair has locked them. It returns what the nodes have then.
 func (round ruleRound) write(t *testing.T, sessions []*pgx.Conn, before holding) holding {
 	r := rand.New(rand.NewPCG(round.writes.seed, 2))
 	ctx := context.WithoutCancel(t.Context())
