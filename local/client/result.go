@@ -245,8 +245,8 @@ func (s *session) printRules(c changes) {
 // unnumbered is the ruleNumber of a label that does not begin with a number.
 const unnumbered = math.MaxInt
 
-// ruleNumber returns the number of the rule that a result names by label: 2 for "2 stock",
-// and unnumbered for "otherwise" or a strategy.
+// ruleNumber returns the number at the beginning of a rule's label: 2 for "2 stock". It
+// returns unnumbered for "otherwise" and for the name of a strategy.
 func ruleNumber(label string) int {
 	first, _, _ := strings.Cut(label, " ")
 	if number, err := strconv.Atoi(first); err == nil {
