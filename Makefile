@@ -34,22 +34,18 @@ unit: go-version ## the tests that need no server, in less than a minute once th
 	@echo 'running the tests that need no server: less than a minute; the first build takes a few minutes more'
 	@go test -vet=off -tags unit $$(go list -tags unit -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
 
-# The plain tests of shared/app are nearly half of the work. They run beside all others, so that the processors have work
-# where the others wait. The functions of the last line have limits of seconds, so no other test runs at the same time.
 .PHONY: test
-test: deps ## install what is missing, then run every test (about 20 minutes): most with the race detector, random ones from fixed seeds
-	@echo 'running every test: about 20 minutes on 2 cores'; \
-	work=$$(mktemp -d) || exit 1; trap 'rm -rf "$$work"' EXIT; \
-	tests() { RAPID_SEED=1 go test -vet=off -timeout 30m "$$@" || : >"$$work/failed"; }; \
-	raced() { (export CGO_ENABLED=1; tests -race "$$@"); }; \
-	tests -parallel 6 -skip '$(RACED)' ./shared/app >"$$work/app" 2>&1 & \
-	raced -p 3 -parallel 4 $$(go list ./... | grep -Ev '$(UNRACED)'); \
-	tests -p 3 -parallel 4 $$(go list ./... | grep -E '$(UNRACED)' | grep -Ev '/(infra/lambda/e2e|shared/app)$$'); \
-	raced -parallel 4 -run '$(RACED)' ./shared/app; \
+test: deps ## install what is missing, then run every test (about 25 minutes): most with the race detector, random ones from fixed seeds
+	@echo 'running every test: about 25 minutes on 2 cores'; \
+	status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 30m -parallel 6 "$$@" || status=1; }; \
+	raced() { CGO_ENABLED=1 tests -race "$$@"; }; \
+	raced -p 3 $$(go list ./... | grep -Ev '$(UNRACED)'); \
+	raced -run '$(RACED)' ./shared/app; \
 	raced -tags unit ./local/page; \
-	wait; cat "$$work/app"; \
+	tests -skip '$(RACED)' ./shared/app; \
+	tests -p 3 $$(go list ./... | grep -E '$(UNRACED)' | grep -Ev '/(infra/lambda/e2e|shared/app)$$'); \
 	tests -parallel 4 ./infra/lambda/e2e; \
-	[ ! -e "$$work/failed" ]
+	exit $$status # the functions have limits of seconds, so no other test runs at the same time
 
 .PHONY: check
 check: go-version ## check what must be clean before a commit: format, English, go.mod, generated files, lint (vet is one of its linters)

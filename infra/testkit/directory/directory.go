@@ -3,6 +3,7 @@ package directory
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -50,20 +51,34 @@ func temporary(t testing.TB) string {
 	return filepath.Join(dir, "data")
 }
 
-// Copy opens a copy of the archive in a directory that another process may use. Nothing
-// may be written to the original during the call.
+// Copy opens a copy of the archive in a directory that another process may use. No object
+// may be stored or deleted in the original during the call. The other process may still
+// remove directories that have become empty: then the copy is made once more.
 func Copy(t testing.TB, dir string) *dirstore.Store {
 	t.Helper()
-	to := temporary(t)
-	for _, tree := range []string{"files", "sums"} {
-		if err := os.CopyFS(filepath.Join(to, tree), os.DirFS(filepath.Join(dir, tree))); err != nil {
-			t.Fatal(err)
+	for tries := 1; ; tries++ {
+		to := temporary(t)
+		err := copyTrees(to, dir)
+		if err == nil {
+			return open(t, to)
 		}
-		if err := os.Chmod(filepath.Join(to, tree), 0o700); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) || tries == 10 {
 			t.Fatal(err)
 		}
 	}
-	return open(t, to)
+}
+
+// copyTrees copies the files of an archive, and their sums, to an empty directory.
+func copyTrees(to, from string) error {
+	for _, tree := range []string{"files", "sums"} {
+		if err := os.CopyFS(filepath.Join(to, tree), os.DirFS(filepath.Join(from, tree))); err != nil {
+			return err
+		}
+		if err := os.Chmod(filepath.Join(to, tree), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Twins returns an empty archive, and a function that copies an object to another key by
