@@ -110,9 +110,12 @@ func (f *findings) sealWrites(of section, kept *sectionWrites) error {
 	if kept == nil {
 		return nil
 	}
+	if err := kept.rows.Seal(); err != nil {
+		return err
+	}
 	f.writesSize += kept.rows.Size()
 	f.writes[of] = kept
-	return kept.rows.Seal()
+	return nil
 }
 
 // Written returns the last write of each row of one node of a pair. If they were not kept

@@ -84,10 +84,14 @@ func TestWritten_IsTheSameFromMemoryAndFromTheParts(t *testing.T) {
 		f, again := findingsOf(t, tt.packed, lines...), findingsOf(t, tt.packed, lines...)
 		f.writesSize = tt.size
 		for node, keys := range map[string][]string{"n1": {"k\t0", "k\t3", "k\t4"}, "n2": {"k\t0", "k\t2", "k\t3", "k\t4"}} {
+			before := f.writesSize
 			rows := collect(t, f.Rows(t.Context(), pair, node))
 			got := collect(t, f.Written(t.Context(), pair, node))
 			if (f.writes[section{pair, node}] != nil) != tt.kept {
 				t.Errorf("%s: the writes of %s were kept: %t", name, node, !tt.kept)
+			}
+			if (f.writesSize > before) != tt.kept {
+				t.Errorf("%s: the size of what is kept was %d, and is %d after %s", name, before, f.writesSize, node)
 			}
 			if diff := cmp.Diff(collect(t, again.Written(t.Context(), pair, node)), got); diff != "" {
 				t.Errorf("%s, node %s (-read again +got):\n%s", name, node, diff)
