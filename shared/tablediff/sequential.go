@@ -120,7 +120,11 @@ func (p *planner) whyNoSequential(always bool) string {
 	}
 
 	if blocks := p.most / p.size.BlockRows; blocks > p.maxSearched() {
-		return fmt.Sprintf("finding the block of each row among %d takes too long: set block_rows to %d or more", blocks, p.most/p.maxSearched()+1)
+		needed := p.most/p.maxSearched() + 1
+		if needed > maxBlockRows {
+			return fmt.Sprintf("finding the block of each row among %d takes too long, and so it does with the largest block_rows, %d", blocks, maxBlockRows)
+		}
+		return fmt.Sprintf("finding the block of each row among %d takes too long: set block_rows to %d or more", blocks, needed)
 	}
 
 	for i, source := range p.plan.Sources {

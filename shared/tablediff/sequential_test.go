@@ -49,6 +49,11 @@ func TestSequential_IsChosenOnlyIfItIsCheapAndHarmless(t *testing.T) {
 			p.most = 100_000_000
 			p.size = blockplan.SizeFor(p.most, 1_000)
 		}, false, "set block_rows to 1526 or more"},
+		"a composite key, too many blocks with any block_rows": {func(p *planner) {
+			*p = *sequentialPlanner("")
+			p.most = 2_000_000_000
+			p.size = blockplan.SizeFor(p.most, maxBlockRows)
+		}, false, "among 2000 takes too long, and so it does with the largest block_rows, 1000000"},
 		"more than one statement may":  {func(p *planner) { p.request.scanLimit.statement = 31 * time.Second }, false, "might take longer"},
 		"more than a snapshot may":     {func(p *planner) { p.request.scanLimit.snapshot = 31 * time.Second }, false, ""},
 		"no index orders rows alike":   {func(p *planner) { p.plan.ByText = true }, false, "no index"},
