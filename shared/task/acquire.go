@@ -51,10 +51,10 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 		return nil, fault.New(fault.Conflict, "task %s is being run by %s", id, v.Lease.Owner)
 	}
 
-	// Create may have failed to add the task to the index, so add it again.
+	// Create may have failed to add the task to the index, so add it again, unless this
+	// process has added it.
 	if !r.indexed.remove(id) {
 		r.putIndexEntry(ctx, v.Record)
-		r.indexed.remove(id)
 	}
 
 	// Durable: the lease. From here on other runners are refused.

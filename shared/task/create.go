@@ -71,8 +71,7 @@ func (r *Registry) Create(ctx context.Context, n New) (Record, error) {
 		case err == nil && holder != nil:
 			return *holder, nil
 		case err == nil:
-			r.putIndexEntry(ctx, rec)
-			r.observer.TaskCreated(rec)
+			r.announce(ctx, rec)
 			return rec, nil
 		}
 		if !errors.Is(err, errIDTaken) {
@@ -105,14 +104,21 @@ func (r *Registry) createOnce(ctx context.Context, rec Record, once string) (Rec
 		_, err = r.submit(ctx, rec, "")
 		switch {
 		case err == nil:
-			r.putIndexEntry(ctx, rec)
-			r.observer.TaskCreated(rec)
+			r.announce(ctx, rec)
 			return rec, nil
 		case !errors.Is(err, errIDTaken):
 			return Record{}, err
 		}
 	}
 	return Record{}, fault.New(fault.Unavailable, "no free task id was found for %s; try again", rec.TaskID)
+}
+
+// announce adds a task that was created to the index, and notifies the observer.
+func (r *Registry) announce(ctx context.Context, rec Record) {
+	if r.putIndexEntry(ctx, rec) {
+		r.indexed.add(rec.TaskID)
+	}
+	r.observer.TaskCreated(rec)
 }
 
 func (r *Registry) newRecord(n New) Record {

@@ -45,16 +45,15 @@ func indexName(rec Record) string {
 
 func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.UnixMilli()) }
 
-// putIndexEntry adds the task to the index. It ignores a failure, because the task itself
-// must not depend on the index; the next Acquire adds the task again.
-func (r *Registry) putIndexEntry(ctx context.Context, rec Record) {
+// putIndexEntry adds the task to the index, and reports whether it succeeded. A failure
+// is not an error, because the task itself must not depend on the index; the next Acquire
+// adds the task again.
+func (r *Registry) putIndexEntry(ctx context.Context, rec Record) bool {
 	body, err := json.Marshal(entry{rec.TaskID, rec.Type, rec.ClusterName, rec.DBName, rec.TableName, rec.Parent})
 	if err == nil {
 		_, err = r.store.Put(ctx, indexPrefix+indexName(rec), contentType, body)
 	}
-	if err == nil {
-		r.indexed.add(rec.TaskID)
-	}
+	return err == nil
 }
 
 // indexedTasks has the tasks that this process has added to the index and not yet
