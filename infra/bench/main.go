@@ -6,7 +6,8 @@
 // and the limit is the median of three digest scans. Then the service compares the table:
 // the time of the first run is reported separately, and the result of the case is the
 // median time of five more runs. Times are from submission to completion according to the
-// task's record, so they include API, task store and document.
+// task's record, so they include API, task store and document. Of a cold case (see
+// measureCold) all times are those of first runs.
 package main
 
 import (
@@ -26,7 +27,7 @@ import (
 
 func main() {
 	rows := flag.Int("rows", 2_000_000, "rows of the table customers; the others are in proportion")
-	runs := flag.Int("runs", 5, "warm runs of each case")
+	runs := flag.Int("runs", 5, "warm runs of each case, or rounds of a cold case")
 	only := flag.String("only", "", "only the cases whose name contains this")
 	tables := flag.Int("tables", 0, "measure only schema-diff, on a schema of this many small tables")
 	drop := flag.Bool("drop-caches", false, "drop the operating system's page cache at each restart of the nodes; needs root, and slows down all other programs")
