@@ -2,7 +2,6 @@ package rendertest
 
 import (
 	"reflect"
-	"strings"
 	"testing"
 	"text/template/parse"
 )
@@ -69,7 +68,7 @@ func (n names) add(t reflect.Type) {
 func walk(v reflect.Value, name func(string)) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() || strings.HasSuffix(v.Type().String(), "parse.Tree") {
+		if v.IsNil() || v.Type() == reflect.TypeFor[*parse.Tree]() {
 			return // a node refers to its tree
 		}
 		if variable, ok := v.Interface().(*parse.VariableNode); ok {
