@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,10 +43,10 @@ type bench struct {
 	gone string
 	// at is called before each call of a node's transaction, with its name: "n1 Rows",
 	// "n2 Lock".
-	at func(call string)
-	// sent counts units.
-	sent int
-	unit tablerepair.Unit // the last one
+	at      func(call string)
+	sending sync.Mutex       // guards sent and unit, because targets are repaired concurrently
+	sent    int              // number of units
+	unit    tablerepair.Unit // the last one
 }
 
 // document contains the keys 1, 2, 4 and 5 of public.t, in the layout of the older ACE.
@@ -98,8 +99,10 @@ func (b *bench) runAs(ctx context.Context, held *task.Lease) (tablerepair.Result
 	job.Lease = held.Record().LeaseToken()
 	worker := tablerepair.NewWorker(b.store, b, b.tasks)
 	c := tablerepair.NewCoordinator(b.store, b, invoker(func(ctx context.Context, u tablerepair.Unit) (tablerepair.Totals, error) {
+		b.sending.Lock()
 		b.sent++
 		b.unit = u
+		b.sending.Unlock()
 		return worker.Do(ctx, u)
 	}), slog.New(slog.DiscardHandler))
 	return c.Run(ctx, job, func(task.Progress) {})
