@@ -18,7 +18,12 @@ type benchCase struct {
 
 	Follow string // the endpoint that runs on the document of the comparison and is measured; empty means that the comparison itself is measured
 	Args   string // further parameters of the request to the endpoint Follow
+	Rules  string // a rules document, by which the task of Follow repairs
 	Heal   string // SQL that is run on the second node between the comparison and the task of Follow; it undoes Drift
+
+	// Timed means that all nodes record commit times, from before Drift until the end of
+	// the case.
+	Timed bool
 
 	// Cold is the shared_buffers of a case that measures only the first task after a
 	// restart. It is empty for all other cases.
@@ -67,6 +72,13 @@ const driftHundred = `UPDATE hundred SET city = 'DRIFT ' || city WHERE city NOT 
 // healHundred undoes driftHundred. It is run between a comparison and a rerun, so the
 // rows that differed in the comparison are equal in the rerun, as after late replication.
 const healHundred = `UPDATE hundred SET city = substr(city, 7) WHERE city LIKE 'DRIFT %'`
+
+// driftTimed changes all rows again whenever it is run. The version of the second node is
+// the newest.
+const driftTimed = `UPDATE timed SET city = reverse(city) || '.'`
+
+// ruleOfTimed has an expression that is evaluated for each row.
+const ruleOfTimed = `{"version": 1, "rules": [{"when": {"where": "n1.index > 0 AND n2.city <> n3.city"}, "take": "newest"}]}`
 
 // surplusRows adds rows that the first node does not have.
 const surplusRows = `INSERT INTO surplus SELECT index + 1000000000, customer_id, first_name, last_name, company, city, country, phone_1, phone_2, email,
@@ -134,6 +146,10 @@ func cases() []benchCase {
 			Drift: strings.ReplaceAll(driftHundred, "hundred", "twofold"), Follow: repair, Args: "&source_of_truth=n1"},
 		{Name: "repair: 0.1 M updates by majority", Table: "twofold", Copy: "hundred", Nodes: 3, Differs: 100000,
 			Drift: strings.ReplaceAll(driftHundred, "hundred", "twofold"), Follow: repair, Args: "&resolve=majority"},
+		{Name: "repair: 0.1 M updates by newest", Table: "timed", Copy: "hundred", Nodes: 3, Differs: 200000, Timed: true,
+			Drift: driftTimed, Follow: repair, Args: "&resolve=newest&max_clock_skew=20ms"},
+		{Name: "repair: 0.1 M updates by rules", Table: "timed", Copy: "hundred", Nodes: 3, Differs: 200000, Timed: true,
+			Drift: driftTimed, Follow: repair, Args: "&resolve=rules&max_clock_skew=20ms", Rules: ruleOfTimed},
 		{Name: "incremental: nothing changed", Table: "nightly", Copy: "customers", Nodes: 2, Incremental: true},
 		{Name: "incremental: 1 % in 5 %", Table: "nightly", Copy: "customers", Nodes: 2, Incremental: true, Change: fewOfNightly},
 		{Name: "incremental: all changed", Table: "changing", Copy: "million", Nodes: 2, Incremental: true, Change: `UPDATE changing SET city = city`},

@@ -77,13 +77,7 @@ func run(ctx context.Context, b *bench, only, output string) (err error) {
 		if (c.Large || c.Copy != "") && !c.wanted(only) { // the table of the case does not exist
 			continue
 		}
-		if err := b.drift(ctx, c); err != nil {
-			return err
-		}
-		if !c.wanted(only) {
-			continue
-		}
-		measured, err := b.measure(ctx, c)
+		measured, err := b.runCase(ctx, c, c.wanted(only))
 		if err != nil {
 			return fmt.Errorf("case %q: %w", c.Name, err)
 		}
@@ -93,6 +87,36 @@ func run(ctx context.Context, b *bench, only, output string) (err error) {
 		results = append(results, measured...)
 	}
 	return write(output, results)
+}
+
+// runCase runs the Drift of a case and, if the case is wanted, measures it.
+func (b *bench) runCase(ctx context.Context, c benchCase, wanted bool) (_ []result, err error) {
+	if c.Timed {
+		if err := b.recordCommitTimes(ctx, c.Table); err != nil {
+			return nil, err
+		}
+		defer func() {
+			_, resetErr := b.nodes.All(ctx, "-c", "ALTER SYSTEM RESET track_commit_timestamp") // applied by the next restart
+			err = errors.Join(err, resetErr)
+		}()
+	}
+	if err := b.drift(ctx, c); err != nil || !wanted {
+		return nil, err
+	}
+	return b.measure(ctx, c)
+}
+
+// recordCommitTimes makes all nodes record commit times, and updates all rows of the
+// table, so that each has one.
+func (b *bench) recordCommitTimes(ctx context.Context, table string) error {
+	if _, err := b.nodes.All(ctx, "-c", "ALTER SYSTEM SET track_commit_timestamp = on"); err != nil {
+		return err
+	}
+	if err := b.restart(ctx); err != nil {
+		return err
+	}
+	_, err := b.nodes.All(ctx, "-c", "UPDATE "+table+" SET city = city", "-c", "VACUUM ANALYZE "+table)
+	return err
 }
 
 // load creates, on every node, the tables that only some cases need, if one of these

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -42,7 +44,15 @@ func (b *bench) once(ctx context.Context, c benchCase, s *testbed.Service) (floa
 		_, err = b.nodes.One(ctx, 1, "-c", c.Heal)
 	}
 	if err == nil && c.Follow != "" {
-		status, err = finish(ctx, s, "/ace/"+c.Follow+"?"+args+"&diff_file="+url.QueryEscape(status.TaskID)+c.Args)
+		path := "/ace/" + c.Follow + "?" + args + "&diff_file=" + url.QueryEscape(status.TaskID) + c.Args
+		if c.Rules != "" {
+			sum := sha256.Sum256([]byte(c.Rules))
+			path += "&rules=" + hex.EncodeToString(sum[:])
+			err = s.Post(ctx, "/ace/rules", c.Rules)
+		}
+		if err == nil {
+			status, err = finish(ctx, s, path)
+		}
 	}
 	if err != nil {
 		return 0, outcome{}, err

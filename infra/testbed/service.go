@@ -107,7 +107,17 @@ func (s *Service) ready(ctx context.Context) error {
 // Get sends a GET request to the API and returns the body of the answer. Any status but
 // 200 is an error.
 func (s *Service) Get(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
+	return s.send(ctx, http.MethodGet, path, nil)
+}
+
+// Post sends a POST request. An answer other than 200 is an error with its body.
+func (s *Service) Post(ctx context.Context, path, body string) error {
+	_, err := s.send(ctx, http.MethodPost, path, strings.NewReader(body))
+	return err
+}
+
+func (s *Service) send(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.URL+path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -116,11 +126,11 @@ func (s *Service) Get(ctx context.Context, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	answer, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("GET %s: %s: %s", path, response.Status, strings.TrimSpace(string(body)))
+		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, strings.TrimSpace(string(answer)))
 	}
-	return body, err
+	return answer, err
 }
 
 // Show prints the curl command of a GET request, sends the request, and decodes the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/faulty"
@@ -63,8 +65,10 @@ type ruleRound struct {
 	nodes  []int                 // the nodes of the document, in the order of the request
 	change func(*api.TableRepairRequest)
 	oracle ruleOracle
-	target []int // the nodes that are repaired
-	writes appWrites
+	// document is that of resolve=rules, or nil.
+	document *ruleDocument
+	target   []int // the nodes that are repaired
+	writes   appWrites
 }
 
 // drawRound returns the round of a number with the seed of the test.
@@ -84,8 +88,11 @@ func drawRound(c *pgtest.Cluster, r *rand.Rand, number int) ruleRound {
 	if r.IntN(5) == 0 {
 		round.nodes = round.nodes[:2]
 	}
-	strategies := []string{api.ResolveNewest, api.ResolveMajority, api.ResolveNewest, api.ResolveUnion, api.ResolveFillNulls}
+	strategies := []string{api.ResolveNewest, api.ResolveMajority, api.ResolveRules, api.ResolveUnion, api.ResolveFillNulls, api.ResolveRules, api.ResolveNewest}
 	round.oracle = ruleOracle{resolve: strategies[number%len(strategies)], tieBreaker: -1}
+	if round.oracle.resolve == api.ResolveRules {
+		round.document = ruleDrawer{r, c, &round}.document()
+	}
 	round.drawRequest(c, r)
 	round.writes = appWrites{seed: r.Uint64(), at: 1 + r.IntN(3*len(round.target)), rows: map[writtenRow]bool{}, busy: map[int]bool{}}
 	return round
@@ -127,7 +134,8 @@ func (round *ruleRound) drawRows(r *rand.Rand, id int, times []string) {
 // drawRequest draws the parameters of the repair.
 func (round *ruleRound) drawRequest(c *pgtest.Cluster, r *rand.Rand) {
 	skew := api.DefaultClockSkew
-	if round.oracle.resolve == api.ResolveNewest {
+	timed := round.oracle.resolve == api.ResolveNewest || round.document != nil
+	if timed {
 		round.oracle.missing = oneOf(r, "", api.MissingInsert, api.MissingDelete, api.MissingSkip)
 		skew = api.Duration(oneOf(r, 0, 500*time.Millisecond, time.Second, 3*time.Second))
 		round.oracle.tieBreaker = r.IntN(len(round.nodes)+1) - 1
@@ -145,10 +153,14 @@ func (round *ruleRound) drawRequest(c *pgtest.Cluster, r *rand.Rand) {
 		source = c.Nodes[round.nodes[oracle.tieBreaker]].Name
 	}
 	all := len(round.target) == len(round.nodes)
+	document := round.document
 	round.change = func(req *api.TableRepairRequest) {
 		req.Resolve, req.Missing, req.SourceOfTruth = oracle.resolve, oracle.missing, source
-		if oracle.resolve == api.ResolveNewest {
+		if timed {
 			req.MaxClockSkew = &skew
+		}
+		if document != nil {
+			req.Rules = document.sum
 		}
 		if !all {
 			req.Nodes = target
@@ -241,7 +253,7 @@ func TestTableRepair_ByRuleRandomRowsBecomeWhatAnOracleSays(t *testing.T) {
 	majors := []int{pgtest.Oldest, pgtest.Newest, pgtest.Oldest, pgtest.Oldest}
 	c := pgtest.Own(t, pgtest.Majors(majors[:min(4, soak.Rounds(t, 3, 4))]...))
 	r := rand.New(rand.NewPCG(soak.Seed(t), 1))
-	rounds := make([]ruleRound, soak.Rounds(t, 5, 400))
+	rounds := make([]ruleRound, soak.Rounds(t, 7, 400))
 	for number := range rounds {
 		rounds[number] = drawRound(c, r, number)
 	}
@@ -253,7 +265,7 @@ func TestTableRepair_ByRuleRandomRowsBecomeWhatAnOracleSays(t *testing.T) {
 	for number, round := range rounds {
 		t.Run(round.table, func(t *testing.T) {
 			d := round.check(t, s)
-			if number%5 < 3 || len(rounds) > 5 {
+			if number%7 < 4 || len(rounds) > 7 {
 				round.checkWithWrites(t, s, store, d)
 				written += len(round.writes.rows)
 			}
@@ -267,6 +279,9 @@ func (round ruleRound) check(t *testing.T, s *apptest.Service) apptest.Diff {
 	t.Helper()
 	c := s.Cluster
 	before := round.held(t, c)
+	if round.document != nil {
+		round.document.sum = addRules(t, s, round.document.text)
+	}
 	d := s.Diff(t, round.table, "nodes", strings.Join(names(c, round.nodes), ","))
 
 	dry := repair(t, s, d.TaskID, "", func(req *api.TableRepairRequest) { round.change(req); req.DryRun = true })
@@ -291,27 +306,45 @@ func (round ruleRound) check(t *testing.T, s *apptest.Service) apptest.Diff {
 		}
 	}
 	if t.Failed() {
-		t.Fatalf("%+v, document of %v, changed %v, result %+v", round.oracle, names(c, round.nodes), names(c, round.target), real)
+		t.Fatalf("%+v, document of %v, changed %v, result %+v, rules %+v", round.oracle, names(c, round.nodes), names(c, round.target), real, round.document)
 	}
 	return d
 }
 
-// rulings returns what the oracle says about each key. A clock difference that the repair
-// measured counts if it is more than the allowed one.
-func (round ruleRound) rulings(held holding, r repaired) map[string]ruling {
+// raisedSkew finds the difference of two clocks in a warning.
+var raisedSkew = regexp.MustCompile(`^the clock of node \S+ may be (\S+) ahead of that of node`)
+
+// rulings returns what the oracle says about each key, and the number of keys that each
+// rule of a document decided. A clock difference that the repair measured counts if it is
+// more than the allowed one.
+func (round ruleRound) rulings(held holding, r repaired) (rulings map[string]ruling, rules map[string]int64) {
 	o := round.oracle
-	if differences := slices.Collect(maps.Values(r.ClockDifferences)); len(differences) > 0 {
-		o.skew = max(o.skew, int64(float64(slices.Max(differences)-slices.Min(differences))*1e6))
+	for _, warning := range r.Warnings {
+		if found := raisedSkew.FindStringSubmatch(warning); found != nil {
+			skew, err := time.ParseDuration(found[1])
+			if err != nil {
+				panic(err)
+			}
+			o.skew = skew.Microseconds()
+		}
 	}
-	rulings := map[string]ruling{}
+	rulings, rules = map[string]ruling{}, map[string]int64{}
 	for key, all := range held {
 		var nodes []heldRow
 		for _, node := range round.nodes {
 			nodes = append(nodes, all[node])
 		}
-		rulings[key] = o.decide(nodes)
+		if round.document == nil {
+			rulings[key] = o.decide(nodes)
+			continue
+		}
+		found, rule := round.document.decide(o, nodes)
+		rulings[key] = found
+		if found.kind != equalKey {
+			rules[rule]++
+		}
 	}
-	return rulings
+	return rulings, rules
 }
 
 // checkResult compares the counts of a repair or dry run with the oracle.
@@ -322,7 +355,8 @@ func (round ruleRound) checkResult(t *testing.T, c *pgtest.Cluster, before holdi
 	}
 	var undecided []string
 	want := map[string]api.NodeRepair{}
-	for key, ruling := range round.rulings(before, r) {
+	rulings, rules := round.rulings(before, r)
+	for key, ruling := range rulings {
 		if ruling.kind == undecidedKey {
 			undecided = append(undecided, key)
 		}
@@ -350,8 +384,11 @@ func (round ruleRound) checkResult(t *testing.T, c *pgtest.Cluster, before holdi
 			t.Errorf("dry run %t: node %s counts %+v, want %+v", r.DryRun, node, got, want[node])
 		}
 	}
-	if r.Resolve != round.oracle.resolve || len(r.Nodes) != len(round.target) || len(r.Rules) != 0 {
-		t.Errorf("resolve %q, nodes %v, rules %v", r.Resolve, slices.Collect(maps.Keys(r.Nodes)), r.Rules)
+	if r.Resolve != round.oracle.resolve || len(r.Nodes) != len(round.target) {
+		t.Errorf("resolve %q, nodes %v", r.Resolve, slices.Collect(maps.Keys(r.Nodes)))
+	}
+	if diff := cmp.Diff(rules, r.Rules, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("dry run %t: keys that each rule decided (-want +got):\n%s", r.DryRun, diff)
 	}
 }
 
@@ -380,7 +417,8 @@ func (round ruleRound) sameKey(key []string) string {
 // checkRows compares the rows of all nodes after a repair with the oracle.
 func (round ruleRound) checkRows(t *testing.T, c *pgtest.Cluster, before holding, r repaired) {
 	t.Helper()
-	after, rulings := round.held(t, c), round.rulings(before, r)
+	after := round.held(t, c)
+	rulings, _ := round.rulings(before, r)
 	for _, key := range keysOf(before, after) {
 		for node := range c.Nodes {
 			got, old := after.at(key, node), before.at(key, node)

@@ -114,5 +114,5 @@ func (n newest) tie(best group, candidates []group) string {
 	}
 	a, b := candidates[0], candidates[1]
 	return fmt.Sprintf("written %s on %s and %s on %s: less than %s apart",
-		a.written(), n.nodes.of(a.nodes), b.written(), n.nodes.of(b.nodes), n.Skew)
+		a.written(), n.nodes.of(a.nodes), b.written(), n.nodes.of(b.nodes), n.Skew.Round(time.Microsecond))
 }

@@ -88,21 +88,28 @@ func (r *Resolution) names() []string {
 	return names
 }
 
-// clockWarning returns a warning if the clocks of two nodes differ by more than the
-// allowed skew, or "".
-func (r *Resolution) clockWarning(allowed time.Duration) string {
-	first, last := r.Voters[0], r.Voters[0]
-	for _, v := range r.Voters {
-		if v.Clock < first.Clock {
-			first = v
-		}
-		if v.Clock > last.Clock {
-			last = v
+// clock is what a node's clock shows, relative to that of this host.
+type clock struct {
+	node     string
+	ahead    time.Duration
+	accuracy time.Duration // the true value differs from ahead by at most this
+}
+
+// raiseSkew raises the allowed skew to the difference that the clocks of two nodes may
+// have, and returns a warning that states it, or "". The difference is rounded up to
+// microseconds, the resolution of commit times.
+func (r *Resolution) raiseSkew(clocks []clock) (warning string) {
+	allowed := r.Skew
+	for _, a := range clocks {
+		for _, b := range clocks {
+			apart := a.ahead + a.accuracy - (b.ahead - b.accuracy)
+			if a.node == b.node || apart <= r.Skew {
+				continue
+			}
+			r.Skew = (apart + time.Microsecond - 1).Truncate(time.Microsecond)
+			warning = fmt.Sprintf("the clock of node %s may be %s ahead of that of node %s, which is more than max_clock_skew (%s): versions whose commit times are closer than that are undecided",
+				a.node, r.Skew, b.node, allowed)
 		}
 	}
-	if last.Clock-first.Clock <= allowed {
-		return ""
-	}
-	return fmt.Sprintf("the clock of node %s is %s ahead of that of node %s, which is more than max_clock_skew (%s): versions whose commit times are closer than %s are undecided",
-		last.Node, (last.Clock - first.Clock).Round(time.Millisecond), first.Node, allowed, r.Skew)
+	return warning
 }

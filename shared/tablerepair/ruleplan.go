@@ -3,7 +3,6 @@ package tablerepair
 import (
 	"context"
 	"slices"
-	"time"
 
 	"ace/shared/diffarchive"
 	"ace/shared/diffkeys"
@@ -173,7 +172,7 @@ func (p *planner) measureClocks(ctx context.Context) error {
 	if !r.ComparesTimes {
 		return nil
 	}
-	var earliest, latest time.Duration
+	var clocks []clock
 	for i := range r.Voters {
 		node, err := p.open(ctx, r.Voters[i].Node)
 		if err != nil {
@@ -184,18 +183,11 @@ func (p *planner) measureClocks(ctx context.Context) error {
 			return err
 		}
 		r.Voters[i].Clock = found.ClockSkew
-
-		// The true clock is within ClockError of the measured one.
-		low, high := found.ClockSkew-found.ClockError, found.ClockSkew+found.ClockError
-		if i == 0 {
-			earliest, latest = low, high
-		}
-		earliest, latest = min(earliest, low), max(latest, high)
+		clocks = append(clocks, clock{r.Voters[i].Node, found.ClockSkew, found.ClockError})
 	}
 
-	r.Skew = max(r.Skew, latest-earliest)
-	if text := r.clockWarning(p.req.Resolve.Skew); text != "" {
-		p.plan.Warnings = append(p.plan.Warnings, text)
+	if warning := r.raiseSkew(clocks); warning != "" {
+		p.plan.Warnings = append(p.plan.Warnings, warning)
 	}
 	return nil
 }
