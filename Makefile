@@ -17,7 +17,7 @@ export CGO_ENABLED := 0
 # whose tests vary values or run built programs, and in those tests of the whole service in which tasks are fanned out,
 # cancelled, interrupted or delayed (they are not repeated without it). Of the web page, only the tests without a
 # browser are raced. infra/soak checks that each fragment of RACED matches a test.
-UNRACED   := /(local|local/page|infra/(openapi|readme|package|release|toolchain|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
+UNRACED   := /(local|local/page|infra/(openapi|readme|package|release|toolchain|torture|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
 RACED     := ALostOrWrongUnit|EndsTheQueriesOnTheNodes|ConnectionsAndLocksStay|DoesNotDependOnTheUnitsOfWork|RestartedDuringTheRun|RetriesAStatement|WithoutAFreeConnection|OutageLongerThanTheLease|Pages_|LiveWrites_|Rewrites_|Silence_|LeavesNoGoroutine|LeavesNoTransactionOpen|ResumesAnEarlierRun|IsCancelledWhileANodeAnswers|ComparesChangedBlocksAndProvesTheRest|AndAConcurrentComparisonBothComplete|WaitsForARowThatAnother
 
 .PHONY: help
@@ -105,6 +105,10 @@ fuzz: deps ## run every fuzz target for a while (FUZZTIME=20s each)
 .PHONY: soak
 soak: deps ## run the randomised tests at length, from a new seed: live writes, oracle, properties, fuzz (SOAK='-seed 7 -scale 0.2')
 	go run ./infra/soak $(SOAK)
+
+.PHONY: torture
+torture: deps ## put the built service through faults of itself, its nodes and its store, judged by an oracle (TORTURE='-seed 7 -runs 20 -store minio')
+	go run ./infra/torture $(TORTURE)
 
 .PHONY: shuffle
 shuffle: deps ## repeat every test in random order, to find errors that are rare (COUNT=20)

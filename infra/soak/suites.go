@@ -53,6 +53,7 @@ func suites(o options) ([]suite, error) {
 		{name: "structure of many tables", args: withoutRace(tests("./shared/structure", "TestCompare_ManyTablesTakeSeconds")), env: budget},
 		{name: "through a pooler", args: tests("./shared/pg", "TestPooler_TransactionOnAnotherServerReturnsNoResult"), env: budget},
 		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison")), env: budget},
+		{name: "torture", args: withoutRace(tests("./infra/torture", "TestTorture_NothingIsWrongLostOrLeft")), env: budget},
 		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*", "TestBurst_.*"), env: budget},
 	}
 	checks := max(1, int(o.scale*fullChecks))

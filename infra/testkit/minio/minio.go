@@ -10,6 +10,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -67,17 +69,37 @@ func StartEncrypted(t testing.TB) *Server {
 
 func start(t testing.TB, env []string) *Server {
 	t.Helper()
-	binary := findBinary(t)
-	for range portAttempts {
-		s := &Server{address: freeAddress(t), accessKey: rand.Text(), secretKey: rand.Text(), env: env}
-		output, ok := s.run(t, binary)
-		if ok {
-			return s
-		}
-		t.Logf("MinIO did not start on %s:\n%s", s.address, output)
+	dir := t.TempDir()
+	s, stop, err := launch(dir, env)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("MinIO did not start")
-	return nil
+	t.Cleanup(stop)
+	return s
+}
+
+// Launch runs a server outside of a test. The data is in a new directory below dir. The
+// caller must call stop, which ends the server and leaves the data.
+func Launch(dir string) (s *Server, stop func(), err error) { return launch(dir, nil) }
+
+func launch(dir string, env []string) (*Server, func(), error) {
+	binary, err := findBinary()
+	if err != nil {
+		return nil, nil, err
+	}
+	var output string
+	for range portAttempts {
+		address, err := freeAddress()
+		if err != nil {
+			return nil, nil, err
+		}
+		s := &Server{address: address, accessKey: rand.Text(), secretKey: rand.Text(), env: env, dir: filepath.Join(dir, "data")}
+		var stop func()
+		if output, stop, err = s.run(dir, binary); err == nil {
+			return s, stop, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("MinIO did not start: %s", output)
 }
 
 // Store opens an empty archive, which is closed when the test ends. The archive is a new
@@ -153,11 +175,8 @@ func (s *Server) Options(bucket string) s3.Options {
 }
 
 // run starts the process and waits until the server answers. If the server does not
-// answer, run returns its output and false.
-func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
-	t.Helper()
-	dir := t.TempDir()
-	s.dir = filepath.Join(dir, "data")
+// answer, run returns its output and an error.
+func (s *Server) run(dir, binary string) (output string, stop func(), err error) {
 	var out bytes.Buffer
 	cmd := exec.Command(binary, "server", "--quiet", "--address", s.address, s.dir)
 	cmd.Env = append([]string{
@@ -170,20 +189,19 @@ func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
 	}, s.env...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("cannot run %s: %v", binary, err)
+		return "", nil, fmt.Errorf("cannot run %s: %w", binary, err)
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = cmd.Wait()
 	}()
-	stop := func() { stopProcess(cmd.Process, ended) }
+	stop = func() { stopProcess(cmd.Process, ended) }
 	if !s.answers(ended) {
 		stop()
-		return out.String(), false
+		return out.String(), nil, errors.New("MinIO does not answer")
 	}
-	t.Cleanup(stop)
-	return "", true
+	return "", stop, nil
 }
 
 // answers waits until the server accepts the credentials of the test. This also shows
@@ -216,42 +234,43 @@ func stopProcess(p *os.Process, ended <-chan struct{}) {
 	}
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer l.Close()
-	return l.Addr().String()
+	return l.Addr().String(), nil
 }
 
-func findBinary(t testing.TB) string {
-	t.Helper()
+func findBinary() (string, error) {
 	path := os.Getenv("ACE_MINIO")
 	if path == "" {
-		path = filepath.Join(moduleRoot(t), ".cache", "bin", "minio")
+		root, err := moduleRoot()
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(root, ".cache", "bin", "minio")
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("there is no MinIO server at %s: run `make deps`, or set ACE_MINIO to one", path)
+		return "", fmt.Errorf("there is no MinIO server at %s: run `make deps`, or set ACE_MINIO to one", path)
 	}
-	return path
+	return path, nil
 }
 
 // moduleRoot returns the directory of go.mod, which is startDir or a directory above it.
-func moduleRoot(t testing.TB) string {
-	t.Helper()
+func moduleRoot() (string, error) {
 	if errStartDir != nil {
-		t.Fatal(errStartDir)
+		return "", errStartDir
 	}
 	dir := startDir
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
+			return dir, nil
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			t.Fatal("the module's root was not found above the working directory")
+			return "", errors.New("the module's root was not found above the working directory")
 		}
 		dir = parent
 	}

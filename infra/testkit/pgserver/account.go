@@ -57,3 +57,14 @@ func (a account) own(path string) error {
 	}
 	return os.Chown(path, a.uid, a.gid)
 }
+
+// Own makes the account of the server the owner of files or directories, such as those of
+// a tablespace.
+func (s *Server) Own(paths ...string) error {
+	for _, path := range paths {
+		if err := s.acc.own(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+
+	"ace/shared/api"
+)
+
+// lane is a sequence of operations on one table. Lanes run at the same time.
+type lane struct {
+	*run
+	table table
+	r     *rand.Rand
+	last  string          // the newest document of the table, or ""
+	keys  map[string]bool // the keys of that document
+
+	unstable   func(key string) bool // keys that an application writes, or nil
+	background func(*lane, context.Context)
+	final      bool // all faults are healed, so tasks must complete
+}
+
+// lanes returns the work of a run. Each lane draws from its own source, so that what it
+// does depends on the seed only.
+func lanes(r *run) []func(context.Context) error {
+	var work []func(context.Context) error
+	for i, l := range []*lane{
+		{table: tables()["still"]}, {table: tables()["paged"]}, {table: tables()["fixed"]}, {table: tables()["ruled"]},
+		{table: tables()["busy"], unstable: isWritten, background: (*lane).write},
+		{table: tables()["altered"], background: (*lane).alter}, {table: tables()["shaken"], background: (*lane).alter},
+	} {
+		l.run, l.r = r, rand.New(rand.NewPCG(r.seed, uint64(100+i)))
+		do := (*lane).repairAndUndo
+		if slices.Contains([]string{"still", "paged", "altered"}, l.table.name) {
+			do = (*lane).compareStill
+		}
+		work = append(work, func(ctx context.Context) error { return l.work(ctx, do) })
+	}
+	return work
+}
+
+// work does the operations of the lane while the background changes its table.
+func (l *lane) work(ctx context.Context, do func(*lane, context.Context) error) error {
+	var background sync.WaitGroup
+	if l.background != nil {
+		background.Go(func() { l.background(l, ctx) })
+	}
+	err := do(l, ctx)
+	background.Wait()
+	if err != nil {
+		return fmt.Errorf("table %s: %w", l.table.name, err)
+	}
+	return nil
+}
+
+// everyNode is the comparison of the whole table on all nodes.
+func (l *lane) everyNode() comparison {
+	return comparison{table: l.table, nodes: []int{0, 1, 2}, unstable: l.unstable}
+}
+
+// drawComparison draws the parameters of a table-diff, and what the oracle must know of
+// them.
+func (l *lane) drawComparison() (comparison, map[string]string) {
+	c, params := l.everyNode(), map[string]string{
+		"block_rows": fmt.Sprint(1000 + l.r.IntN(2000)), "batch_size": fmt.Sprint(1 + l.r.IntN(3)), "max_cpu_ratio": "1",
+		"confirm_delay": []string{"0", "50ms", "300ms"}[l.r.IntN(3)],
+	}
+	switch l.r.IntN(7) {
+	case 0:
+		params["sequential_scan"] = "always"
+	case 1:
+		params["nodes"], c.nodes = "n1,n3", []int{0, 2}
+	case 2:
+		params["ignore_columns"], c.ignored = "v", []string{"v"}
+	case 3:
+		params["baseline"] = "last"
+	case 4:
+		params["checksum"] = "sha256"
+	case 5:
+		params["output"] = []string{"csv", "html"}[l.r.IntN(2)]
+	}
+	return c, params
+}
+
+// compare submits a table-diff or table-rerun, waits for its end and judges the document.
+// It returns the id of a COMPLETED task, or "".
+func (l *lane) compare(ctx context.Context, operation string, c comparison, params map[string]string, s state) (string, error) {
+	id, err := l.client.submit(ctx, operation, l.table.name, params)
+	if err != nil {
+		return "", err
+	}
+	if l.r.IntN(12) == 0 && !l.over() {
+		if _, err := l.client.get(ctx, "/ace/task-cancel/"+id); err != nil {
+			return "", err
+		}
+	}
+	status, err := l.client.wait(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	l.ended(status)
+	if status.Status != api.StatusCompleted {
+		return "", nil
+	}
+	return id, l.judgeDocument(ctx, status, c, s)
+}
+
+// ended counts the end of a task and checks that a failure has a reason.
+func (l *lane) ended(status api.TaskStatus) {
+	l.count("task: " + status.TaskType + " " + status.Status)
+	if status.Status == api.StatusFailed && !isReason(status.Error) {
+		l.wrong("reason", "%s is FAILED without a reason: %q", status.TaskID, status.Error)
+	}
+	if status.Status == api.StatusFailed && l.final {
+		l.wrong("liveness", "%s was submitted after all faults were healed and is FAILED: %s", status.TaskID, status.Error)
+	}
+}
+
+// isReason reports whether the error of a task names something: a node, the table or the
+// store.
+func isReason(text string) bool {
+	for _, name := range []string{`"n1"`, `"n2"`, `"n3"`, "archive", "store", "public.", "node", "servic", "the cluster definitions"} {
+		if strings.Contains(text, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeDocument compares the document of a COMPLETED comparison with the state.
+func (l *lane) judgeDocument(ctx context.Context, status api.TaskStatus, c comparison, s state) error {
+	var result api.DiffResult
+	if err := json.Unmarshal(status.Result, &result); err != nil {
+		return err
+	}
+	d, err := l.document(ctx, status.TaskID)
+	if err != nil {
+		var refused refusal
+		if errors.As(err, &refused) {
+			l.wrong("document", "%s is COMPLETED but has no document: %v", status.TaskID, err)
+			return nil
+		}
+		return err
+	}
+	l.count("judged: document")
+	if wrong := c.fault(l.names(), s, result, d); wrong != "" {
+		l.wrong("document", "%s of %s (%s): %s", status.TaskID, l.table.name, status.Parameters, wrong)
+	}
+	return nil
+}
+
+// compareStill compares a table that nothing changes, in all ways. So every document must
+// be exactly right.
+func (l *lane) compareStill(ctx context.Context) error {
+	l.table.drift(ctx, l.r, l.bed.nodes)
+	s, err := l.table.readAll(ctx, l.bed.nodes)
+	if err != nil {
+		return err
+	}
+	for !l.over() {
+		if err := l.compareOnce(ctx, s); err != nil {
+			return err
+		}
+	}
+	return l.finish(ctx, s)
+}
+
+func (l *lane) compareOnce(ctx context.Context, s state) error {
+	if l.last != "" && l.r.IntN(4) == 0 {
+		c := l.everyNode()
+		c.keys = l.keys
+		behavior := []string{"multiprocessing", "hostdb"}[l.r.IntN(2)]
+		_, err := l.compare(ctx, "table-rerun", c, map[string]string{"diff_file": l.last, "behavior": behavior}, s)
+		return err
+	}
+	if l.r.IntN(6) == 0 {
+		return l.compareSchema(ctx, s)
+	}
+	c, params := l.drawComparison()
+	id, err := l.compare(ctx, "table-diff", c, params, s)
+	if err != nil || id == "" || len(c.nodes) < 3 || len(c.ignored) > 0 {
+		return err
+	}
+	return l.remember(ctx, id)
+}
+
+// remember makes the document of a task the one for reruns.
+func (l *lane) remember(ctx context.Context, id string) error {
+	d, err := l.document(ctx, id)
+	if err != nil {
+		return err
+	}
+	rows, err := d.rows(l.everyNode())
+	if err != nil {
+		return nil //nolint:nilerr // the judge of the document has reported it
+	}
+	l.last, l.keys = id, map[string]bool{}
+	for place := range rows {
+		l.keys[strings.SplitN(place, " ", 3)[2]] = true
+	}
+	return nil
+}
+
+// compareSchema compares the table as part of its schema.
+func (l *lane) compareSchema(ctx context.Context, s state) error {
+	id, err := l.client.submit(ctx, "schema-diff", "", map[string]string{"schema_name": "public", "tables": l.table.name, "confirm_delay": "50ms"})
+	if err != nil {
+		return err
+	}
+	status, err := l.client.wait(ctx, id)
+	if err != nil {
+		return err
+	}
+	l.ended(status)
+	if status.Status != api.StatusCompleted {
+		return nil
+	}
+	parts, err := l.client.tasks(ctx, "parent="+id)
+	if err != nil {
+		return err
+	}
+	if len(parts) != 1 || parts[0].Status != api.StatusCompleted {
+		l.wrong("schema", "%s is COMPLETED with tasks %+v", id, parts)
+		return nil
+	}
+	l.client.accept(parts[0].TaskID, "schema-diff "+id)
+	return l.judgeDocument(ctx, parts[0], l.everyNode(), s)
+}
+
+// finish waits until all faults are healed and then compares the table, which must
+// succeed.
+func (l *lane) finish(ctx context.Context, s state) error {
+	l.awaitHealed(ctx)
+	id, err := l.compare(ctx, "table-diff", l.everyNode(), map[string]string{"confirm_delay": "50ms"}, s)
+	if err == nil && id == "" {
+		l.wrong("liveness", "table %s could not be compared after all faults were healed", l.table.name)
+	}
+	return err
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"ace/shared/api"
+)
+
+// wish is a repair, and what the oracle expects of it.
+type wish struct {
+	params  map[string]string
+	targets []int
+	// winner returns the row that a node must have if the repair commits there.
+	winner func(key string, node int, before state) []string
+	// loose states that winner is not known exactly: any version of the row may win, but it
+	// must be the same on all nodes.
+	loose bool
+}
+
+// repairAndUndo makes a table differ, compares, repairs and undoes, again and again.
+func (l *lane) repairAndUndo(ctx context.Context) error {
+	for !l.over() {
+		l.table.drift(ctx, l.r, l.bed.nodes)
+		if err := l.repairOnce(ctx); err != nil {
+			return err
+		}
+	}
+	l.awaitHealed(ctx)
+	l.table.drift(ctx, l.r, l.bed.nodes)
+	if err := l.repairOnce(ctx); err != nil {
+		return err
+	}
+	s, err := l.table.readAll(ctx, l.bed.nodes)
+	if err != nil {
+		return err
+	}
+	return l.finish(ctx, s)
+}
+
+// repairOnce compares, repairs by a drawn way, judges the rows, and often undoes.
+func (l *lane) repairOnce(ctx context.Context) error {
+	before, err := l.table.readAll(ctx, l.bed.nodes)
+	if err != nil {
+		return err
+	}
+	diff, err := l.compare(ctx, "table-diff", l.everyNode(), map[string]string{"confirm_delay": "0", "block_rows": "1000", "batch_size": "1"}, before)
+	if err != nil || diff == "" {
+		return err
+	}
+	w, err := l.drawWish(ctx, diff)
+	if err != nil {
+		return err
+	}
+	if l.r.IntN(4) == 0 {
+		if err := l.dryRun(ctx, w, before); err != nil {
+			return err
+		}
+	}
+	status, err := l.change(ctx, "table-repair", w.params)
+	if err != nil {
+		return err
+	}
+	after, err := l.judgeRepair(ctx, status, w, before)
+	if err != nil || l.r.IntN(3) == 0 {
+		return err
+	}
+	return l.undo(ctx, status, before, after)
+}
+
+// drawWish draws how a document is repaired.
+func (l *lane) drawWish(ctx context.Context, diff string) (wish, error) {
+	w := wish{params: map[string]string{"diff_file": diff}, targets: []int{0, 1, 2}}
+	names := l.names()
+	switch way := l.r.IntN(9); way {
+	case 0, 1, 2:
+		source := l.r.IntN(nodeCount)
+		w.params["source_of_truth"] = names[source]
+		w.targets = slices.DeleteFunc(w.targets, func(node int) bool { return node == source })
+		option := []string{"", "", "upsert_only", "insert_only", "generate_report", "fire_triggers"}[l.r.IntN(6)]
+		if option != "" {
+			w.params[option] = "true"
+		}
+		w.winner = func(key string, node int, before state) []string {
+			return bySource(before[source][key].Row, before[node][key].Row, option)
+		}
+	case 3, 4, 5, 6:
+		strategy := []string{api.ResolveMajority, api.ResolveUnion, api.ResolveFillNulls, api.ResolveNewest}[way-3]
+		w.params["resolve"] = strategy
+		if strategy == api.ResolveNewest {
+			w.params["missing"] = []string{api.MissingInsert, api.MissingDelete, api.MissingSkip}[l.r.IntN(3)]
+			// The measured difference of the clocks and rows that earlier repairs wrote make ties
+			// that only the service knows.
+			w.loose = true
+			break
+		}
+		w.winner = func(key string, node int, before state) []string {
+			return byStrategy(strategy, versions(before, key), node)
+		}
+	default:
+		rules := drawRules(l.r, l.table)
+		sum, err := l.postRules(ctx, rules.text(names))
+		if err != nil {
+			return w, err
+		}
+		w.params["resolve"], w.params["rules"] = api.ResolveRules, sum
+		w.winner = func(key string, node int, before state) []string { return rules.winner(versions(before, key), node) }
+	}
+	if l.r.IntN(5) == 0 {
+		only := w.targets[l.r.IntN(len(w.targets))]
+		w.targets, w.params["nodes"] = []int{only}, names[only]
+	}
+	return w, nil
+}
+
+// bySource returns the row that a target has after a repair by a source of truth.
+func bySource(source, target []string, option string) []string {
+	switch {
+	case option == "insert_only" && target != nil, option != "" && strings.HasSuffix(option, "_only") && source == nil:
+		return target
+	}
+	return source
+}
+
+// byStrategy returns the row that a node has after a repair by a strategy.
+func byStrategy(strategy string, versions []held, node int) []string {
+	if ruled := decide(strategy, versions); ruled.decided && differ(versions, nil) {
+		return ruled.winner
+	}
+	return versions[node].Row
+}
+
+func versions(s state, key string) (all []held) {
+	for _, node := range s {
+		all = append(all, node[key])
+	}
+	return all
+}
+
+// postRules stores a rules document and returns its SHA-256.
+func (l *lane) postRules(ctx context.Context, text string) (string, error) {
+	for {
+		for _, s := range l.services {
+			status, body, err := l.client.send(ctx, http.MethodPost, "http://"+s.address+"/ace/rules", strings.NewReader(text))
+			var stored struct {
+				Rules string `json:"rules"`
+			}
+			switch {
+			case err == nil && status == http.StatusOK:
+				err = json.Unmarshal(body, &stored)
+				return stored.Rules, checkSum(err, stored.Rules)
+			case err == nil && status < http.StatusInternalServerError:
+				return "", fmt.Errorf("POST /ace/rules: %d %s: %s", status, body, text)
+			}
+		}
+		pause(ctx, 100*time.Millisecond)
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// change submits a repair or undo and waits for its end. While a fault prevents the
+// submission, or another task has the table's lock, the request is repeated.
+func (l *lane) change(ctx context.Context, operation string, params map[string]string) (api.TaskStatus, error) {
+	known, err := l.repairsOf(ctx)
+	if err != nil {
+		return api.TaskStatus{}, err
+	}
+	id, err := l.submitChange(ctx, operation, params, known)
+	if err != nil {
+		return api.TaskStatus{}, err
+	}
+	if l.r.IntN(8) == 0 && !l.over() {
+		pause(ctx, time.Duration(l.r.IntN(300))*time.Millisecond)
+		if _, err := l.client.get(ctx, "/ace/task-cancel/"+id); err != nil {
+			return api.TaskStatus{}, err
+		}
+	}
+	status, err := l.client.wait(ctx, id)
+	if err == nil {
+		l.ended(status)
+	}
+	return status, err
+}
+
+// repairsOf returns the ids of all repairs and undos of the table.
+func (l *lane) repairsOf(ctx context.Context) (map[string]bool, error) {
+	ids := map[string]bool{}
+	for _, kind := range []string{"table-repair", "table-undo"} {
+		list, err := l.client.tasks(ctx, "task_type="+kind+"&table_name=public."+l.table.name)
+		if err != nil {
+			return nil, err
+		}
+		for _, task := range list {
+			ids[task.TaskID] = true
+		}
+	}
+	return ids, nil
+}
+
+// submitChange submits a repair or undo exactly once, although an answer may be lost: a
+// task that exists after a lost answer is used.
+func (l *lane) submitChange(ctx context.Context, operation string, params map[string]string, known map[string]bool) (string, error) {
+	query := []string{"cluster_name=" + clusterName}
+	if operation != "table-undo" {
+		query = append(query, "table_name=public."+l.table.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		query = append(query, name+"="+params[name])
+	}
+	if operation == "table-undo" {
+		query = query[1:]
+	}
+	path := "/ace/" + operation + "?" + strings.Join(query, "&")
+	for ctx.Err() == nil {
+		s := l.services[l.r.IntN(len(l.services))]
+		status, body, err := l.client.send(ctx, http.MethodGet, "http://"+s.address+path, nil)
+		var submitted struct {
+			TaskID string `json:"task_id"`
+		}
+		if err == nil && status == http.StatusOK && json.Unmarshal(body, &submitted) == nil {
+			l.client.accept(submitted.TaskID, path)
+			return submitted.TaskID, nil
+		}
+		if err == nil && status < http.StatusInternalServerError && status != http.StatusConflict {
+			return "", refusal{fmt.Sprintf("GET %s: status %d: %s", path, status, body)}
+		}
+		found, listErr := l.repairsOf(ctx)
+		if listErr != nil {
+			return "", listErr
+		}
+		for id := range found {
+			if !known[id] {
+				l.client.accept(id, path+" (its answer was lost)")
+				return id, nil
+			}
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+	return "", fmt.Errorf("GET %s: %w", path, context.Cause(ctx))
+}
