@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ace/shared/fault"
+	"ace/shared/visible"
 )
 
 // findings prints what ace doctor finds, in sections, and counts errors and warnings.
@@ -32,7 +33,7 @@ func (f *findings) begin(indent, format string, args ...any) {
 		f.write("\n")
 	}
 	f.begun = true
-	f.write("%s%s\n", indent, fmt.Sprintf(format, args...))
+	f.write("%s%s\n", indent, visible.Line(fmt.Sprintf(format, args...)))
 	f.indent = indent + "  "
 }
 
@@ -76,7 +77,7 @@ func (f *findings) print(kind, text, remedy string) {
 	if remedy != "" {
 		text += "\n" + remedy
 	}
-	f.write("%s%-7s  %s\n", f.indent, kind, strings.ReplaceAll(text, "\n", below))
+	f.write("%s%-7s  %s\n", f.indent, kind, strings.ReplaceAll(visible.Block(text, ""), "\n", below))
 }
 
 func (f *findings) write(format string, args ...any) {

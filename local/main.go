@@ -19,13 +19,14 @@ import (
 	"ace/local/client"
 	"ace/shared/config"
 	"ace/shared/fault"
+	"ace/shared/visible"
 )
 
 func main() {
 	cli.VersionPrinter = func(*cli.Command) { fmt.Fprintln(os.Stdout, version()) }
 	if err := command().Run(context.Background(), os.Args); err != nil {
 		if text := err.Error(); text != "" {
-			fmt.Fprintln(os.Stderr, "ace: "+text)
+			fmt.Fprintln(os.Stderr, visible.Block("ace: "+text, "  "))
 		}
 		os.Exit(exitCode(err))
 	}

@@ -65,7 +65,7 @@ func checkClusters(ctx context.Context, s *session) error {
 	}
 
 	if s.cmd.Bool(flagJSON) {
-		write(s.Stdout, string(raw))
+		writeJSON(s.Stdout, raw)
 	} else {
 		s.printChecks(list)
 	}

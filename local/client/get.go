@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/url"
 	"os"
 
@@ -68,7 +69,7 @@ func (s *session) fetch(ctx context.Context, route api.Route, params url.Values,
 	address := fileAddress(route, id, params)
 	path := s.cmd.String(flagFile)
 	if path == "-" {
-		return s.server.download(ctx, address, s.Stdout)
+		return s.downloadToStdout(ctx, address)
 	}
 	if path == "" {
 		path = id + suffix + "." + cmp.Or(params.Get("format"), api.FormatJSON)
@@ -86,4 +87,12 @@ func (s *session) fetch(ctx context.Context, route api.Route, params url.Values,
 	}
 	s.say("%s (%s)", path, humanize.Bytes(uint64(info.Size())))
 	return nil
+}
+
+// downloadToStdout writes a file of the archive to Stdout. A terminal gets the file with
+// its unsafe characters escaped.
+func (s *session) downloadToStdout(ctx context.Context, address string) error {
+	out, done := screen(s.Stdout)
+	err := s.server.download(ctx, address, out)
+	return errors.Join(err, done())
 }

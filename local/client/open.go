@@ -24,7 +24,7 @@ func open(ctx context.Context, s *session) error {
 	}
 	if s.cmd.Bool(flagJSON) {
 		raw, err := json.Marshal(map[string]string{"task_id": id, "address": address})
-		write(s.Stdout, string(raw)+"\n")
+		writeJSON(s.Stdout, append(raw, '\n'))
 		return err
 	}
 	if !s.browse(ctx, address) {

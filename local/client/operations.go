@@ -187,14 +187,14 @@ func (s *session) start(ctx context.Context, route api.Route, params url.Values)
 		return err
 	}
 	if s.cmd.Bool(flagJSON) {
-		write(s.Stdout, string(raw))
+		writeJSON(s.Stdout, raw)
 		return nil
 	}
 	var submitted api.Submitted
 	if err := decode(raw, string(route), &submitted); err != nil {
 		return err
 	}
-	write(s.Stdout, submitted.TaskID+"\n")
+	writeLine(s.Stdout, "%s", submitted.TaskID)
 	return nil
 }
 

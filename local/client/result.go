@@ -17,6 +17,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/difffile"
+	"ace/shared/visible"
 )
 
 // diffResult is the result of a comparison or rerun. Summary has only the members that
@@ -86,7 +87,7 @@ func (c changes) total() (n int64) {
 // print prints the result of a task that has ended: as JSON, or as a short table.
 func (s *session) print(ctx context.Context, t task) error {
 	if s.cmd.Bool(flagJSON) {
-		_, err := fmt.Fprintf(s.Stdout, "%s\n", strings.TrimSpace(string(t.raw)))
+		_, err := s.Stdout.Write(visible.JSON([]byte(strings.TrimSpace(string(t.raw)) + "\n")))
 		return err
 	}
 

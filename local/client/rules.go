@@ -3,7 +3,6 @@ package client
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -55,7 +54,7 @@ func checkRules(s *session) error {
 	if err != nil {
 		return err
 	}
-	write(s.Stdout, fmt.Sprintf("%s: no mistake found, rules: %d\n", name, len(document.Rules)))
+	writeLine(s.Stdout, "%s: no mistake found, rules: %d", name, len(document.Rules))
 	return nil
 }
 
@@ -71,14 +70,14 @@ func addRules(ctx context.Context, s *session) error {
 		return err
 	}
 	if s.cmd.Bool(flagJSON) {
-		write(s.Stdout, string(raw))
+		writeJSON(s.Stdout, raw)
 		return nil
 	}
 	var added api.AddedRules
 	if err := decode(raw, string(api.RouteRules), &added); err != nil {
 		return err
 	}
-	write(s.Stdout, added.Rules+"\n")
+	writeLine(s.Stdout, "%s", added.Rules)
 	return nil
 }
 
@@ -94,15 +93,16 @@ func showRules(ctx context.Context, s *session) error {
 		return err
 	}
 	if s.cmd.Bool(flagJSON) {
-		write(s.Stdout, string(raw))
+		writeJSON(s.Stdout, raw)
 		return nil
 	}
 	var stored api.Rules
 	if err := decode(raw, string(api.RouteRules), &stored); err != nil {
 		return err
 	}
-	write(s.Stdout, stored.Document)
-	return nil
+	out, done := screen(s.Stdout)
+	write(out, stored.Document)
+	return done()
 }
 
 // rulesFile returns the text and the name of the file that is the only argument.

@@ -37,7 +37,7 @@ func show(ctx context.Context, s *session) error {
 		return err
 	}
 	if s.cmd.Bool(flagJSON) {
-		return s.server.download(ctx, fileAddress(api.RouteDiff, args[0], nil), s.Stdout)
+		return s.downloadToStdout(ctx, fileAddress(api.RouteDiff, args[0], nil))
 	}
 	if api.IsParentID(args[0]) {
 		return s.showSet(ctx, args[0])

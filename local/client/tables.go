@@ -30,7 +30,7 @@ func tables(ctx context.Context, s *session) error {
 	}
 
 	if s.cmd.Bool(flagJSON) {
-		write(s.Stdout, string(raw))
+		writeJSON(s.Stdout, raw)
 	} else {
 		s.printTables(list)
 	}

@@ -119,7 +119,7 @@ func (s *session) interrupted(ctx context.Context, id string, sig os.Signal, sig
 // ask prints a question, and sends true to answer if the next line of Stdin means yes,
 // and false otherwise. It does not wait for the line.
 func (s *session) ask(question string, answer chan<- bool) {
-	write(s.Stderr, question)
+	write(s.Stderr, safe(question))
 	go func() { // this goroutine ends when it has read a line, or with the process
 		line, err := bufio.NewReader(s.Stdin).ReadString('\n')
 		line = strings.ToLower(strings.TrimSpace(line))

@@ -153,7 +153,7 @@ func (s *session) list(ctx context.Context, route api.Route, operation string, i
 // answer to into.
 func (s *session) printJSON(route api.Route, raw []byte, into any) (done bool, err error) {
 	if s.cmd.Bool(flagJSON) {
-		write(s.Stdout, string(raw))
+		writeJSON(s.Stdout, raw)
 		return true, nil
 	}
 	return false, decode(raw, string(route), into)

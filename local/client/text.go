@@ -3,11 +3,10 @@ package client
 import (
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
+
+	"ace/shared/visible"
 )
 
 // write writes text for people. It ignores errors, because they change nothing about the
@@ -19,27 +18,23 @@ func writeLine(w io.Writer, format string, args ...any) {
 	write(w, safe(fmt.Sprintf(format, args...))+"\n")
 }
 
-// safe replaces the characters with which a value from a database or a server could move
-// the cursor, change colors or reorder the text of a line: control characters and
-// characters that format text. It writes them as a Go string does, such as \u202e.
-func safe(text string) string {
-	if strings.IndexFunc(text, isUnsafe) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if isUnsafe(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
+// safe escapes the characters with which a value from a database or a server could move
+// the cursor, change colors or reorder the text of a line.
+func safe(text string) string { return visible.Line(text) }
 
-func isUnsafe(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar
+// writeJSON writes an answer of the server. Its unsafe characters are escaped, which does
+// not change its meaning.
+func writeJSON(w io.Writer, raw []byte) { write(w, string(visible.JSON(raw))) }
+
+// screen returns a writer to out for a text that need not be safe. If out is a terminal,
+// the writer escapes the text; otherwise it writes each byte as it is. The caller must
+// call done at the end.
+func screen(out io.Writer) (w io.Writer, done func() error) {
+	if !isTerminal(out) {
+		return out, func() error { return nil }
+	}
+	escaping := visible.NewWriter(out)
+	return escaping, escaping.Close
 }
 
 // cut returns text if it has at most the given number of characters. Otherwise it returns

@@ -82,7 +82,7 @@ func newBar(out io.Writer) *bar {
 		})
 	}
 	b.bar = b.progress.AddBar(barSteps, mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(text(func(t task) string { return fmt.Sprintf("%-10s ", phaseOf(t)) })),
+		mpb.PrependDecorators(text(func(t task) string { return fmt.Sprintf("%-10s ", safe(phaseOf(t))) })),
 		mpb.AppendDecorators(text(func(t task) string { return " " + figuresOf(t) })))
 	return b
 }

@@ -6,6 +6,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/fault"
+	"ace/shared/visible"
 )
 
 const contentTypeJSON = "application/json"
@@ -28,13 +29,13 @@ func headers(contentType string) map[string]string {
 }
 
 // encode returns answer as JSON. The JSON ends with a newline, so that a terminal shows
-// the next prompt on a new line.
+// the next prompt on a new line. Characters that a terminal would act upon are escaped.
 func encode(answer any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	err := e.Encode(answer)
-	return b.Bytes(), err
+	return visible.JSON(b.Bytes()), err
 }
 
 func errorBody(err error) []byte {

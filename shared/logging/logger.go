@@ -7,14 +7,16 @@ import (
 	"log/slog"
 
 	"ace/shared/fault"
+	"ace/shared/visible"
 )
 
 // New returns a logger that writes records of at least the given level to w, as JSON if
-// format is "json", otherwise as text. Times are in UTC.
+// format is "json", otherwise as text. Times are in UTC. Both formats escape the
+// characters that could move the cursor of a terminal or forge a line.
 func New(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: replace}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.New(slog.NewJSONHandler(visible.JSONWriter(w), opts))
 	}
 	return slog.New(slog.NewTextHandler(w, opts))
 }

@@ -13,6 +13,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/rawtext"
 	"ace/shared/task"
+	"ace/shared/visible"
 )
 
 // maxScriptChange is the maximum size of one change in a script. A server accepts no
@@ -250,7 +251,7 @@ func (s *script) hasKey(c change) string {
 
 // message returns a literal with the message of an error about the row of c.
 func (s *script) message(format string, c change) string {
-	return literal(fmt.Sprintf("node %s: "+format+"; nothing was changed", s.target.Node, c.Key))
+	return literal(visible.Line(fmt.Sprintf("node %s: "+format+"; nothing was changed", s.target.Node, c.Key)))
 }
 
 // add adds a statement of PL/pgSQL to the next DO block.
@@ -323,8 +324,31 @@ func value(text *string, typ string) string {
 func stored(text string) string { return literal(rawtext.Bytes(text)) }
 
 // literal returns text as a literal of SQL, for a session in which
-// standard_conforming_strings is on.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+// standard_conforming_strings is on. It escapes the control characters of ASCII, so that
+// a value cannot forge a line of the script. All other bytes are as they are: no escape
+// of another character is valid under every encoding of a server.
+func literal(text string) string {
+	quoted := strings.ReplaceAll(text, "'", "''")
+	if !strings.ContainsFunc(text, isASCIIControl) {
+		return "'" + quoted + "'"
+	}
+	var b strings.Builder
+	b.WriteString("E'")
+	for i := range len(quoted) {
+		switch c := quoted[i]; {
+		case isASCIIControl(rune(c)):
+			fmt.Fprintf(&b, `\x%02x`, c)
+		case c == '\\':
+			b.WriteString(`\\`)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('\'')
+	return b.String()
+}
+
+func isASCIIControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // dollarTag returns a tag for a dollar-quoted text that does not contain the tag.
 func dollarTag(text string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ace/shared/api"
+	"ace/shared/visible"
 )
 
 // slackMessage is the body that an incoming webhook of Slack accepts. Mattermost,
@@ -20,9 +21,9 @@ type slackMessage struct {
 func Text(event api.Event) string {
 	d := event.Data
 	lines := []string{fmt.Sprintf("*%s* %s of %s on %s: %s (%s)",
-		headline(event.Type), d.TaskType, d.TableName, d.ClusterName, summary(event), d.TaskID)}
+		headline(event.Type), d.TaskType, visible.Line(d.TableName), visible.Line(d.ClusterName), summary(event), d.TaskID)}
 	for _, name := range slices.Sorted(maps.Keys(d.Nodes)) {
-		lines = append(lines, nodeLine(name, d.Nodes[name]))
+		lines = append(lines, nodeLine(visible.Line(name), d.Nodes[name]))
 	}
 	return escape(strings.Join(lines, "\n"))
 }
