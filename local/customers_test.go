@@ -103,7 +103,7 @@ func sessions(t testing.TB, c *pgtest.Cluster, condition string) int {
 	t.Helper()
 	total := 0
 	for node := range c.Nodes {
-		total += len(c.QueryStrings(t, node, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace'`+condition))
+		total += len(c.QueryStrings(t, node, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ace%'`+condition))
 	}
 	return total
 }

@@ -28,6 +28,7 @@ func doctor(ctx context.Context, c config.Config) error {
 	}
 
 	checkSettings(f, c, files, ignored)
+	checkTLS(f, c)
 	checkArchive(ctx, f, c)
 	known := checkClusters(ctx, f, c, files)
 	checkSchedules(f, c, known)

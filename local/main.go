@@ -88,6 +88,7 @@ func clientOptions() client.Options {
 	environ := config.Environ(os.Environ())
 	return client.Options{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, NoColor: environ["NO_COLOR"] != "", Browser: environ["BROWSER"], Version: version(), Listen: environ["ACE_LISTEN"],
+		TLS:   environ["ACE_TLS_CERT"] != "",
 		Embed: func(ctx context.Context, resume bool) (*client.Embedded, error) { return embed(ctx, environ, resume) },
 	}
 }

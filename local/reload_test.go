@@ -79,7 +79,7 @@ func TestServe_SurvivesSIGHUPWithoutSchedules(t *testing.T) {
 	t.Parallel()
 	s := home{dir: t.TempDir(), password: "there is no password"}.serve(t, nil)
 	s.hangUp(t)
-	s.logged(t, "nothing to reload: there is no schedules file, and cluster definitions are read for each task", "level")
+	s.logged(t, "reloaded after SIGHUP", "level")
 	s.get(t, "/healthz", "")
 	s.hangUp(t)
 	if code, _ := s.terminate(t, startTimeout); code != 0 {

@@ -23,8 +23,9 @@ func readSchedules(path string) ([]schedule.Job, error) {
 	return schedule.Parse(path, data)
 }
 
-// reload reads the schedules again after each SIGHUP, until the context ends. A file that
-// cannot be used is logged, and the previous jobs continue.
+// reload reads the schedules and the TLS files again after each SIGHUP, until the context
+// ends. A file that cannot be used is logged, and what was read before stays in use. The
+// last line of the log names what was reloaded.
 func (s *service) reload(ctx context.Context) {
 	for {
 		select {
@@ -33,15 +34,28 @@ func (s *service) reload(ctx context.Context) {
 		case <-s.hangups:
 		}
 
-		jobs, err := readSchedules(s.schedules)
-		switch {
-		case err != nil:
-			s.log.ErrorContext(ctx, "schedules not reloaded; the previous ones are still used", "file", s.schedules, "error", fault.PublicMessage(err))
-		case s.schedules == "":
-			s.log.InfoContext(ctx, "nothing to reload: there is no schedules file, and cluster definitions are read for each task")
-		default:
-			s.scheduler.Replace(jobs)
-			s.log.InfoContext(ctx, "schedules reloaded", "file", s.schedules, "jobs", len(jobs))
+		s.reloadOnce(ctx)
+	}
+}
+
+// reloadOnce reads the schedules and the TLS files again.
+func (s *service) reloadOnce(ctx context.Context) {
+	reloaded := []any{"clusters", "read for each task"}
+	jobs, err := readSchedules(s.schedules)
+	switch {
+	case err != nil:
+		s.log.ErrorContext(ctx, "schedules not reloaded; the previous ones are still used", "file", s.schedules, "error", fault.PublicMessage(err))
+	case s.schedules != "":
+		s.scheduler.Replace(jobs)
+		reloaded = append(reloaded, "schedules", s.schedules, "jobs", len(jobs))
+	}
+
+	if s.certificates != nil {
+		if err := s.certificates.load(); err != nil {
+			s.log.ErrorContext(ctx, notReloaded, "error", fault.PublicMessage(err))
+		} else {
+			reloaded = append(reloaded, "certificate", s.certificates.config.TLSCert, "expires", s.certificates.expiry().UTC())
 		}
 	}
+	s.log.InfoContext(ctx, "reloaded after SIGHUP", reloaded...)
 }

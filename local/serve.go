@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,6 +53,11 @@ func serve(ctx context.Context, c config.Config) error {
 		return err
 	}
 
+	certificates, err := openCertificates(c, log)
+	if err != nil {
+		return err
+	}
+
 	listener, err := listen(ctx, c.Listen, "ACE_LISTEN")
 	if err != nil {
 		return err
@@ -65,6 +71,10 @@ func serve(ctx context.Context, c config.Config) error {
 	defer closeService()
 	s.scheduler = s.app.Scheduler(jobs, s.queue, log)
 	s.schedules, s.hangups, s.memory = c.Schedules, hangups, memory
+	if certificates != nil {
+		s.useTLS(certificates)
+		listener = tls.NewListener(listener, certificates.listenerConfig())
+	}
 
 	// Tasks of a former process start before any task of a new request.
 	if err := s.resume(ctx, c.Store.Embedded); err != nil {
@@ -80,8 +90,8 @@ func serve(ctx context.Context, c config.Config) error {
 	for _, doubt := range doubts(c, files) {
 		log.WarnContext(ctx, "a file is less closed than it should be", "file", doubt)
 	}
-	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters,
-		"version", version())
+	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "tls", certificates != nil, "archive", c.Store.String(),
+		"clusters", c.Clusters, "version", version())
 	return s.run(ctx, server, listener, c.Pprof)
 }
 
@@ -150,7 +160,7 @@ func warnOfSettings(ctx context.Context, log *slog.Logger, c config.Config) erro
 // makeAbsolute makes the paths of the configuration absolute, so that messages name them
 // completely.
 func makeAbsolute(c *config.Config) error {
-	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.WebhookSecretFile, &c.ImportDir, &c.Store.CABundle}
+	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.WebhookSecretFile, &c.TLSCert, &c.TLSKey, &c.TLSClientCA, &c.ImportDir, &c.Store.CABundle}
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
 		paths = append(paths, &c.Clusters)
 	}
@@ -208,6 +218,7 @@ type service struct {
 	log      *slog.Logger
 
 	scheduler     *schedule.Scheduler
+	certificates  *certificates    // nil if the service serves no TLS
 	schedules     string           // the schedules file; "": there is none
 	memory        int64            // the soft memory limit; 0: GOMEMLIMIT is set
 	hangups       <-chan os.Signal // has a value after SIGHUP

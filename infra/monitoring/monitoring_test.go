@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -26,6 +27,7 @@ func families() map[string]metrics.Family {
 	m.WatchQueue(idle{}, 1)
 	m.WatchNodes(func() (received, sent int64) { return 0, 0 })
 	m.WatchNotifications(func() notify.Stats { return notify.Stats{} })
+	m.WatchCertificate(time.Now)
 	byName := map[string]metrics.Family{}
 	for _, f := range m.Families() {
 		byName[f.Name] = f
@@ -151,6 +153,7 @@ func TestDocs_ListEveryMetric(t *testing.T) {
 		m.WatchQueue(idle{}, 1)
 		m.WatchNodes(func() (received, sent int64) { return 0, 0 })
 		m.WatchNotifications(func() notify.Stats { return notify.Stats{} })
+		m.WatchCertificate(time.Now)
 		for _, f := range m.Families() {
 			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", f.Name, f.Kind, strings.Join(f.Labels, ", "), f.Help)
 		}

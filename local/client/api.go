@@ -41,8 +41,12 @@ type Server struct {
 
 // newServer returns a connection to an address: http://host:port, https://host:port,
 // host:port, or unix:///path. It sends no request.
-func newServer(address, token string) (*Server, error) {
-	transport := &http.Transport{ResponseHeaderTimeout: answerTimeout, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}
+func newServer(address, token string, files tlsFiles) (*Server, error) {
+	settings, err := files.read()
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{ResponseHeaderTimeout: answerTimeout, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, TLSClientConfig: settings}
 	s := &Server{http: &http.Client{Transport: transport, CheckRedirect: keepToken}, token: token, note: func(string, ...any) {}}
 	if path, isSocket := strings.CutPrefix(address, "unix://"); isSocket {
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -194,7 +198,10 @@ func isBusy(err error) bool {
 // serverError converts a response to a StatusError. If the body is not the JSON of an
 // error of ACE, the message is the HTTP status.
 func serverError(response *http.Response) error {
-	raw, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20)) // an interrupted body is not valid JSON
+	raw, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20))            // an interrupted body is not valid JSON
+	if strings.Contains(string(raw), "HTTP request to an HTTPS server") { // the answer of Go's server
+		return &StatusError{response.StatusCode, fmt.Sprintf("%s serves TLS: use https://%[1]s", response.Request.URL.Host)}
+	}
 	var answer struct {
 		Error string `json:"error"`
 	}

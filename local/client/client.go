@@ -22,6 +22,7 @@ type Options struct {
 	Browser        string // the commands in BROWSER, separated by colons; "" means xdg-open
 	Version        string // the version of this program
 	Listen         string // the address on which a service with this configuration listens (ACE_LISTEN); "" means localhost:5000
+	TLS            bool   // a service with this configuration serves TLS (ACE_TLS_CERT)
 	// Embed starts the service within this process for the duration of one command. It
 	// may change the working directory. resume means that the service also runs the
 	// unfinished tasks of earlier processes.
@@ -39,6 +40,9 @@ type Embedded struct {
 const (
 	flagServer    = "server"
 	flagTokenFile = "token-file"
+	flagCA        = "ca"
+	flagCert      = "client-cert"
+	flagKey       = "client-key"
 	flagJSON      = "json"
 	flagColor     = "color"
 )
@@ -51,6 +55,9 @@ func CommonFlags() []cli.Flag {
 			Usage: "the service: http://host:port, https://host:port or unix:///path",
 		},
 		&cli.StringFlag{Name: flagTokenFile, Sources: cli.EnvVars("ACE_TOKEN_FILE"), Usage: "file with the token of the service"},
+		&cli.StringFlag{Name: flagCA, Sources: cli.EnvVars("ACE_CA"), Usage: "file with the authorities that the certificate of an https service may have, instead of the system's"},
+		&cli.StringFlag{Name: flagCert, Sources: cli.EnvVars("ACE_CLIENT_CERT"), Usage: "file with the certificate of this client"},
+		&cli.StringFlag{Name: flagKey, Sources: cli.EnvVars("ACE_CLIENT_KEY"), Usage: "file with the key of this client's certificate"},
 		&cli.BoolFlag{Name: flagJSON, Usage: "print the JSON of the API and nothing else"},
 		&cli.StringFlag{Name: flagColor, Value: "auto", Usage: "colors: auto, always or never"},
 	}
@@ -111,15 +118,18 @@ func (s *session) connect(ctx context.Context) (closeService func(), err error) 
 	if err != nil {
 		return nil, err
 	}
+	files := tlsFiles{ca: s.cmd.String(flagCA), cert: s.cmd.String(flagCert), key: s.cmd.String(flagKey)}
 	none := func() {}
 	if address := s.cmd.String(flagServer); address != "" {
-		s.server, err = newServer(address, token)
+		if s.server, err = newServer(address, token, files); err != nil {
+			return nil, err
+		}
 		s.setNote()
-		return none, err
+		return none, nil
 	}
 
 	address := s.defaultServer()
-	if s.server, err = newServer(address, token); err != nil {
+	if s.server, err = newServer(address, token, files); err != nil {
 		return nil, err
 	}
 	if listens(ctx, address) {
@@ -133,7 +143,7 @@ func (s *session) connect(ctx context.Context) (closeService func(), err error) 
 	}
 	s.server, s.local = embeddedServer(service), true
 	s.setNote()
-	s.say("No service answers at %s, so this command runs one itself, with the archive in %s.", strings.TrimPrefix(address, "http://"), service.Store)
+	s.say("No service answers at %s, so this command runs one itself, with the archive in %s.", withoutScheme(address), service.Store)
 	return service.Close, nil
 }
 
@@ -166,12 +176,22 @@ func (s *session) defaultServer() string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	scheme := "http://"
+	if s.TLS {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
+}
+
+// withoutScheme returns an address that defaultServer has returned without http:// or
+// https://.
+func withoutScheme(address string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(address, "http://"), "https://")
 }
 
 // listens reports whether a process listens at address, which defaultServer has returned.
 func listens(ctx context.Context, address string) bool {
-	network, target := "tcp", strings.TrimPrefix(address, "http://")
+	network, target := "tcp", withoutScheme(address)
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		network, target = "unix", path
 	}
@@ -185,7 +205,7 @@ func listens(ctx context.Context, address string) bool {
 
 // embeddedServer returns the connection to a service within this process.
 func embeddedServer(service *Embedded) *Server {
-	server, _ := newServer("localhost", "") // cannot fail: the constant address is valid
+	server, _ := newServer("localhost", "", tlsFiles{}) // cannot fail: the constant address is valid
 	server.http.Transport = dialing(service.Dial)
 	return server
 }

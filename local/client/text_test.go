@@ -127,7 +127,7 @@ func TestNewServer_AcceptsAddressesAndRefusesTheRest(t *testing.T) {
 		"unix:///run/ace/ace.sock": "http://localhost", "[::1]:5000": "http://[::1]:5000",
 		"ftp://x": "", "http://": "", "http://h/?x=1": "", "http://a b": "",
 	} {
-		server, err := newServer(address, "")
+		server, err := newServer(address, "", tlsFiles{})
 		if (err == nil) != (base != "") || err == nil && server.base != base {
 			t.Errorf("%s: %v, %v", address, server, err)
 		}

@@ -266,7 +266,7 @@ func cancelWhileLocked(t *testing.T, c *pgtest.Cluster, table string) {
 	})})
 	id := s.Submit(t, "public."+table, "block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "0.5")
 	<-waiting
-	active := fmt.Sprintf(`SELECT query FROM pg_stat_activity WHERE datname = '%s' AND application_name = 'ace' AND state <> 'idle'`, c.DB)
+	active := fmt.Sprintf(`SELECT query FROM pg_stat_activity WHERE datname = '%s' AND application_name LIKE 'ace%%' AND state <> 'idle'`, c.DB)
 	for deadline := time.Now().Add(cancelLimit); len(c.QueryStrings(t, 1, active+` AND wait_event_type = 'Lock'`)) == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no query waits on the node")

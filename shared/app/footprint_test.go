@@ -56,7 +56,7 @@ func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
 			s.Diff(t, table, "block_rows", "1000", "batch_size", "4", "max_cpu_ratio", tt.ratio)
 			for node, seen := range o.end() {
 				seen.check(t, fmt.Sprintf("%s on node %d", what, node+1), tt.workers)
-				left := c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace' AND state <> 'idle'`)
+				left := c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ace%' AND state <> 'idle'`)
 				if len(left) > 0 {
 					t.Errorf("node %d: after the run sessions are left in %v", node+1, left)
 				}
@@ -186,7 +186,7 @@ func (o *observer) poll(ctx context.Context) error {
 		count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'parallel worker'),
 		coalesce(array_agg(DISTINCT l.mode) FILTER (WHERE l.mode IS NOT NULL), '{}')
 		FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'relation' AND l.relation >= 16384
-		WHERE a.datname = current_database() AND a.application_name = 'ace'`).Scan(&now.connections, &now.active, &now.parallel, &locks)
+		WHERE a.datname = current_database() AND a.application_name LIKE 'ace%'`).Scan(&now.connections, &now.active, &now.parallel, &locks)
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -248,7 +248,7 @@ func TestTableDiff_WritesNothingOnTheNodes(t *testing.T) {
 func waitForNoSession(t *testing.T, c *pgtest.Cluster, node int) {
 	t.Helper()
 	left := func() [][]string {
-		return c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace'`)
+		return c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ace%'`)
 	}
 	for deadline := time.Now().Add(time.Minute); len(left()) > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -266,7 +266,7 @@ func TestTableDiff_LeavesNoTransactionOpenAfterAFailure(t *testing.T) {
 	s.Fail(t, "public.t", "table_filter", "1 / (id - 4000) > 0")
 	for node := range c.Nodes {
 		open := c.QueryStrings(t, node, `SELECT count(*) FILTER (WHERE state LIKE 'idle in transaction%' OR state = 'active') FROM pg_stat_activity
-			WHERE datname = current_database() AND application_name = 'ace'`)
+			WHERE datname = current_database() AND application_name LIKE 'ace%'`)
 		if n, err := strconv.Atoi(open[0][0]); err != nil || n > 0 {
 			t.Errorf("node %d has %v open transactions", node+1, open)
 		}

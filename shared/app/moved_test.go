@@ -131,7 +131,7 @@ func TestPages_AreReadInSeveralSnapshotsIfOneExpires(t *testing.T) {
 	c.ExecAll(t, scatteredTable())
 	c.Exec(t, 1, `UPDATE scattered SET filler = 'g' WHERE id::text LIKE '000%'`)
 	cut := func() {
-		c.Exec(t, 1, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace'`)
+		c.Exec(t, 1, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ace%'`)
 	}
 	for _, tt := range []struct {
 		name    string

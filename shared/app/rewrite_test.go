@@ -59,7 +59,7 @@ func (r *rewriter) rewrite(nodes ...int) {
 }
 
 const waitsForTable = `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-	WHERE NOT l.granted AND l.locktype = 'relation' AND a.datname = current_database() AND a.application_name = 'ace')`
+	WHERE NOT l.granted AND l.locktype = 'relation' AND a.datname = current_database() AND a.application_name LIKE 'ace%')`
 
 // commit waits for a waiting reader, or for the end of the test.
 func (r *rewriter) commit(node int) {

@@ -32,7 +32,7 @@ type trouble struct {
 const reader = "reader" // the role of the service
 
 // cutOff ends all sessions of the service.
-const cutOff = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ace'`
+const cutOff = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ace%'`
 
 func troubles() []trouble {
 	return []trouble{
@@ -240,7 +240,7 @@ func (w *waiting) invoke(ctx context.Context, u plan.Unit, next tablediff.Invoke
 	var meanwhile sync.WaitGroup
 	meanwhile.Go(func() {
 		for deadline := time.Now().Add(20 * time.Second); !w.met && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-			w.met = len(w.c.QueryStrings(w.t, 1, `SELECT FROM pg_stat_activity WHERE application_name = 'ace' AND wait_event_type = 'Lock'`)) > 0
+			w.met = len(w.c.QueryStrings(w.t, 1, `SELECT FROM pg_stat_activity WHERE application_name LIKE 'ace%' AND wait_event_type = 'Lock'`)) > 0
 		}
 		w.then()
 		_ = lock.Close(ctx)

@@ -19,6 +19,10 @@ type Config struct {
 	Hosts        []string `env:"ACE_HOSTS" usage:"host names, in addition to loopback ones, that requests may use" allowed:"host names or addresses, without ports, separated by commas"`
 	TokenFile    string   `env:"ACE_TOKEN_FILE" usage:"file with the token that requests must have" allowed:"a file with a token of at least 16 characters"`
 
+	TLSCert     string `env:"ACE_TLS_CERT" usage:"file with the certificate of the service, which then serves TLS only" allowed:"a file with PEM certificates"`
+	TLSKey      string `env:"ACE_TLS_KEY" usage:"file with the key of the certificate" allowed:"a file with a PEM key"`
+	TLSClientCA string `env:"ACE_TLS_CLIENT_CA" usage:"file with the authorities whose certificates clients must have" allowed:"a file with PEM certificates"`
+
 	Store     Store  `env:"ACE_STORE" envDefault:"file://./ace-data" usage:"the archive" allowed:"file://directory or s3://bucket/prefix?endpoint=URL&region=NAME"`
 	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" usage:"the cluster definitions" allowed:"a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME"`
 	Schedules string `env:"ACE_SCHEDULES" usage:"the YAML file of scheduled comparisons" allowed:"a YAML file"`

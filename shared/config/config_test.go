@@ -74,6 +74,7 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 	secret := tokenFile(t, webhookSecret+"\n")
 	got := load(t, map[string]string{
 		"ACE_LISTEN": "0.0.0.0:5001", "ACE_LISTEN_PUBLIC": "true", "ACE_HOSTS": "ace.example.com, 10.0.0.5", "ACE_TOKEN_FILE": token,
+		"ACE_TLS_CERT": "/tls/crt", "ACE_TLS_KEY": "/tls/key", "ACE_TLS_CLIENT_CA": "/tls/ca",
 		"ACE_STORE":    "s3://bucket/some/prefix/?endpoint=http://127.0.0.1:9000&region=us-east-1",
 		"ACE_CLUSTERS": "/etc/ace/clusters", "ACE_SCHEDULES": "/etc/ace/schedules.yaml",
 		"ACE_MAX_TASKS": "4", "ACE_MAX_QUEUE": "10", "ACE_MAX_INVOCATIONS": "100", "ACE_MAX_IMPORT_MB": "7", "ACE_IMPORT_DIR": "/",
@@ -87,6 +88,7 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 	})
 	want := strings.Join([]string{
 		"ACE_LISTEN=0.0.0.0:5001", "ACE_LISTEN_PUBLIC=true", "ACE_HOSTS=ace.example.com, 10.0.0.5", "ACE_TOKEN_FILE=" + token,
+		"ACE_TLS_CERT=/tls/crt", "ACE_TLS_KEY=/tls/key", "ACE_TLS_CLIENT_CA=/tls/ca",
 		"ACE_STORE=s3://bucket/some/prefix?endpoint=http%3A%2F%2F127.0.0.1%3A9000&region=us-east-1",
 		"ACE_CLUSTERS=/etc/ace/clusters", "ACE_SCHEDULES=/etc/ace/schedules.yaml",
 		"ACE_MAX_TASKS=4", "ACE_MAX_QUEUE=10", "ACE_MAX_INVOCATIONS=100", "ACE_IMPORT_DIR=/", "ACE_MAX_IMPORT_MB=7",

@@ -88,7 +88,8 @@ func addParseErrors(err error, environ, bad map[string]string) {
 // require no token, and with ACE_RETENTION_DAY it would delete nothing. addUnknown
 // returns warnings about the other unknown variables, which another program may have set.
 func addUnknown(environ, bad map[string]string) []string {
-	known := []string{"ace_server"} // the commands in local/client read it; Config has no field for it
+	// The commands in local/client read these; Config has no fields for them.
+	known := []string{"ace_server", "ace_ca", "ace_client_cert", "ace_client_key"}
 	for field := range fields() {
 		known = append(known, strings.ToLower(field.Tag.Get("env")))
 	}
@@ -148,9 +149,19 @@ func (c Config) check(environ, bad map[string]string) {
 	}
 
 	c.checkWebhook(environ, note)
+	c.checkTLS(note)
 	note(c.Listen.Loopback() || (c.ListenPublic && c.TokenFile != ""), "ACE_LISTEN", fmt.Sprintf(
 		"ACE_LISTEN is %q, which other machines can reach: set ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE, or use %s",
 		c.Listen, allowed("ACE_LISTEN")))
+}
+
+// checkTLS checks that the variables of TLS fit together. The service checks the files
+// when it starts.
+func (c Config) checkTLS(note func(ok bool, name, text string)) {
+	note(c.TLSKey != "" || c.TLSCert == "", "ACE_TLS_KEY", "ACE_TLS_CERT is set, so ACE_TLS_KEY must name the file with the key")
+	note(c.TLSCert != "" || c.TLSKey == "", "ACE_TLS_CERT", "ACE_TLS_KEY is set, so ACE_TLS_CERT must name the file with the certificate")
+	note(c.TLSCert != "" || c.TLSClientCA == "", "ACE_TLS_CLIENT_CA", "ACE_TLS_CLIENT_CA needs ACE_TLS_CERT and ACE_TLS_KEY, because only TLS has client certificates")
+	note(c.TLSCert == "" || c.Listen.Network == "tcp", "ACE_LISTEN", "ACE_LISTEN is a Unix socket, which has no TLS: unset ACE_TLS_CERT, or use host:port")
 }
 
 // isNoHost reports whether text is neither a host name nor an address. It returns true

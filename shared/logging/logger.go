@@ -7,18 +7,20 @@ import (
 	"log/slog"
 
 	"ace/shared/fault"
+	"ace/shared/taskid"
 	"ace/shared/visible"
 )
 
 // New returns a logger that writes records of at least the given level to w, as JSON if
 // format is "json", otherwise as text. Times are in UTC. Both formats escape the
-// characters that could move the cursor of a terminal or forge a line.
+// characters that could move the cursor of a terminal or forge a line. A line that is
+// logged with the context of a task has the task's id.
 func New(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: replace}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(visible.JSONWriter(w), opts))
+		return slog.New(taskid.Handler(slog.NewJSONHandler(visible.JSONWriter(w), opts)))
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.New(taskid.Handler(slog.NewTextHandler(w, opts)))
 }
 
 // replace converts times to UTC and shortens long texts. The text of most errors has a

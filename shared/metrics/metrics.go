@@ -134,6 +134,14 @@ func (m *Metrics) WatchNodes(traffic func() (received, sent int64)) {
 	})
 }
 
+// WatchCertificate adds the metric of the TLS certificate. expiry returns the time at
+// which the certificate expires. WatchCertificate must be called once, before the metrics
+// are served.
+func (m *Metrics) WatchCertificate(expiry func() time.Time) {
+	m.families.gauge("ace_tls_certificate_expiry_timestamp_seconds", "When the TLS certificate of the service expires.",
+		func() float64 { return float64(expiry().Unix()) })
+}
+
 // WatchNotifications adds the metrics of the events that are sent to a webhook. It must
 // be called once, before the metrics are served.
 func (m *Metrics) WatchNotifications(stats func() notify.Stats) {

@@ -71,7 +71,7 @@ func appliedHere() []string {
 func applyOptions(config *pgx.ConnConfig, t cluster.Target) {
 	config.ConnectTimeout = connectLimit(t)
 	maps.DeleteFunc(config.RuntimeParams, func(name, _ string) bool { return t.Options[name] == "" })
-	config.RuntimeParams["application_name"] = cmp.Or(t.Options["application_name"], t.Options["fallback_application_name"], "ace")
+	config.RuntimeParams["application_name"] = sessionName(t)
 	if hostaddr := t.Options["hostaddr"]; hostaddr != "" {
 		config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{hostaddr}, nil }
 	}

@@ -105,7 +105,7 @@ func (p *Pools) Node(target cluster.Target) (*Node, error) {
 }
 
 func (p *Pools) node(target cluster.Target, pool *pgxpool.Pool) *Node {
-	n := &Node{name: target.Node, address: address(target), pool: pool, timeout: p.options.StatementTimeout}
+	n := &Node{name: target.Node, application: sessionName(target), address: address(target), pool: pool, timeout: p.options.StatementTimeout}
 	n.connectLimit, n.noPassword = connectLimit(target), target.NoPassword
 	answer := n.timeout + cmp.Or(p.options.AnswerMargin, defaultMargin)
 	n.wait = limits{silence: answer, total: answer}
@@ -177,9 +177,11 @@ func (p *Pools) beforeConnect(target cluster.Target) func(context.Context, *pgx.
 type Node struct {
 	name    string
 	address string
-	pool    *pgxpool.Pool
-	timeout time.Duration // the time after which the server cancels a statement
-	wait    limits        // how long the client waits for the server, for each statement of a transaction
+	// application is the application_name of a session that works for no task.
+	application string
+	pool        *pgxpool.Pool
+	timeout     time.Duration // the time after which the server cancels a statement
+	wait        limits        // how long the client waits for the server, for each statement of a transaction
 	// whileLocked is the time for which the server may send nothing in a transaction that
 	// may hold row locks.
 	whileLocked time.Duration

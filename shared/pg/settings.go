@@ -127,7 +127,7 @@ const clientEncoding = "pg_catalog.set_config('client_encoding', " +
 
 // settingsQuery returns the query that applies settings for the rest of the transaction.
 // The first column of its row is the id of the server process.
-func settingsQuery(settings []setting, searchPath string, limits timeouts) query {
+func settingsQuery(settings []setting, searchPath, application string, limits timeouts) query {
 	var b strings.Builder
 	b.WriteString("SELECT pg_catalog.pg_backend_pid(), " + clientEncoding)
 	for _, s := range settings {
@@ -143,8 +143,8 @@ func settingsQuery(settings []setting, searchPath string, limits timeouts) query
 	fmt.Fprintf(&b, "pg_catalog.set_config('idle_in_transaction_session_timeout', '%d', true), ", limits.idle.Milliseconds())
 	fmt.Fprintf(&b, onLinux, "tcp_user_timeout", strconv.FormatInt(limits.unread().Milliseconds(), 10))
 	fmt.Fprintf(&b, onLinux, "client_connection_check_interval", clientCheck)
-	b.WriteString("pg_catalog.set_config('search_path', $1, true)")
-	return query{sql: b.String(), args: textArgs(searchPath), fixed: true}
+	b.WriteString("pg_catalog.set_config('application_name', $2, true), pg_catalog.set_config('search_path', $1, true)")
+	return query{sql: b.String(), args: textArgs(searchPath, application), fixed: true}
 }
 
 // timeouts are the times after which a server ends a statement or a transaction.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ace/shared/table"
+	"ace/shared/taskid"
 )
 
 // query is one statement with its parameters as text. A nil parameter means NULL. If row
@@ -240,7 +241,7 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 	if t.state == stateUnbegun {
 		t.state = stateBegun
 		t.found = table.Identity{}
-		s.send(toBegin, t.beginning()...)
+		s.send(toBegin, t.beginning(ctx)...)
 	}
 	if options.Has(table.ReleaseLocks) {
 		s.send(internal, query{sql: "SAVEPOINT ace"})
@@ -291,20 +292,23 @@ func (t *Tx) usable() error {
 // not MVCC-safe, so a snapshot older than the rewrite would show an empty table. LOCK and
 // SET take no snapshot. An imported snapshot may be older than this LOCK, but the
 // transaction that exported it has locked the table too.
-func (t *Tx) beginning() []query {
+func (t *Tx) beginning(ctx context.Context) []query {
+	name := applicationName(t.node.application, taskid.Of(ctx))
 	queries := []query{{sql: t.mode}}
 	if t.snapshot != "" {
 		queries = append(queries, importQuery(t.snapshot))
 	}
 	if t.access.Lock {
 		queries = append(queries,
+			// The wait for the lock must show the task that waits.
+			query{sql: "SET LOCAL application_name = '" + escapeLiteral(name) + "'"},
 			// The role's statement_timeout could end the wait for the lock, with another
 			// error.
 			query{sql: fmt.Sprintf("SET LOCAL statement_timeout = %d", t.node.timeout.Milliseconds())},
 			query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
 			query{sql: lockSQL(t.access.Relation)})
 	}
-	return append(queries, t.withIdentity(settingsQuery(withPlans(t.plans), t.access.SearchPath, timeouts{t.node.timeout, t.idle})))
+	return append(queries, t.withIdentity(settingsQuery(withPlans(t.plans), t.access.SearchPath, name, timeouts{t.node.timeout, t.idle})))
 }
 
 // The statements that end a transaction.

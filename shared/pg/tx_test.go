@@ -154,7 +154,7 @@ func whole(t *testing.T, n *Node, s table.Source, rows int64) {
 // idle checks that the server has no open transaction and no running statement of ACE.
 func idle(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
-	const sql = `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace' AND state <> 'idle'`
+	const sql = `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ace%' AND state <> 'idle'`
 	var busy [][]string
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if busy = c.QueryStrings(t, 0, sql); len(busy) == 0 {

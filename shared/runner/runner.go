@@ -19,6 +19,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/retry"
 	"ace/shared/task"
+	"ace/shared/taskid"
 )
 
 // Outcome is what a handler returns. If it returns an error too, the result and the
@@ -84,7 +85,8 @@ const (
 // of the task's lease is known to be dead, so Run acquires the lease even if it is still
 // live.
 func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
-	log := r.Log.With("task_id", taskID)
+	ctx = taskid.With(ctx, taskID)
+	log := r.Log.With(taskid.Field, taskID)
 
 	// From here on this runner owns the task: other runners are refused until the lease
 	// expires.

@@ -54,7 +54,7 @@ func (b *bench) finish(t *testing.T) {
 	}
 }
 
-const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ace' AND datname = current_database()`
+const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ace%' AND datname = current_database()`
 
 func TestRepair_IsAllOrNothingWhenSessionsEndAtAnyStage(t *testing.T) {
 	t.Parallel()

@@ -114,7 +114,7 @@ func (d *deployment) watchConnections(t *testing.T) (stop func() int) {
 				return
 			case <-time.After(200 * time.Millisecond):
 			}
-			rows := d.site.cluster.QueryStrings(t, 0, `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ace' AND datname = current_database()`)
+			rows := d.site.cluster.QueryStrings(t, 0, `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ace%' AND datname = current_database()`)
 			var n int
 			if _, err := fmt.Sscan(rows[0][0], &n); err != nil {
 				t.Error(err)

@@ -63,7 +63,7 @@ func (g guard) checkSource(r *http.Request) (authority, error) {
 			"Host is %.100q; it must be localhost, a loopback address or a configured host (ACE_HOSTS)", r.Host)
 	case !sameSite(r.Header.Values("Sec-Fetch-Site")):
 		return addressed, fault.New(fault.Forbidden, "requests from other web sites are refused (Sec-Fetch-Site)")
-	case !ownOrigin(r.Header.Values("Origin"), addressed):
+	case !ownOrigin(r.Header.Values("Origin"), addressed, r.TLS != nil):
 		return addressed, fault.New(fault.Forbidden, "requests from other web sites are refused (Origin)")
 	case prefetch(r.Header):
 		return addressed, fault.New(fault.Forbidden, "prefetching is refused, because a request can start a task")
@@ -117,10 +117,11 @@ func sameSite(values []string) bool {
 
 // ownOrigin reports whether the Origin is the host and port to which the request is
 // addressed, or whether the request has no Origin. It returns false for "null" and for
-// several origins. An https Origin is accepted only if the request is not addressed to a
-// loopback name, since a proxy may serve TLS for other names. The service itself does not
-// serve TLS, so an https page of this machine belongs to another server.
-func ownOrigin(values []string, addressed authority) bool {
+// several origins. Over TLS, only an https Origin is accepted. Otherwise an https Origin
+// is accepted only if the request is not addressed to a loopback name, since a proxy may
+// serve TLS for other names. An https page of this machine then belongs to another
+// server.
+func ownOrigin(values []string, addressed authority, overTLS bool) bool {
 	if len(values) == 0 {
 		return true
 	}
@@ -137,9 +138,9 @@ func ownOrigin(values []string, addressed authority) bool {
 
 	switch strings.ToLower(scheme) {
 	case "http":
-		return origin.portOr("80") == addressed.portOr("80")
+		return !overTLS && origin.portOr("80") == addressed.portOr("80")
 	case "https":
-		return !addressed.loopback() && origin.portOr("443") == addressed.portOr("443")
+		return (overTLS || !addressed.loopback()) && origin.portOr("443") == addressed.portOr("443")
 	}
 	return false
 }

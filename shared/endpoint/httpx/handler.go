@@ -24,7 +24,7 @@ type Options struct {
 func Guarded(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		isolate(w.Header())
+		isolate(w.Header(), r)
 		if err := g.check(r, false); err != nil {
 			write(w, endpoint.ErrorResponse(err))
 			return
@@ -37,7 +37,7 @@ func Guarded(h http.Handler, opts Options) http.Handler {
 func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		isolate(w.Header())
+		isolate(w.Header(), r)
 		req := request(r)
 		if err := g.check(r, mux.Changes(r.Method, r.URL.Path)); err != nil {
 			write(w, mux.Fail(r.Context(), req, err))
@@ -57,10 +57,28 @@ func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 }
 
 // isolate sets headers that forbid browsers to use a response in a page of another site,
-// for example as a script.
-func isolate(header http.Header) {
+// for example as a script. Over TLS, it also forbids them to use plain HTTP from then on,
+// unless the request is addressed to this machine, whose other servers may have no TLS.
+func isolate(header http.Header, r *http.Request) {
+	if addressed, ok := parseAuthority(r.Host); r.TLS != nil && ok && !addressed.loopback() {
+		header.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// ClientName returns the name in the client's certificate, or "" if the request has none.
+// The handshake has verified the certificate. The name is the common name of the subject,
+// or else its first DNS name.
+func ClientName(r *http.Request) string {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return ""
+	}
+	leaf := r.TLS.VerifiedChains[0][0]
+	if leaf.Subject.CommonName == "" && len(leaf.DNSNames) > 0 {
+		return leaf.DNSNames[0]
+	}
+	return leaf.Subject.CommonName
 }
 
 func request(r *http.Request) endpoint.Request {

@@ -19,7 +19,7 @@ import (
 func Pages(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		isolate(w.Header())
+		isolate(w.Header(), r)
 		if err := g.checkPage(r); err != nil {
 			resp := endpoint.ErrorResponse(err)
 			if fault.CodeOf(err) == fault.Unauthorized {

@@ -13,6 +13,7 @@ import (
 	"ace/shared/part"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
+	"ace/shared/taskid"
 )
 
 // Worker does single units of work. Its only state is a cache of plans, which never
@@ -70,6 +71,7 @@ func (w *Worker) storeOf(taskID string) archive.Store {
 // Do does one unit and returns the totals of its stored part. If another worker stored
 // the part earlier, or stores it first, that part counts.
 func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
+	ctx = taskid.With(ctx, u.TaskID)
 	store := w.storeOf(u.TaskID)
 	if totals, err := plan.ReadTotals(ctx, store, u); err == nil || fault.CodeOf(err) != fault.NotFound {
 		return totals, err

@@ -1,0 +1,40 @@
+package pg
+
+import (
+	"cmp"
+	"strings"
+
+	"ace/shared/cluster"
+)
+
+// maxApplication is the maximum length of application_name in bytes. Servers cut off the
+// rest.
+const maxApplication = 63
+
+// sessionName returns the application_name of a session that works for no task.
+func sessionName(t cluster.Target) string {
+	return cmp.Or(t.Options["application_name"], t.Options["fallback_application_name"], "ace")
+}
+
+// applicationName returns the application_name of a transaction: the name of the session,
+// and the id of the task if there is one. A name that is too long is shortened, so the id
+// is always complete. The name is set for the transaction only, in the statement that
+// sets everything else. So it costs no round trip, a session that is used for another
+// task later does not keep it, and a transaction pooler does not mix it up.
+func applicationName(session, taskID string) string {
+	if taskID == "" {
+		return session
+	}
+	room := max(0, maxApplication-len(taskID)-1)
+	if len(session) > room {
+		session = strings.ToValidUTF8(session[:room], "")
+	}
+	return session + " " + taskID
+}
+
+// escapeLiteral escapes a value for a literal in single quotes. The session has
+// standard_conforming_strings on, unless its role has changed that. So a backslash is
+// replaced.
+func escapeLiteral(value string) string {
+	return strings.NewReplacer("'", "''", `\`, "?").Replace(value)
+}
