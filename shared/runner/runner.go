@@ -118,6 +118,9 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 // task has ended or has another runner, or if the process stops, because all this is
 // normal; otherwise warn.
 func levelOf(ctx context.Context, err error) slog.Level {
+	if errors.Is(err, task.ErrNewer) {
+		return slog.LevelWarn // the task waits until a newer version runs
+	}
 	code := fault.CodeOf(err)
 	if code == fault.Conflict || code == fault.NotFound || ctx.Err() != nil {
 		return slog.LevelDebug

@@ -127,7 +127,7 @@ func (r *Registry) newRecord(n New) Record {
 		submitted = millis(n.SubmittedAt)
 	}
 	return Record{
-		TaskID: newID(n.Type, submitted), Type: n.Type, Status: Queued, SubmittedAt: submitted,
+		Format: CurrentFormat, TaskID: newID(n.Type, submitted), Type: n.Type, Status: Queued, SubmittedAt: submitted,
 		ClusterName: n.ClusterName, DBName: n.DBName, TableName: n.TableName, Parameters: n.Parameters, Input: n.Input, Scheduled: n.Scheduled,
 		Parent:     n.Parent,
 		Submission: rand.Text(), Revision: rand.Text(),

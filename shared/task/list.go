@@ -15,6 +15,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/fault"
+	"errors"
 )
 
 const (
@@ -187,6 +188,9 @@ func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record
 		}
 	}
 	rec, err := r.Get(ctx, id)
+	if errors.Is(err, ErrNewer) {
+		return Record{}, false, nil // a list without it is better than none
+	}
 	if err != nil {
 		return Record{}, false, ignoreNotFound(err)
 	}

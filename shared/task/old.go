@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -34,7 +35,7 @@ func (r *Registry) EndedBefore(ctx context.Context, before time.Time) iter.Seq2[
 				if err == nil {
 					return true
 				}
-			case fault.CodeOf(err) == fault.Invalid:
+			case fault.CodeOf(err) == fault.Invalid, errors.Is(err, ErrNewer):
 				return true
 			case err == nil && (open[id] || rec.FinishedAt == nil || !rec.FinishedAt.Before(before)):
 				return true

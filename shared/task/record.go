@@ -4,12 +4,18 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"time"
+
+	"ace/shared/fault"
 )
 
 // Record is the content of task.json. Times are UTC, in milliseconds, by the clock of the
 // process that wrote them.
 type Record struct {
+	// Format is the version of everything that a task stores: this record, its plan, parts
+	// and documents. A record without it is of version 0, see CurrentFormat.
+	Format      int             `json:"format,omitempty"`
 	TaskID      string          `json:"task_id"`
 	Type        Type            `json:"task_type"`
 	Status      Status          `json:"status"`
@@ -49,6 +55,24 @@ type Record struct {
 	// Revision is new with every write. If the response to a write is lost, it shows
 	// whether that version was stored. It also makes the ETag of every version different.
 	Revision string `json:"revision"`
+}
+
+// CurrentFormat is the newest format that this program reads, and the one that it writes.
+// It must be raised when an earlier program would misread an object of a task. Records
+// before format 1 have no number. They have the same members.
+const CurrentFormat = 1
+
+// ErrNewer is in the error of every access to a task that a newer program has stored.
+var ErrNewer = errors.New("a newer version of ACE has stored the task")
+
+// checkFormat returns an error if a newer program has stored the task. This program must
+// then neither run, change nor delete it.
+func (rec Record) checkFormat(id string) error {
+	if rec.Format <= CurrentFormat {
+		return nil
+	}
+	return fault.Wrap(ErrNewer, fault.Conflict, "task %s has format %d, and this version of ACE knows formats up to %d: "+
+		"a newer version has stored it, and this version leaves it and its documents unchanged; use the newer version", id, rec.Format, CurrentFormat)
 }
 
 // LeaseInfo is the stored form of a lease. The lease expires when the record has not been

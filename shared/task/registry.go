@@ -102,7 +102,7 @@ func (r *Registry) read(ctx context.Context, id string) (version, error) {
 		return version{}, err
 	}
 	var v version
-	info, err := r.readJSON(ctx, archive.TaskKey(id), &v.Record)
+	info, err := r.readRecord(ctx, id, &v.Record)
 	if errors.Is(err, archive.ErrNotFound) {
 		return version{}, fault.Wrap(err, fault.NotFound, "task %s does not exist", id)
 	}
@@ -111,6 +111,28 @@ func (r *Registry) read(ctx context.Context, id string) (version, error) {
 	}
 	v.info = info
 	return v, nil
+}
+
+// readRecord reads the record of a task. It checks the format before it decodes the other
+// members, whose types may be other ones in a newer format.
+func (r *Registry) readRecord(ctx context.Context, id string, into *Record) (archive.Info, error) {
+	var raw json.RawMessage
+	info, err := r.readJSON(ctx, archive.TaskKey(id), &raw)
+	if err != nil {
+		return info, err
+	}
+	var stored struct {
+		Format int `json:"format"`
+	}
+	if json.Unmarshal(raw, &stored) == nil {
+		if err := (Record{Format: stored.Format}).checkFormat(id); err != nil {
+			return info, err
+		}
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return info, fault.Wrap(err, fault.Internal, "object %s in the archive is damaged", archive.TaskKey(id))
+	}
+	return info, nil
 }
 
 func (r *Registry) readJSON(ctx context.Context, key string, into any) (archive.Info, error) {
