@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"ace/shared/api"
@@ -183,11 +184,26 @@ func (l *lane) change(ctx context.Context, operation string, params map[string]s
 			return api.TaskStatus{}, err
 		}
 	}
+	if err := l.killMeanwhile(ctx); err != nil {
+		return api.TaskStatus{}, err
+	}
 	status, err := l.client.wait(ctx, id)
 	if err == nil {
 		l.ended(status)
 	}
 	return status, err
+}
+
+// killMeanwhile often ends a service by SIGKILL at whatever step of the change it is.
+func (l *lane) killMeanwhile(ctx context.Context) error {
+	if l.over() || l.r.IntN(5) > 0 {
+		return nil
+	}
+	target := l.r.IntN(len(l.services))
+	pause(ctx, time.Duration(l.r.IntN(250))*time.Millisecond)
+	l.count("fault: kill -9 during a repair or undo of service")
+	_, err := killService(syscall.SIGKILL)(ctx, l.run, fault{target: target})
+	return err
 }
 
 // repairsOf returns the ids of all repairs and undos of the table.

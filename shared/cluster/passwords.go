@@ -82,7 +82,7 @@ func readPasswords(path string) (passwords, error) {
 		return passwords{missing: "does not exist"}, nil
 	}
 	if err != nil {
-		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read: %v", path, reasonOf(err))
+		return passwords{}, fault.Wrap(err, fault.CodeOfFile(err), "the password file %s cannot be read: %v", path, reasonOf(err))
 	}
 
 	if info.Mode()&fs.ModeNamedPipe != 0 { // a read could block forever
@@ -96,7 +96,7 @@ func readPasswords(path string) (passwords, error) {
 
 	file, err := pgpassfile.ReadPassfile(path)
 	if err != nil {
-		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read: %v", path, reasonOf(err))
+		return passwords{}, fault.Wrap(err, fault.CodeOfFile(err), "the password file %s cannot be read: %v", path, reasonOf(err))
 	}
 	return passwords{file: file}, nil
 }

@@ -130,9 +130,10 @@ func read(ctx context.Context, path string) (f file, found bool, err error) {
 }
 
 // unreadable returns the error for definitions at path that cannot be read. Its code is
-// Invalid, so the user sees the reason.
+// Invalid, so the user sees the reason, or Unavailable if the host lacks something for
+// now, such as file descriptors: then the read is tried again.
 func unreadable(path string, err error) error {
-	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reasonOf(err))
+	return fault.Wrap(err, fault.CodeOfFile(err), "the cluster definitions at %s cannot be read: %v", path, reasonOf(err))
 }
 
 // errNotDirectory is the error of a system call on a path like a/b if a is a file. Then

@@ -90,9 +90,10 @@ func unexpected(path string, info fs.FileInfo, want string) error {
 	return fault.New(fault.Invalid, "%s (%s) is %s but must be %s: remove it", path, describe(info), kind(info.Mode()), want)
 }
 
-// unusable returns the error of a failed system call on a path.
+// unusable returns the error of a failed system call on a path. Its code is Unavailable if
+// the host lacks something for now, such as file descriptors.
 func unusable(path string, err error) error {
-	return fault.New(fault.Invalid, "%s cannot be used: %v", path, reason(err))
+	return fault.Wrap(err, fault.CodeOfFile(err), "%s cannot be used: %v", path, reason(err))
 }
 
 // reason returns the cause of err without the path, which the message already contains,

@@ -317,15 +317,7 @@ func (s *Store) unusable(err error) error {
 
 // mayPass reports whether err does not mean that the configuration is wrong.
 func mayPass(err error) bool {
-	for _, passing := range []error{
-		context.Canceled, context.DeadlineExceeded,
-		syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM,
-	} {
-		if errors.Is(err, passing) {
-			return true
-		}
-	}
-	return false
+	return fault.IsShortage(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func syncDir(path string) error {
