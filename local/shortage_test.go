@@ -11,8 +11,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// A request that the service cannot serve for want of file descriptors is refused for now.
-// A 400 would blame the request, and a scheduler would not repeat it.
+// A request that the service cannot serve for want of file descriptors is refused for
+// now. A 400 would blame the request, and a scheduler would not repeat it.
 func TestServe_WithoutFileDescriptorsARequestIsRefusedForNow(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -117,6 +117,9 @@ func torture(ctx context.Context, o options, log func(format string, args ...any
 			r, err := b.execute(ctx, p)
 			t.add(r, log)
 			log("  %.1f s (%s), %d tasks, %d findings", time.Since(began).Seconds(), strings.Join(r.times, ", "), len(r.taskIDs()), len(r.findings))
+			if ctx.Err() != nil {
+				return t, ctx.Err()
+			}
 			if err != nil {
 				t.findings++
 				log("  FOUND an error: %v\n%s", err, r.logs())

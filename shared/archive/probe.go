@@ -15,21 +15,22 @@ import (
 const (
 	probeRacers  = 8
 	probeCleanup = 3 * time.Second
+	probeAge     = 10 * time.Minute // far more than a probe takes
 	probeType    = "text/plain"
 )
 
 // Probe checks that a store keeps the promises that tasks and leases rely on: of
 // concurrent creations of an object exactly one succeeds, the replacement of an outdated
 // version is refused, a read sees the write before it, and a deleted object disappears at
-// once. Probe writes below ProbePrefix and deletes what it wrote. If the store breaks a
-// promise, the error is a fault with code Unavailable that names the promise. If a call
+// once. Probe writes below ProbePrefix and deletes what it wrote, and what probes of killed
+// processes have left there. If the store breaks a promise, the error is a fault with code Unavailable that names the promise. If a call
 // fails for another reason, Probe returns the error of the call.
 func Probe(ctx context.Context, store Store) error {
 	key := ProbePrefix + rand.Text()
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeCleanup)
 		defer cancel()
-		_ = store.Delete(ctx, key) // A leftover is harmless: no other probe uses this key.
+		_ = store.Delete(ctx, key) // A leftover is harmless: a later probe deletes it.
 	}()
 	created, err := probeRace(ctx, store, key)
 	if err != nil {
@@ -38,7 +39,30 @@ func Probe(ctx context.Context, store Store) error {
 	if err := probeReplace(ctx, store, key, created); err != nil {
 		return err
 	}
-	return probeDelete(ctx, store, key)
+	info, err := store.Stat(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := probeDelete(ctx, store, key); err != nil {
+		return err
+	}
+	deleteAbandoned(ctx, store, info.Now)
+	return nil
+}
+
+// deleteAbandoned deletes the objects of probes whose processes were killed. now is the
+// time of the store's clock. What cannot be deleted now is left for a later probe.
+func deleteAbandoned(ctx context.Context, store Store, now time.Time) {
+	var abandoned []string
+	_ = store.List(ctx, ProbePrefix, "", func(info Info) bool {
+		if now.Sub(info.LastModified) > probeAge {
+			abandoned = append(abandoned, info.Key)
+		}
+		return true
+	})
+	for _, key := range abandoned {
+		_ = store.Delete(ctx, key)
+	}
 }
 
 // probeRace tries to create the same object several times concurrently. It checks that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/memstore"
@@ -97,4 +98,35 @@ func TestProbe_NamesThePromiseThatAStoreBreaks(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// later is a store whose clock is ahead, as if its objects had been written before.
+type later struct {
+	archive.Store
+	by time.Duration
+}
+
+func (s later) Stat(ctx context.Context, key string) (archive.Info, error) {
+	info, err := s.Store.Stat(ctx, key)
+	info.Now = info.Now.Add(s.by)
+	return info, err
+}
+
+// A killed process leaves the object of its probe. A later probe deletes the object, but
+// not one that another process may be probing with.
+func TestProbe_DeletesTheObjectsOfKilledProcesses(t *testing.T) {
+	for by, wanted := range map[time.Duration]int{time.Minute: 1, time.Hour: 0} {
+		store := memstore.New(t)
+		if _, err := store.Put(t.Context(), archive.ProbePrefix+"left", "text/plain", []byte("a")); err != nil {
+			t.Fatal(err)
+		}
+		if err := archive.Probe(t.Context(), later{store, by}); err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		err := store.List(t.Context(), archive.ProbePrefix, "", func(archive.Info) bool { found++; return true })
+		if err != nil || found != wanted {
+			t.Errorf("%s later, %d objects are left, %v; want %d", by, found, err, wanted)
+		}
+	}
 }

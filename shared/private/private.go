@@ -90,8 +90,8 @@ func unexpected(path string, info fs.FileInfo, want string) error {
 	return fault.New(fault.Invalid, "%s (%s) is %s but must be %s: remove it", path, describe(info), kind(info.Mode()), want)
 }
 
-// unusable returns the error of a failed system call on a path. Its code is Unavailable if
-// the host lacks something for now, such as file descriptors.
+// unusable returns the error of a failed system call on a path. Its code is Unavailable
+// if the host lacks something for now, such as file descriptors.
 func unusable(path string, err error) error {
 	return fault.Wrap(err, fault.CodeOfFile(err), "%s cannot be used: %v", path, reason(err))
 }

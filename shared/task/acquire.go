@@ -51,10 +51,9 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 		return nil, fault.New(fault.Conflict, "task %s is being run by %s", id, v.Lease.Owner)
 	}
 
-	// Create may have failed to add the task to the index, so add it again, unless this
-	// process has added it.
-	if !r.indexed.remove(id) {
-		r.putIndexEntry(ctx, v.Record)
+	// Create may have failed to add the task to the index.
+	if err := r.ensureIndexed(ctx, v.Record); err != nil {
+		return nil, err
 	}
 
 	// Durable: the lease. From here on other runners are refused.

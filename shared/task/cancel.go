@@ -40,6 +40,9 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 
 	// A QUEUED task has no runner, so it ends here.
 	for v.Status == Queued {
+		if err := r.ensureIndexed(ctx, v.Record); err != nil {
+			return Record{}, err
+		}
 		v, err = r.swap(ctx, v, r.cancelRecord(v.Record))
 		if err == nil {
 			r.observer.TaskEnded(v.Record)

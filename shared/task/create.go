@@ -113,9 +113,11 @@ func (r *Registry) createOnce(ctx context.Context, rec Record, once string) (Rec
 	return Record{}, fault.New(fault.Unavailable, "no free task id was found for %s; try again", rec.TaskID)
 }
 
-// announce adds a task that was created to the index, and notifies the observer.
+// announce adds a task that was created to the index, and notifies the observer. A failed
+// addition is no error, because the task exists; it is added before it is acquired or
+// cancelled.
 func (r *Registry) announce(ctx context.Context, rec Record) {
-	if r.putIndexEntry(ctx, rec) {
+	if r.putIndexEntry(ctx, rec) == nil {
 		r.indexed.add(rec.TaskID)
 	}
 	r.observer.TaskCreated(rec)

@@ -46,15 +46,22 @@ func indexName(rec Record) string {
 
 func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.UnixMilli()) }
 
-// putIndexEntry adds the task to the index, and reports whether it succeeded. A failure
-// is not an error, because the task itself must not depend on the index; the next Acquire
-// adds the task again.
-func (r *Registry) putIndexEntry(ctx context.Context, rec Record) bool {
+// putIndexEntry adds the task to the index.
+func (r *Registry) putIndexEntry(ctx context.Context, rec Record) error {
 	body, err := json.Marshal(entry{rec.TaskID, rec.Type, rec.ClusterName, rec.DBName, rec.TableName, rec.Parent})
 	if err == nil {
 		_, err = r.store.Put(ctx, indexPrefix+indexName(rec), contentType, body)
 	}
-	return err == nil
+	return err
+}
+
+// ensureIndexed adds the task to the index unless this process has added it. It must
+// succeed before a task leaves the status QUEUED, because later nothing adds the task.
+func (r *Registry) ensureIndexed(ctx context.Context, rec Record) error {
+	if r.indexed.remove(rec.TaskID) {
+		return nil
+	}
+	return r.putIndexEntry(ctx, rec)
 }
 
 // indexedTasks has the tasks that this process has added to the index and not yet
