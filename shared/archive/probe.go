@@ -20,11 +20,12 @@ const (
 )
 
 // Probe checks that a store keeps the promises that tasks and leases rely on: of
-// concurrent creations of an object exactly one succeeds, the replacement of an outdated
-// version is refused, a read sees the write before it, and a deleted object disappears at
-// once. Probe writes below ProbePrefix and deletes what it wrote, and what probes of killed
-// processes have left there. If the store breaks a promise, the error is a fault with code Unavailable that names the promise. If a call
-// fails for another reason, Probe returns the error of the call.
+// concurrent creations of an object exactly one succeeds, the replacement of an
+// outdated version is refused, a read sees the write before it, and a deleted object
+// disappears at once. Probe writes below ProbePrefix and deletes what it wrote, and
+// what probes of killed processes have left there. If the store breaks a promise, the
+// error is a fault with code Unavailable that names the promise. If a call fails for
+// another reason, Probe returns the error of the call.
 func Probe(ctx context.Context, store Store) error {
 	key := ProbePrefix + rand.Text()
 	defer func() {
