@@ -17,7 +17,7 @@ export CGO_ENABLED := 0
 # whose tests vary values or run built programs, and in those tests of the whole service in which tasks are fanned out,
 # cancelled, interrupted or delayed (they are not repeated without it). Of the web page, only the tests without a
 # browser are raced. infra/soak checks that each fragment of RACED matches a test.
-UNRACED   := /(local|local/page|infra/(openapi|readme|package|release|toolchain|torture|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
+UNRACED   := /(local|local/page|infra/(openapi|readme|package|release|toolchain|torture|load|lambda/e2e)|shared/(app|difffile|render|rowdigest|rowpairs))$$
 RACED     := ALostOrWrongUnit|EndsTheQueriesOnTheNodes|ConnectionsAndLocksStay|DoesNotDependOnTheUnitsOfWork|RestartedDuringTheRun|RetriesAStatement|WithoutAFreeConnection|OutageLongerThanTheLease|Pages_|LiveWrites_|Rewrites_|Silence_|LeavesNoGoroutine|LeavesNoTransactionOpen|ResumesAnEarlierRun|IsCancelledWhileANodeAnswers|ComparesChangedBlocksAndProvesTheRest|AndAConcurrentComparisonBothComplete|WaitsForARowThatAnother
 
 .PHONY: help
@@ -109,6 +109,10 @@ soak: deps ## run the randomised tests at length, from a new seed: live writes, 
 .PHONY: torture
 torture: deps ## put the built service through faults of itself, its nodes and its store, judged by an oracle (TORTURE='-seed 7 -runs 20 -store minio')
 	go run ./infra/torture $(TORTURE)
+
+.PHONY: load
+load: deps ## put the built service under load: polling clients, tasks at once, long lists (LOAD='-store minio -tasks 2000')
+	go run ./infra/load $(LOAD)
 
 .PHONY: shuffle
 shuffle: deps ## repeat every test in random order, to find errors that are rare (COUNT=20)

@@ -50,13 +50,19 @@ func Build(ctx context.Context, dir string) (binary string, err error) {
 // StartService starts the binary, which stores its data below dir, and waits until the
 // service answers. environ is added to the environment variables of this process.
 func StartService(ctx context.Context, binary, dir string, environ ...string) (*Service, error) {
+	return StartServiceOn(ctx, binary, dir, "file://"+filepath.Join(dir, "archive"), environ...)
+}
+
+// StartServiceOn is like StartService, with the archive at another place. store is a
+// value of ACE_STORE.
+func StartServiceOn(ctx context.Context, binary, dir, store string, environ ...string) (*Service, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{URL: "http://" + address, log: &output.Buffer{}, ended: make(chan error, 1)}
 	s.process = exec.Command(binary, "serve", //nolint:noctx // Close stops it with a signal
-		"--listen", address, "--store", "file://"+filepath.Join(dir, "archive"), "--clusters", Clusters(dir))
+		"--listen", address, "--store", store, "--clusters", Clusters(dir))
 	s.process.Env = append(os.Environ(), environ...)
 	s.process.Stderr = s.log
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // so that Ctrl-C reaches only the demo, which then stops the service

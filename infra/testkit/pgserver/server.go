@@ -139,6 +139,9 @@ func (s *Server) SocketDir() string {
 func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }
 func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
 
+// Log returns what the server has logged since it was created.
+func (s *Server) Log() ([]byte, error) { return os.ReadFile(s.logFile()) }
+
 // Stop shuts the server down cleanly and closes the connections of its clients. It is no
 // error if the server has already stopped. If the context ends first, the server is
 // killed.
