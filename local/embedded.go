@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -23,8 +24,8 @@ func embed(ctx context.Context, environ map[string]string, resume bool) (*client
 	if err != nil {
 		return nil, err
 	}
-	c.Metrics = false // no scraper can connect
-	c.TokenFile = ""  // no other process can connect, so no token is needed
+	c.Metrics = false                   // no scraper can connect
+	c.TokenFile, c.CallersFile = "", "" // no other process can connect, so no token is needed
 	log := logging.New(os.Stderr, max(c.LogLevel, slog.LevelError), c.LogFormat)
 	memory := limitMemory(c.MaxTasks)
 	files, err := prepare(ctx, &c, log)
@@ -36,6 +37,7 @@ func embed(ctx context.Context, environ map[string]string, resume bool) (*client
 		return nil, err
 	}
 	s.scheduler = s.app.Scheduler(nil, s.queue, log)
+	s.command = true
 
 	if resume {
 		err = s.resume(ctx, c.Store.Embedded)
@@ -138,5 +140,6 @@ type memoryAddr struct{}
 // Network implements net.Addr.
 func (memoryAddr) Network() string { return "memory" }
 
-// String implements net.Addr.
-func (memoryAddr) String() string { return "this process" }
+// String implements net.Addr. It names the user of this process, because the origin of a
+// request is stored with its task.
+func (memoryAddr) String() string { return fmt.Sprintf("uid %d", os.Getuid()) }

@@ -67,6 +67,7 @@ func command() *cli.Command {
 				Name: "reindex", Usage: "rebuild the list of archived documents from the task records", Flags: flags,
 				Action: withConfig(reindex), OnUsageError: badUsage,
 			},
+			callersCommand(),
 			{
 				Name: "config", Usage: "show the configuration as it would be used, and where each value comes from", Flags: flags,
 				Action: show, OnUsageError: badUsage,

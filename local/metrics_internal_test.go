@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/endpoint/httpx"
 	"ace/shared/metrics"
@@ -21,7 +22,11 @@ func published(t *testing.T, s *service, token string) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.measured(mux, httpx.Options{Hosts: []string{"ace.example"}, Token: token})
+	opts := httpx.Options{Hosts: []string{"ace.example"}}
+	if token != "" {
+		opts.Callers = caller.Single(token)
+	}
+	return s.measured(mux, opts)
 }
 
 func TestMeasured_ProtectsTheMetricsLikeTheAPI(t *testing.T) {

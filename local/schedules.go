@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"ace/shared/fault"
 	"ace/shared/private"
@@ -23,9 +24,9 @@ func readSchedules(path string) ([]schedule.Job, error) {
 	return schedule.Parse(path, data)
 }
 
-// reload reads the schedules and the TLS files again after each SIGHUP, until the context
-// ends. A file that cannot be used is logged, and what was read before stays in use. The
-// last line of the log names what was reloaded.
+// reload reads the schedules, the callers and the TLS files again after each SIGHUP,
+// until the context ends. A file that cannot be used is logged, and what was read before
+// stays in use. The last line of the log names what was reloaded.
 func (s *service) reload(ctx context.Context) {
 	for {
 		select {
@@ -38,7 +39,7 @@ func (s *service) reload(ctx context.Context) {
 	}
 }
 
-// reloadOnce reads the schedules and the TLS files again.
+// reloadOnce reads the schedules, the callers and the TLS files again.
 func (s *service) reloadOnce(ctx context.Context) {
 	reloaded := []any{"clusters", "read for each task"}
 	jobs, err := readSchedules(s.schedules)
@@ -48,6 +49,15 @@ func (s *service) reloadOnce(ctx context.Context) {
 	case s.schedules != "":
 		s.scheduler.Replace(jobs)
 		reloaded = append(reloaded, "schedules", s.schedules, "jobs", len(jobs))
+	}
+
+	if s.config.NeedsToken() {
+		if entries, err := s.config.ReadCallers(); err != nil {
+			s.log.ErrorContext(ctx, "callers not reloaded; the previous ones are still used", "error", fault.PublicMessage(err))
+		} else {
+			s.callers.Replace(entries)
+			reloaded = append(reloaded, "callers", strings.Join(s.callers.Names(), ", "))
+		}
 	}
 
 	if s.certificates != nil {

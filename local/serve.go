@@ -17,6 +17,7 @@ import (
 	"ace/local/page"
 	"ace/shared/api"
 	"ace/shared/app"
+	"ace/shared/caller"
 	"ace/shared/cluster"
 	"ace/shared/config"
 	"ace/shared/fault"
@@ -160,7 +161,7 @@ func warnOfSettings(ctx context.Context, log *slog.Logger, c config.Config) erro
 // makeAbsolute makes the paths of the configuration absolute, so that messages name them
 // completely.
 func makeAbsolute(c *config.Config) error {
-	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.WebhookSecretFile, &c.TLSCert, &c.TLSKey, &c.TLSClientCA, &c.ImportDir, &c.Store.CABundle}
+	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.CallersFile, &c.WebhookSecretFile, &c.TLSCert, &c.TLSKey, &c.TLSClientCA, &c.ImportDir, &c.Store.CABundle}
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
 		paths = append(paths, &c.Clusters)
 	}
@@ -220,11 +221,15 @@ type service struct {
 	scheduler     *schedule.Scheduler
 	certificates  *certificates    // nil if the service serves no TLS
 	schedules     string           // the schedules file; "": there is none
+	config        config.Config    // for what SIGHUP reads again
+	callers       caller.Tokens    // the callers whose tokens are accepted; not used if no token is required
+	command       bool             // the only client is a command in this process
 	memory        int64            // the soft memory limit; 0: GOMEMLIMIT is set
 	hangups       <-chan os.Signal // has a value after SIGHUP
 	metrics       *metrics.Metrics // nil if ACE_METRICS is false
 	page          *page.Page       // nil if ACE_PAGE is false
 	retentionDays int              // 0: data is kept for ever
+	auditDays     int              // 0: the audit log is kept for ever
 }
 
 func newService(c config.Config, store *store, clusters cluster.Source, sender notify.Sender, log *slog.Logger) *service {
@@ -234,7 +239,7 @@ func newService(c config.Config, store *store, clusters cluster.Source, sender n
 		StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
 		Sender: sender, EventTypes: c.EventTypes(),
 	}
-	s := &service{clusters: clusters, writable: store.writable, log: log, retentionDays: c.RetentionDays}
+	s := &service{clusters: clusters, writable: store.writable, log: log, config: c, retentionDays: c.RetentionDays, auditDays: c.AuditDays}
 	if c.Metrics {
 		s.metrics = metrics.New()
 		options.Store, options.Observer = s.metrics.Store(store), s.metrics

@@ -72,20 +72,26 @@ func prepareSocket(ctx context.Context, path, variable string) error {
 
 // server returns an HTTP server for the API. The caller must call its Serve method.
 func (s *service) server(c config.Config) (*http.Server, error) {
-	mux, err := endpoint.New(endpoint.Options{Logger: s.log}, append(s.app.Endpoints(starter{s.queue, s.writable}), app.SchedulesEndpoint(s.scheduler))...)
+	mux, err := endpoint.New(endpoint.Options{Logger: s.log, Refused: s.app.Refused}, append(s.app.Endpoints(starter{s.queue, s.writable}), app.SchedulesEndpoint(s.scheduler))...)
 	if err != nil {
 		return nil, err
 	}
-	token, err := c.ReadToken()
-	if err != nil {
-		return nil, err
+	opts := httpx.Options{Hosts: c.AllowedHosts(), Command: s.command, WrongToken: s.app.WrongToken}
+	if c.NeedsToken() {
+		entries, err := c.ReadCallers()
+		if err != nil {
+			return nil, err
+		}
+		s.callers.Replace(entries)
+		opts.Callers = &s.callers
 	}
-	handler, err := s.withPage(s.measured(mux, httpx.Options{Hosts: c.AllowedHosts(), Token: token}), mux, c, token)
+	handler, err := s.withPage(s.measured(mux, opts), mux, c, opts)
 	if err != nil {
 		return nil, err
 	}
 	return &http.Server{
-		Handler:           handler,
+		Handler:           httpx.Logged(handler, endpoint.NewRequestLog(s.log, c.RequestLog)),
+		ConnContext:       httpx.ConnContext,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Minute, // long enough for a large document through a slow tunnel
@@ -109,6 +115,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	background.Go(func() { s.reload(ctx) })
 	background.Go(func() { adaptMemory(ctx, s.memory) })
 	background.Go(func() { s.retain(ctx, s.retentionDays) })
+	background.Go(func() { s.retainAudit(ctx, s.auditDays) })
 	background.Go(func() { s.warnOfClusters(ctx) })
 	background.Go(func() { s.restoreMetrics(ctx) })
 	if s.page != nil {

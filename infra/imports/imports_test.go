@@ -57,7 +57,7 @@ func rules() []rule {
 			"a pure package computes: it opens no connection and reads no file",
 			[]string{
 				"ace/shared/bitmap", "ace/shared/blockplan", "ace/shared/difffile", "ace/shared/diffkeys", "ace/shared/fanout", "ace/shared/fault", "ace/shared/finding", "ace/shared/retry",
-				"ace/shared/rawtext", "ace/shared/redact", "ace/shared/render", "ace/shared/replication", "ace/shared/resolve", "ace/shared/rowdigest", "ace/shared/rowpairs", "ace/shared/rules", "ace/shared/setfile", "ace/shared/structure", "ace/shared/table",
+				"ace/shared/caller", "ace/shared/rawtext", "ace/shared/redact", "ace/shared/render", "ace/shared/replication", "ace/shared/resolve", "ace/shared/rowdigest", "ace/shared/rowpairs", "ace/shared/rules", "ace/shared/setfile", "ace/shared/structure", "ace/shared/table",
 				"ace/shared/visible",
 			},
 			[]string{pgx, minio, dirs, lambda, aws, "net", "os", "database/sql", "ace/shared/archive"},

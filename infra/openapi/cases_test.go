@@ -21,6 +21,7 @@ import (
 	"ace/infra/testkit/memstore"
 	"ace/shared/api"
 	"ace/shared/app"
+	"ace/shared/caller"
 	"ace/shared/cluster"
 	"ace/shared/endpoint"
 	"ace/shared/invoke"
@@ -156,11 +157,11 @@ func TestDescription_HasTheAnswerToEveryCase(t *testing.T) {
 	}
 	for _, c := range slices.Concat(apicases.Bad(), apicases.Good()) {
 		req := endpoint.Request{Method: c.Method, Path: c.Path, RawQuery: c.RawQuery, Body: []byte(c.Body), Header: endpoint.Header{"content-type": c.ContentType}}
-		apicheck.Answer(t, req, mux.Handle(t.Context(), req))
+		apicheck.Answer(t, req, mux.Handle(caller.AsService(t.Context()), req))
 	}
 	for _, route := range api.Routes() {
 		req := endpoint.Request{Method: "GET", Path: route.Path("td_20240315_123456")}
-		apicheck.Answer(t, req, mux.Handle(t.Context(), req))
+		apicheck.Answer(t, req, mux.Handle(caller.AsService(t.Context()), req))
 	}
 }
 
@@ -172,7 +173,7 @@ func TestDescription_IsReturnedWithoutAStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp := mux.Handle(context.Background(), endpoint.Request{Method: "GET", Path: "/ace/openapi.json"})
+	resp := mux.Handle(caller.AsService(context.Background()), endpoint.Request{Method: "GET", Path: "/ace/openapi.json"})
 	var want bytes.Buffer
 	if err := json.Compact(&want, []byte(docs.OpenAPI())); err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func tagOf(o api.Operation) string {
 		return tagTables
 	case api.RouteReplicationDiff:
 		return tagClusters
-	case api.RouteTaskStatus, api.RouteTaskCancel, api.RouteTasks:
+	case api.RouteTaskStatus, api.RouteTaskCancel, api.RouteTasks, api.RouteAudit:
 		return tagTasks
 	case api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteRules:
 		return tagDocuments

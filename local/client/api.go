@@ -33,6 +33,7 @@ const (
 type Server struct {
 	base  string // the URL without a trailing slash
 	http  *http.Client
+	agent string // the name of the program for the server
 	token string // the token that every request must have; "" if the service requires none
 	// browsable means that a browser on this machine can use base.
 	browsable bool
@@ -154,6 +155,9 @@ func (s *Server) send(ctx context.Context, method, path, contentType string, bod
 
 func (s *Server) do(request *http.Request) (*http.Response, error) {
 	request.Header.Set("X-ACE-Request", "1")
+	if s.agent != "" {
+		request.Header.Set("User-Agent", s.agent)
+	}
 	if s.token != "" {
 		request.Header.Set("Authorization", "Bearer "+s.token)
 	}

@@ -147,7 +147,11 @@ func (s *session) connect(ctx context.Context) (closeService func(), err error) 
 	return service.Close, nil
 }
 
-func (s *session) setNote() { s.server.note = s.say }
+// setNote completes s.server after it was created.
+func (s *session) setNote() {
+	s.server.note = s.say
+	s.server.agent = "ace/" + s.Version + " " + s.cmd.Name
+}
 
 // path returns the absolute path of the file called name. A relative name is relative to
 // the working directory in which the command was started.

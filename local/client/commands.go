@@ -114,6 +114,11 @@ func (o Options) taskCommands() []*cli.Command {
 			Name: "cancel", Category: categoryArchive, ArgsUsage: "TASK", Usage: "cancel a task",
 			Description: "Example: ace cancel td_20240315_123456",
 		}, cancel),
+		o.command(&cli.Command{
+			Name: "audit", Category: categoryArchive, Usage: "list who started, cancelled or changed something, newest first",
+			Description: "Example: ace audit --caller ci --since 2024-03-01",
+			Flags:       paramFlags("audit"),
+		}, audit),
 	}
 }
 

@@ -30,12 +30,14 @@ func status(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if t.HasEnded() {
-		return s.finish(ctx, t)
-	}
-
 	if err := s.print(ctx, t); err != nil {
 		return err
+	}
+	if !s.cmd.Bool(flagJSON) && t.RequestedBy != nil {
+		writeLine(s.Stdout, "requested by %s", safe(t.RequestedBy.String()))
+	}
+	if t.HasEnded() {
+		return exitOf(t)
 	}
 	if !s.cmd.Bool(flagJSON) && t.Progress != nil {
 		writeLine(s.Stdout, "%s: %s", phaseOf(t), figuresOf(t))
@@ -77,14 +79,18 @@ func tasks(ctx context.Context, s *session) error {
 		return err
 	}
 
-	rows := s.newTable("task", "type", "table", "status", "submitted", "time", "result")
+	rows := s.newTable("task", "type", "table", "status", "submitted", "by", "time", "result")
 	for _, one := range list.Tasks {
 		t := task{TaskStatus: one}
 		took := ""
 		if one.TimeTaken != nil {
 			took = seconds(float64(*one.TimeTaken))
 		}
-		rows.AppendRow(table.Row{one.TaskID, one.TaskType, safe(one.ClusterName + " " + one.TableName), one.Status, age(one.SubmittedAt), took, outcomeOf(t)})
+		by := ""
+		if one.RequestedBy != nil {
+			by = one.RequestedBy.Caller
+		}
+		rows.AppendRow(table.Row{one.TaskID, one.TaskType, safe(one.ClusterName + " " + one.TableName), one.Status, age(one.SubmittedAt), safe(by), took, outcomeOf(t)})
 	}
 	rows.Render()
 	s.more(list.Next)

@@ -112,7 +112,7 @@ func (p *Page) compareForm(w http.ResponseWriter, r *http.Request, values url.Va
 	if problem != "" {
 		status = http.StatusBadRequest
 	}
-	return p.show(w, status, "compare", p.view("New comparison", "compare", c))
+	return p.show(w, status, "compare", p.view(r, "New comparison", "compare", c))
 }
 
 // choose sets the cluster that the values name, or the only cluster, and the database. It

@@ -125,10 +125,13 @@ type tableRow struct {
 
 // rows returns one tableRow for each table. The tables whose last verdict is not "match"
 // are first. In each of the two groups, the tables with the newest comparisons are first.
-func (h history) rows() []tableRow {
+// It leaves out the clusters for which sees returns false.
+func (h history) rows(sees func(cluster string) bool) []tableRow {
 	rows := make([]tableRow, 0, len(h.tables))
 	for key, points := range h.tables {
-		rows = append(rows, tableRow{key, points[0], points})
+		if sees(key.Cluster) {
+			rows = append(rows, tableRow{key, points[0], points})
+		}
 	}
 	slices.SortFunc(rows, func(a, b tableRow) int {
 		return cmp.Or(rank(a.Last)-rank(b.Last), b.Last.At.Compare(a.Last.At), cmp.Compare(a.Table, b.Table))

@@ -32,7 +32,7 @@ func (p *Page) showTasks(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	t.NextPage = nextPage("/tasks", query, t.Next)
-	return p.show(w, status, "tasks", p.view("Tasks", "tasks", t))
+	return p.show(w, status, "tasks", p.view(r, "Tasks", "tasks", t))
 }
 
 // archiveView is the input of the template that shows the list of documents.
@@ -53,7 +53,7 @@ func (p *Page) showArchive(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a.NextPage = nextPage("/archive", query, a.Next)
-	return p.show(w, status, "archive", p.view("Archive", "archive", a))
+	return p.show(w, status, "archive", p.view(r, "Archive", "archive", a))
 }
 
 // readList reads a page of the list of a route into list. If the API refuses the filter,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/fault"
 	"ace/shared/retry"
 )
@@ -26,6 +27,7 @@ const (
 	liveShare = 60
 
 	liveTasks   = 10               // maximum number of tasks shown with their progress
+	liveSought  = 200              // maximum number of tasks that are read to find those of the clusters that a caller may see
 	maxWatchers = 64               // maximum number of streams that are open at once
 	writeTime   = 10 * time.Second // bounds one write to a stream
 	// beatEvery is the time between two comments that each stream sends. A write to a
@@ -48,7 +50,14 @@ func (p *Page) readRunning(ctx context.Context) (running, error) {
 		return running{}, err
 	}
 	now := running{ids: ids, Waiting: max(0, len(ids)-liveTasks)}
-	for _, id := range ids[:min(len(ids), liveTasks)] {
+	read := liveTasks
+	if !caller.Of(ctx).SeesAll() { // the number of tasks of other clusters must not be shown
+		now.Waiting, read = 0, liveSought
+	}
+	for _, id := range ids[:min(len(ids), read)] {
+		if len(now.Tasks) == liveTasks {
+			break
+		}
 		status, err := p.status(ctx, id)
 		if isNotFound(err) { // the task has no record yet, or has been deleted
 			continue
@@ -92,22 +101,25 @@ type hub struct {
 
 // watcher is an open stream of events to a page.
 type watcher struct {
-	task   string // the id of the task that the page shows; "" means all running tasks
-	events chan string
-	sent   string // the data of the last eventProgress that was sent
+	task string // the id of the task that the page shows; "" means all running tasks
+	// restricted means that the caller of the page sees only some clusters. The progress of
+	// all running tasks is not sent to it.
+	restricted bool
+	events     chan string
+	sent       string // the data of the last eventProgress that was sent
 }
 
 func newHub() *hub { return &hub{watchers: map[*watcher]bool{}, wake: make(chan struct{}, 1)} }
 
 // open adds a stream for the page of a task, or for the page of all running tasks ("").
 // It returns false if maxWatchers streams are open, or if the service is stopping.
-func (h *hub) open(task string) (*watcher, bool) {
+func (h *hub) open(task string, restricted bool) (*watcher, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || len(h.watchers) >= maxWatchers {
 		return nil, false
 	}
-	w := &watcher{task: task, events: make(chan string, 8)}
+	w := &watcher{task: task, restricted: restricted, events: make(chan string, 8)}
 	h.watchers[w] = true
 	select {
 	case h.wake <- struct{}{}:
@@ -159,7 +171,7 @@ func (h *hub) send(task, event, data string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers {
-		if w.task != task || event == eventProgress && w.sent == data {
+		if w.task != task || event == eventProgress && (w.sent == data || task == "" && w.restricted) {
 			continue
 		}
 		select {
@@ -260,7 +272,13 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) error {
 	if task != "" && !api.IsTaskID(task) {
 		return &refusal{http.StatusNotFound, fmt.Sprintf("there is no task %.100q", task)}
 	}
-	watcher, ok := p.live.open(task)
+	by := caller.Of(r.Context())
+	if task != "" && !by.SeesAll() { // the tasks are read for all pages together
+		if _, err := p.status(r.Context(), task); err != nil {
+			return err
+		}
+	}
+	watcher, ok := p.live.open(task, !by.SeesAll())
 	if !ok {
 		return &refusal{http.StatusServiceUnavailable, "too many pages show live progress; close one, or reload this page by hand"}
 	}

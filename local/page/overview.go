@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 )
 
 const (
@@ -78,7 +79,7 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 
 	past := p.history.get(ctx, firstWait)
 	o.note("the archive", past.Err)
-	o.Tables, o.Reading, o.Read = past.Value.rows(), !past.Complete, past.Value.read
+	o.Tables, o.Reading, o.Read = past.Value.rows(caller.Of(ctx).Sees), !past.Complete, past.Value.read
 	o.Shortened = past.Complete && past.Value.next != ""
 	for _, row := range o.Tables {
 		if !isComparison(row.Last.Type) {
@@ -107,7 +108,7 @@ func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) error {
 		o.Clusters = append(o.Clusters, clusterView{cluster, nodeViews(cluster, checks.Value)})
 	}
 
-	v := p.view("Overview", "overview", o)
+	v := p.view(r, "Overview", "overview", o)
 	v.Watch = "/events"
 	return p.show(w, http.StatusOK, "overview", v)
 }

@@ -18,6 +18,7 @@ import (
 	template "github.com/DataDog/datadog-agent/pkg/template/html"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/fault"
 	"ace/shared/render"
 )
@@ -129,6 +130,18 @@ func (p *Page) Serves(path string) bool {
 	return path == "/" || slices.Contains([]string{"tasks", "compare", "archive", "events"}, first)
 }
 
+// Route returns the pattern of a path that belongs to the web page, for logs.
+func (p *Page) Route(path string) string {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	if parts[0] != "tasks" || len(parts) == 1 {
+		return "/" + parts[0]
+	}
+	if len(parts) == 3 && slices.Contains([]string{"document", "report", "before-images", "script", "rerun", "repair", "undo", "confirm", "cancel"}, parts[2]) {
+		return "/tasks/{id}/" + parts[2]
+	}
+	return "/tasks/{id}"
+}
+
 // ServeHTTP implements http.Handler.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range map[string]string{
@@ -143,8 +156,10 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Run reads what open pages need, until the context ends. Then it ends the streams of all
-// pages and returns.
+// pages and returns. It reads what any caller may see; each page shows what its caller
+// may see.
 func (p *Page) Run(ctx context.Context) {
+	ctx = caller.AsService(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { p.history.run(ctx) })
 	background.Go(func() { p.nodes.run(ctx) })
@@ -156,7 +171,14 @@ func (p *Page) Run(ctx context.Context) {
 // answers with a page that shows the error.
 func (p *Page) handler(show func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := show(w, r); err != nil {
+		// What a page shows was partly read before, for all callers.
+		err := caller.Of(r.Context()).Check(api.RightRead)
+		if err == nil {
+			err = show(w, r)
+		} else {
+			err = &refusal{http.StatusForbidden, fault.PublicMessage(err)}
+		}
+		if err != nil {
 			p.showError(w, r, err)
 		}
 	}
@@ -173,13 +195,19 @@ type view struct {
 	Rows    template.JS // the script of the differing rows; "" if the page shows no rows
 	Version string
 	Watch   string // the address of the event stream of the page; "" if it has no stream
+	May     may    // what the caller of the page may do
 	Body    any
 }
 
-func (p *Page) view(title, current string, body any) view {
+// may is what the caller of a page may do. The page shows no button for anything else.
+// The API decides, not the page.
+type may struct{ Compare, Repair bool }
+
+func (p *Page) view(r *http.Request, title, current string, body any) view {
 	return view{
 		Title: title, Current: current, CSRF: p.csrf.token(p.Now()), Style: template.CSS(p.style), Script: template.JS(ownScript),
 		Version: p.Version, Body: body,
+		May: may{Compare: caller.Of(r.Context()).May(api.RightCompare), Repair: caller.Of(r.Context()).May(api.RightRepair)},
 	}
 }
 
@@ -210,7 +238,7 @@ func (p *Page) showError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		p.Log.ErrorContext(r.Context(), "page not shown", "path", r.URL.Path, "error", err)
 	}
-	if err := p.show(w, refused.Status, "error", p.view(http.StatusText(refused.Status), "", refused)); err != nil {
+	if err := p.show(w, refused.Status, "error", p.view(r, http.StatusText(refused.Status), "", refused)); err != nil {
 		p.Log.ErrorContext(r.Context(), "page not shown", "path", r.URL.Path, "error", err)
 	}
 }

@@ -102,7 +102,7 @@ func TestHistory_KeepsTheNewestComparisonsOfEachTable(t *testing.T) {
 	h.add(api.ArchivedDiff{TaskID: "td_b", TaskType: api.TypeTableDiff, TableName: "public.b", FinishedAt: day(1), Verdict: api.VerdictDiffer, MismatchedRows: 3})
 	h.add(api.ArchivedDiff{TaskID: "td_c", TaskType: api.TypeTableDiff, TableName: "public.c", FinishedAt: day(2), Verdict: api.VerdictMatch, TableFilter: "id < 3"})
 
-	rows := h.rows()
+	rows := h.rows(func(string) bool { return true })
 	if len(rows) != 3 || rows[0].Table != "public.b" || rows[1].Table != "public.a" {
 		t.Fatalf("the tables are %+v", rows)
 	}
@@ -181,8 +181,8 @@ func TestKeeper_ReadsOnlyWhatPagesAskFor(t *testing.T) {
 
 func TestHub_EndsTheStreamOfAClientThatDoesNotRead(t *testing.T) {
 	h := newHub()
-	slow, _ := h.open("")
-	other, _ := h.open("td_1")
+	slow, _ := h.open("", false)
+	other, _ := h.open("td_1", false)
 	for n := range 20 {
 		h.send("", eventProgress, strconv.Itoa(n))
 		h.send("", eventProgress, strconv.Itoa(n)) // the same is not sent twice
@@ -195,11 +195,11 @@ func TestHub_EndsTheStreamOfAClientThatDoesNotRead(t *testing.T) {
 		t.Errorf("%d events were received, the other stream has %d", received, len(other.events))
 	}
 	for range maxWatchers - 1 {
-		if _, ok := h.open(""); !ok {
+		if _, ok := h.open("", false); !ok {
 			t.Fatal("a stream was refused")
 		}
 	}
-	if _, ok := h.open(""); ok {
+	if _, ok := h.open("", false); ok {
 		t.Error("more streams than allowed")
 	}
 	h.close()

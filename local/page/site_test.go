@@ -20,6 +20,7 @@ import (
 	"ace/infra/testkit/pgtest"
 	"ace/local/page"
 	"ace/shared/app"
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/endpoint/httpx"
 	"ace/shared/schedule"
@@ -43,7 +44,7 @@ func newSiteWith(t testing.TB, c *pgtest.Cluster, token string, o apptest.Option
 	s := &site{Service: apptest.New(t, c, o)}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	scheduler := s.App.Scheduler(jobs, s.Queue, logger)
-	mux, err := endpoint.New(endpoint.Options{Logger: logger}, append(s.App.Endpoints(s.Queue), app.SchedulesEndpoint(scheduler))...)
+	mux, err := endpoint.New(endpoint.Options{Logger: logger, Refused: s.App.Refused}, append(s.App.Endpoints(s.Queue), app.SchedulesEndpoint(scheduler))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,11 @@ func newSiteWith(t testing.TB, c *pgtest.Cluster, token string, o apptest.Option
 		t.Fatal(err)
 	}
 
-	server := httptest.NewServer(httpx.Pages(p, httpx.Options{Token: token}))
+	opts := httpx.Options{Callers: o.Callers}
+	if token != "" {
+		opts.Callers = caller.Single(token)
+	}
+	server := httptest.NewServer(httpx.Pages(p, opts))
 	s.url = server.URL
 	ctx, stop := context.WithCancel(context.Background())
 	var background sync.WaitGroup

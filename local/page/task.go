@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/difffile"
 )
 
@@ -27,6 +28,16 @@ type taskView struct {
 	Source     string        // the task id that diff_file or task_id names; "" if none
 	Repair     *repairForm   // nil unless the rows of this comparison can be repaired
 	Confirm    *confirmation // nil unless this is a dry run that can be carried out
+	MayCancel  bool
+}
+
+// allow removes the forms for what the caller of the page may not do.
+func (t *taskView) allow(by caller.Caller) {
+	own := t.RequestedBy != nil && t.RequestedBy.Caller == by.Name
+	t.MayCancel = by.May(api.RightRepair) || own && by.May(api.TaskRight(t.TaskType))
+	if !by.May(api.RightRepair) {
+		t.Repair, t.Confirm = nil, nil
+	}
 }
 
 // parameter is a parameter of a task whose value is neither empty nor false.
@@ -58,11 +69,12 @@ func (p *Page) showTask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 
+	t.allow(caller.Of(r.Context()))
 	subject := t.TableName
 	if t.TaskType == api.TypeReplicationDiff {
 		subject = t.ClusterName
 	}
-	v := p.view(kindOf(t.TaskType)+" of "+subject, "tasks", t)
+	v := p.view(r, kindOf(t.TaskType)+" of "+subject, "tasks", t)
 	if !t.Ended {
 		v.Watch = "/events?task=" + t.TaskID
 	}

@@ -27,8 +27,9 @@ func (p *Page) functions() template.FuncMap {
 		"kind":   kindOf,
 		"indent": indent, "upper": strings.ToUpper, "partial": partial,
 		"verdict": verdictText, "color": verdictClass, "isTable": isComparison,
-		"list": render.Sentence,
-		"add":  func(a, b int64) int64 { return a + b },
+		"list":      render.Sentence,
+		"requester": func(by *api.RequestedBy) string { return by.String() },
+		"add":       func(a, b int64) int64 { return a + b },
 
 		// Methods are functions here, because templates call no methods, see
 		// ARCHITECTURE.md, "Size of the program".

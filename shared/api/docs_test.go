@@ -28,6 +28,7 @@ func TestDocs_NameEveryParameter(t *testing.T) {
 		"clusters":         refusal(api.DecodeClusters),
 		"cluster-check":    refusal(api.DecodeClusterCheck),
 		"tables":           refusal(api.DecodeTables),
+		"audit":            refusal(api.DecodeAudit),
 	} {
 		want := allowed(t, decode)
 		row := regexp.MustCompile(`(?m)^\| \[` + operation + `\]\([^)]*\) \| ([^|]*) \|`).FindStringSubmatch(reference)

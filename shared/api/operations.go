@@ -88,6 +88,7 @@ func following() []Operation {
 		},
 		{Name: "rules", Route: RouteRules, Purpose: "checks a rules document and stores it", Upload: true},
 		{Name: "schedules", Route: RouteSchedules, Purpose: "lists the scheduled comparisons (not in the Lambda functions)"},
+		{Name: "audit", Route: RouteAudit, Purpose: "lists who started, cancelled or changed something, newest first", Params: auditParams()},
 	}
 }
 

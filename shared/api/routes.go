@@ -28,6 +28,7 @@ const (
 	RouteBefore          Route = "/ace/before-images/{task_id}"
 	RouteRules           Route = "/ace/rules"
 	RouteSchedules       Route = "/ace/schedules"
+	RouteAudit           Route = "/ace/audit"
 	RouteClusters        Route = "/ace/clusters"
 	// RouteClusterCheck is a route of its own, and not a parameter of RouteClusters,
 	// because a check connects to nodes: it may take seconds, needs passwords and has
@@ -43,7 +44,7 @@ const (
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun, RouteSchemaDiff, RouteRepsetDiff, RouteReplicationDiff,
-		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteRules, RouteSchedules,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteRules, RouteSchedules, RouteAudit,
 		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady,
 	}
 }
@@ -52,11 +53,18 @@ func Routes() []Route {
 // tools send HEAD to check a link, and such a request must not start a task.
 func (r Route) IsReadOnly() bool {
 	switch r {
-	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteRules, RouteSchedules,
+	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteRules, RouteSchedules, RouteAudit,
 		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady:
 		return true
 	}
 	return false
+}
+
+// Name returns the name of the route's operation: the path without /ace/ and without the
+// argument, such as table-diff.
+func (r Route) Name() string {
+	base, _ := r.base()
+	return strings.Trim(strings.TrimPrefix(base, "/ace"), "/")
 }
 
 // IsProbe reports whether the route is for a monitor or a load balancer, which needs no

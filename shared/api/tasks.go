@@ -69,6 +69,9 @@ type TaskStatus struct {
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request, as it was stored
 	Error       string          `json:"error,omitempty"`      // why the task has not completed; absent unless Status is FAILED or CANCELLED
 	Progress    *Progress       `json:"progress,omitempty"`   // absent unless Status is RUNNING
+	// RequestedBy is who requested the task. It is absent from tasks of versions that did
+	// not store it.
+	RequestedBy *RequestedBy `json:"requested_by,omitempty"`
 }
 
 // HasEnded reports whether the task will not change any more.

@@ -17,6 +17,8 @@ import (
 	"ace/docs"
 	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/audit"
+	"ace/shared/caller"
 	"ace/shared/cluster"
 	"ace/shared/cluster/awslogin"
 	"ace/shared/diffarchive"
@@ -84,6 +86,7 @@ type App struct {
 	options  Options
 	tasks    *task.Registry
 	diffs    *diffindex.Index
+	audit    *audit.Log
 	pools    *pg.Pools
 	catalogs inventory.Connections // the connections with which tables are listed
 	// states has the connections for reading how nodes replicate. They are separate, so that
@@ -119,6 +122,7 @@ func New(o Options) *App {
 		options:    o,
 		tasks:      task.NewRegistry(o.Store, time.Now).WithLease(cmp.Or(o.Lease, task.LeaseDuration)),
 		diffs:      diffindex.New(o.Store),
+		audit:      audit.New(o.Store, time.Now),
 		renderings: diffarchive.NewRenderings(o.Store),
 		pools: pg.NewPools(pg.Options{
 			MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout, AnswerMargin: o.AnswerMargin,
@@ -160,6 +164,9 @@ func (a *App) Diffs() *diffindex.Index { return a.diffs }
 // Traffic returns how many bytes were received from the nodes and sent to them.
 func (a *App) Traffic() (received, sent int64) { return a.pools.Traffic() }
 
+// Audit returns the audit log.
+func (a *App) Audit() *audit.Log { return a.audit }
+
 // Retention returns the sweeper that deletes data older than the retention period.
 func (a *App) Retention() *retention.Sweeper {
 	return &retention.Sweeper{Store: a.options.Store, Tasks: a.tasks, Diffs: a.diffs, Now: time.Now}
@@ -188,6 +195,7 @@ func (a *App) service(starter service.Starter) *service.Service {
 	return &service.Service{
 		Tasks:        a.tasks,
 		Diffs:        a.diffs,
+		Audit:        a.audit,
 		Store:        a.options.Store,
 		Location:     a.options.Location,
 		Renderings:   a.renderings,
@@ -199,6 +207,26 @@ func (a *App) service(starter service.Starter) *service.Service {
 		Starter:      starter,
 		Now:          time.Now,
 		Log:          a.options.Log,
+	}
+}
+
+// Refused adds to the audit log a request that its caller may not make. It is the
+// function for endpoint.Options.Refused.
+func (a *App) Refused(ctx context.Context, action string, refusal *caller.Refusal) {
+	e := api.AuditEntry{Action: action, ClusterName: refusal.Cluster, Reason: refusal.Error()}
+	if by := caller.RequestedBy(ctx); by != nil {
+		e.RequestedBy = *by
+	}
+	if err := a.audit.AddRefused(ctx, e); err != nil {
+		a.options.Log.WarnContext(ctx, "refused request not added to the audit log", "error", err)
+	}
+}
+
+// WrongToken adds to the audit log a request whose token no caller has.
+func (a *App) WrongToken(ctx context.Context, by api.RequestedBy) {
+	err := a.audit.AddUnknown(ctx, api.AuditEntry{Action: "authenticate", RequestedBy: by, Reason: "the token is wrong"})
+	if err != nil {
+		a.options.Log.WarnContext(ctx, "refused request not added to the audit log", "error", err)
 	}
 }
 
@@ -228,6 +256,7 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.Download(api.RouteReport, api.DecodeReport, s.Report),
 		endpoint.Download(api.RouteBefore, api.DecodeTask, s.RowsBefore),
 		endpoint.Receiving(endpoint.JSON(api.RouteRules, api.DecodeRules, s.Rules), api.MaxRules, api.DecodeAddRules, s.AddRules),
+		endpoint.JSON(api.RouteAudit, api.DecodeAudit, s.ListAudit),
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, s.ListClusters),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, s.CheckClusters),
 		endpoint.JSON(api.RouteTables, api.DecodeTables, s.ListTables),

@@ -22,6 +22,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/app"
 	"ace/shared/archive"
+	"ace/shared/caller"
 	"ace/shared/cluster"
 	"ace/shared/diffindex"
 	"ace/shared/endpoint"
@@ -212,7 +213,7 @@ func (h *history) ask(t *testing.T, mux *endpoint.Mux, q question) (spent cost, 
 	t.Helper()
 	before := cost{h.store.Count(faulty.List, ""), h.keys, h.store.Count(faulty.Get, ""), h.store.Count(faulty.Stat, "")}
 	begin := time.Now()
-	response := mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: "/ace/diffs", RawQuery: q.query.Encode()})
+	response := mux.Handle(caller.AsService(t.Context()), endpoint.Request{Method: "GET", Path: "/ace/diffs", RawQuery: q.query.Encode()})
 	took = time.Since(begin)
 	var list api.DiffList
 	if err := json.Unmarshal(response.Body, &list); err != nil || response.Status != 200 {

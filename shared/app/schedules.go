@@ -1,10 +1,13 @@
 package app
 
 import (
+	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/schedule"
 	"ace/shared/service"
@@ -20,7 +23,13 @@ func (a *App) Scheduler(jobs []schedule.Job, starter service.Starter, log *slog.
 	})
 }
 
-// SchedulesEndpoint returns the endpoint that lists the jobs of a scheduler.
+// SchedulesEndpoint returns the endpoint that lists the jobs of a scheduler. A caller
+// sees the jobs of its clusters.
 func SchedulesEndpoint(s *schedule.Scheduler) endpoint.Endpoint {
-	return endpoint.JSON(api.RouteSchedules, api.DecodeSchedules, s.List)
+	return endpoint.JSON(api.RouteSchedules, api.DecodeSchedules, func(ctx context.Context, req api.SchedulesRequest) (api.ScheduleList, error) {
+		list, err := s.List(ctx, req)
+		by := caller.Of(ctx)
+		list.Schedules = slices.DeleteFunc(list.Schedules, func(job api.Schedule) bool { return !by.Sees(job.ClusterName) })
+		return list, err
+	})
 }

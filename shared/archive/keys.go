@@ -226,5 +226,16 @@ const NotificationsPrefix = "notifications/"
 // NotificationKey returns the key of the event of a task in the outbox.
 func NotificationKey(taskID string) string { return NotificationsPrefix + taskID }
 
+// AuditPrefix is the prefix of the entries of the audit log, in a folder for each day.
+const AuditPrefix = "audit/"
+
+// AuditDayPrefix returns the prefix of the entries of the day of a time, in UTC.
+func AuditDayPrefix(at time.Time) string {
+	return AuditPrefix + at.UTC().Format(time.DateOnly) + "/"
+}
+
+// AuditKey returns the key of an entry of the audit log.
+func AuditKey(at time.Time, id string) string { return AuditDayPrefix(at) + id + ".json" }
+
 // ProbePrefix is the prefix of the objects that Probe writes and deletes again.
 const ProbePrefix = "probe/"

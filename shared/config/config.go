@@ -18,6 +18,7 @@ type Config struct {
 	ListenPublic bool     `env:"ACE_LISTEN_PUBLIC" envDefault:"false" usage:"permit an address that other machines can reach" allowed:"true or false"`
 	Hosts        []string `env:"ACE_HOSTS" usage:"host names, in addition to loopback ones, that requests may use" allowed:"host names or addresses, without ports, separated by commas"`
 	TokenFile    string   `env:"ACE_TOKEN_FILE" usage:"file with the token that requests must have" allowed:"a file with a token of at least 16 characters"`
+	CallersFile  string   `env:"ACE_CALLERS" usage:"the YAML file of callers: their tokens, rights and clusters" allowed:"a YAML file"`
 
 	TLSCert     string `env:"ACE_TLS_CERT" usage:"file with the certificate of the service, which then serves TLS only" allowed:"a file with PEM certificates"`
 	TLSKey      string `env:"ACE_TLS_KEY" usage:"file with the key of the certificate" allowed:"a file with a PEM key"`
@@ -39,6 +40,7 @@ type Config struct {
 	Lease            time.Duration `env:"ACE_LEASE" envDefault:"30s" usage:"time without a renewal after which another process takes over a task, the same for all processes on one store" allowed:"a time from 3s to 10m such as 30s"`
 	Patience         time.Duration `env:"ACE_PATIENCE" envDefault:"1m" usage:"how long a task retries a step because a node or the archive cannot be used; ten times as long in a scheduled comparison" allowed:"a time from 1s to 1h such as 1m"`
 	UnitTimeout      time.Duration `env:"ACE_UNIT_TIMEOUT" envDefault:"5m" usage:"time limit of one unit of work, for functions only" allowed:"a time from 1s to 15m such as 5m"`
+	AuditDays        int           `env:"ACE_AUDIT_RETENTION_DAYS" envDefault:"0" usage:"days until entries of the audit log are deleted, 0 for never" allowed:"a whole number from 0 to 36500"`
 	RetentionDays    int           `env:"ACE_RETENTION_DAYS" envDefault:"0" usage:"days until documents and tasks are deleted, 0 for never" allowed:"a whole number from 0 to 36500"`
 
 	WebhookURL        WebhookURL `env:"ACE_WEBHOOK_URL" usage:"address that is called when a task has ended, none if empty" allowed:"an http or https URL without user and fragment"`
@@ -54,8 +56,9 @@ type Config struct {
 	Metrics          bool   `env:"ACE_METRICS" envDefault:"true" usage:"publish metrics: at /metrics, or in functions in the log" allowed:"true or false"`
 	MetricsNamespace string `env:"ACE_METRICS_NAMESPACE" envDefault:"ACE" usage:"CloudWatch namespace of the metrics, for functions only" allowed:"a CloudWatch namespace"`
 
-	LogLevel  slog.Level `env:"ACE_LOG_LEVEL" envDefault:"info" usage:"lowest level to log" allowed:"debug, info, warn or error"`
-	LogFormat string     `env:"ACE_LOG_FORMAT" envDefault:"text" usage:"format of the log" allowed:"text or json"`
+	LogLevel   slog.Level `env:"ACE_LOG_LEVEL" envDefault:"info" usage:"lowest level to log" allowed:"debug, info, warn or error"`
+	LogFormat  string     `env:"ACE_LOG_FORMAT" envDefault:"text" usage:"format of the log" allowed:"text or json"`
+	RequestLog string     `env:"ACE_REQUEST_LOG" envDefault:"all" usage:"requests that are logged; changes means those that start or change something or fail" allowed:"all, changes or none"`
 
 	TaskRunnerFunction  string `env:"ACE_FUNCTION_TASKRUNNER" usage:"function that runs tasks, for functions only" allowed:"the name of a Lambda function"`
 	BlockWorkerFunction string `env:"ACE_FUNCTION_BLOCKWORKER" usage:"function that does units of work, for functions only" allowed:"the name of a Lambda function"`

@@ -57,6 +57,7 @@ func TestLoad_ReturnsTheDefaults(t *testing.T) {
 		MetricsNamespace: "ACE",
 		LogLevel:         slog.LevelInfo,
 		LogFormat:        "text",
+		RequestLog:       "all",
 	}
 	for name, environ := range map[string]map[string]string{"nil": nil, "empty": {}, "empty values": {"ACE_MAX_TASKS": "", "ACE_HOSTS": "", "ACE_STORE": ""}} {
 		got := load(t, environ)
@@ -72,30 +73,31 @@ func TestLoad_ReturnsTheDefaults(t *testing.T) {
 func TestLoad_ReadsEveryVariable(t *testing.T) {
 	token := tokenFile(t, "0123456789abcdef\n")
 	secret := tokenFile(t, webhookSecret+"\n")
+	callers := tokenFile(t, callersFile)
 	got := load(t, map[string]string{
-		"ACE_LISTEN": "0.0.0.0:5001", "ACE_LISTEN_PUBLIC": "true", "ACE_HOSTS": "ace.example.com, 10.0.0.5", "ACE_TOKEN_FILE": token,
+		"ACE_LISTEN": "0.0.0.0:5001", "ACE_LISTEN_PUBLIC": "true", "ACE_HOSTS": "ace.example.com, 10.0.0.5", "ACE_TOKEN_FILE": token, "ACE_CALLERS": callers,
 		"ACE_TLS_CERT": "/tls/crt", "ACE_TLS_KEY": "/tls/key", "ACE_TLS_CLIENT_CA": "/tls/ca",
 		"ACE_STORE":    "s3://bucket/some/prefix/?endpoint=http://127.0.0.1:9000&region=us-east-1",
 		"ACE_CLUSTERS": "/etc/ace/clusters", "ACE_SCHEDULES": "/etc/ace/schedules.yaml",
 		"ACE_MAX_TASKS": "4", "ACE_MAX_QUEUE": "10", "ACE_MAX_INVOCATIONS": "100", "ACE_MAX_IMPORT_MB": "7", "ACE_IMPORT_DIR": "/",
-		"ACE_STATEMENT_TIMEOUT": "90s", "ACE_SNAPSHOT_MAX": "1m", "ACE_RETENTION_DAYS": "30",
+		"ACE_STATEMENT_TIMEOUT": "90s", "ACE_SNAPSHOT_MAX": "1m", "ACE_RETENTION_DAYS": "30", "ACE_AUDIT_RETENTION_DAYS": "365",
 		"ACE_LEASE": "1m", "ACE_PATIENCE": "2m", "ACE_UNIT_TIMEOUT": "2m",
 		"ACE_WEBHOOK_URL": "https://hooks.example.com", "ACE_WEBHOOK_SECRET_FILE": secret, "ACE_WEBHOOK_FORMAT": "slack", "ACE_WEBHOOK_EVENTS": "all", "ACE_EVENT_BUS": "default",
 		"ACE_PAGE": "false", "ACE_PPROF": "127.0.0.1:6060",
 		"ACE_METRICS": "false", "ACE_METRICS_NAMESPACE": "ace-stack",
-		"ACE_LOG_LEVEL": "debug", "ACE_LOG_FORMAT": "json",
+		"ACE_LOG_LEVEL": "debug", "ACE_LOG_FORMAT": "json", "ACE_REQUEST_LOG": "changes",
 		"ACE_FUNCTION_TASKRUNNER": "runner", "ACE_FUNCTION_BLOCKWORKER": "worker",
 	})
 	want := strings.Join([]string{
-		"ACE_LISTEN=0.0.0.0:5001", "ACE_LISTEN_PUBLIC=true", "ACE_HOSTS=ace.example.com, 10.0.0.5", "ACE_TOKEN_FILE=" + token,
+		"ACE_LISTEN=0.0.0.0:5001", "ACE_LISTEN_PUBLIC=true", "ACE_HOSTS=ace.example.com, 10.0.0.5", "ACE_TOKEN_FILE=" + token, "ACE_CALLERS=" + callers,
 		"ACE_TLS_CERT=/tls/crt", "ACE_TLS_KEY=/tls/key", "ACE_TLS_CLIENT_CA=/tls/ca",
 		"ACE_STORE=s3://bucket/some/prefix?endpoint=http%3A%2F%2F127.0.0.1%3A9000&region=us-east-1",
 		"ACE_CLUSTERS=/etc/ace/clusters", "ACE_SCHEDULES=/etc/ace/schedules.yaml",
 		"ACE_MAX_TASKS=4", "ACE_MAX_QUEUE=10", "ACE_MAX_INVOCATIONS=100", "ACE_IMPORT_DIR=/", "ACE_MAX_IMPORT_MB=7",
-		"ACE_STATEMENT_TIMEOUT=1m30s", "ACE_REPAIR_ANSWER_TIMEOUT=1m0s", "ACE_SNAPSHOT_MAX=1m0s", "ACE_LEASE=1m0s", "ACE_PATIENCE=2m0s", "ACE_UNIT_TIMEOUT=2m0s", "ACE_RETENTION_DAYS=30",
+		"ACE_STATEMENT_TIMEOUT=1m30s", "ACE_REPAIR_ANSWER_TIMEOUT=1m0s", "ACE_SNAPSHOT_MAX=1m0s", "ACE_LEASE=1m0s", "ACE_PATIENCE=2m0s", "ACE_UNIT_TIMEOUT=2m0s", "ACE_AUDIT_RETENTION_DAYS=365", "ACE_RETENTION_DAYS=30",
 		"ACE_WEBHOOK_URL=https://hooks.example.com", "ACE_WEBHOOK_SECRET_FILE=" + secret, "ACE_WEBHOOK_FORMAT=slack", "ACE_WEBHOOK_EVENTS=all", "ACE_EVENT_BUS=default",
 		"ACE_PAGE=false", "ACE_PPROF=127.0.0.1:6060", "ACE_METRICS=false", "ACE_METRICS_NAMESPACE=ace-stack",
-		"ACE_LOG_LEVEL=DEBUG", "ACE_LOG_FORMAT=json",
+		"ACE_LOG_LEVEL=DEBUG", "ACE_LOG_FORMAT=json", "ACE_REQUEST_LOG=changes",
 		"ACE_FUNCTION_TASKRUNNER=runner", "ACE_FUNCTION_BLOCKWORKER=worker", "",
 	}, "\n")
 	if diff := cmp.Diff(want, got.Dump()); diff != "" {
@@ -104,11 +106,35 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 	if diff := cmp.Diff([]string{"ace.example.com", "10.0.0.5"}, got.AllowedHosts()); diff != "" {
 		t.Errorf("allowed hosts (-want +got):\n%s", diff)
 	}
+	if entries, err := got.ReadCallers(); err != nil || len(entries) != 2 || entries[0].Name != "ci" || entries[1].Name != "token" {
+		t.Errorf("the callers are %+v, %v", entries, err)
+	}
 	if text, err := got.ReadToken(); err != nil || text != "0123456789abcdef" {
 		t.Errorf("the token is %q, %v", text, err)
 	}
 	if again := load(t, dumped(got)); !cmp.Equal(got, again) {
 		t.Errorf("the dump is read as something else:\n%s", cmp.Diff(got, again))
+	}
+}
+
+const callersFile = `callers:
+  - {name: ci, token_sha256: 1111111111111111111111111111111111111111111111111111111111111111, rights: [read], clusters: [demo]}
+`
+
+func TestCallers_ProtectAPublicAddressAsATokenDoes(t *testing.T) {
+	callers := tokenFile(t, callersFile)
+	load(t, map[string]string{"ACE_LISTEN": "10.0.0.5:5000", "ACE_LISTEN_PUBLIC": "true", "ACE_CALLERS": callers})
+	if err := os.Chmod(callers, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ path, says string }{
+		"a file that others read": {callers, "ACE_CALLERS is refused"},
+		"no file":                 {callers + ".no", "which cannot be read"},
+		"a file of another kind":  {tokenFile(t, "callers: 1"), "line 1: callers must be a list"},
+	} {
+		if _, err := config.Load(map[string]string{"ACE_CALLERS": tt.path}); fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), tt.says) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -127,6 +127,7 @@ func (c Config) check(environ, bad map[string]string) {
 	within("ACE_MAX_INVOCATIONS", c.MaxInvocations, 1, 1000)
 	within("ACE_MAX_IMPORT_MB", c.MaxImportMB, 1, 65_536)
 	within("ACE_RETENTION_DAYS", c.RetentionDays, 0, 36_500)
+	within("ACE_AUDIT_RETENTION_DAYS", c.AuditDays, 0, 36_500)
 	within("ACE_STATEMENT_TIMEOUT", int(c.StatementTimeout), int(time.Second), int(day))
 	within("ACE_PATIENCE", int(c.Patience), int(time.Second), int(time.Hour))
 	within("ACE_REPAIR_ANSWER_TIMEOUT", int(c.RepairAnswer), int(time.Second), int(day))
@@ -134,6 +135,7 @@ func (c Config) check(environ, bad map[string]string) {
 	within("ACE_UNIT_TIMEOUT", int(c.UnitTimeout), int(time.Second), int(15*time.Minute))
 	within("ACE_SNAPSHOT_MAX", int(c.SnapshotMax), int(time.Second), int(day))
 	note(c.LogFormat == "text" || c.LogFormat == "json", "ACE_LOG_FORMAT", notAllowed("ACE_LOG_FORMAT", c.LogFormat))
+	note(slices.Contains([]string{"all", "changes", "none"}, c.RequestLog), "ACE_REQUEST_LOG", notAllowed("ACE_REQUEST_LOG", c.RequestLog))
 	note(slices.Contains(levels(), c.LogLevel.Level().String()), "ACE_LOG_LEVEL", notAllowed("ACE_LOG_LEVEL", environ["ACE_LOG_LEVEL"]))
 	note(!slices.ContainsFunc(c.Hosts, isNoHost), "ACE_HOSTS", notAllowed("ACE_HOSTS", environ["ACE_HOSTS"]))
 	_, _, err := c.ClustersBucket()
@@ -148,10 +150,15 @@ func (c Config) check(environ, bad map[string]string) {
 		note(err == nil, "ACE_TOKEN_FILE", fault.PublicMessage(err))
 	}
 
+	if c.CallersFile != "" {
+		_, err := c.ReadCallers()
+		note(err == nil, "ACE_CALLERS", fault.PublicMessage(err))
+	}
+
 	c.checkWebhook(environ, note)
 	c.checkTLS(note)
-	note(c.Listen.Loopback() || (c.ListenPublic && c.TokenFile != ""), "ACE_LISTEN", fmt.Sprintf(
-		"ACE_LISTEN is %q, which other machines can reach: set ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE, or use %s",
+	note(c.Listen.Loopback() || (c.ListenPublic && c.NeedsToken()), "ACE_LISTEN", fmt.Sprintf(
+		"ACE_LISTEN is %q, which other machines can reach: set ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE or ACE_CALLERS, or use %s",
 		c.Listen, allowed("ACE_LISTEN")))
 }
 

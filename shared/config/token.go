@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"ace/shared/caller"
 	"ace/shared/fault"
 	"ace/shared/private"
 )
@@ -29,4 +30,31 @@ func (c Config) ReadToken() (string, error) {
 		return "", fault.New(fault.Invalid, "ACE_TOKEN_FILE is %q, which must contain one token of at least %d characters", c.TokenFile, minToken)
 	}
 	return token, nil
+}
+
+// NeedsToken reports whether every request must have a token.
+func (c Config) NeedsToken() bool { return c.TokenFile != "" || c.CallersFile != "" }
+
+// ReadCallers returns the callers of ACE_CALLERS and of ACE_TOKEN_FILE. It returns none
+// if neither is configured.
+func (c Config) ReadCallers() ([]caller.Entry, error) {
+	var entries []caller.Entry
+	if c.CallersFile != "" {
+		data, err := private.Secret(c.CallersFile)
+		if fault.CodeOf(err) == fault.Invalid {
+			return nil, fault.New(fault.Invalid, "ACE_CALLERS is refused: %s", fault.PublicMessage(err))
+		}
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Invalid, "ACE_CALLERS is %q, which cannot be read: %v", c.CallersFile, err)
+		}
+		if entries, err = caller.Parse(c.CallersFile, data); err != nil {
+			return nil, err
+		}
+	}
+
+	token, err := c.ReadToken()
+	if err != nil || token == "" {
+		return entries, err
+	}
+	return append(entries, caller.TokenEntry(token)), nil
 }

@@ -30,6 +30,8 @@ type Filter struct {
 	Until       time.Time // only documents that finished before this time
 	Limit       int       // page size: 1 to 1000, 0 means 100
 	After       string    // the cursor that the previous page returned
+	// Sees reports whether documents of a cluster may be listed. nil means that all may be.
+	Sees func(cluster string) bool
 }
 
 // List returns a page of documents, sorted by the time at which they finished (newest
@@ -80,7 +82,7 @@ func (x *Index) readAll(ctx context.Context, f Filter, names []string) ([]*Entry
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
 	return fanout.Map(ctx, atOnce, names, func(ctx context.Context, name string) (*Entry, error) {
 		entry, exists, err := x.read(ctx, prefix+name, f.Verdict)
-		if !exists {
+		if !exists || f.Sees != nil && !f.Sees(entry.ClusterName) {
 			return nil, err
 		}
 		return &entry, err
@@ -91,7 +93,7 @@ func (f Filter) limit() int { return cmp.Or(f.Limit, defaultLimit) }
 
 // mostRead returns the maximum number of entries that one call reads.
 func (f Filter) mostRead() int {
-	if f.Verdict != "" {
+	if f.Verdict != "" || f.Sees != nil {
 		return max(f.limit(), scanLimit)
 	}
 	return f.limit()

@@ -33,6 +33,7 @@ func TestContract_EveryTransportRejectsABadRequestInTheSameWay(t *testing.T) {
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, recorded[api.ClustersRequest](&submitted)),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, recorded[api.ClusterCheckRequest](&submitted)),
 		endpoint.JSON(api.RouteTables, api.DecodeTables, recorded[api.TablesRequest](&submitted)),
+		endpoint.JSON(api.RouteAudit, api.DecodeAudit, recorded[api.AuditRequest](&submitted)),
 		endpoint.Receiving(endpoint.JSON(api.RouteRules, api.DecodeRules, recorded[api.RulesRequest](&submitted)), api.MaxRules, api.DecodeAddRules,
 			func(ctx context.Context, req api.AddRulesRequest, _ io.Reader) (api.Submitted, error) {
 				return recorded[api.AddRulesRequest](&submitted)(ctx, req)
@@ -172,7 +173,7 @@ func TestContract_OnlyReadOnlyRoutesAcceptHEAD(t *testing.T) {
 		req.Method = "HEAD"
 		status, allow := 405, "GET, POST"
 		switch route {
-		case api.RouteTaskStatus, api.RouteTasks, api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteRules, api.RouteSchedules,
+		case api.RouteTaskStatus, api.RouteTasks, api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteRules, api.RouteSchedules, api.RouteAudit,
 			api.RouteClusters, api.RouteClusterCheck, api.RouteTables, api.RouteOpenAPI, api.RouteHealth, api.RouteReady:
 			status, allow = 200, ""
 		}

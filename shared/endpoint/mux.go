@@ -3,12 +3,14 @@ package endpoint
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"slices"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/fault"
 )
 
@@ -18,6 +20,9 @@ const defaultBodyLimit = 1 << 20
 type Options struct {
 	Logger    *slog.Logger // nil means slog.Default()
 	BodyLimit int          // maximum number of bytes of a body; 0 means 1 MiB
+	// Refused is called for each request that its caller may not make. It may be nil. action
+	// is the name of the operation, such as table-repair.
+	Refused func(ctx context.Context, action string, refusal *caller.Refusal)
 }
 
 // Mux dispatches requests to endpoints. It is safe for concurrent use.
@@ -25,6 +30,7 @@ type Mux struct {
 	endpoints []Endpoint
 	log       *slog.Logger
 	bodyLimit int
+	refused   func(ctx context.Context, action string, refusal *caller.Refusal)
 }
 
 // New returns a Mux of the endpoints. It returns an error if two endpoints have the same
@@ -38,7 +44,7 @@ func New(opts Options, endpoints ...Endpoint) (*Mux, error) {
 		seen[e.Route] = true
 	}
 
-	m := &Mux{endpoints: slices.Clone(endpoints), log: opts.Logger, bodyLimit: opts.BodyLimit}
+	m := &Mux{endpoints: slices.Clone(endpoints), log: opts.Logger, bodyLimit: opts.BodyLimit, refused: opts.Refused}
 	if m.log == nil {
 		m.log = slog.Default()
 	}
@@ -69,8 +75,9 @@ func (m *Mux) Changes(method, path string) bool {
 	return err == nil && (!e.Route.IsReadOnly() || method == methodPost && e.Receive != nil)
 }
 
-// Handle answers a request. It does not panic, and it starts no goroutine that outlives
-// the call.
+// Handle answers a request. ctx must carry the caller of the request (see package
+// caller); otherwise only the routes that need no right are served. It does not panic,
+// and it starts no goroutine that outlives the call.
 func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -79,9 +86,14 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 		}
 	}()
 
+	m.Note(ctx, req)
 	answer, err := m.answer(ctx, req)
 	if err != nil {
 		return m.Fail(ctx, req, err)
+	}
+
+	if submitted, ok := answer.(api.Submitted); ok {
+		TraceOf(ctx).TaskID = submitted.TaskID
 	}
 
 	if file, ok := answer.(*api.File); ok {
@@ -103,16 +115,44 @@ func (m *Mux) Fail(ctx context.Context, req Request, err error) Response {
 		e, _, _ := m.find(req.Path) // cannot fail: the status is 405, and a path without an endpoint has the status 404
 		resp.Header["Allow"] = allowedMethods(e.Route)
 	}
+	var refusal *caller.Refusal
+	if errors.As(err, &refusal) && m.refused != nil {
+		m.refused(ctx, m.action(req.Path), refusal)
+	}
 	if resp.Status >= statusInternal {
 		m.logFailure(ctx, req, err)
 	}
 	return resp
 }
 
+// action returns the name of the operation of a path, such as table-repair.
+func (m *Mux) action(path string) string {
+	e, _, _ := m.find(path) // the Mux has refused the request, so the path has an endpoint
+	return e.Route.Name()
+}
+
+// checkRight returns an error if the caller of the request lacks the right that the route
+// needs.
+func checkRight(ctx context.Context, route api.Route, method string) error {
+	right := route.Right(method)
+	if right == api.RightNone {
+		return nil
+	}
+	id, ok := caller.FromContext(ctx)
+	if !ok {
+		return fault.New(fault.Internal, "the transport has not identified the caller of the request")
+	}
+	return id.Check(right)
+}
+
 // answer calls the endpoint of the request and returns its answer.
 func (m *Mux) answer(ctx context.Context, req Request) (any, error) {
 	endpoint, arg, err := m.find(req.Path)
 	if err != nil {
+		return nil, err
+	}
+
+	if err := checkRight(ctx, endpoint.Route, req.Method); err != nil {
 		return nil, err
 	}
 

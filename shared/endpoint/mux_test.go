@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 )
@@ -38,7 +39,7 @@ func TestHandle_AnUnknownErrorIsLoggedOnceAndHiddenFromTheUser(t *testing.T) {
 		func(context.Context, string) (api.TaskStatus, error) {
 			return api.TaskStatus{}, errors.New("disk on fire")
 		}))
-	resp := mux.Handle(t.Context(), request("/ace/task-status/td_20240315_123456", "table_filter=secret"))
+	resp := mux.Handle(caller.AsService(t.Context()), request("/ace/task-status/td_20240315_123456", "table_filter=secret"))
 	if resp.Status != 500 || string(resp.Body) != internal {
 		t.Errorf("got %d %s", resp.Status, resp.Body)
 	}

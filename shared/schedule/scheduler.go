@@ -9,6 +9,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/caller"
 	"ace/shared/fault"
 	"ace/shared/setfile"
 )
@@ -132,7 +133,7 @@ func (s *Scheduler) Step(ctx context.Context) {
 // temporary error (see isTemporary), it stops and returns false. It logs other errors.
 func (s *Scheduler) forEach(ctx context.Context, jobs []Job, fn func(context.Context, Job) error) bool {
 	for _, job := range jobs {
-		err := fn(ctx, job)
+		err := fn(caller.AsJob(ctx, job.Name), job)
 		if err == nil {
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 	"ace/infra/testkit/memstore"
 	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/audit"
 	"ace/shared/cluster"
 	"ace/shared/fault"
 	"ace/shared/finding"
@@ -66,7 +67,7 @@ func (b *bench) restart() {
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(b.t.Output(), &b.log), nil))
 	b.Scheduler = schedule.New(schedule.Options{
 		Jobs: jobs, Store: b.store, Now: clock, Log: log,
-		Submit: &service.Service{Tasks: b.tasks, Store: b.store, Clusters: b, Starter: b, Now: clock, Log: log},
+		Submit: &service.Service{Tasks: b.tasks, Store: b.store, Audit: audit.New(b.store, clock), Clusters: b, Starter: b, Now: clock, Log: log},
 	})
 }
 

@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"slices"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/cluster"
 	"ace/shared/fanout"
 	"ace/shared/fault"
@@ -69,11 +71,13 @@ func (s *Service) loadClusters(ctx context.Context, name string) ([]loadedCluste
 		if names, err = s.Clusters.Names(ctx); err != nil {
 			return nil, err
 		}
+		by := caller.Of(ctx)
+		names = slices.DeleteFunc(slices.Clone(names), func(one string) bool { return !by.Sees(one) })
 	}
 
 	found := make([]loadedCluster, 0, len(names))
 	for _, one := range names {
-		definition, err := s.Clusters.Load(ctx, one)
+		definition, err := s.cluster(ctx, one)
 		if err != nil && (name != "" && fault.CodeOf(err) != fault.Invalid || ctx.Err() != nil) {
 			return nil, err
 		}

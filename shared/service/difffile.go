@@ -93,7 +93,7 @@ func nameOf(key string) string { return strings.TrimSuffix(path.Base(key), "."+a
 
 // documentOf returns the document of a task.
 func (s *Service) documentOf(ctx context.Context, taskID string) (task.Document, error) {
-	rec, err := s.Tasks.Get(ctx, taskID)
+	rec, err := s.task(ctx, taskID)
 	if err != nil {
 		return task.Document{}, err
 	}

@@ -18,7 +18,7 @@ const presignValid = 5 * time.Minute
 // Diff returns the document of a completed comparison, or a rendering of it. A browser
 // shows the HTML rendering, unless the request asks for a download.
 func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, error) {
-	rec, err := s.Tasks.Get(ctx, req.TaskID)
+	rec, err := s.task(ctx, req.TaskID)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 // document, or the archive does not have it any more, the error has the code NotFound. If
 // the document is damaged, the code is Internal.
 func (s *Service) SetDocument(ctx context.Context, taskID string) (setfile.Document, error) {
-	rec, err := s.Tasks.Get(ctx, taskID)
+	rec, err := s.task(ctx, taskID)
 	if err != nil {
 		return setfile.Document{}, err
 	}

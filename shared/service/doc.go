@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/audit"
 	"ace/shared/cluster"
 	"ace/shared/diffarchive"
 	"ace/shared/diffindex"
@@ -84,6 +85,7 @@ type BeforeImages interface {
 type Service struct {
 	Tasks        *task.Registry
 	Diffs        *diffindex.Index
+	Audit        *audit.Log
 	Store        archive.Store
 	Location     archive.Location // the bucket and prefix of Store
 	Renderings   *diffarchive.Renderings

@@ -106,6 +106,10 @@ func (s *Service) publish(ctx context.Context, received task.Document, key strin
 		return err
 	}
 
+	if _, err := s.record(ctx, api.AuditEntry{Action: api.RouteDiffs.Name(), Object: key}); err != nil {
+		return err
+	}
+
 	source, err := archive.OpenVerified(ctx, s.Store, info, received.SHA256)
 	if err != nil {
 		return err

@@ -4,16 +4,25 @@ import (
 	"context"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/diffindex"
 	"ace/shared/fanout"
 )
 
 // ListDiffs returns a page of the archived documents, the most recently finished first.
 func (s *Service) ListDiffs(ctx context.Context, req api.DiffsRequest) (api.DiffList, error) {
-	entries, next, err := s.Diffs.List(ctx, diffindex.Filter{
+	by := caller.Of(ctx)
+	if err := checkNamed(by, req.ClusterName); err != nil {
+		return api.DiffList{}, err
+	}
+	filter := diffindex.Filter{
 		ClusterName: req.ClusterName, TableName: req.TableName.String(), Verdict: req.Verdict,
 		Since: req.Since, Until: req.Until, Limit: req.Limit, After: req.After,
-	})
+	}
+	if !by.SeesAll() {
+		filter.Sees = by.Sees
+	}
+	entries, next, err := s.Diffs.List(ctx, filter)
 	if err != nil {
 		return api.DiffList{}, err
 	}

@@ -71,7 +71,7 @@ func (s *Service) RowsBefore(ctx context.Context, req api.TaskRequest) (*api.Fil
 // ended returns the record of an ended task of one of the given types. what names the
 // requested file in errors.
 func (s *Service) ended(ctx context.Context, taskID, what string, types ...task.Type) (task.Record, error) {
-	rec, err := s.Tasks.Get(ctx, taskID)
+	rec, err := s.task(ctx, taskID)
 	switch {
 	case err != nil:
 		return rec, err

@@ -28,6 +28,10 @@ func (s *Service) AddRules(ctx context.Context, _ api.AddRulesRequest, body io.R
 		return api.AddedRules{}, err
 	}
 
+	if _, err := s.record(ctx, api.AuditEntry{Action: api.RouteRules.Name(), Object: archive.RulesKey(hashOf(text))}); err != nil {
+		return api.AddedRules{}, err
+	}
+
 	added := api.AddedRules{Rules: hashOf(text), Size: int64(len(text)), Count: len(document.Rules)}
 	_, err = s.Store.PutIfAbsent(ctx, archive.RulesKey(added.Rules), typeYAML, text)
 	if errors.Is(err, archive.ErrPrecondition) {

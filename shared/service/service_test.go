@@ -20,6 +20,7 @@ import (
 	"ace/infra/testkit/memstore"
 	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/audit"
 	"ace/shared/cluster"
 	"ace/shared/diffarchive"
 	"ace/shared/difffile"
@@ -87,7 +88,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{store: faulty.Wrap(memstore.New(t)), starter: &starter{}}
 	clock := func() time.Time { return noon }
 	b.Service = &service.Service{
-		Tasks: task.NewRegistry(b.store, clock), Diffs: diffindex.New(b.store), Store: b.store, MaxImport: 1 << 20, Renderings: diffarchive.NewRenderings(b.store), Starter: b.starter, Now: clock,
+		Tasks: task.NewRegistry(b.store, clock), Diffs: diffindex.New(b.store), Audit: audit.New(b.store, clock), Store: b.store, MaxImport: 1 << 20, Renderings: diffarchive.NewRenderings(b.store), Starter: b.starter, Now: clock,
 		Log:      slog.New(slog.NewTextHandler(&b.log, nil)),
 		Clusters: clusters{"c": nodes("n1", "n2", "n3"), "lonely": nodes("n1")},
 	}

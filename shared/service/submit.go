@@ -19,6 +19,7 @@ func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Subm
 	}
 
 	var rec task.Record
+	n = s.recorded(ctx, n)
 	err = s.Starter.Submit(ctx, func(ctx context.Context) (_ string, err error) {
 		rec, err = s.Tasks.Create(ctx, n)
 		return rec.TaskID, err
@@ -36,7 +37,7 @@ func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Subm
 // submitComparison checks against the cluster's definition which nodes are compared, and
 // submits the task. An empty n.DBName means the default database of the cluster.
 func (s *Service) submitComparison(ctx context.Context, n task.New, nodes []string, request any) (api.Submitted, error) {
-	definition, err := s.Clusters.Load(ctx, n.ClusterName)
+	definition, err := s.cluster(ctx, n.ClusterName)
 	if err != nil {
 		return api.Submitted{}, err
 	}

@@ -24,7 +24,7 @@ func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequ
 		return api.Submitted{}, err
 	}
 
-	definition, err := s.Clusters.Load(ctx, req.ClusterName)
+	definition, err := s.cluster(ctx, req.ClusterName)
 	if err != nil {
 		return api.Submitted{}, err
 	}

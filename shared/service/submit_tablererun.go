@@ -11,7 +11,7 @@ import (
 // SubmitTableRerun checks a request against the cluster's definition and the document's
 // summary, and submits a table-rerun task.
 func (s *Service) SubmitTableRerun(ctx context.Context, req api.TableRerunRequest) (api.Submitted, error) {
-	definition, err := s.Clusters.Load(ctx, req.ClusterName)
+	definition, err := s.cluster(ctx, req.ClusterName)
 	if err != nil {
 		return api.Submitted{}, err
 	}

@@ -13,14 +13,14 @@ import (
 // table-undo task. If an identical task is QUEUED or RUNNING, it returns that task. If
 // another repair or undo of the table is QUEUED or RUNNING, the error is a Conflict.
 func (s *Service) SubmitTableUndo(ctx context.Context, req api.TableUndoRequest) (api.Submitted, error) {
-	repair, err := s.Tasks.Get(ctx, req.TaskID)
+	repair, err := s.task(ctx, req.TaskID)
 	if err != nil {
 		return api.Submitted{}, err
 	}
 	if err := checkUndoable(repair); err != nil {
 		return api.Submitted{}, err
 	}
-	if _, err := s.Clusters.Load(ctx, repair.ClusterName); err != nil {
+	if _, err := s.cluster(ctx, repair.ClusterName); err != nil {
 		return api.Submitted{}, err
 	}
 	return s.submitExclusive(ctx, task.New{

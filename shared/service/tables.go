@@ -18,7 +18,7 @@ const comparisonsAtOnce = 32
 // ListTables returns a page of the tables of a database, as the catalogs of the nodes
 // show them, each with its last comparison.
 func (s *Service) ListTables(ctx context.Context, req api.TablesRequest) (api.TableList, error) {
-	definition, err := s.Clusters.Load(ctx, req.ClusterName)
+	definition, err := s.cluster(ctx, req.ClusterName)
 	if err != nil {
 		return api.TableList{}, err
 	}
@@ -94,7 +94,7 @@ func (s *Service) restrictions(ctx context.Context, entry diffindex.Entry) (diff
 	}
 
 	var found diffindex.Restrictions
-	rec, err := s.Tasks.Get(ctx, entry.TaskID) // the entry lacks the restrictions, because an earlier version wrote it, or because the parameters are damaged
+	rec, err := s.task(ctx, entry.TaskID) // the entry lacks the restrictions, because an earlier version wrote it, or because the parameters are damaged
 	if err == nil {
 		found, err = diffindex.RestrictionsOf(rec)
 	}

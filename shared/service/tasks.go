@@ -6,13 +6,17 @@ import (
 	"time"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/task"
 )
 
 // TaskStatus returns the status of a task.
 func (s *Service) TaskStatus(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error) {
-	rec, err := s.Tasks.Get(ctx, req.TaskID)
+	rec, err := s.task(ctx, req.TaskID)
 	if err != nil {
+		return api.TaskStatus{}, err
+	}
+	if err := checkStatus(ctx, rec); err != nil {
 		return api.TaskStatus{}, err
 	}
 	return s.status(rec), nil
@@ -21,7 +25,18 @@ func (s *Service) TaskStatus(ctx context.Context, req api.TaskRequest) (api.Task
 // CancelTask requests the cancellation of a task. A waiting task is cancelled at once, a
 // running task within seconds.
 func (s *Service) CancelTask(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error) {
-	rec, err := s.Tasks.RequestCancel(ctx, req.TaskID)
+	rec, err := s.task(ctx, req.TaskID)
+	if err != nil {
+		return api.TaskStatus{}, err
+	}
+	if err := checkCancel(ctx, rec); err != nil {
+		return api.TaskStatus{}, err
+	}
+	if err := s.recordCancel(ctx, rec); err != nil {
+		return api.TaskStatus{}, err
+	}
+
+	rec, err = s.Tasks.RequestCancel(ctx, req.TaskID)
 	if err != nil {
 		return api.TaskStatus{}, err
 	}
@@ -33,11 +48,18 @@ func (s *Service) CancelTask(ctx context.Context, req api.TaskRequest) (api.Task
 
 // ListTasks returns a page of the tasks, the newest first.
 func (s *Service) ListTasks(ctx context.Context, req api.TasksRequest) (api.TaskList, error) {
+	by := caller.Of(ctx)
+	if err := checkNamed(by, req.ClusterName); err != nil {
+		return api.TaskList{}, err
+	}
 	filter := task.Filter{
 		ClusterName: req.ClusterName, Type: task.Type(req.TaskType), Status: task.Status(req.Status), Parent: req.Parent, Limit: req.Limit, After: req.After,
 	}
 	if req.TableName != (api.TableName{}) {
 		filter.TableName = req.TableName.String()
+	}
+	if !by.SeesAll() {
+		filter.Clusters = by.Clusters
 	}
 	records, next, err := s.Tasks.List(ctx, filter)
 	if err != nil {
@@ -60,7 +82,7 @@ func (s *Service) status(rec task.Record) api.TaskStatus {
 	status := api.TaskStatus{
 		TaskID: rec.TaskID, TaskType: string(rec.Type), Status: string(rec.Status),
 		Result: rec.Result, SubmittedAt: api.At(rec.SubmittedAt),
-		ClusterName: rec.ClusterName, TableName: rec.TableName, Parent: rec.Parent, Parameters: rec.Parameters,
+		ClusterName: rec.ClusterName, TableName: rec.TableName, Parent: rec.Parent, Parameters: rec.Parameters, RequestedBy: rec.RequestedBy,
 	}
 
 	if rec.StartedAt != nil {

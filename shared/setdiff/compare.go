@@ -101,7 +101,7 @@ func (r *run) submit(ctx context.Context, i int) (rec task.Record, err error) {
 	err = r.request.Patience.Do(ctx, "submitting the comparison of a table", func() (err error) {
 		rec, err = r.Tasks.Create(ctx, task.New{
 			Type: task.TableDiff, ClusterName: parent.ClusterName, DBName: parent.DBName, TableName: name.String(),
-			Parameters: parameters, Scheduled: parent.Scheduled, Parent: parent.TaskID,
+			Parameters: parameters, Scheduled: parent.Scheduled, Parent: parent.TaskID, RequestedBy: parent.RequestedBy,
 			Once: fmt.Sprintf("%s/%d", parent.Submission, i), SubmittedAt: r.plan.PlannedAt,
 		})
 		return err

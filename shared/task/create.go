@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/fault"
 )
@@ -39,6 +40,13 @@ type New struct {
 	Once string
 	// SubmittedAt is the time of the submission. The zero value means now.
 	SubmittedAt time.Time
+	RequestedBy *api.RequestedBy // who requested the task; nil means that it is not known
+	// Before, if set, is called before the task is created, when its id is known and no
+	// other submission can have the id any more. It may change RequestedBy. If Before
+	// returns an error, no task is created. If Create returns an existing task (see
+	// Exclusive), Before is called with the record of that task, and existing is true. It
+	// is not called for a submission with Once.
+	Before func(ctx context.Context, rec *Record, existing bool) error
 }
 
 // openMarker is the content of open/<id>. Submission has the same value as in the task's
@@ -66,7 +74,7 @@ func (r *Registry) Create(ctx context.Context, n New) (Record, error) {
 	}
 	base := rec.TaskID
 	for range createAttempts {
-		holder, err := r.submit(ctx, rec, n.Exclusive)
+		holder, err := r.submit(ctx, &rec, n)
 		switch {
 		case err == nil && holder != nil:
 			return *holder, nil
@@ -101,7 +109,7 @@ func (r *Registry) createOnce(ctx context.Context, rec Record, once string) (Rec
 			return Record{}, err
 		}
 
-		_, err = r.submit(ctx, rec, "")
+		_, err = r.submit(ctx, &rec, New{})
 		switch {
 		case err == nil:
 			r.announce(ctx, rec)
@@ -131,24 +139,33 @@ func (r *Registry) newRecord(n New) Record {
 	return Record{
 		Format: CurrentFormat, TaskID: newID(n.Type, submitted), Type: n.Type, Status: Queued, SubmittedAt: submitted,
 		ClusterName: n.ClusterName, DBName: n.DBName, TableName: n.TableName, Parameters: n.Parameters, Input: n.Input, Scheduled: n.Scheduled,
-		Parent:     n.Parent,
+		Parent: n.Parent, RequestedBy: n.RequestedBy,
 		Submission: rand.Text(), Revision: rand.Text(),
 	}
 }
 
-// submit writes the open marker, the lock of an exclusive task, and the record. The error
-// is errIDTaken if the id belongs to another submission. If a task with the same
-// exclusive already holds the lock, submit returns that task's record; otherwise the
-// record is nil.
-func (r *Registry) submit(ctx context.Context, rec Record, exclusive string) (*Record, error) {
+// submit writes the open marker, the lock of an exclusive task, and the record, and calls
+// n.Before between the lock and the record. The error is errIDTaken if the id belongs to
+// another submission. If a task with the same n.Exclusive already holds the lock, submit
+// returns that task's record; otherwise the returned record is nil.
+func (r *Registry) submit(ctx context.Context, rec *Record, n New) (*Record, error) {
 	m := openMarker{Submission: rec.Submission, SubmittedAt: rec.SubmittedAt}
 	if err := r.claim(ctx, archive.OpenKey(rec.TaskID), m, rec.Submission); err != nil {
 		return nil, err
 	}
-	if exclusive != "" {
-		if holder, err := r.acquireLock(ctx, newLock(rec, exclusive)); err != nil || holder != nil {
+	if n.Exclusive != "" {
+		if holder, err := r.acquireLock(ctx, newLock(*rec, n.Exclusive)); err != nil || holder != nil {
 			r.removeMarker(ctx, rec.TaskID)
+			if holder != nil && n.Before != nil {
+				err = n.Before(ctx, holder, true)
+			}
 			return holder, err
+		}
+	}
+	if n.Before != nil {
+		if err := r.prepare(ctx, rec, n); err != nil {
+			r.removeMarker(ctx, rec.TaskID)
+			return nil, err
 		}
 	}
 	err := r.claim(ctx, archive.TaskKey(rec.TaskID), rec, rec.Submission)
@@ -158,6 +175,20 @@ func (r *Registry) submit(ctx context.Context, rec Record, exclusive string) (*R
 		r.removeMarker(ctx, rec.TaskID)
 	}
 	return nil, err
+}
+
+// prepare calls n.Before for a task that is about to be created. The caller has the open
+// marker of the id. So only a task that has ended can have the id, and then the error is
+// errIDTaken: Before is called only for an id that the new task receives.
+func (r *Registry) prepare(ctx context.Context, rec *Record, n New) error {
+	_, err := r.store.Stat(ctx, archive.TaskKey(rec.TaskID))
+	switch {
+	case err == nil:
+		return errIDTaken
+	case !errors.Is(err, archive.ErrNotFound):
+		return err
+	}
+	return n.Before(ctx, rec, false)
 }
 
 // claim creates an object that contains the id of a submission. The response may be lost.

@@ -102,8 +102,10 @@ type Filter struct {
 	Type                   Type
 	Status                 Status
 	Parent                 string // the id of a parent task, or NoParent
-	Limit                  int    // most records to return: 1 to 1000; 0 means 100
-	After                  string // the cursor that List returned with the previous page
+	// Clusters are the names of the only clusters whose tasks are listed. nil means all.
+	Clusters []string
+	Limit    int    // most records to return: 1 to 1000; 0 means 100
+	After    string // the cursor that List returned with the previous page
 }
 
 // List returns tasks, the newest first, and the cursor of the next page; the cursor is
@@ -115,7 +117,7 @@ func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error)
 	}
 	limit := cmp.Or(f.Limit, defaultLimit)
 	most := scanLimit
-	if f == (Filter{Limit: f.Limit, After: f.After}) { // every task is listed
+	if f.isEmpty() { // every task is listed
 		most = limit
 	}
 	names, err := r.indexNames(ctx, f.After, most)
@@ -185,7 +187,7 @@ func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record
 	if f.Type != "" && !mayHaveType(id, f.Type) {
 		return Record{}, false, nil
 	}
-	if f.ClusterName != "" || f.TableName != "" || f.Type != "" || f.Parent != "" {
+	if f.readsEntry() {
 		var e entry
 		if _, err := r.readJSON(ctx, indexPrefix+name, &e); err != nil {
 			return Record{}, false, ignoreNotFound(err)
@@ -204,8 +206,17 @@ func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record
 	return rec, (f.Status == "" || f.Status == rec.Status) && (f.Type == "" || f.Type == rec.Type), nil
 }
 
+// readsEntry reports whether the filter depends on the content of an index entry.
+func (f Filter) readsEntry() bool {
+	return f.ClusterName != "" || f.TableName != "" || f.Type != "" || f.Parent != "" || f.Clusters != nil
+}
+
+// isEmpty reports whether every task passes the filter.
+func (f Filter) isEmpty() bool { return !f.readsEntry() && f.Status == "" }
+
 func (f Filter) matches(e entry) bool {
 	return (f.ClusterName == "" || f.ClusterName == e.ClusterName) &&
+		(f.Clusters == nil || slices.Contains(f.Clusters, e.ClusterName)) &&
 		(f.TableName == "" || f.TableName == e.TableName) &&
 		(f.Type == "" || e.Type == "" || f.Type == e.Type) &&
 		(f.Parent == "" || f.Parent == e.Parent || f.Parent == NoParent && e.Parent == "")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
 
@@ -40,10 +41,13 @@ type Record struct {
 	Lease    *LeaseInfo `json:"lease,omitempty"`
 	Progress *Progress  `json:"progress,omitempty"`
 	// Scheduled means that a schedule submitted the task.
-	Scheduled bool            `json:"scheduled,omitempty"`
-	Result    json.RawMessage `json:"result,omitempty"`
-	Document  *Document       `json:"document,omitempty"`
-	Report    *Document       `json:"report,omitempty"` // the report of a repair, or the document of a replication-diff
+	Scheduled bool `json:"scheduled,omitempty"`
+	// RequestedBy is who requested the task. It is nil in the records of versions that did
+	// not store it. The task of a table has that of its parent.
+	RequestedBy *api.RequestedBy `json:"requested_by,omitempty"`
+	Result      json.RawMessage  `json:"result,omitempty"`
+	Document    *Document        `json:"document,omitempty"`
+	Report      *Document        `json:"report,omitempty"` // the report of a repair, or the document of a replication-diff
 	// Scripts are the scripts that make the changes of a dry run, by node.
 	Scripts   map[string]Document `json:"scripts,omitempty"`
 	Error     string              `json:"error,omitempty"`

@@ -61,7 +61,7 @@ const (
 
 // Bad returns every request that must be refused.
 func Bad() []Case {
-	return slices.Concat(BadTableDiff(), BadTableRerun(), BadTableRepair(), BadTableUndo(), BadSchemaDiff(), BadRepsetDiff(), BadReplicationDiff(), BadInventory(), BadRules())
+	return slices.Concat(BadTableDiff(), BadTableRerun(), BadTableRepair(), BadTableUndo(), BadSchemaDiff(), BadRepsetDiff(), BadReplicationDiff(), BadInventory(), BadRules(), BadAudit())
 }
 
 // BadTableDiff returns every request about table-diff that must be refused.

@@ -20,6 +20,7 @@ import (
 	"ace/shared/app"
 	"ace/shared/archive"
 	"ace/shared/archive/dirstore"
+	"ace/shared/caller"
 	"ace/shared/cluster"
 	"ace/shared/difffile"
 	"ace/shared/endpoint"
@@ -59,6 +60,7 @@ type Options struct {
 	Snapshot time.Duration                             // how long a snapshot may be shared; 0: one minute
 	Patience time.Duration                             // how long a step tolerates a fault; 0: ten seconds
 	Lease    time.Duration                             // how long a lease is valid; 0: the default of package app
+	Callers  *caller.Tokens                            // of the web page; nil: everyone may do everything
 	Log      *slog.Logger                              // nil: logs to the test's output
 
 	// AnswerMargin and RepairAnswerTimeout bound the waits for a node that sends nothing
@@ -118,7 +120,7 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 		Owner: t.Name(), Handover: invoke.ErrClosing, Log: log,
 	})
 	s.Queue = invoke.NewQueue(2, 1000, s.ends.announced(run.Run))
-	mux, err := endpoint.New(endpoint.Options{Logger: log}, a.Endpoints(s.Queue)...)
+	mux, err := endpoint.New(endpoint.Options{Logger: log, Refused: a.Refused}, a.Endpoints(s.Queue)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +138,13 @@ type Mux struct {
 	t testing.TB
 }
 
-// Handle answers a request.
+// Handle answers a request. If ctx carries no caller, the caller "test" may do
+// everything.
 func (m *Mux) Handle(ctx context.Context, req endpoint.Request) endpoint.Response {
 	m.t.Helper()
+	if _, identified := caller.FromContext(ctx); !identified {
+		ctx = caller.NewContext(ctx, caller.NewIdentity(caller.Unrestricted("test"), api.RequestedBy{Via: "test"}))
+	}
 	resp := m.Mux.Handle(ctx, req)
 	apicheck.Answer(m.t, req, resp)
 	return resp

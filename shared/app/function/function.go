@@ -18,6 +18,7 @@ import (
 	"ace/shared/config"
 	"ace/shared/emf"
 	"ace/shared/endpoint"
+	"ace/shared/endpoint/lambdax"
 	"ace/shared/fault"
 	"ace/shared/invoke"
 	"ace/shared/invoke/awslambda"
@@ -101,7 +102,16 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 	return &Function{App: a, Invoker: invoker, config: c, worker: a.Worker(), log: log, metrics: published}, nil
 }
 
+// Handler returns the handler of API events. It logs each request.
+func (f *Function) Handler() (func(context.Context, lambdax.Event) (lambdax.Answer, error), error) {
+	mux, err := f.Mux()
+	if err != nil {
+		return nil, err
+	}
+	return lambdax.Logged(lambdax.Handler(mux), endpoint.NewRequestLog(f.log, f.config.RequestLog)), nil
+}
+
 // Mux returns the mux of the API.
 func (f *Function) Mux() (*endpoint.Mux, error) {
-	return endpoint.New(endpoint.Options{Logger: f.log}, f.Endpoints(f.Invoker)...)
+	return endpoint.New(endpoint.Options{Logger: f.log, Refused: f.Refused}, f.Endpoints(f.Invoker)...)
 }

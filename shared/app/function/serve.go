@@ -5,8 +5,6 @@ import (
 	"log"
 
 	"github.com/aws/aws-lambda-go/lambda"
-
-	"ace/shared/endpoint/lambdax"
 )
 
 // ServeAPI answers API events for the life of the process. Every function that has a
@@ -14,7 +12,7 @@ import (
 // determine which function receives the requests for a path.
 func ServeAPI() {
 	f := must(New(context.Background()))
-	lambda.Start(lambdax.Handler(must(f.Mux())))
+	lambda.Start(must(f.Handler()))
 }
 
 // ServeTasks runs the tasks that its invocations name.

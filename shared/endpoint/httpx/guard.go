@@ -1,12 +1,11 @@
 package httpx
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net/http"
 	"strings"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/fault"
 )
 
@@ -19,38 +18,36 @@ import (
 // even after a redirect by a foreign server. A request that changes something therefore
 // needs a proof that no foreign page can send; see isDeliberate.
 type guard struct {
+	Options
 	hosts map[string]bool
-	token *[sha256.Size]byte // nil means that no token is required
 }
 
 func newGuard(opts Options) guard {
-	g := guard{hosts: make(map[string]bool, len(opts.Hosts))}
+	g := guard{Options: opts, hosts: make(map[string]bool, len(opts.Hosts))}
 	for _, host := range opts.Hosts {
 		g.hosts[strings.ToLower(strings.Trim(host, "[]"))] = true
-	}
-	if opts.Token != "" {
-		sum := sha256.Sum256([]byte(opts.Token))
-		g.token = &sum
 	}
 	return g
 }
 
-// check returns an error if the request must be rejected: a fault with code Unauthorized
-// if the token is missing or wrong, and Forbidden for every other reason. changes means
-// that the request starts or changes something. A probe needs no token (see
-// api.Route.IsProbe).
-func (g guard) check(r *http.Request, changes bool) error {
+// check returns the caller of the request, or an error if the request must be rejected: a
+// fault with code Unauthorized if the token is missing or wrong, and Forbidden for every
+// other reason. changes means that the request starts or changes something. A probe needs
+// no token (see api.Route.IsProbe).
+func (g guard) check(r *http.Request, changes bool) (caller.Identity, error) {
 	addressed, err := g.checkSource(r)
+	if err != nil {
+		return caller.Identity{}, err
+	}
+	id, known := g.identify(r, viaHTTP, bearer(r))
 	switch {
-	case err != nil:
-		return err
-	case !isProbe(r.URL.Path) && !g.knowsToken(r.Header.Values("Authorization")):
-		return fault.New(fault.Unauthorized, "a valid token is required: Authorization: Bearer <token>")
+	case !known && !isProbe(r.URL.Path):
+		return id, fault.New(fault.Unauthorized, "a valid token is required: Authorization: Bearer <token>")
 	case changes && !g.isDeliberate(r.Header, addressed):
-		return fault.New(fault.Forbidden, "a request that starts or changes something needs the header X-ACE-Request: 1 if it is "+
+		return id, fault.New(fault.Forbidden, "a request that starts or changes something needs the header X-ACE-Request: 1 if it is "+
 			"addressed to a name other than localhost or comes from a browser; with curl: -H 'X-ACE-Request: 1'")
 	}
-	return nil
+	return id, nil
 }
 
 // checkSource returns an error if a foreign web page may have sent the request. It
@@ -93,7 +90,7 @@ func isProbe(path string) bool {
 func (g guard) isDeliberate(header http.Header, addressed authority) bool {
 	proof := header.Values("X-ACE-Request")
 	switch {
-	case g.token != nil:
+	case g.Callers != nil:
 		return true
 	case len(proof) > 0:
 		return len(proof) == 1 && proof[0] == "1"
@@ -157,25 +154,4 @@ func prefetch(header http.Header) bool {
 		}
 	}
 	return false
-}
-
-// knowsToken reports whether a request has the required token. values are the
-// Authorization fields of the request. If no token is required, knowsToken returns true.
-// It compares hashes, so its duration reveals neither the content nor the length of the
-// token.
-func (g guard) knowsToken(values []string) bool {
-	if g.token == nil {
-		return true
-	}
-	if len(values) != 1 {
-		return false
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	return strings.EqualFold(scheme, "Bearer") && g.isToken(token)
-}
-
-// isToken reports whether a text is the required token.
-func (g guard) isToken(text string) bool {
-	sum := sha256.Sum256([]byte(text))
-	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
 }

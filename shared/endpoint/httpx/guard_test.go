@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/endpoint/httpx"
 )
@@ -201,7 +202,7 @@ func TestGuard_AChangeNeedsProofThatNoForeignPageSentIt(t *testing.T) {
 }
 
 func TestGuard_ATokenProvesADeliberateRequest(t *testing.T) {
-	handler := httpx.Handler(newChangingMux(t), httpx.Options{Hosts: []string{"ace.example.com"}, Token: "correct-horse"})
+	handler := httpx.Handler(newChangingMux(t), httpx.Options{Hosts: []string{"ace.example.com"}, Callers: caller.Single("correct-horse")})
 	for token, status := range map[string]int{"Bearer correct-horse": 200, "Bearer wrong": 401, "": 401} {
 		r := httptest.NewRequest("GET", "http://ace.example.com/ace/table-diff", nil)
 		r.Header.Set("Authorization", token)
@@ -312,7 +313,7 @@ func TestGuard_RequiresTheToken(t *testing.T) {
 		{"another scheme", []string{"Basic correct-horse"}, false},
 		{"twice", []string{"Bearer correct-horse", "Bearer correct-horse"}, false},
 	}
-	handler := httpx.Handler(newMux(t, io.Discard, nil), httpx.Options{Token: "correct-horse"})
+	handler := httpx.Handler(newMux(t, io.Discard, nil), httpx.Options{Callers: caller.Single("correct-horse")})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "http://localhost:5000/ace/nothing", nil)

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 )
@@ -15,22 +17,42 @@ import (
 // Options restrict who can send requests.
 type Options struct {
 	Hosts []string // host names or addresses, without port, that are allowed in addition to the loopback ones
-	Token string   // required in every request (Authorization: Bearer <token>); "" means that none is required
+	// Callers are the callers whose tokens are accepted (Authorization: Bearer <token>). nil
+	// means that no token is required.
+	Callers *caller.Tokens
+	// Command means that the requests are those of a command in this process. It has an
+	// effect only if Callers is nil.
+	Command bool
+	// WrongToken is called for each request with a token that no caller has. It may be nil.
+	WrongToken func(ctx context.Context, by api.RequestedBy)
 }
 
-// Guarded returns a handler that passes to h the requests that the options allow. h must
-// not change anything: Guarded does not check that a request was sent on purpose, for
-// example with the header X-ACE-Request (see guard.isDeliberate).
+// Guarded returns a handler that passes to h the requests that the options allow, if
+// their caller may read and sees all clusters. h must not change anything: Guarded does
+// not check that a request was sent on purpose, for example with the header X-ACE-Request
+// (see guard.isDeliberate).
 func Guarded(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		isolate(w.Header(), r)
-		if err := g.check(r, false); err != nil {
+		id, err := g.check(r, false)
+		if err == nil {
+			err = mayReadAll(id)
+		}
+		if err != nil {
 			write(w, endpoint.ErrorResponse(err))
 			return
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// mayReadAll returns an error if a caller may not read what is about all clusters.
+func mayReadAll(id caller.Identity) error {
+	if !id.SeesAll() {
+		return fault.New(fault.Forbidden, "the caller %s may not use all clusters, which this request needs", id.Name)
+	}
+	return id.Check(api.RightRead)
 }
 
 // Handler returns a handler that serves mux for the requests that the options allow.
@@ -39,10 +61,13 @@ func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		isolate(w.Header(), r)
 		req := request(r)
-		if err := g.check(r, mux.Changes(r.Method, r.URL.Path)); err != nil {
+		mux.Note(r.Context(), req)
+		id, err := g.check(r, mux.Changes(r.Method, r.URL.Path))
+		if err != nil {
 			write(w, mux.Fail(r.Context(), req, err))
 			return
 		}
+		r = r.WithContext(caller.NewContext(r.Context(), id))
 		if err := setBody(w, r, mux, &req); err != nil {
 			write(w, mux.Fail(r.Context(), req, err))
 			return

@@ -3,6 +3,7 @@ package httpx
 import (
 	"net/http"
 
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 )
@@ -20,7 +21,8 @@ func Pages(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		isolate(w.Header(), r)
-		if err := g.checkPage(r); err != nil {
+		id, err := g.checkPage(r)
+		if err != nil {
 			resp := endpoint.ErrorResponse(err)
 			if fault.CodeOf(err) == fault.Unauthorized {
 				resp.Header["WWW-Authenticate"] = `Basic realm="ace", charset="UTF-8"`
@@ -28,29 +30,28 @@ func Pages(h http.Handler, opts Options) http.Handler {
 			write(w, resp)
 			return
 		}
-		h.ServeHTTP(w, r)
+		h.ServeHTTP(w, r.WithContext(caller.NewContext(r.Context(), id)))
 	})
 }
 
-// checkPage returns an error if the request for a page must be rejected.
-func (g guard) checkPage(r *http.Request) error {
-	_, err := g.checkSource(r)
-	switch {
-	case err != nil:
-		return err
-	case !g.knowsToken(r.Header.Values("Authorization")) && !g.knowsPassword(r):
-		return fault.New(fault.Unauthorized, "a valid token is required: enter it as the password, with any user name")
-	case r.Method != http.MethodGet && r.Method != http.MethodHead && !isOwn(r.Header):
-		return fault.New(fault.Forbidden, "a form must be sent by a page of this service (Origin)")
+// checkPage returns the caller of the request for a page, or an error if the request must
+// be rejected.
+func (g guard) checkPage(r *http.Request) (caller.Identity, error) {
+	if _, err := g.checkSource(r); err != nil {
+		return caller.Identity{}, err
 	}
-	return nil
-}
-
-// knowsPassword reports whether a request has the required token as the password of HTTP
-// basic authentication. The name of the user has no meaning.
-func (g guard) knowsPassword(r *http.Request) bool {
-	_, password, ok := r.BasicAuth()
-	return ok && len(r.Header.Values("Authorization")) == 1 && g.isToken(password)
+	token := bearer(r)
+	if token == "" {
+		token = password(r)
+	}
+	id, known := g.identify(r, viaPage, token)
+	switch {
+	case !known:
+		return id, fault.New(fault.Unauthorized, "a valid token is required: enter it as the password, with any user name")
+	case r.Method != http.MethodGet && r.Method != http.MethodHead && !isOwn(r.Header):
+		return id, fault.New(fault.Forbidden, "a form must be sent by a page of this service (Origin)")
+	}
+	return id, nil
 }
 
 // isOwn reports whether a request that passed checkSource is known to be from a page of

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"ace/shared/caller"
 	"ace/shared/endpoint/httpx"
 )
 
@@ -13,7 +14,7 @@ func TestPages_AreForThisSiteOnly(t *testing.T) {
 	const token = "correct-horse"
 	served := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	open := httpx.Pages(served, httpx.Options{Hosts: []string{"ace.test"}})
-	closed := httpx.Pages(served, httpx.Options{Hosts: []string{"ace.test"}, Token: token})
+	closed := httpx.Pages(served, httpx.Options{Hosts: []string{"ace.test"}, Callers: caller.Single(token)})
 	for _, tt := range []struct {
 		name    string
 		handler http.Handler
@@ -66,7 +67,7 @@ func TestPages_AreForThisSiteOnly(t *testing.T) {
 // A browser sends a password for a site with every request to it, also with those that a
 // foreign page causes. So the API must not accept it.
 func TestHandler_DoesNotAcceptTheTokenAsAPassword(t *testing.T) {
-	handler := httpx.Handler(newMux(t, io.Discard, nil), httpx.Options{Token: "correct-horse"})
+	handler := httpx.Handler(newMux(t, io.Discard, nil), httpx.Options{Callers: caller.Single("correct-horse")})
 	r := httptest.NewRequest("GET", "http://localhost:5000/ace/nothing", nil)
 	r.SetBasicAuth("any", "correct-horse")
 	w := httptest.NewRecorder()

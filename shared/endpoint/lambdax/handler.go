@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 )
@@ -23,6 +25,7 @@ type Answer = events.APIGatewayV2HTTPResponse
 // always nil, because a failed request has a response too.
 func Handler(mux *endpoint.Mux) func(context.Context, Event) (Answer, error) {
 	return func(ctx context.Context, event Event) (Answer, error) {
+		ctx = caller.NewContext(ctx, identity(event))
 		req, err := request(event)
 		if err != nil {
 			return answer(req, mux.Fail(ctx, req, err)), nil
@@ -33,6 +36,34 @@ func Handler(mux *endpoint.Mux) func(context.Context, Event) (Answer, error) {
 		}
 		return answer(req, resp), nil
 	}
+}
+
+// Logged returns a handler that logs each event that handle has answered.
+func Logged(handle func(context.Context, Event) (Answer, error), log *endpoint.RequestLog) func(context.Context, Event) (Answer, error) {
+	return func(ctx context.Context, event Event) (Answer, error) {
+		ctx, trace := log.Begin(ctx)
+		trace.Identity = identity(event)
+		answer, err := handle(ctx, event)
+		log.End(ctx, trace, event.RequestContext.HTTP.Method, answer.StatusCode)
+		return answer, err
+	}
+}
+
+// identity returns the caller of an event. AWS has authenticated it and decides by its
+// IAM policies which routes it may use, so the caller has all rights. Its name is the ARN
+// of its identity. Without IAM it is the subject of its JSON web token, or caller.AWS.
+func identity(event Event) caller.Identity {
+	name := caller.AWS
+	if a := event.RequestContext.Authorizer; a != nil {
+		switch {
+		case a.IAM != nil && a.IAM.UserARN != "":
+			name = a.IAM.UserARN
+		case a.JWT != nil && a.JWT.Claims["sub"] != "":
+			name = a.JWT.Claims["sub"]
+		}
+	}
+	by := api.RequestedBy{From: event.RequestContext.HTTP.SourceIP, Via: "lambda", UserAgent: event.RequestContext.HTTP.UserAgent}
+	return caller.NewIdentity(caller.Unrestricted(name), by)
 }
 
 // request converts an event. If the body is invalid, it returns the other fields with the

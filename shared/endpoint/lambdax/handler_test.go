@@ -2,11 +2,14 @@ package lambdax_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"ace/shared/api"
+	"ace/shared/caller"
 	"ace/shared/endpoint"
 	"ace/shared/endpoint/lambdax"
 	"ace/shared/fault"
@@ -91,5 +94,38 @@ func TestHandler_AcceptsABodyOfPlainText(t *testing.T) {
 	got, err := handler(t, nil)(t.Context(), e)
 	if want := `{"error":"unknown parameter \"a\"; this path has no parameters"}` + "\n"; err != nil || got.Body != want {
 		t.Errorf("got %+v, %v, want %s", got, err, want)
+	}
+}
+
+func TestHandler_TheCallerIsTheIdentityThatAWSHasAuthenticated(t *testing.T) {
+	const arn = "arn:aws:sts::123456789012:assumed-role/dba/alice"
+	for name, tt := range map[string]struct{ context, caller string }{
+		"IAM":         {`{"http":{"method":"GET","sourceIp":"10.0.0.5","userAgent":"curl"},"authorizer":{"iam":{"userArn":"` + arn + `","accountId":"1"}}}`, arn},
+		"a web token": {`{"http":{"method":"GET","sourceIp":"10.0.0.5","userAgent":"curl"},"authorizer":{"jwt":{"claims":{"sub":"alice"}}}}`, "alice"},
+		"no identity": {`{"http":{"method":"GET","sourceIp":"10.0.0.5","userAgent":"curl"}}`, "aws"},
+	} {
+		var by api.RequestedBy
+		mux, err := endpoint.New(endpoint.Options{Logger: slog.New(slog.DiscardHandler)}, endpoint.JSON(api.RouteTasks, api.DecodeTasks,
+			func(ctx context.Context, _ api.TasksRequest) (string, error) {
+				by = *caller.RequestedBy(ctx)
+				return "", nil
+			}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var event lambdax.Event
+		if err := json.Unmarshal([]byte(`{"version":"2.0","rawPath":"/ace/tasks","requestContext":`+tt.context+`}`), &event); err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		handle := lambdax.Logged(lambdax.Handler(mux), endpoint.NewRequestLog(slog.New(slog.NewTextHandler(&log, nil)), endpoint.LogAll))
+		answer, err := handle(t.Context(), event)
+		want := api.RequestedBy{Caller: tt.caller, From: "10.0.0.5", Via: "lambda", UserAgent: "curl"}
+		if err != nil || answer.StatusCode != 200 || by != want {
+			t.Errorf("%s: status %d, requested by %+v, %v", name, answer.StatusCode, by, err)
+		}
+		if !strings.Contains(log.String(), "caller="+tt.caller+" from=10.0.0.5 via=lambda method=GET route=/ace/tasks status=200") {
+			t.Errorf("%s: logged %s", name, log.String())
+		}
 	}
 }

@@ -1,0 +1,39 @@
+package audit
+
+import (
+	"sync"
+	"time"
+)
+
+// limiter bounds the number of entries: burst at once, and one more after each every. It
+// is safe for concurrent use.
+type limiter struct {
+	burst int64
+	every time.Duration
+
+	mu      sync.Mutex
+	begun   time.Time // when the first entry of the current burst was allowed
+	used    int64     // entries since begun, without those that every has returned
+	refused int64     // calls since the last entry that were not allowed
+}
+
+// allow reports whether an entry may be stored now. refused is the number of calls since
+// the last entry that were not allowed.
+func (l *limiter) allow(now time.Time) (refused int64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	returned := int64(now.Sub(l.begun) / l.every)
+	switch {
+	case returned < 0 || returned >= l.used: // all are returned, or the clock was set back
+		l.begun, l.used = now, 0
+	default:
+		l.begun, l.used = l.begun.Add(time.Duration(returned)*l.every), l.used-returned
+	}
+	if l.used >= l.burst {
+		l.refused++
+		return 0, false
+	}
+	l.used++
+	refused, l.refused = l.refused, 0
+	return refused, true
+}
