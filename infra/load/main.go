@@ -1,5 +1,5 @@
-// Command load drives the built `ace serve` on real PostgreSQL nodes with many clients,
-// and prints a table of what it measured. It fails if a task is lost
+// Command load drives the built `ace serve` on real PostgreSQL nodes with many clients
+// and long archives, and prints a table of what it measured. It fails if a task is lost
 // or runs twice, if a client sees a status older than one that it has seen, or if memory,
 // goroutines or file descriptors do not return to their values at the start.
 //
@@ -31,8 +31,10 @@ type options struct {
 	polling   time.Duration
 	rows      int // of the table that is compared while clients poll
 	tasks     int
-	queue     int           // ACE_MAX_QUEUE while the tasks are submitted
-	commands  int           // command line clients that submit to a full queue
+	queue     int // ACE_MAX_QUEUE while the tasks are submitted
+	commands  int // command line clients that submit to a full queue
+	documents int
+	archived  int
 	settle    time.Duration // how long memory and descriptors may take to return
 }
 
@@ -47,6 +49,8 @@ func main() {
 	flag.IntVar(&o.tasks, "tasks", 1000, "tasks that are submitted at once")
 	flag.IntVar(&o.queue, "queue", 200, "tasks that may wait then")
 	flag.IntVar(&o.commands, "commands", 5, "command line clients that submit to the full queue")
+	flag.IntVar(&o.documents, "documents", 5000, "archived documents; 0 leaves them out, as with -clients and -tasks")
+	flag.IntVar(&o.archived, "archived", 100_000, "archived tasks without documents")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -91,6 +95,8 @@ func load(ctx context.Context, o options, log func(format string, args ...any)) 
 	}{
 		{"polling", poll, o.clients},
 		{"tasks at once", submitAtOnce, o.tasks},
+		{"documents", listDocuments, o.documents},
+		{"archive", longArchive, o.archived},
 	}
 	for _, part := range parts {
 		if part.size == 0 {
