@@ -163,9 +163,9 @@ func newestArchived() time.Time {
 // archivedID returns the id of an archived task. Those with documents are others than
 // those without.
 func archivedID(n int, document bool) string {
-	suffix := "_t"
+	suffix := "_aaaaaa"
 	if document {
-		suffix = "_d"
+		suffix = "_bbbbbb"
 	}
 	return "td_" + newestArchived().Add(-time.Duration(n)*tasksApart).Format("20060102_150405") + suffix
 }

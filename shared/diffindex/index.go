@@ -20,8 +20,9 @@ const (
 
 // Index is the list of the documents in one store. It is safe for concurrent use.
 type Index struct {
-	store  archive.Store
-	latest latestCache
+	store   archive.Store
+	latest  latestCache
+	entries entryCache
 }
 
 // New returns the index of the documents in store.
@@ -40,7 +41,10 @@ func (x *Index) Add(ctx context.Context, rec task.Record) error {
 	}
 	defer x.latest.forget(entry)
 	return x.each(ctx, entry.keys(), func(ctx context.Context, key string) error {
-		_, err := x.store.Put(ctx, key, contentType, body)
+		info, err := x.store.Put(ctx, key, contentType, body)
+		if err == nil {
+			x.entries.put(version{entry.name(), info.ETag}, entry)
+		}
 		return err
 	})
 }
@@ -66,37 +70,38 @@ func (x *Index) each(ctx context.Context, keys []string, fn func(context.Context
 }
 
 // read returns the entry at a key. It returns false if the entry or its document does not
-// exist, or if verdict is not empty and the entry has another one.
-func (x *Index) read(ctx context.Context, key, verdict string) (entry Entry, exists bool, err error) {
+// exist.
+func (x *Index) read(ctx context.Context, key string) (entry Entry, exists bool, err error) {
 	entry, exists, err = x.entry(ctx, key)
 	if !exists {
 		return Entry{}, false, err
 	}
-
-	if verdict != "" && entry.Verdict != verdict {
-		return entry, false, nil
-	}
-
 	_, err = x.store.Stat(ctx, entry.Key)
 	return entry, err == nil, ignoreNotFound(err)
 }
 
 // entry reads the entry at a key. It returns false if there is none.
 func (x *Index) entry(ctx context.Context, key string) (entry Entry, exists bool, err error) {
+	entry, _, exists, err = x.readEntry(ctx, key)
+	return entry, exists, err
+}
+
+// readEntry is like entry. It also returns the ETag of the object.
+func (x *Index) readEntry(ctx context.Context, key string) (entry Entry, etag string, exists bool, err error) {
 	object, err := x.store.Get(ctx, key)
 	if err != nil {
-		return Entry{}, false, ignoreNotFound(err)
+		return Entry{}, "", false, ignoreNotFound(err)
 	}
 	defer object.Body.Close()
 
 	body, err := io.ReadAll(object.Body)
 	if err != nil {
-		return Entry{}, false, fault.Wrap(err, fault.Unavailable, "%s in the archive cannot be read to its end", key)
+		return Entry{}, "", false, fault.Wrap(err, fault.Unavailable, "%s in the archive cannot be read to its end", key)
 	}
 	if err := json.Unmarshal(body, &entry); err != nil {
-		return Entry{}, false, fault.Wrap(err, fault.Internal, "%s in the archive is damaged; run `ace reindex` to repair the index", key)
+		return Entry{}, "", false, fault.Wrap(err, fault.Internal, "%s in the archive is damaged; run `ace reindex` to repair the index", key)
 	}
-	return entry, true, nil
+	return entry, object.ETag, true, nil
 }
 
 func ignoreNotFound(err error) error {

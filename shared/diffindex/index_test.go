@@ -147,7 +147,7 @@ func TestList_OmitsDocumentsThatAreGone(t *testing.T) {
 	})
 }
 
-func TestList_APageCostsOneListingAndTwoRequestsPerEntry(t *testing.T) {
+func TestList_AFirstPageCostsOneListingAndTwoRequestsPerEntry(t *testing.T) {
 	store := newStore(t)
 	x := diffindex.New(store)
 	for n := range 120 {
@@ -158,7 +158,7 @@ func TestList_APageCostsOneListingAndTwoRequestsPerEntry(t *testing.T) {
 		"the oldest": {Limit: 20, ClusterName: "demo", Until: noon.Add(20 * time.Second)},
 	} {
 		listings, reads, stats := store.Count(faulty.List, ""), store.Count(faulty.Get, ""), store.Count(faulty.Stat, "")
-		entries, _, err := x.List(t.Context(), f)
+		entries, _, err := diffindex.New(store).List(t.Context(), f)
 		if err != nil || len(entries) != 20 {
 			t.Fatalf("%s: %d entries, %v", name, len(entries), err)
 		}
@@ -179,7 +179,7 @@ func TestList_APageOfARareVerdictReadsABoundedNumberOfEntries(t *testing.T) {
 	}
 	add(t, x, match)
 	f := diffindex.Filter{Verdict: "match", Limit: 20}
-	entries, next, err := x.List(t.Context(), f)
+	entries, next, err := diffindex.New(store).List(t.Context(), f) // an index that has read nothing before
 	if reads, stats := store.Count(faulty.Get, ""), store.Count(faulty.Stat, ""); err != nil || len(entries) != 0 || next == "" || reads != 1000 || stats != 0 {
 		t.Errorf("the first page has %d entries, next %q, %v, after %d reads and %d checks", len(entries), next, err, reads, stats)
 	}

@@ -51,7 +51,7 @@ func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 
 	next := ""
 	if most := f.mostRead(); len(names) > most {
-		names, next = names[:most], names[most-1]
+		names, next = names[:most], names[most-1].name
 	}
 
 	entries := []Entry{}
@@ -69,24 +69,55 @@ func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 			}
 			entries = append(entries, *entry)
 			if len(entries) == f.limit() && (i+1 < len(batch) || len(names) > 0) {
-				return entries, batch[i], nil
+				return entries, batch[i].name, nil
 			}
 		}
 	}
 	return entries, next, nil
 }
 
-// readAll returns the entries with these names. An entry is nil if it does not exist, if
-// its document does not exist, or if it does not have the verdict.
-func (x *Index) readAll(ctx context.Context, f Filter, names []string) ([]*Entry, error) {
+// readAll returns these entries. An entry is nil if it does not exist, if its document
+// does not exist, or if the filter excludes its verdict or its cluster.
+func (x *Index) readAll(ctx context.Context, f Filter, versions []version) ([]*Entry, error) {
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
-	return fanout.Map(ctx, atOnce, names, func(ctx context.Context, name string) (*Entry, error) {
-		entry, exists, err := x.read(ctx, prefix+name, f.Verdict)
-		if !exists || f.Sees != nil && !f.Sees(entry.ClusterName) {
+	entries, err := fanout.Map(ctx, atOnce, versions, func(ctx context.Context, v version) (*Entry, error) {
+		entry, exists, err := x.cached(ctx, prefix, v)
+		switch {
+		case !exists, f.Verdict != "" && entry.Verdict != f.Verdict, f.Sees != nil && !f.Sees(entry.ClusterName):
 			return nil, err
 		}
 		return &entry, err
 	})
+	if err != nil {
+		return nil, err
+	}
+
+	var keys []string
+	for _, entry := range entries {
+		if entry != nil {
+			keys = append(keys, entry.Key)
+		}
+	}
+	existing, err := x.documents(ctx, keys)
+	for i, entry := range entries {
+		if entry != nil && !existing[entry.Key] {
+			entries[i] = nil
+		}
+	}
+	return entries, err
+}
+
+// cached returns a version of an entry, or a newer one. It reads the entry only if the
+// version is not cached. It returns false if the entry does not exist any more.
+func (x *Index) cached(ctx context.Context, prefix string, v version) (Entry, bool, error) {
+	if entry, ok := x.entries.get(v); ok {
+		return entry, true, nil
+	}
+	entry, etag, exists, err := x.readEntry(ctx, prefix+v.name)
+	if exists {
+		x.entries.put(version{v.name, etag}, entry)
+	}
+	return entry, exists, err
 }
 
 func (f Filter) limit() int { return cmp.Or(f.Limit, defaultLimit) }
@@ -112,19 +143,19 @@ func (f Filter) check() error {
 	return nil
 }
 
-// names returns the names of the entries to read. If there are more entries, it also
-// returns the name of the next one, so the caller can detect that the page is not the
-// last.
-func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
+// names returns the names of the entries to read, with their versions. If there are more
+// entries, it also returns the next one, so the caller can detect that the page is not
+// the last.
+func (x *Index) names(ctx context.Context, f Filter) ([]version, error) {
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
-	var names []string
+	var names []version
 	err := x.store.List(ctx, prefix, prefix+f.start(), func(info archive.Info) bool {
 		name := strings.TrimPrefix(info.Key, prefix)
 		if !f.Since.IsZero() && name[:min(len(name), len(stamp(f.Since)))] > stamp(f.Since) {
 			return false
 		}
 		if cursorPattern.MatchString(name) {
-			names = append(names, name)
+			names = append(names, version{name, info.ETag})
 		}
 		return len(names) <= f.mostRead()
 	})

@@ -80,7 +80,7 @@ func (x *Index) prune(ctx context.Context) (int, error) {
 		}
 		after = keys[len(keys)-1]
 		err = x.each(ctx, keys, func(ctx context.Context, key string) error {
-			_, exists, err := x.read(ctx, key, "")
+			_, exists, err := x.read(ctx, key)
 			if fault.CodeOf(err) == fault.Internal { // the entry is damaged, and restore did not replace it
 				exists, err = false, nil
 			}

@@ -21,8 +21,8 @@ func (x *Index) Since(ctx context.Context, since time.Time, limit int) ([]string
 	}
 
 	ids := make([]string, 0, len(names))
-	for _, name := range names[:min(len(names), limit)] {
-		_, id, _ := strings.Cut(name, "-")
+	for _, v := range names[:min(len(names), limit)] {
+		_, id, _ := strings.Cut(v.name, "-")
 		ids = append(ids, id)
 	}
 	return ids, nil
