@@ -106,7 +106,7 @@ func TestAnswers_HaveTheReferencesFieldsInItsOrder(t *testing.T) {
 	}
 
 	s.completed(t, id)
-	status := checkMembers(t, s.get(t, "/ace/task-status/"+id, "").Body, []string{"submitted_at", "cluster_name", "table_name", "parameters"},
+	status := checkMembers(t, s.get(t, "/ace/task-status/"+id, "").Body, []string{"submitted_at", "cluster_name", "table_name", "parameters", "requested_by"},
 		[2]string{"task_id", `"` + id + `"`}, [2]string{"task_type", `"table-diff"`}, [2]string{"status", `"COMPLETED"`},
 		[2]string{"started_at", aTime}, [2]string{"finished_at", aTime}, [2]string{"time_taken", `\d+\.\d{3}`}, [2]string{"result", `\{.*\}`})
 	if status["submitted_at"] != answer["submitted_at"] || status["table_name"] != `"public.tiny"` || status["cluster_name"] != `"`+c.Name+`"` {
