@@ -23,6 +23,7 @@ type lane struct {
 
 	unstable   func(key string) bool // keys that an application writes, or nil
 	background func(*lane, context.Context)
+	begun      sync.Once
 	final      bool // all faults are healed, so tasks must complete
 }
 
@@ -52,12 +53,16 @@ func (l *lane) work(ctx context.Context, do func(*lane, context.Context) error) 
 		background.Go(func() { l.background(l, ctx) })
 	}
 	err := do(l, ctx)
+	l.begin()
 	background.Wait()
 	if err != nil {
 		return fmt.Errorf("table %s: %w", l.table.name, err)
 	}
 	return nil
 }
+
+// begin states that the lane is ready for faults.
+func (l *lane) begin() { l.begun.Do(l.planted.Done) }
 
 // everyNode is the comparison of the whole table on all nodes.
 func (l *lane) everyNode() comparison {
@@ -163,6 +168,8 @@ func (l *lane) compareStill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.begin()
+	l.planted.Wait()
 	for !l.over() {
 		if err := l.compareOnce(ctx, s); err != nil {
 			return err

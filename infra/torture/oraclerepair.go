@@ -243,29 +243,29 @@ func (l *lane) judgeBeforeImages(ctx context.Context, status api.TaskStatus, bef
 }
 
 // undo undoes a repair and checks that every node is as before the repair, or as after
-// it.
-func (l *lane) undo(ctx context.Context, repair api.TaskStatus, before, after state) error {
+// it. It returns what the nodes have, or nil if nothing was undone.
+func (l *lane) undo(ctx context.Context, repair api.TaskStatus, before, after state) (state, error) {
 	result, err := resultOf(repair)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !l.isChanged(before, after) || slices.ContainsFunc(slices.Collect(maps.Values(result.Nodes)), func(n api.NodeRepair) bool { return n.Outcome == unknown }) {
-		return nil
+		return nil, nil
 	}
 	status, err := l.change(ctx, "table-undo", map[string]string{"task_id": repair.TaskID})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	undone, err := resultOf(status)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := l.awaitUnknown(ctx, undone); err != nil {
-		return err
+		return nil, err
 	}
 	now, err := l.table.readAll(ctx, l.bed.nodes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for node, name := range l.names() {
 		wanted := l.rowsOf(after[node])
@@ -275,5 +275,5 @@ func (l *lane) undo(ctx context.Context, repair api.TaskStatus, before, after st
 		l.judgeNode(status, undone, node, l.rowsOf(after[node]), l.rowsOf(now[node]), wanted)
 	}
 	l.count("judged: undo")
-	return nil
+	return now, nil
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"ace/shared/api"
@@ -25,18 +24,30 @@ type wish struct {
 	loose bool
 }
 
-// repairAndUndo makes a table differ, compares, repairs and undoes, again and again.
+// repairAndUndo makes a table differ and compares it before the faults begin. During the
+// faults it repairs and undoes again and again, so that faults hit these.
 func (l *lane) repairAndUndo(ctx context.Context) error {
-	for !l.over() {
-		l.table.drift(ctx, l.r, l.bed.nodes)
-		if err := l.repairOnce(ctx); err != nil {
-			return err
+	diff, before, err := l.plant(ctx)
+	l.begin()
+	for err == nil && !l.over() {
+		if diff == "" || l.r.IntN(3) == 0 {
+			diff, before, err = l.plant(ctx)
+		}
+		if err == nil && diff != "" {
+			diff, err = l.repairOnce(ctx, diff, before)
 		}
 	}
-	l.awaitHealed(ctx)
-	l.table.drift(ctx, l.r, l.bed.nodes)
-	if err := l.repairOnce(ctx); err != nil {
+	if err != nil {
 		return err
+	}
+	l.awaitHealed(ctx)
+	if diff, before, err = l.plant(ctx); err != nil {
+		return err
+	}
+	if diff != "" { // otherwise compare has reported it
+		if _, err := l.repairOnce(ctx, diff, before); err != nil {
+			return err
+		}
 	}
 	s, err := l.table.readAll(ctx, l.bed.nodes)
 	if err != nil {
@@ -45,34 +56,49 @@ func (l *lane) repairAndUndo(ctx context.Context) error {
 	return l.finish(ctx, s)
 }
 
-// repairOnce compares, repairs by a drawn way, judges the rows, and often undoes.
-func (l *lane) repairOnce(ctx context.Context) error {
-	before, err := l.table.readAll(ctx, l.bed.nodes)
-	if err != nil {
-		return err
+// plant makes the table differ and compares it. It returns the document, or "" if the
+// comparison did not complete, and what the nodes have.
+func (l *lane) plant(ctx context.Context) (diff string, before state, err error) {
+	l.table.drift(ctx, l.r, l.bed.nodes)
+	if before, err = l.table.readAll(ctx, l.bed.nodes); err != nil {
+		return "", nil, err
 	}
-	diff, err := l.compare(ctx, "table-diff", l.everyNode(), map[string]string{"confirm_delay": "0", "block_rows": "1000", "batch_size": "1"}, before)
-	if err != nil || diff == "" {
-		return err
-	}
+	diff, err = l.compare(ctx, "table-diff", l.everyNode(), map[string]string{"confirm_delay": "0", "block_rows": "2000", "batch_size": "1"}, before)
+	return diff, before, err
+}
+
+// repairOnce repairs by a drawn way, judges the rows, and often undoes. It returns the
+// document if the nodes have the rows of the document again, or "".
+func (l *lane) repairOnce(ctx context.Context, diff string, before state) (string, error) {
 	w, err := l.drawWish(ctx, diff)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if l.r.IntN(4) == 0 {
+	if l.r.IntN(6) == 0 {
 		if err := l.dryRun(ctx, w, before); err != nil {
-			return err
+			return "", err
 		}
 	}
 	status, err := l.change(ctx, "table-repair", w.params)
 	if err != nil {
-		return err
+		return "", err
 	}
-	after, err := l.judgeRepair(ctx, status, w, before)
-	if err != nil || l.r.IntN(3) == 0 {
-		return err
+	now, err := l.judgeRepair(ctx, status, w, before)
+	if err != nil {
+		return "", err
 	}
-	return l.undo(ctx, status, before, after)
+	for attempts := 3; attempts > 0 && l.isChanged(before, now) && (attempts == 3 || !l.over()); attempts-- {
+		if l.r.IntN(4) == 0 {
+			break
+		}
+		if now, err = l.undo(ctx, status, before, now); err != nil || now == nil {
+			return "", err
+		}
+	}
+	if l.isChanged(before, now) {
+		return "", nil
+	}
+	return diff, nil
 }
 
 // drawWish draws how a document is repaired.
@@ -183,27 +209,15 @@ func (l *lane) change(ctx context.Context, operation string, params map[string]s
 		if _, err := l.client.get(ctx, "/ace/task-cancel/"+id); err != nil {
 			return api.TaskStatus{}, err
 		}
-	}
-	if err := l.killMeanwhile(ctx); err != nil {
+	} else if err := l.aim(ctx, id); err != nil {
 		return api.TaskStatus{}, err
 	}
 	status, err := l.client.wait(ctx, id)
-	if err == nil {
-		l.ended(status)
+	if err != nil {
+		return status, err
 	}
-	return status, err
-}
-
-// killMeanwhile often ends a service by SIGKILL at whatever step of the change it is.
-func (l *lane) killMeanwhile(ctx context.Context) error {
-	if l.over() || l.r.IntN(5) > 0 {
-		return nil
-	}
-	target := l.r.IntN(len(l.services))
-	pause(ctx, time.Duration(l.r.IntN(250))*time.Millisecond)
-	l.count("fault: kill -9 during a repair or undo of service")
-	_, err := killService(syscall.SIGKILL)(ctx, l.run, fault{target: target})
-	return err
+	l.ended(status)
+	return status, l.countStrikes(status)
 }
 
 // repairsOf returns the ids of all repairs and undos of the table.

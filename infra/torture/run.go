@@ -32,9 +32,13 @@ type run struct {
 	findings []finding
 	counts   map[string]int // what happened, for the summary
 	began    time.Time
-	times    []string      // when each phase of the run had ended
-	done     chan struct{} // closed when no new work is to begin
-	healed   chan struct{} // closed when all faults are healed
+	times    []string // when each phase of the run had ended
+	strikes  []strike
+	locks    sync.Map       // of the targets of faults
+	aiming   sync.RWMutex   // read-locked while a fault is aimed at a task
+	planted  sync.WaitGroup // of the lanes that have no differences to repair yet
+	done     chan struct{}  // closed when no new work is to begin
+	healed   chan struct{}  // closed when all faults are healed
 }
 
 // wrong records something that must not happen.
@@ -90,15 +94,20 @@ func (b *bed) execute(ctx context.Context, p plan) (*run, error) {
 		return r, fmt.Errorf("preparing: %w", err)
 	}
 	r.phase("prepared")
+	work, workCtx := errgroup.WithContext(ctx)
+	for _, l := range lanes(r) {
+		r.planted.Add(1)
+		work.Go(func() error { return l(workCtx) })
+	}
+	r.planted.Wait()
+	r.phase("planted")
 	timer := time.AfterFunc(p.length, func() { close(r.done) })
 	defer timer.Stop()
 
-	work, workCtx := errgroup.WithContext(ctx)
-	for _, l := range lanes(r) {
-		work.Go(func() error { return l(workCtx) })
-	}
 	faultsErr := r.injectFaults(ctx)
 	<-r.done
+	r.aiming.Lock()   // returns when the aimed faults are healed; later none begins
+	r.aiming.Unlock() //nolint:staticcheck // see above
 	if faultsErr == nil {
 		faultsErr = r.recover(ctx)
 	}
@@ -115,19 +124,18 @@ func (b *bed) execute(ctx context.Context, p plan) (*run, error) {
 // injectFaults executes the faults of the plan and returns when all are healed. Faults of
 // one kind of target do not overlap if both act on its processes.
 func (r *run) injectFaults(ctx context.Context) error {
-	var locks sync.Map
 	group, ctx := errgroup.WithContext(ctx)
 	for _, f := range r.faults {
-		lock, _ := locks.LoadOrStore(fmt.Sprint(f.kind.of, f.target), &sync.Mutex{})
+		lock := r.lock(f.kind.of, f.target)
 		group.Go(func() error {
 			pause(ctx, f.at)
-			lock.(*sync.Mutex).Lock()
-			defer lock.(*sync.Mutex).Unlock()
+			lock.Lock()
+			defer lock.Unlock()
+			r.struck(f.kind.String())
 			heal, err := f.kind.inject(ctx, r, f)
 			if err != nil {
 				return fmt.Errorf("%s: %w", f, errors.Join(err, heal(ctx)))
 			}
-			r.count("fault: " + f.kind.String())
 			pause(ctx, f.lasts)
 			if err := heal(context.WithoutCancel(ctx)); err != nil {
 				return fmt.Errorf("healing %s: %w", f, err)

@@ -27,10 +27,10 @@ func tables() map[string]table {
 	return map[string]table{
 		"still":   {name: "still", columns: `id bigint`, key: []string{"id"}, value: `%[1]s`, rows: 6000},
 		"paged":   {name: "paged", columns: `id text COLLATE %[1]s`, key: []string{"id"}, value: `'Key ' || %[1]s`, rows: 3000},
-		"fixed":   {name: "fixed", columns: `id int`, key: []string{"id"}, value: `%[1]s`, rows: 2500},
-		"ruled":   {name: "ruled", columns: `a text COLLATE "C", b int`, key: []string{"b", "a"}, value: `'it''s', %[1]s`, rows: 1500},
-		"busy":    {name: "busy", columns: `id bigint`, key: []string{"id"}, value: `%[1]s`, rows: 3000},
-		"shaken":  {name: "shaken", columns: `id int`, key: []string{"id"}, value: `%[1]s`, rows: 1500},
+		"fixed":   {name: "fixed", columns: `id int`, key: []string{"id"}, value: `%[1]s`, rows: 6000},
+		"ruled":   {name: "ruled", columns: `a text COLLATE "C", b int`, key: []string{"b", "a"}, value: `'it''s', %[1]s`, rows: 4000},
+		"busy":    {name: "busy", columns: `id bigint`, key: []string{"id"}, value: `%[1]s`, rows: 5000},
+		"shaken":  {name: "shaken", columns: `id int`, key: []string{"id"}, value: `%[1]s`, rows: 3000},
 		"altered": {name: "altered", columns: `id int`, key: []string{"id"}, value: `%[1]s`, rows: 2000},
 	}
 }
