@@ -15,8 +15,10 @@ import (
 const (
 	probeRacers  = 8
 	probeCleanup = 3 * time.Second
-	probeAge     = 10 * time.Minute // far more than a probe takes
-	probeType    = "text/plain"
+	// probeAge is far more than a probe takes, and than a clock of a store jumps by. A probe
+	// whose object another one deleted would fail, and its process would not start.
+	probeAge  = 48 * time.Hour
+	probeType = "text/plain"
 )
 
 // Probe checks that a store keeps the promises that tasks and leases rely on: of
@@ -47,12 +49,13 @@ func Probe(ctx context.Context, store Store) error {
 	if err := probeDelete(ctx, store, key); err != nil {
 		return err
 	}
-	deleteAbandoned(ctx, store, info.Now)
+	deleteAbandoned(ctx, store, info.LastModified)
 	return nil
 }
 
 // deleteAbandoned deletes the objects of probes whose processes were killed. now is the
-// time of the store's clock. What cannot be deleted now is left for a later probe.
+// time at which the store wrote the object of this probe. The Date of a response is not
+// used, because a proxy may have set it by another clock. What cannot be deleted now is left for a later probe.
 func deleteAbandoned(ctx context.Context, store Store, now time.Time) {
 	var abandoned []string
 	_ = store.List(ctx, ProbePrefix, "", func(info Info) bool {

@@ -100,33 +100,42 @@ func TestProbe_NamesThePromiseThatAStoreBreaks(t *testing.T) {
 	})
 }
 
-// later is a store whose clock is ahead, as if its objects had been written before.
+// later is a store whose objects are older than those that Stat reads. With onlyDate, it
+// is only the Date of a response that is wrong.
 type later struct {
 	archive.Store
-	by time.Duration
+	by       time.Duration
+	onlyDate bool
 }
 
 func (s later) Stat(ctx context.Context, key string) (archive.Info, error) {
 	info, err := s.Store.Stat(ctx, key)
 	info.Now = info.Now.Add(s.by)
+	if !s.onlyDate {
+		info.LastModified = info.LastModified.Add(s.by)
+	}
 	return info, err
 }
 
 // A killed process leaves the object of its probe. A later probe deletes the object, but
-// not one that another process may be probing with.
+// not one that another process may be probing with, even if a clock jumps by hours.
 func TestProbe_DeletesTheObjectsOfKilledProcesses(t *testing.T) {
-	for by, wanted := range map[time.Duration]int{time.Minute: 1, time.Hour: 0} {
+	for _, tt := range []struct {
+		by       time.Duration
+		onlyDate bool
+		wanted   int
+	}{{time.Minute, false, 1}, {12 * time.Hour, false, 1}, {72 * time.Hour, true, 1}, {72 * time.Hour, false, 0}} {
 		store := memstore.New(t)
 		if _, err := store.Put(t.Context(), archive.ProbePrefix+"left", "text/plain", []byte("a")); err != nil {
 			t.Fatal(err)
 		}
-		if err := archive.Probe(t.Context(), later{store, by}); err != nil {
+		if err := archive.Probe(t.Context(), later{store, tt.by, tt.onlyDate}); err != nil {
 			t.Fatal(err)
 		}
 		found := 0
 		err := store.List(t.Context(), archive.ProbePrefix, "", func(archive.Info) bool { found++; return true })
-		if err != nil || found != wanted {
-			t.Errorf("%s later, %d objects are left, %v; want %d", by, found, err, wanted)
+		if err != nil || found != tt.wanted {
+			t.Errorf("%s later, %d objects are left, %v; want %d", tt.by, found, err, tt.wanted)
 		}
 	}
 }

@@ -56,12 +56,15 @@ func (r *Registry) putIndexEntry(ctx context.Context, rec Record) error {
 }
 
 // ensureIndexed adds the task to the index unless this process has added it. It must
-// succeed before a task leaves the status QUEUED, because later nothing adds the task.
+// succeed before a task leaves the status QUEUED, because later nothing adds the task. So
+// it repeats a failed write: otherwise one lost request would delay the task until the
+// next sweep.
 func (r *Registry) ensureIndexed(ctx context.Context, rec Record) error {
 	if r.indexed.remove(rec.TaskID) {
 		return nil
 	}
-	return r.putIndexEntry(ctx, rec)
+	always := func(error) bool { return true }
+	return writes(always).Do(ctx, func() error { return r.putIndexEntry(ctx, rec) })
 }
 
 // indexedTasks has the tasks that this process has added to the index and not yet

@@ -22,7 +22,7 @@ func TestList_HasATaskThatCouldNotBeListedAtFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, store := newRegistry(t)
-			store.On(faulty.Put, "index/", faulty.First(2, faulty.FailBefore))
+			store.On(faulty.Put, "index/", faulty.First(1+4, faulty.FailBefore)) // 4 tries after Create
 			id := create(t, r, diffOf("public.t")).TaskID
 
 			if err := leave(r, id); err == nil {
@@ -36,5 +36,21 @@ func TestList_HasATaskThatCouldNotBeListedAtFirst(t *testing.T) {
 				t.Errorf("the list has %+v, %v, want %s", list, err, id)
 			}
 		})
+	}
+}
+
+// A task is acquired at once although the writes of its entry in the list fail for a
+// moment.
+func TestAcquire_RepeatsTheWriteOfTheListEntry(t *testing.T) {
+	r, store := newRegistry(t)
+	store.On(faulty.Put, "index/", faulty.First(1+3, faulty.FailBefore))
+	id := create(t, r, diffOf("public.t")).TaskID
+
+	if _, err := r.Acquire(t.Context(), id, "runner", task.AcquireOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := r.List(t.Context(), task.Filter{})
+	if err != nil || len(list) != 1 || list[0].TaskID != id {
+		t.Errorf("the list has %+v, %v, want %s", list, err, id)
 	}
 }
