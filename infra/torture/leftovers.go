@@ -142,7 +142,7 @@ SELECT 'session ' || pid || ' ' || coalesce(state, '') || ' ' || left(query, 200
 UNION ALL SELECT 'prepared transaction ' || gid FROM pg_prepared_xacts
 UNION ALL SELECT 'advisory lock of ' || pid FROM pg_locks WHERE locktype = 'advisory'
 UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database()
-UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin WHERE roname !~ '^ace_repair_[0-9]+$'
+UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin WHERE roname !~ '^(ace_repair_[0-9]+|torture_[a-z]+)$'
 UNION ALL SELECT 'temporary object ' || oid::regclass FROM pg_class WHERE relpersistence = 't'
 UNION ALL SELECT 'object ' || c.oid::regclass FROM pg_class c WHERE c.relowner = 'ace'::regrole
 UNION ALL SELECT 'function ' || p.oid::regprocedure FROM pg_proc p WHERE p.proowner = 'ace'::regrole
@@ -209,7 +209,7 @@ func leftObjects(keys, tasks []string) (left []string) {
 
 // isAbandoned reports whether an object is one that a killed process may leave for a
 // while: the marker of a task that no client has an id of, and the object of a probe. The
-// service deletes both when they are some minutes old.
+// service deletes both when they are old.
 func isAbandoned(key string, tasks []string) bool {
 	id, marker := strings.CutPrefix(key, "open/")
 	return marker && !slices.Contains(tasks, id) || strings.HasPrefix(key, "probe/")

@@ -35,7 +35,7 @@ func (l *lane) dryRun(ctx context.Context, w wish, before state) error {
 	params := maps.Clone(w.params)
 	params["dry_run"] = "true"
 	status, err := l.change(ctx, "table-repair", params)
-	if err != nil || status.Status != api.StatusCompleted || w.loose || l.unstable != nil {
+	if err != nil || status.Status != api.StatusCompleted || w.newest || l.unstable != nil {
 		return err
 	}
 	result, err := resultOf(status)
@@ -107,6 +107,9 @@ func (l *lane) judgeRepair(ctx context.Context, status api.TaskStatus, w wish, b
 	if err != nil {
 		return nil, err
 	}
+	if w.newest {
+		l.countRulings(w, before)
+	}
 	for node := range before {
 		wanted := l.wanted(w, node, before, after)
 		l.judgeNode(status, result, node, l.rowsOf(before[node]), l.rowsOf(after[node]), wanted)
@@ -122,11 +125,8 @@ func (l *lane) wanted(w wish, node int, before, after state) map[string][]string
 		row := before[node][key].Row
 		switch {
 		case !slices.Contains(w.targets, node):
-		case w.loose:
-			is := after[node][key].Row
-			if is == nil && w.params["missing"] == api.MissingDelete || slices.ContainsFunc(versions(before, key), func(v held) bool { return v.Row != nil && same(v.Row, is) }) {
-				row = is
-			}
+		case w.newest:
+			row = newestWinner(w, key, node, before, after)
 		default:
 			row = w.winner(key, node, before)
 		}
@@ -135,6 +135,25 @@ func (l *lane) wanted(w wish, node int, before, after state) map[string][]string
 		}
 	}
 	return rows
+}
+
+// countRulings counts how exactly a repair by newest is judged.
+func (l *lane) countRulings(w wish, before state) {
+	for key := range l.everyNode().allKeys(before) {
+		nodes := versions(before, key)
+		if !differ(nodes, nil) {
+			continue
+		}
+		ruling := newestOf(nodes, w.params["missing"])
+		switch {
+		case ruling.decided:
+			l.count("newest: decided")
+		case ruling.open:
+			l.count("newest: open")
+		default:
+			l.count("newest: left alone")
+		}
+	}
 }
 
 // judgeNode checks the rows of one node after a repair or undo.

@@ -19,9 +19,9 @@ type wish struct {
 	targets []int
 	// winner returns the row that a node must have if the repair commits there.
 	winner func(key string, node int, before state) []string
-	// loose states that winner is not known exactly: any version of the row may win, but it
-	// must be the same on all nodes.
-	loose bool
+	// newest states that newestWinner is used instead of winner, because the result is not
+	// always determined by the rows before the repair.
+	newest bool
 }
 
 // repairAndUndo makes a table differ and compares it before the faults begin. During the
@@ -122,9 +122,7 @@ func (l *lane) drawWish(ctx context.Context, diff string) (wish, error) {
 		w.params["resolve"] = strategy
 		if strategy == api.ResolveNewest {
 			w.params["missing"] = []string{api.MissingInsert, api.MissingDelete, api.MissingSkip}[l.r.IntN(3)]
-			// The measured difference of the clocks and rows that earlier repairs wrote make ties
-			// that only the service knows.
-			w.loose = true
+			w.newest = true
 			break
 		}
 		w.winner = func(key string, node int, before state) []string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -48,9 +49,14 @@ func (t table) create(node int, tablespace string) []string {
 	return []string{
 		fmt.Sprintf(`CREATE TABLE %s (%s, %s, PRIMARY KEY (%s))%s`, t.name, columns, columnDefinitions, strings.Join(t.key, ", "), in),
 		t.insert(fmt.Sprintf("generate_series(1, %d)", t.rows), 0),
+		fmt.Sprintf(`SELECT pg_replication_origin_create('%[1]s') WHERE NOT EXISTS (SELECT FROM pg_replication_origin WHERE roname = '%[1]s')`, t.origin()),
 		fmt.Sprintf(`ANALYZE %s; GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s`, t.name, t.name, aceRole),
 	}
 }
+
+// origin returns the replication origin of the sessions that make the table differ. It is
+// only there to set commit times.
+func (t table) origin() string { return "torture_" + t.name }
 
 // insert returns a statement that inserts rows for the numbers of a set. Rows of the same
 // flavour are equal on all nodes.
@@ -87,15 +93,19 @@ type state []content
 func (t table) read(ctx context.Context, n *node) (content, error) {
 	texts := make([]string, 0, len(t.allColumns()))
 	for _, column := range t.allColumns() {
-		texts = append(texts, column+"::text")
+		texts = append(texts, "t."+column+"::text")
 	}
-	rows, err := n.surely(ctx, fmt.Sprintf(`SELECT %s FROM %s`, strings.Join(texts, ", "), t.name))
+	texts = append(texts, `trunc(extract(epoch FROM w.timestamp) * 1000000)::text`, `coalesce(o.roname ~ '^ace_repair_', false)::text`)
+	rows, err := n.surely(ctx, fmt.Sprintf(`SELECT %s FROM %s t, pg_xact_commit_timestamp_origin(t.xmin) w
+LEFT JOIN pg_replication_origin o ON o.roident = w.roident`, strings.Join(texts, ", "), t.name))
 	if err != nil {
 		return nil, err
 	}
 	found := content{}
 	for _, row := range rows {
-		found[keyText(row[:len(t.key)])] = held{Row: row}
+		columns := len(t.allColumns())
+		micros, err := strconv.ParseInt(row[columns], 10, 64)
+		found[keyText(row[:len(t.key)])] = held{Row: row[:columns:columns], micros: micros, timed: err == nil, copied: row[columns+1] == "true"}
 	}
 	return found, nil
 }
@@ -134,6 +144,9 @@ func (t table) drift(ctx context.Context, r *rand.Rand, nodes []*node) {
 			from := 100_000 + r.IntN(40)
 			sql = t.insert(fmt.Sprintf("generate_series(%d, %d)", from, from+r.IntN(30)), r.IntN(2))
 		}
-		_, _ = n.query(ctx, sql)
+		// The commit times are seconds or tens of seconds apart, for `newest`.
+		at := fmt.Sprintf(`SELECT pg_replication_origin_xact_setup('0/1', timestamptz '2026-01-01 00:00:00+00' + interval '%g seconds'); `,
+			[]float64{0, 0.4, 20, 40, 60, 80}[r.IntN(6)])
+		_, _ = n.query(ctx, `SELECT pg_replication_origin_session_setup('`+t.origin()+`')`, at+sql)
 	}
 }

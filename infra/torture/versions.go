@@ -2,10 +2,6 @@ package main
 
 import "slices"
 
-// held is what a node has for a key. A nil row means that the node lacks it. All values
-// are texts, with null for NULL.
-type held struct{ Row []string }
-
 // null is the text that stands for NULL in a row.
 const null = "<NULL>"
 

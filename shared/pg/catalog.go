@@ -133,6 +133,12 @@ func (c *catalogReader) denied(usable, readable, hidden bool) error {
 		missing.Statements = append(missing.Statements, fmt.Sprintf("ALTER ROLE %s BYPASSRLS /* row-level security of %s would hide rows from it */",
 			table.Quote(c.d.Role), missing.Table))
 	}
+	if missing.IsZero() {
+		// PostgreSQL's privilege functions see what was committed during the statement.
+		return fault.New(fault.Unavailable, "node %q: role %s may not read table %s, but lacks no privilege on a column: its privileges were just changed, or the table has no columns",
+			c.d.Node, table.Quote(c.d.Role), missing.Table)
+	}
+
 	err := &table.DeniedError{Node: c.d.Node, Missing: missing}
 	return fault.Wrap(err, fault.Invalid, "%s", err.Error())
 }

@@ -3,6 +3,7 @@
 package pg
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"ace/infra/testkit/pgtest"
 	"ace/shared/cluster"
+	"ace/shared/fault"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
@@ -173,5 +175,23 @@ func TestAbilities_HaveWhatTheRoleMayDo(t *testing.T) {
 		if diff := cmp.Diff(want, got.RepairObstacles()); err != nil || diff != "" {
 			t.Errorf("without pg_control_system: %v (-want +got):\n%s", err, diff)
 		}
+	}
+}
+
+// A role that may not read a table without columns lacks no privilege on a column. So do
+// all roles whose privileges are granted while they are read. A DeniedError would name no
+// privilege then.
+func TestDescribe_NeverReportsThatNoPrivilegeIsMissing(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	c.Exec(t, 0, `CREATE TABLE bare (); CREATE TABLE closed (id int PRIMARY KEY)`)
+	n := nodeAt(t, roleWithoutPrivileges(t, c, 0))
+
+	var denied *table.DeniedError
+	if _, err := n.Describe(t.Context(), "public", "bare", rowdigest.Seeds{}); errors.As(err, &denied) || fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("got %v, want a fault that lets the read be repeated", err)
+	}
+	if _, err := n.Describe(t.Context(), "public", "closed", rowdigest.Seeds{}); !errors.As(err, &denied) || denied.Missing.IsZero() {
+		t.Errorf("got %v, want the missing privilege", err)
 	}
 }

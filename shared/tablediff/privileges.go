@@ -37,7 +37,17 @@ func (p *planner) readDescriptions(ctx context.Context) error {
 		}
 		all = appendDenied(all, p.nodes[i].Name(), missing.Without(p.plan.Ignored))
 	}
-	return deniedFault(all)
+	if err := deniedFault(all); err != nil {
+		return err
+	}
+
+	// Without a description nothing can be compared, whatever the role lacks.
+	for i, d := range p.descriptions {
+		if d == nil {
+			return denied[i]
+		}
+	}
+	return nil
 }
 
 func appendDenied(all []table.Denied, node string, missing table.Grants) []table.Denied {
