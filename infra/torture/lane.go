@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -127,15 +128,13 @@ func (l *lane) ended(status api.TaskStatus) {
 	}
 }
 
-// isReason reports whether the error of a task names something: a node, the table or the
-// store.
+// reasonPattern matches what an error of a task must name: a node or the archive with what
+// happened to it, the table or document, or a service that ended.
+var reasonPattern = regexp.MustCompile(`"n[123]"|node n[123]\b|\bthe archive\b|\bpublic\.\w+|\bthe cluster definitions\b|\bservice\b`)
+
+// isReason reports whether the error of a task names a reason. A defect is none.
 func isReason(text string) bool {
-	for _, name := range []string{`"n1"`, `"n2"`, `"n3"`, "archive", "store", "public.", "node", "servic", "the cluster definitions"} {
-		if strings.Contains(text, name) {
-			return true
-		}
-	}
-	return false
+	return reasonPattern.MatchString(text) && !strings.Contains(text, "a defect in ACE")
 }
 
 // judgeDocument compares the document of a COMPLETED comparison with the state.

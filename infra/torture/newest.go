@@ -109,17 +109,20 @@ func newestWinner(w wish, key string, node int, before, after state) []string {
 	case !ruling.open:
 		return old
 	}
-	chosen := old
+	var chosen []string // nil until a target has changed
 	for _, target := range w.targets {
 		is := after[target][key].Row
 		if same(is, before[target][key].Row) {
 			continue
 		}
 		isVersion := slices.ContainsFunc(nodes, func(v held) bool { return is != nil && same(v.Row, is) })
-		if !isVersion || !same(chosen, old) && !same(chosen, is) {
+		if !isVersion || chosen != nil && !same(chosen, is) {
 			return old // and the node that differs from it is reported
 		}
 		chosen = is
+	}
+	if chosen == nil {
+		return old
 	}
 	return chosen
 }

@@ -36,7 +36,7 @@ type node struct {
 func startNode(ctx context.Context, installation pgserver.Installation, name string) (*node, error) {
 	server, err := pgserver.Start(ctx, pgserver.Options{Installation: installation, InMemory: true, Settings: map[string]string{
 		"track_commit_timestamp": "on", "wal_level": "logical", "max_connections": "60", "deadlock_timeout": "200ms",
-		"autovacuum_naptime": "5s",
+		"autovacuum_naptime": "5s", "max_prepared_transactions": "2",
 	}})
 	if err != nil {
 		return nil, err

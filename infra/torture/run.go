@@ -81,7 +81,7 @@ func (l *lane) awaitHealed(ctx context.Context) {
 
 // runLimit bounds a run. It is far more than a run takes, so a run that reaches it is
 // stuck.
-const runLimit = 100 * time.Second
+const runLimit = 4 * time.Minute
 
 // execute runs a plan: it prepares tables and services, lets faults and work happen,
 // heals the faults, lets the work end and judges what is left.
@@ -119,6 +119,13 @@ func (b *bed) execute(ctx context.Context, p plan) (*run, error) {
 	r.phase("worked")
 	defer r.phase("judged")
 	return r, r.judge(ctx)
+}
+
+// awaitAimed waits until the aimed faults are healed. Afterwards none begins, because the
+// run is over.
+func (r *run) awaitAimed() {
+	r.aiming.Lock()
+	defer r.aiming.Unlock()
 }
 
 // injectFaults executes the faults of the plan and returns when all are healed. Faults of

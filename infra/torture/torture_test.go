@@ -25,7 +25,7 @@ func TestTorture_NothingIsWrongLostOrLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options{seed: soak.Seed(t), runs: soak.Rounds(t, 2, 100), stores: []string{storeDir, storeMinIO}, length: 4 * time.Second, binary: binary}
+	o := options{seed: soak.Seed(t), runs: soak.Rounds(t, 1, 100), stores: []string{storeDir, storeMinIO}, length: 6 * time.Second, binary: binary}
 	result, err := torture(t.Context(), o, t.Logf)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,10 @@ func TestTorture_NothingIsWrongLostOrLeft(t *testing.T) {
 	if result.findings > 0 {
 		t.Errorf("%d findings in %d runs", result.findings, result.runs)
 	}
-	soak.Report(t, "%d runs, %d faults", result.runs, result.sum("fault: "))
+	if result.sum("hit: in all") == 0 {
+		t.Error("no fault hit a repair or undo while it ran")
+	}
+	soak.Report(t, "%d runs, %d faults, %d repairs and undos hit", result.runs, result.sum("fault: "), result.sum("hit: in all"))
 	t.Log(result)
 }
 
@@ -64,6 +67,7 @@ func TestOracle_ReportsWhatIsLeftOnANode(t *testing.T) {
 		{`SELECT pg_advisory_lock(1)`, `SELECT pg_advisory_unlock(1)`, "advisory lock"},
 		{`CREATE TEMP TABLE x ()`, `DROP TABLE x`, "temporary object"},
 		{`CREATE TABLE x (); ALTER TABLE x OWNER TO ace`, `DROP TABLE x`, "object"},
+		{`BEGIN; CREATE TABLE y (); PREPARE TRANSACTION 'left'`, `ROLLBACK PREPARED 'left'`, "prepared transaction left"},
 		{`SELECT pg_create_logical_replication_slot('other', 'pgoutput')`, `SELECT pg_drop_replication_slot('other')`, "slot"},
 		{`SELECT pg_replication_origin_create('other')`, `SELECT pg_replication_origin_drop('other')`, "origin"},
 	} {

@@ -135,7 +135,7 @@ func (c *catalogReader) denied(usable, readable, hidden bool) error {
 	}
 	if missing.IsZero() {
 		// PostgreSQL's privilege functions see what was committed during the statement.
-		return fault.New(fault.Unavailable, "node %q: role %s may not read table %s, but lacks no privilege on a column: its privileges were just changed, or the table has no columns",
+		return fault.New(fault.Unavailable, "node %q: role %s may not read table %s, but lacks no privilege on a column: its privileges were just changed",
 			c.d.Node, table.Quote(c.d.Role), missing.Table)
 	}
 
