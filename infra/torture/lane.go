@@ -128,8 +128,8 @@ func (l *lane) ended(status api.TaskStatus) {
 	}
 }
 
-// reasonPattern matches what an error of a task must name: a node or the archive with what
-// happened to it, the table or document, or a service that ended.
+// reasonPattern matches what an error of a task must name: a node, the archive, a table,
+// the definitions of clusters, or a service.
 var reasonPattern = regexp.MustCompile(`"n[123]"|node n[123]\b|\bthe archive\b|\bpublic\.\w+|\bthe cluster definitions\b|\bservice\b`)
 
 // isReason reports whether the error of a task names a reason. A defect is none.

@@ -55,7 +55,8 @@ func Probe(ctx context.Context, store Store) error {
 
 // deleteAbandoned deletes the objects of probes whose processes were killed. now is the
 // time at which the store wrote the object of this probe. The Date of a response is not
-// used, because a proxy may have set it by another clock. What cannot be deleted now is left for a later probe.
+// used, because a proxy may have set it by another clock. What cannot be deleted now is
+// left for a later probe.
 func deleteAbandoned(ctx context.Context, store Store, now time.Time) {
 	var abandoned []string
 	_ = store.List(ctx, ProbePrefix, "", func(info Info) bool {
