@@ -21,6 +21,7 @@ const (
 	forbidden    failure = "Forbidden"
 	notFound     failure = "NotFound"
 	conflict     failure = "Conflict"
+	changed      failure = "Changed"
 	tooLarge     failure = "TooLarge"
 	noRange      failure = "NoRange"
 	internal     failure = "Internal"
@@ -40,6 +41,7 @@ func meanings() []meaning {
 		{forbidden, "403", "The request comes from a foreign web page, uses a host name that is not allowed, or lacks X-ACE-Request."},
 		{notFound, "404", "There is no such cluster, task or document."},
 		{conflict, "409", "The state does not allow it, such as cancelling a task that has ended."},
+		{changed, "412", "The document is not the version that If-Match or If-Unmodified-Since requires."},
 		{tooLarge, "413", "The body is too large."},
 		{noRange, "416", "The document has no such range."},
 		{internal, "500", "A defect of ACE, damage of the archive, or cluster definitions that cannot be read."},
@@ -65,7 +67,7 @@ func failuresOf(o api.Operation) []failure {
 		list = append(list, notFound)
 	}
 	if _, isFile := files()[o.Route]; isFile {
-		list = append(list, noRange)
+		list = append(list, changed, noRange)
 	}
 	return list
 }

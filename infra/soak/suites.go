@@ -51,6 +51,7 @@ func suites(o options) ([]suite, error) {
 		{name: "filters in a session", args: withoutRace(tests("./shared/pg", "TestTx_FilterLeavesNothingInSessionOrDatabase")), env: budget},
 		{name: "random schemas", args: withoutRace(tests("./shared/structure", "TestCompare_RandomSchemas")), env: budget},
 		{name: "structure of many tables", args: withoutRace(tests("./shared/structure", "TestCompare_ManyTablesTakeSeconds")), env: budget},
+		{name: "generated requests", args: withoutRace(tests("./shared/app", "TestRequests_GeneratedOnesAreAnsweredAsDescribed")), env: budget},
 		{name: "through a pooler", args: tests("./shared/pg", "TestPooler_TransactionOnAnotherServerReturnsNoResult"), env: budget},
 		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison")), env: budget},
 		{name: "torture", args: withoutRace(tests("./infra/torture", "TestTorture_NothingIsWrongLostOrLeft")), env: budget},

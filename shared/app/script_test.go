@@ -237,11 +237,16 @@ func TestScript_IsNotWrittenForADeferrableConstraint(t *testing.T) {
 	}
 }
 
-// U+FDD0 escapes bytes in stored texts. A label of PL/pgSQL has the name of the second
-// table, and a variable that of its column.
+// U+FDD0 escapes bytes in stored texts. Control characters become escapes in a literal,
+// whose quotes, backslashes and other bytes must stay the same. A label of PL/pgSQL has
+// the name of the second table, and a variable that of its column.
 func TestScript_KeepsBytesAndNamesOfEveryKind(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ encoding, value string }{{"UTF8", `U&'x\FDD0y'`}, {"SQL_ASCII", `E'caf\xe9'`}} {
+	for _, tt := range []struct{ encoding, value string }{
+		{"UTF8", `U&'x\FDD0y'`}, {"SQL_ASCII", `E'caf\xe9'`},
+		{"UTF8", `E'\x01a\n\x1b[2J\\n\\\\''\' $$ $ace$ :x \r\t0\x7f7f \u009b漢🙂\\'`},
+		{"SQL_ASCII", `E'caf\xe9\n\\\\''\x1bf\x80\x9b\\'`}, {"EUC_JP", `E'\n日本\\x41''語\x1b\\'`},
+	} {
 		c, s := encoded(t, tt.encoding, tt.encoding)
 		for _, name := range []string{"t", "inline_code_block"} {
 			c.ExecAll(t, `CREATE TABLE `+name+` (id text PRIMARY KEY, found text, n int, same bool, ace_row text)`)
@@ -252,7 +257,7 @@ func TestScript_KeepsBytesAndNamesOfEveryKind(t *testing.T) {
 				t.Error(err)
 			}
 			if got := s.Diff(t, "public."+name); got.Result.Verdict != api.VerdictMatch {
-				t.Errorf("%s: %+v", name, got.Rows)
+				t.Errorf("%s: %+v", name+" in "+tt.encoding, got.Rows)
 			}
 		}
 	}
