@@ -31,11 +31,13 @@ func (r *run) lock(of string, target int) *sync.Mutex {
 	return lock.(*sync.Mutex)
 }
 
-// aims are the faults that are aimed at a running repair or undo.
-var aims = []string{
-	"kill -9 of service", "kill -9 of service", "kill -9 of service", "kill -9 of node", "kill -9 of node",
-	"connections reset of node", "half-open connections of node", "answers lost of node", "connection refused of node",
-	"reset in the middle of a request of node", "sessions terminated of node", "freeze of node", "SIGTERM of service",
+// aims returns the faults that are aimed at a running repair or undo.
+func aims() []string {
+	return []string{
+		"kill -9 of service", "kill -9 of service", "kill -9 of service", "kill -9 of node", "kill -9 of node",
+		"connections reset of node", "half-open connections of node", "answers lost of node", "connection refused of node",
+		"reset in the middle of a request of node", "sessions terminated of node", "freeze of node", "SIGTERM of service",
+	}
 }
 
 // longestAim is the longest time between the start of a task and the fault that is aimed
@@ -45,7 +47,8 @@ const longestAim = 500 * time.Millisecond
 // aim waits until a repair or undo is RUNNING, and then injects a fault at a random step
 // of it. It returns when the fault is healed. Each second task is left alone.
 func (l *lane) aim(ctx context.Context, id string) error {
-	name, target := aims[l.r.IntN(len(aims))], l.r.IntN(nodeCount)
+	names := aims()
+	name, target := names[l.r.IntN(len(names))], l.r.IntN(nodeCount)
 	delay, lasts := time.Duration(l.r.Int64N(int64(longestAim))), time.Duration(l.r.Int64N(int64(time.Second)))
 	size := int64(1) << l.r.IntN(14)
 	if l.r.IntN(3) == 0 {

@@ -176,7 +176,7 @@ var objectPattern = regexp.MustCompile(`^(?:` + strings.Join([]string{
 	`diffs/[0-9-]+/([^/.]+)\.(?:json|csv|html)`,
 	`reports/[0-9-]+/([^/.]+)\..*`,
 	`repairs/([^/]+)/.*`,
-	`index/.*`, `baselines/.*`, `rules/[0-9a-f]{64}`, `locks/[0-9a-f]{64}`,
+	`index/.*`, `baselines/.*`, `audit/[0-9-]+/[0-9]+-[0-9a-z]+\.json`, `rules/[0-9a-f]{64}`, `locks/[0-9a-f]{64}`,
 }, "|") + `)$`)
 
 // leftObjects returns the objects that must not be in the archive when all tasks have

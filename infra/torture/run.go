@@ -106,8 +106,7 @@ func (b *bed) execute(ctx context.Context, p plan) (*run, error) {
 
 	faultsErr := r.injectFaults(ctx)
 	<-r.done
-	r.aiming.Lock()   // returns when the aimed faults are healed; later none begins
-	r.aiming.Unlock() //nolint:staticcheck // see above
+	r.awaitAimed()
 	if faultsErr == nil {
 		faultsErr = r.recover(ctx)
 	}

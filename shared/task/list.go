@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"regexp"
@@ -15,7 +16,6 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/fault"
-	"errors"
 )
 
 const (
