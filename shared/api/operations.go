@@ -125,7 +125,7 @@ const (
 func taskArg() *Param {
 	return &Param{
 		Name: "task_id", Kind: KindText, Required: true, Purpose: "the id of the task", Example: exampleDiffID,
-		Values: Values{Pattern: "^" + taskIDForm + "$"},
+		Values: Values{Pattern: "^" + TaskIDForm + "$"},
 	}
 }
 
@@ -380,7 +380,7 @@ func tasksParams() []Param {
 		{Name: "status", Kind: KindText, Purpose: "only those in this state", Allowed: joinOr(statuses()), Example: StatusFailed, Values: valuesOf(statuses()...)},
 		{
 			Name: "parent", Kind: KindText, Purpose: "only those that this task has submitted, or that no other task has", Allowed: allowedParent,
-			Example: exampleSchemaID, Values: Values{Pattern: "^(" + NoParent + "|" + taskIDForm + ")$"},
+			Example: exampleSchemaID, Values: Values{Pattern: "^(" + NoParent + "|" + TaskIDForm + ")$"},
 		},
 		limit, after,
 	}

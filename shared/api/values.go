@@ -16,13 +16,15 @@ const (
 	AllowedName = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
 )
 
-// The forms of names and task ids, as regular expressions. taskIDForm is the form of
-// the id of any task, and tableIDForm that of any task about one table. diffIDForm is
+// TaskIDForm is the form of the id of any task, as a regular expression.
+const TaskIDForm = `(t[dru]|[rs]d|rs)` + idForm
+
+// The forms of names and task ids, as regular expressions. tableIDForm is the form of the
+// id of any task about one table. diffIDForm is
 // the form of the id of a table-diff, and repairIDForm that of a repair or rerun.
 const (
 	nameForm     = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
 	idForm       = `_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?`
-	taskIDForm   = `(t[dru]|[rs]d|rs)` + idForm
 	tableIDForm  = `t[dru]` + idForm
 	diffIDForm   = `td` + idForm
 	repairIDForm = `tr` + idForm
@@ -30,7 +32,7 @@ const (
 
 var (
 	namePattern     = regexp.MustCompile(`^` + nameForm + `$`)
-	taskIDPattern   = regexp.MustCompile(`^` + taskIDForm + `$`)
+	taskIDPattern   = regexp.MustCompile(`^` + TaskIDForm + `$`)
 	tableIDPattern  = regexp.MustCompile(`^` + tableIDForm + `$`)
 	diffIDPattern   = regexp.MustCompile(`^` + diffIDForm + `$`)
 	repairIDPattern = regexp.MustCompile(`^` + repairIDForm + `$`)

@@ -280,3 +280,21 @@ func indexKeys(t *testing.T, store archive.Store) []string {
 	}
 	return keys
 }
+
+// A document is listed whatever the type of its task.
+func TestList_HasDocumentsOfEveryType(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, store *faulty.Store) {
+		x := diffindex.New(store)
+		want := []string{"td_20240315_000001", "tr_20240315_000001", "tu_20240315_000001", "sd_20240315_000001", "rs_20240315_000001", "rd_20240315_000001", "rs_20240315_000001_x1y2z3"}
+		for n, id := range want {
+			rec := completed(t, store, 1, "demo", "public.users", noon.Add(-time.Duration(n)*time.Second))
+			rec.TaskID = id
+			add(t, x, rec)
+		}
+		for _, f := range []diffindex.Filter{{Limit: 1}, {}, {ClusterName: "demo", Limit: 2}, {ClusterName: "demo", TableName: "public.users"}} {
+			if got := pages(t, x, f); !slices.Equal(got, want) {
+				t.Errorf("%+v lists %v, want %v", f, got, want)
+			}
+		}
+	})
+}

@@ -19,7 +19,7 @@ const (
 	scanLimit    = 1000 // the most entries that one call of List reads to find entries with a verdict
 )
 
-var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-(t[dru]|sd)_[0-9a-z_]{1,40}$`)
+var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-` + api.TaskIDForm + `$`)
 
 // Filter selects the documents to list. An empty field does not restrict the list.
 type Filter struct {

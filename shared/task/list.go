@@ -26,7 +26,7 @@ const (
 	scanLimit    = 1000 // the most index entries that one call of List reads
 )
 
-var cursorPattern = regexp.MustCompile(`^[0-9]{13}-(t[dru]|[rs]d|rs)_[0-9a-z_]+$`)
+var cursorPattern = regexp.MustCompile(`^[0-9]{13}-` + api.TaskIDForm + `$`)
 
 // entry is the content of an index object. It lets List skip a task without reading its
 // record.
