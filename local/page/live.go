@@ -33,6 +33,9 @@ const (
 	// beatEvery is the time between two comments that each stream sends. A write to a
 	// client that is gone fails, so the comments end streams that send no events.
 	beatEvery = 20 * time.Second
+	// streamTime bounds the life of a stream. The browser opens the stream again, and then
+	// its token is checked again. So a caller that was removed sees no more progress.
+	streamTime = 2 * time.Minute
 )
 
 // running has the tasks that have not ended.
@@ -294,9 +297,13 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	end := time.NewTimer(p.streamTime)
+	defer end.Stop()
 	for ok := write("retry: 3000\n\n"); ok; {
 		select {
 		case <-r.Context().Done():
+			return nil
+		case <-end.C:
 			return nil
 		case <-beat.C:
 			ok = write(":\n\n")

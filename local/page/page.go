@@ -51,15 +51,16 @@ type Options struct {
 // reads in the background what the pages show.
 type Page struct {
 	Options
-	mux       *http.ServeMux
-	templates *template.Template
-	style     string
-	policy    string
-	csrf      csrf
-	history   *keeper[history]
-	nodes     *keeper[[]api.ClusterCheck]
-	live      *hub
-	rendering chan struct{} // has a value for each request that is reading the rows of a document for the web page; its capacity bounds the number of these requests
+	mux        *http.ServeMux
+	templates  *template.Template
+	style      string
+	policy     string
+	csrf       csrf
+	history    *keeper[history]
+	nodes      *keeper[[]api.ClusterCheck]
+	live       *hub
+	streamTime time.Duration // the life of a stream of events
+	rendering  chan struct{} // has a value for each request that is reading the rows of a document for the web page; its capacity bounds the number of these requests
 }
 
 // New returns a Page.
@@ -68,7 +69,7 @@ func New(o Options) (*Page, error) {
 		o.Now = time.Now
 	}
 	p := &Page{
-		Options: o, csrf: newCSRF(), style: render.Style() + ownStyle, live: newHub(),
+		Options: o, csrf: newCSRF(), style: render.Style() + ownStyle, live: newHub(), streamTime: streamTime,
 		rendering: make(chan struct{}, maxRendering),
 	}
 	p.policy = policy(p.style, ownScript, render.Script())

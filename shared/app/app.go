@@ -217,13 +217,26 @@ func (a *App) Refused(ctx context.Context, action string, refusal *caller.Refusa
 	if by := caller.RequestedBy(ctx); by != nil {
 		e.RequestedBy = *by
 	}
+	ctx, cancel := refusedContext(ctx)
+	defer cancel()
 	if err := a.audit.AddRefused(ctx, e); err != nil {
 		a.options.Log.WarnContext(ctx, "refused request not added to the audit log", "error", err)
 	}
 }
 
+// refusedTime bounds the time in which the entry of a refused request is stored.
+const refusedTime = 10 * time.Second
+
+// refusedContext returns the context in which the entry of a refused request is stored. A
+// client that closes its connection at once does not prevent the entry.
+func refusedContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), refusedTime)
+}
+
 // WrongToken adds to the audit log a request whose token no caller has.
 func (a *App) WrongToken(ctx context.Context, by api.RequestedBy) {
+	ctx, cancel := refusedContext(ctx)
+	defer cancel()
 	err := a.audit.AddUnknown(ctx, api.AuditEntry{Action: "authenticate", RequestedBy: by, Reason: "the token is wrong"})
 	if err != nil {
 		a.options.Log.WarnContext(ctx, "refused request not added to the audit log", "error", err)

@@ -93,6 +93,9 @@ func (l *Log) addLimited(ctx context.Context, limit *limiter, e api.AuditEntry) 
 	}
 	e.Outcome, e.Unrecorded = api.AuditRefused, unrecorded
 	_, err := l.Add(ctx, e)
+	if err != nil {
+		limit.uncounted(unrecorded + 1)
+	}
 	return err
 }
 

@@ -231,3 +231,17 @@ func TestWithoutFilter_OmitsOnlyTheText(t *testing.T) {
 		}
 	}
 }
+
+func TestAddRefused_TheNextEntryCountsThoseThatCouldNotBeStored(t *testing.T) {
+	log, store, _ := newLog(t)
+	store.On(faulty.PutIfAbsent, archive.AuditPrefix, faulty.First(2, faulty.FailBefore))
+	for n := range 3 {
+		if err := log.AddRefused(t.Context(), api.AuditEntry{RequestedBy: by("ci")}); (err != nil) != (n < 2) {
+			t.Fatal(err)
+		}
+	}
+	entries, _, err := log.List(t.Context(), audit.Filter{})
+	if err != nil || len(entries) != 1 || entries[0].Unrecorded != 2 {
+		t.Errorf("got %+v, %v", entries, err)
+	}
+}

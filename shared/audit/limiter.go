@@ -37,3 +37,11 @@ func (l *limiter) allow(now time.Time) (refused int64, ok bool) {
 	refused, l.refused = l.refused, 0
 	return refused, true
 }
+
+// uncounted adds requests whose entry could not be stored to those that the next entry
+// counts.
+func (l *limiter) uncounted(requests int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused += requests
+}

@@ -215,6 +215,9 @@ func (p *parser) token(node *yaml.Node, caller string) Hash {
 		return hash
 	}
 	hash = Hash(decoded)
+	if hash == HashOf("") || hash == HashOf("\n") {
+		p.note(node.Line, caller, "token_sha256 is the hash of an empty token; it must be %s", allowedHash)
+	}
 	if other, known := p.tokens[hash]; known {
 		p.note(node.Line, caller, "token_sha256 is given twice; the caller %s has it too", other)
 	}

@@ -40,27 +40,29 @@ func TestParse_ReadsCallers(t *testing.T) {
 func TestParse_ReportsEveryProblemAndNoHash(t *testing.T) {
 	const hash = "4444444444444444444444444444444444444444444444444444444444444444"
 	for name, tt := range map[string]struct{ text, says string }{
-		"empty":                 {"", "callers.yaml: the file is empty"},
-		"no YAML":               {"callers: [" + hash, "callers.yaml: not valid YAML"},
-		"two documents":         {"callers: []\n---\ncallers: []\n", "more than one YAML document"},
-		"no callers":            {"{}", "callers is missing"},
-		"another field":         {"callers: []\ntokens: []", "line 2: there is a field that is unknown"},
-		"no list":               {"callers: {}", "line 1: callers must be a list"},
-		"no mapping":            {"callers: [" + hash + "]", "line 1, caller 1: this must be a mapping"},
-		"no name":               {"callers: [{token_sha256: " + hash + ", rights: [read], clusters: [a]}]", "name is missing"},
-		"a bad name":            {"callers: [{name: 'a b', token_sha256: " + hash + ", rights: [read], clusters: [a]}]", `name is "a b"`},
-		"a name of the service": {"callers: [{name: schedule, token_sha256: " + hash + ", rights: [read], clusters: [a]}]", "which the service uses itself"},
-		"no token":              {"callers: [{name: a, rights: [read], clusters: [a]}]", "token_sha256 is missing"},
-		"a token":               {"callers: [{name: a, token_sha256: ace_" + hash + ", rights: [read], clusters: [a]}]", "caller a: token_sha256 must be the SHA-256"},
-		"a large hash":          {"callers: [{name: a, token_sha256: " + strings.Repeat("AB", 32) + ", rights: [read], clusters: [a]}]", "token_sha256 must be"},
-		"an unknown right":      {"callers: [{name: a, token_sha256: " + hash + ", rights: [write], clusters: [a]}]", `rights has "write"`},
-		"any":                   {"callers: [{name: a, token_sha256: " + hash + ", rights: [any], clusters: [a]}]", `rights has "any"`},
-		"no right":              {"callers: [{name: a, token_sha256: " + hash + ", rights: [], clusters: [a]}]", "rights is empty"},
-		"a right twice":         {"callers: [{name: a, token_sha256: " + hash + ", rights: [read, read], clusters: [a]}]", "each once"},
-		"no cluster":            {"callers: [{name: a, token_sha256: " + hash + ", rights: [read]}]", "clusters is missing"},
-		"a bad cluster":         {"callers: [{name: a, token_sha256: " + hash + ", rights: [read], clusters: ['a*']}]", `clusters has "a*"`},
-		"an empty cluster":      {"callers: [{name: a, token_sha256: " + hash + ", rights: [read], clusters: ['']}]", "clusters has an item that is no text"},
-		"an alias":              {"callers: [{name: a, token_sha256: " + hash + ", rights: &r [read], clusters: *r}]", "clusters has an item that is no text"},
+		"empty":                     {"", "callers.yaml: the file is empty"},
+		"no YAML":                   {"callers: [" + hash, "callers.yaml: not valid YAML"},
+		"two documents":             {"callers: []\n---\ncallers: []\n", "more than one YAML document"},
+		"no callers":                {"{}", "callers is missing"},
+		"another field":             {"callers: []\ntokens: []", "line 2: there is a field that is unknown"},
+		"no list":                   {"callers: {}", "line 1: callers must be a list"},
+		"no mapping":                {"callers: [" + hash + "]", "line 1, caller 1: this must be a mapping"},
+		"no name":                   {"callers: [{token_sha256: " + hash + ", rights: [read], clusters: [a]}]", "name is missing"},
+		"a bad name":                {"callers: [{name: 'a b', token_sha256: " + hash + ", rights: [read], clusters: [a]}]", `name is "a b"`},
+		"a name of the service":     {"callers: [{name: schedule, token_sha256: " + hash + ", rights: [read], clusters: [a]}]", "which the service uses itself"},
+		"no token":                  {"callers: [{name: a, rights: [read], clusters: [a]}]", "token_sha256 is missing"},
+		"a token":                   {"callers: [{name: a, token_sha256: ace_" + hash + ", rights: [read], clusters: [a]}]", "caller a: token_sha256 must be the SHA-256"},
+		"the hash of no token":      {"callers: [{name: a, token_sha256: " + caller.HashOf("").String() + ", rights: [read], clusters: [a]}]", "the hash of an empty token"},
+		"the hash of an empty line": {"callers: [{name: a, token_sha256: " + caller.HashOf("\n").String() + ", rights: [read], clusters: [a]}]", "the hash of an empty token"},
+		"a large hash":              {"callers: [{name: a, token_sha256: " + strings.Repeat("AB", 32) + ", rights: [read], clusters: [a]}]", "token_sha256 must be"},
+		"an unknown right":          {"callers: [{name: a, token_sha256: " + hash + ", rights: [write], clusters: [a]}]", `rights has "write"`},
+		"any":                       {"callers: [{name: a, token_sha256: " + hash + ", rights: [any], clusters: [a]}]", `rights has "any"`},
+		"no right":                  {"callers: [{name: a, token_sha256: " + hash + ", rights: [], clusters: [a]}]", "rights is empty"},
+		"a right twice":             {"callers: [{name: a, token_sha256: " + hash + ", rights: [read, read], clusters: [a]}]", "each once"},
+		"no cluster":                {"callers: [{name: a, token_sha256: " + hash + ", rights: [read]}]", "clusters is missing"},
+		"a bad cluster":             {"callers: [{name: a, token_sha256: " + hash + ", rights: [read], clusters: ['a*']}]", `clusters has "a*"`},
+		"an empty cluster":          {"callers: [{name: a, token_sha256: " + hash + ", rights: [read], clusters: ['']}]", "clusters has an item that is no text"},
+		"an alias":                  {"callers: [{name: a, token_sha256: " + hash + ", rights: &r [read], clusters: *r}]", "clusters has an item that is no text"},
 		"a name twice": {"callers: [{name: a, token_sha256: " + hash + ", rights: [read], clusters: [a]}, {name: a, token_sha256: " + strings.Repeat("5", 64) +
 			", rights: [read], clusters: [a]}]", `caller 2: name is "a"`},
 		"a token twice": {"callers: [{name: a, token_sha256: " + hash + ", rights: [read], clusters: [a]}, {name: b, token_sha256: " + hash +
@@ -137,4 +139,10 @@ func FuzzParse(f *testing.F) {
 			names[e.Name] = true
 		}
 	})
+}
+
+func TestFind_NoTokenBelongsToNoCaller(t *testing.T) {
+	if c, ok := caller.Single("").Find(""); ok {
+		t.Errorf("a request without a token is from %s", c.Name)
+	}
 }

@@ -68,7 +68,7 @@ func (t *Tokens) Replace(entries []Entry) { t.entries.Store(&entries) }
 // a token nor which caller has it.
 func (t *Tokens) Find(token string) (found Caller, ok bool) {
 	entries := t.entries.Load()
-	if entries == nil {
+	if entries == nil || token == "" { // a request without a token is from no caller, whatever a file has
 		return Caller{}, false
 	}
 	sum := HashOf(token)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/shared/caller"
 	"ace/shared/config"
 	"ace/shared/fault"
 )
@@ -371,4 +372,13 @@ func FuzzStore(f *testing.F) {
 			t.Fatalf("%q returned %+v, written as %s, read as %+v, %v", text, store, store, again, err)
 		}
 	})
+}
+
+func TestCallers_NoneHasTheTokenThatMayDoEverything(t *testing.T) {
+	const token = "0123456789abcdef"
+	callers := tokenFile(t, strings.Replace(callersFile, strings.Repeat("1", 64), caller.HashOf(token).String(), 1))
+	_, err := config.Load(map[string]string{"ACE_CALLERS": callers, "ACE_TOKEN_FILE": tokenFile(t, token)})
+	if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), "the caller ci of ACE_CALLERS has too") {
+		t.Errorf("got %v", err)
+	}
 }

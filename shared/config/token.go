@@ -56,5 +56,9 @@ func (c Config) ReadCallers() ([]caller.Entry, error) {
 	if err != nil || token == "" {
 		return entries, err
 	}
+	if same, ok := caller.NewTokens(entries...).Find(token); ok {
+		return nil, fault.New(fault.Invalid, "ACE_TOKEN_FILE is %q, whose token the caller %s of ACE_CALLERS has too; "+
+			"the token of ACE_TOKEN_FILE may do everything, so no caller may have it", c.TokenFile, same.Name)
+	}
 	return append(entries, caller.TokenEntry(token)), nil
 }

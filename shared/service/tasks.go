@@ -59,7 +59,7 @@ func (s *Service) ListTasks(ctx context.Context, req api.TasksRequest) (api.Task
 		filter.TableName = req.TableName.String()
 	}
 	if !by.SeesAll() {
-		filter.Clusters = by.Clusters
+		filter.Clusters = append([]string{}, by.Clusters...) // not nil, which would mean all
 	}
 	records, next, err := s.Tasks.List(ctx, filter)
 	if err != nil {

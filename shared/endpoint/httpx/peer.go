@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"crypto/tls"
 	"net"
 	"strconv"
 	"syscall"
@@ -9,6 +10,9 @@ import (
 // peerOf returns the user whose process is at the other end of a Unix socket, such as
 // "uid 1000". It returns "" for another connection.
 func peerOf(conn net.Conn) string {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
 		return ""

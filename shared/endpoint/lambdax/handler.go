@@ -49,9 +49,16 @@ func Logged(handle func(context.Context, Event) (Answer, error), log *endpoint.R
 	}
 }
 
+// jwtPrefix precedes the subject of a JSON web token in the name of a caller. The issuer
+// chooses the subject, which must not look like another caller, such as schedule or an
+// ARN.
+const jwtPrefix = "jwt:"
+
 // identity returns the caller of an event. AWS has authenticated it and decides by its
 // IAM policies which routes it may use, so the caller has all rights. Its name is the ARN
-// of its identity. Without IAM it is the subject of its JSON web token, or caller.AWS.
+// of its identity. Without IAM it is the subject of its JSON web token with jwtPrefix, or
+// caller.AWS. An event that API Gateway or a function URL sends has these fields from
+// AWS. A direct invocation of the function (lambda:InvokeFunction) can have any.
 func identity(event Event) caller.Identity {
 	name := caller.AWS
 	if a := event.RequestContext.Authorizer; a != nil {
@@ -59,7 +66,7 @@ func identity(event Event) caller.Identity {
 		case a.IAM != nil && a.IAM.UserARN != "":
 			name = a.IAM.UserARN
 		case a.JWT != nil && a.JWT.Claims["sub"] != "":
-			name = a.JWT.Claims["sub"]
+			name = jwtPrefix + a.JWT.Claims["sub"]
 		}
 	}
 	by := api.RequestedBy{From: event.RequestContext.HTTP.SourceIP, Via: "lambda", UserAgent: event.RequestContext.HTTP.UserAgent}

@@ -101,7 +101,7 @@ func TestHandler_TheCallerIsTheIdentityThatAWSHasAuthenticated(t *testing.T) {
 	const arn = "arn:aws:sts::123456789012:assumed-role/dba/alice"
 	for name, tt := range map[string]struct{ context, caller string }{
 		"IAM":         {`{"http":{"method":"GET","sourceIp":"10.0.0.5","userAgent":"curl"},"authorizer":{"iam":{"userArn":"` + arn + `","accountId":"1"}}}`, arn},
-		"a web token": {`{"http":{"method":"GET","sourceIp":"10.0.0.5","userAgent":"curl"},"authorizer":{"jwt":{"claims":{"sub":"alice"}}}}`, "alice"},
+		"a web token": {`{"http":{"method":"GET","sourceIp":"10.0.0.5","userAgent":"curl"},"authorizer":{"jwt":{"claims":{"sub":"schedule"}}}}`, "jwt:schedule"},
 		"no identity": {`{"http":{"method":"GET","sourceIp":"10.0.0.5","userAgent":"curl"}}`, "aws"},
 	} {
 		var by api.RequestedBy
