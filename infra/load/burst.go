@@ -104,6 +104,10 @@ func (s *burst) submitAll(ctx context.Context, b *bed, r *report) (released time
 			}
 		})
 	}
+	go func() { // if none is refused, each command line reports that the queue is not full
+		clients.Wait()
+		isFull()
+	}()
 	busy.Add(b.commands)
 	for n := range b.commands {
 		commands.Go(func() {
@@ -251,7 +255,7 @@ func (s *burst) awaitAll(ctx context.Context, b *bed, since string, r *report) e
 	for _, id := range s.ids {
 		status, err := b.service.wait(ctx, id)
 		if err != nil {
-			return err
+			return fmt.Errorf("task %s, last seen %s: %w", id, status.Status, err)
 		}
 		if status.Status != api.StatusCompleted {
 			r.found("task %s ended %s: %s", id, status.Status, status.Error)

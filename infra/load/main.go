@@ -36,10 +36,11 @@ type options struct {
 	documents int
 	archived  int
 	settle    time.Duration // how long memory and descriptors may take to return
+	limit     time.Duration // how long a part may take
 }
 
 func main() {
-	o := options{settle: 2 * time.Minute}
+	o := options{settle: 2 * time.Minute, limit: 20 * time.Minute}
 	flag.StringVar(&o.binary, "binary", "", "a built ace; default: build it")
 	flag.StringVar(&o.store, "store", storeDir, "the archive: dir or minio")
 	flag.IntVar(&o.clients, "clients", 50, "clients that poll, and that submit")
@@ -103,9 +104,20 @@ func load(ctx context.Context, o options, log func(format string, args ...any)) 
 			continue
 		}
 		log("%s", part.name)
-		if err := part.run(ctx, b, r); err != nil {
+		if err := within(ctx, o.limit, func(ctx context.Context) error { return part.run(ctx, b, r) }); err != nil {
 			return r, fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
 	return r, nil
+}
+
+// within runs a part, which must end within the limit: a task that is lost never ends.
+func within(ctx context.Context, limit time.Duration, run func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it has not ended within %s", limit))
+	defer cancel()
+	err := run(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
 }
