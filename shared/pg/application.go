@@ -21,15 +21,31 @@ func sessionName(t cluster.Target) string {
 // is always complete. The name is set for the transaction only, in the statement that
 // sets everything else. So it costs no round trip, a session that is used for another
 // task later does not keep it, and a transaction pooler does not mix it up.
+//
+// Each byte that is not printable ASCII becomes a question mark, as in servers before
+// version 16. A server converts the text of a statement to the encoding of its database,
+// and a character that the encoding lacks would be an error in each transaction.
 func applicationName(session, taskID string) string {
+	session = printable(session)
 	if taskID == "" {
 		return session
 	}
 	room := max(0, maxApplication-len(taskID)-1)
 	if len(session) > room {
-		session = strings.ToValidUTF8(session[:room], "")
+		session = session[:room]
 	}
 	return session + " " + taskID
+}
+
+// printable replaces each byte of a text that is not printable ASCII.
+func printable(text string) string {
+	bytes := []byte(text)
+	for i, b := range bytes {
+		if b < ' ' || b > '~' {
+			bytes[i] = '?'
+		}
+	}
+	return string(bytes)
 }
 
 // escapeLiteral escapes a value for a literal in single quotes. The session has

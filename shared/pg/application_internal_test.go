@@ -6,13 +6,14 @@ import (
 )
 
 func TestApplicationName_KeepsTheIDOfTheTask(t *testing.T) {
-	long := strings.Repeat("x", 42) + "\u00e4" + strings.Repeat("y", 30)
+	long := strings.Repeat("x", 80)
 	for _, tt := range []struct{ session, id, want string }{
 		{"ace", "", "ace"},
 		{"ace", "td_20261130_051247", "ace td_20261130_051247"},
 		{"it's", "td_20261130_051247", "it's td_20261130_051247"},
 		{long, "td_20261130_051247", long[:44] + " td_20261130_051247"},
-		{"a" + long, "td_20261130_051247", "a" + long[:42] + " td_20261130_051247"},
+		{"\u65e5\x00\xff\n", "", "??????"},
+		{"z\u00e4", "td_20261130_051247", "z?? td_20261130_051247"},
 		{"ace", strings.Repeat("z", 63), " " + strings.Repeat("z", 63)},
 	} {
 		if got := applicationName(tt.session, tt.id); got != tt.want {
