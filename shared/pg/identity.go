@@ -149,6 +149,10 @@ func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if asked != nil || len(results) != 2 || len(results[1].Rows) != 1 {
 		return err
 	}
+	const needed = 7 // columns that readIdentity reads at most
+	if len(results[1].Rows[0]) < needed {
+		return t.node.answerFault(err)
+	}
 	if other := t.node.verify(readIdentity(results[1].Rows[0], full)); other != nil {
 		return other
 	}

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -233,6 +234,9 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 		if index != r.query {
 			continue
 		}
+		if len(values) == 0 {
+			return -1, table.KeyedRow{}, r.tx.node.answerFault(errors.New("a row without columns"))
+		}
 		i, err := r.place(values[0])
 		if err != nil {
 			return -1, table.KeyedRow{}, err
@@ -244,7 +248,11 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q returned keys out of order", r.tx.node.name)
 		}
 		r.last = i
-		row, err := r.readRow(values[1:])
+		var row table.KeyedRow
+		err = r.tx.node.read(func(values [][]byte) error {
+			row, err = r.readRow(values)
+			return err
+		}, values[1:])
 		return i, row, err
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ace/shared/cluster"
@@ -113,6 +115,11 @@ func (p *Pools) node(target cluster.Target, pool *pgxpool.Pool) *Node {
 	return n
 }
 
+// maxBody is the maximum length in bytes of a message that a server may announce.
+// PostgreSQL never sends a longer one. The driver allocates the memory for a message when
+// its length arrives, so a server could otherwise announce any length.
+const maxBody = 1 << 30
+
 func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	config, err := parseConfig(target)
 	if err != nil {
@@ -133,6 +140,11 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	cc := config.ConnConfig
 	cc.Password = target.Password.Reveal()
 	applyOptions(cc, target)
+	cc.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		frontend := pgproto3.NewFrontend(r, w)
+		frontend.SetMaxBodyLen(maxBody)
+		return frontend
+	}
 	cc.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 	}

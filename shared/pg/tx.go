@@ -220,7 +220,7 @@ func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, q
 		if queries[i].row == nil {
 			continue
 		}
-		if err := queries[i].row(values); err != nil {
+		if err := t.node.read(queries[i].row, values); err != nil {
 			_ = s.close()
 			return t.node.fault(ctx, doing, err)
 		}
@@ -427,6 +427,9 @@ func (s *stream) nextResult() (bool, error) {
 		case *pgconn.ResultReader:
 			s.tx.link.allow(s.tx.wait)
 			s.reader = result
+			if len(s.pending) == 0 {
+				return false, s.fail(s.tx.node.answerFault(errors.New("more results than statements")))
+			}
 			s.current, s.pending = s.pending[0], s.pending[1:]
 			return true, nil
 		default:
@@ -445,7 +448,7 @@ func (s *stream) handle(row [][]byte) error {
 		return nil
 	}
 
-	err := s.current.row(row)
+	err := s.tx.node.read(s.current.row, row)
 	if err != nil && s.current.purpose == toBegin {
 		s.tx.state = stateFailed
 		_ = s.pipeline.Close()
