@@ -13,6 +13,7 @@ package retention
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -83,16 +84,19 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 	return removed, err
 }
 
-// isParentKept reports whether a task has a parent that is still open or that ended at or
-// after the time before. Such a task is kept, because the document of the parent names
-// the document of the task.
+// isParentKept reports whether a task has a parent that is still open, that ended at or
+// after the time before, or that a newer version of the program has stored. Such a task
+// is kept, because the document of the parent names the document of the task.
 func (s *Sweeper) isParentKept(ctx context.Context, rec task.Record, before time.Time) (bool, error) {
 	if rec.Parent == "" {
 		return false, nil
 	}
 	parent, err := s.Tasks.Get(ctx, rec.Parent)
-	if fault.CodeOf(err) == fault.NotFound {
+	switch {
+	case fault.CodeOf(err) == fault.NotFound:
 		return false, nil
+	case errors.Is(err, task.ErrNewer):
+		return true, nil
 	}
 	return parent.FinishedAt == nil || !parent.FinishedAt.Before(before), err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -265,4 +266,27 @@ func TestSweep_KeepsTheTasksOfAParentThatIsKept(t *testing.T) {
 	sweep(parent.TaskID, child.TaskID)
 	b.now = noon.Add(22 * day)
 	sweep()
+}
+
+// Whether the parent is kept is not known if a newer version has stored it.
+func TestSweep_KeepsTheTasksOfANewerParent(t *testing.T) {
+	b := newBench(t)
+	parent := b.submitted(t, task.New{Type: task.SchemaDiff, Parameters: json.RawMessage("{}")})
+	child := b.submitted(t, task.New{Type: task.TableDiff, Parameters: json.RawMessage("{}"), Parent: parent.TaskID})
+	other := b.submitted(t, task.New{Type: task.TableDiff, Parameters: json.RawMessage("{}")})
+	for _, rec := range []task.Record{parent, child, other} {
+		if _, err := b.Tasks.RequestCancel(t.Context(), rec.TaskID); err != nil { // it ends now
+			t.Fatal(err)
+		}
+	}
+	newer := fmt.Sprintf(`{"format": %d, "task_id": %q}`, task.CurrentFormat+1, parent.TaskID)
+	if _, err := b.store.Put(t.Context(), archive.TaskKey(parent.TaskID), "application/json", []byte(newer)); err != nil {
+		t.Fatal(err)
+	}
+
+	b.now = noon.Add(22 * day)
+	removed, err := b.Sweep(t.Context(), 10*day)
+	if _, missing := b.Tasks.Get(t.Context(), child.TaskID); err != nil || missing != nil || removed.Tasks != 1 {
+		t.Errorf("removed %+v, %v; the child: %v", removed, err, missing)
+	}
 }

@@ -34,7 +34,7 @@ type Options struct {
 func Guarded(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		isolate(w.Header(), r)
+		isolate(w.Header())
 		id, err := g.check(r, false)
 		if err == nil {
 			err = mayReadAll(id)
@@ -59,7 +59,7 @@ func mayReadAll(id caller.Identity) error {
 func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		isolate(w.Header(), r)
+		isolate(w.Header())
 		req := request(r)
 		mux.Note(r.Context(), req)
 		id, err := g.check(r, mux.Changes(r.Method, r.URL.Path))
@@ -82,12 +82,9 @@ func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 }
 
 // isolate sets headers that forbid browsers to use a response in a page of another site,
-// for example as a script. Over TLS, it also forbids them to use plain HTTP from then on,
-// unless the request is addressed to this machine, whose other servers may have no TLS.
-func isolate(header http.Header, r *http.Request) {
-	if addressed, ok := parseAuthority(r.Host); r.TLS != nil && ok && !addressed.loopback() {
-		header.Set("Strict-Transport-Security", "max-age=31536000")
-	}
+// for example as a script. Strict-Transport-Security is not among them, because it would
+// also forbid plain HTTP to other servers of the host.
+func isolate(header http.Header) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 }

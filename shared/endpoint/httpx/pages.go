@@ -20,7 +20,7 @@ import (
 func Pages(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		isolate(w.Header(), r)
+		isolate(w.Header())
 		id, err := g.checkPage(r)
 		if err != nil {
 			resp := endpoint.ErrorResponse(err)

@@ -15,15 +15,14 @@ func TestGuarded_OverTLSAcceptsOnlyPagesOfTheSameOrigin(t *testing.T) {
 		host, origin string
 		plain        bool
 		status       int
-		hsts         bool
 	}{
 		{host: "localhost:5000", origin: "https://localhost:5000", status: 200},
 		{host: "localhost:5000", origin: "http://localhost:5000", status: 403},
 		{host: "localhost:5000", origin: "https://localhost:5001", status: 403},
 		{host: "localhost:5000", origin: "https://localhost:5000", plain: true, status: 403},
-		{host: "ace.example.com", origin: "https://ace.example.com", status: 200, hsts: true},
-		{host: "ace.example.com", origin: "http://ace.example.com", status: 403, hsts: true},
-		{host: "ace.example.com", status: 200, hsts: true},
+		{host: "ace.example.com", origin: "https://ace.example.com", status: 200},
+		{host: "ace.example.com", origin: "http://ace.example.com", status: 403},
+		{host: "ace.example.com", status: 200},
 		{host: "ace.example.com", plain: true, status: 200},
 	} {
 		request := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -36,8 +35,11 @@ func TestGuarded_OverTLSAcceptsOnlyPagesOfTheSameOrigin(t *testing.T) {
 		}
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, request)
-		if hsts := answer.Header().Get("Strict-Transport-Security") != ""; answer.Code != tt.status || hsts != tt.hsts {
-			t.Errorf("%+v: status %d, Strict-Transport-Security %t", tt, answer.Code, hsts)
+		if answer.Code != tt.status {
+			t.Errorf("%+v: status %d", tt, answer.Code)
+		}
+		if sts := answer.Header().Get("Strict-Transport-Security"); sts != "" {
+			t.Errorf("%+v: Strict-Transport-Security is %q, which other servers of the host would have to follow", tt, sts)
 		}
 	}
 }
