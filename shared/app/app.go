@@ -212,7 +212,7 @@ func (a *App) service(starter service.Starter) *service.Service {
 
 // Refused adds to the audit log a request that its caller may not make. It is the
 // function for endpoint.Options.Refused.
-func (a *App) Refused(ctx context.Context, action string, refusal *caller.Refusal) {
+func (a *App) Refused(ctx context.Context, action string, refusal *caller.RefusalError) {
 	e := api.AuditEntry{Action: action, ClusterName: refusal.Cluster, Reason: refusal.Error()}
 	if by := caller.RequestedBy(ctx); by != nil {
 		e.RequestedBy = *by

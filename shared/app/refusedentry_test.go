@@ -19,7 +19,7 @@ func TestRefused_AClientThatHangsUpDoesNotPreventTheEntry(t *testing.T) {
 	})
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
-	a.Refused(ctx, "table-repair", &caller.Refusal{Right: api.RightRepair})
+	a.Refused(ctx, "table-repair", &caller.RefusalError{Right: api.RightRepair})
 	a.WrongToken(ctx, api.RequestedBy{From: "10.0.0.5"})
 	entries, _, err := a.Audit().List(t.Context(), audit.Filter{})
 	if err != nil || len(entries) != 2 {

@@ -61,27 +61,38 @@ func (l *Log) List(ctx context.Context, f Filter) (entries []api.AuditEntry, nex
 			return nil, "", err
 		}
 		left -= len(names)
-		for len(names) > 0 {
-			batch := names[:min(len(names), max(f.Limit-len(entries), readAtOnce))]
-			read, err := fanout.Map(ctx, readAtOnce, batch, l.read)
-			if err != nil {
-				return nil, "", err
-			}
-			for i, e := range read {
-				if e.ID != "" && f.matches(e) {
-					entries = append(entries, e)
-				}
-				if len(entries) == f.Limit {
-					return entries, batch[i], nil
-				}
-			}
-			names = names[len(batch):]
-			if len(names) == 0 && left <= 0 {
-				return entries, batch[len(batch)-1], nil
-			}
+		last := ""
+		if entries, last, err = l.readPage(ctx, f, entries, names); err != nil {
+			return nil, "", err
+		}
+		if len(entries) == f.Limit || left <= 0 {
+			return entries, last, nil
 		}
 	}
 	return entries, "", nil
+}
+
+// readPage adds the entries with these ids that pass the filter to the page, until it has
+// as many as the limit. It returns the id of the last entry that it considered.
+func (l *Log) readPage(ctx context.Context, f Filter, page []api.AuditEntry, ids []string) (_ []api.AuditEntry, last string, err error) {
+	for len(ids) > 0 {
+		batch := ids[:min(len(ids), max(f.Limit-len(page), readAtOnce))]
+		read, err := fanout.Map(ctx, readAtOnce, batch, l.read)
+		if err != nil {
+			return nil, "", err
+		}
+		for i, e := range read {
+			last = batch[i]
+			if e.ID != "" && f.matches(e) {
+				page = append(page, e)
+			}
+			if len(page) == f.Limit {
+				return page, last, nil
+			}
+		}
+		ids = ids[len(batch):]
+	}
+	return page, last, nil
 }
 
 // days returns the first moments of the oldest and of the newest day that may have

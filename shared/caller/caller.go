@@ -70,7 +70,7 @@ func (c Caller) Check(right api.Right) error {
 	if right == api.RightAny {
 		needed = "one of the rights read, compare and repair"
 	}
-	return &Refusal{Right: right, text: fmt.Sprintf("the caller %s does not have %s, which this request needs", c.Name, needed)}
+	return &RefusalError{Right: right, text: fmt.Sprintf("the caller %s does not have %s, which this request needs", c.Name, needed)}
 }
 
 // CheckCluster returns an error (Forbidden) that names the cluster, if the caller may not
@@ -79,21 +79,21 @@ func (c Caller) CheckCluster(cluster string) error {
 	if c.Sees(cluster) {
 		return nil
 	}
-	return &Refusal{Cluster: cluster, text: fmt.Sprintf("the caller %s may not use the cluster %s", c.Name, fault.Short(cluster))}
+	return &RefusalError{Cluster: cluster, text: fmt.Sprintf("the caller %s may not use the cluster %s", c.Name, fault.Short(cluster))}
 }
 
-// Refusal is the error of a request that its caller may not make. Its code is Forbidden.
-type Refusal struct {
+// RefusalError is the error of a request that its caller may not make. Its code is Forbidden.
+type RefusalError struct {
 	Right   api.Right // the missing right, or ""
 	Cluster string    // the cluster that the caller may not use, or ""
 	text    string
 }
 
 // Error implements error.
-func (r *Refusal) Error() string { return r.text }
+func (r *RefusalError) Error() string { return r.text }
 
 // Unwrap returns the fault, which has the code and the message for the client.
-func (r *Refusal) Unwrap() error { return fault.New(fault.Forbidden, "%s", r.text) }
+func (r *RefusalError) Unwrap() error { return fault.New(fault.Forbidden, "%s", r.text) }
 
 // Identity is the caller of one request, and where the request came from.
 type Identity struct {

@@ -22,7 +22,7 @@ type Options struct {
 	BodyLimit int          // maximum number of bytes of a body; 0 means 1 MiB
 	// Refused is called for each request that its caller may not make. It may be nil. action
 	// is the name of the operation, such as table-repair.
-	Refused func(ctx context.Context, action string, refusal *caller.Refusal)
+	Refused func(ctx context.Context, action string, refusal *caller.RefusalError)
 }
 
 // Mux dispatches requests to endpoints. It is safe for concurrent use.
@@ -30,7 +30,7 @@ type Mux struct {
 	endpoints []Endpoint
 	log       *slog.Logger
 	bodyLimit int
-	refused   func(ctx context.Context, action string, refusal *caller.Refusal)
+	refused   func(ctx context.Context, action string, refusal *caller.RefusalError)
 }
 
 // New returns a Mux of the endpoints. It returns an error if two endpoints have the same
@@ -115,7 +115,7 @@ func (m *Mux) Fail(ctx context.Context, req Request, err error) Response {
 		e, _, _ := m.find(req.Path) // cannot fail: the status is 405, and a path without an endpoint has the status 404
 		resp.Header["Allow"] = allowedMethods(e.Route)
 	}
-	var refusal *caller.Refusal
+	var refusal *caller.RefusalError
 	if errors.As(err, &refusal) && m.refused != nil {
 		m.refused(ctx, m.action(req.Path), refusal)
 	}

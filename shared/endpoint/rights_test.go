@@ -16,7 +16,7 @@ import (
 )
 
 // everyRoute returns a mux with an endpoint for each route, which does nothing.
-func everyRoute(t *testing.T, refused func(context.Context, string, *caller.Refusal)) *endpoint.Mux {
+func everyRoute(t *testing.T, refused func(context.Context, string, *caller.RefusalError)) *endpoint.Mux {
 	t.Helper()
 	params := func(p api.Params) (api.Params, error) { return p, nil }
 	var endpoints []endpoint.Endpoint
@@ -36,7 +36,7 @@ func everyRoute(t *testing.T, refused func(context.Context, string, *caller.Refu
 
 func TestRights_EveryRouteNeedsTheRightOfItsCase(t *testing.T) {
 	var refused []string
-	mux := everyRoute(t, func(_ context.Context, action string, r *caller.Refusal) {
+	mux := everyRoute(t, func(_ context.Context, action string, r *caller.RefusalError) {
 		refused = append(refused, action+" "+string(r.Right))
 	})
 
@@ -84,7 +84,7 @@ func TestHandle_ARequestWithoutACallerIsServedOnlyWhereNoRightIsNeeded(t *testin
 }
 
 func TestRefusal_IsFoundInAWrappedError(t *testing.T) {
-	var refusal *caller.Refusal
+	var refusal *caller.RefusalError
 	if err := (caller.Caller{}).Check(api.RightRead); !errors.As(errors.Join(err), &refusal) || refusal.Right != api.RightRead {
 		t.Errorf("got %v", refusal)
 	}
