@@ -19,7 +19,7 @@ func (n *Node) read(row func(values [][]byte) error, values [][]byte) (err error
 		}
 		broken, ok := cause.(runtime.Error)
 		if !ok {
-			panic(cause)
+			panic(cause) //nolint:forbidigo // not from the answer
 		}
 		err = n.answerFault(fmt.Errorf("%w\n%s", broken, debug.Stack()))
 	}()

@@ -20,7 +20,7 @@ func as(ctx context.Context, name string, clusters string, rights ...api.Right) 
 		caller.Caller{Name: name, Rights: rights, Clusters: strings.Split(clusters, ",")}, api.RequestedBy{From: "10.0.0.5", Via: "http"}))
 }
 
-func (b *bench) entries(t *testing.T, ctx context.Context) []api.AuditEntry {
+func (b *bench) entries(ctx context.Context, t *testing.T) []api.AuditEntry {
 	t.Helper()
 	list, err := b.ListAudit(ctx, api.AuditRequest{})
 	if err != nil {
@@ -47,7 +47,7 @@ func TestSubmit_RecordsWhoRequestedTheTaskBeforeItExists(t *testing.T) {
 		t.Errorf("the objects were written in the order %v", order)
 	}
 
-	entries := b.entries(t, t.Context())
+	entries := b.entries(t.Context(), t)
 	if len(entries) != 1 {
 		t.Fatalf("%d entries", len(entries))
 	}
@@ -126,7 +126,7 @@ func TestSubmit_AnIdenticalRepairIsRecordedAsExisting(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := b.SubmitTableRepair(other, repairOf(t, rec.TaskID, nil))
-	entries := b.entries(t, t.Context())
+	entries := b.entries(t.Context(), t)
 	if err != nil || again != first || len(entries) != 2 {
 		t.Fatalf("got %+v, %v, %d entries", again, err, len(entries))
 	}
@@ -144,7 +144,7 @@ func TestSubmit_AnIDOfAnEndedTaskIsRecordedForNoOtherTask(t *testing.T) {
 	b := newBench(t)
 	ended := b.compared(t, users()) // its id is that of the second of the bench's clock
 	submitted, err := b.SubmitTableDiff(as(t.Context(), "ci", "*", "compare"), request(nil))
-	entries := b.entries(t, t.Context())
+	entries := b.entries(t.Context(), t)
 	if err != nil || submitted.TaskID == ended.TaskID || len(entries) != 1 || entries[0].TaskID != submitted.TaskID {
 		t.Errorf("got %+v, %v, entries %+v", submitted, err, entries)
 	}
@@ -261,7 +261,7 @@ func TestCaller_SeesOnlyItsClusters(t *testing.T) {
 	if _, err := b.Import(as(t.Context(), "dba", "*", "compare"), api.ImportRequest{}, strings.NewReader(peersDocument)); err != nil {
 		t.Fatal(err)
 	}
-	if entries := b.entries(t, other); len(entries) != 0 {
+	if entries := b.entries(other, t); len(entries) != 0 {
 		t.Errorf("it sees the entries %+v", entries)
 	}
 
@@ -276,30 +276,31 @@ func TestCaller_SeesOnlyItsClusters(t *testing.T) {
 
 func TestOwnTask_CanBeSeenAndCancelledWithTheRightToStartIt(t *testing.T) {
 	for _, tt := range []struct {
-		name          string
-		who           context.Context
+		name, who     string
+		right         api.Right
 		sees, cancels bool
 	}{
-		{"the caller itself", as(t.Context(), "ci", "c", "compare"), true, true},
-		{"another caller", as(t.Context(), "other", "c", "compare"), false, false},
-		{"a reader", as(t.Context(), "reader", "c", "read"), true, false},
-		{"an operator", as(t.Context(), "dba", "c", "repair"), false, true},
-		{"the caller without the right", as(t.Context(), "ci", "c", "read"), true, false},
+		{"the caller itself", "ci", "compare", true, true},
+		{"another caller", "other", "compare", false, false},
+		{"a reader", "reader", "read", true, false},
+		{"an operator", "dba", "repair", false, true},
+		{"the caller without the right", "ci", "read", true, false},
 	} {
 		b := newBench(t)
 		submitted, err := b.SubmitTableDiff(as(t.Context(), "ci", "c", "compare"), request(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = b.TaskStatus(tt.who, api.TaskRequest{TaskID: submitted.TaskID})
+		who := as(t.Context(), tt.who, "c", tt.right)
+		_, err = b.TaskStatus(who, api.TaskRequest{TaskID: submitted.TaskID})
 		if (err == nil) != tt.sees || err != nil && fault.CodeOf(err) != fault.Forbidden {
 			t.Errorf("%s: status %v", tt.name, err)
 		}
-		_, err = b.CancelTask(tt.who, api.TaskRequest{TaskID: submitted.TaskID})
+		_, err = b.CancelTask(who, api.TaskRequest{TaskID: submitted.TaskID})
 		if (err == nil) != tt.cancels || err != nil && fault.CodeOf(err) != fault.Forbidden {
 			t.Errorf("%s: cancel %v", tt.name, err)
 		}
-		entries := b.entries(t, t.Context())
+		entries := b.entries(t.Context(), t)
 		if cancelled := slices.ContainsFunc(entries, func(e api.AuditEntry) bool { return e.Action == "task-cancel" }); cancelled != tt.cancels {
 			t.Errorf("%s: the entries are %+v", tt.name, entries)
 		}
