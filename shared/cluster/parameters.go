@@ -57,7 +57,7 @@ func connectionParameters() []Parameter {
 		{Name: "connect_timeout", Variable: "PGCONNECT_TIMEOUT", Use: Used, Note: "seconds, 2 to 600; default 10, also for 0"},
 		{Name: "client_encoding", Variable: "PGCLIENTENCODING", Use: Ignored, Note: "texts are always read as UTF-8"},
 		{Name: "options", Variable: "PGOPTIONS", Use: Used, Note: "settings that ACE pins take precedence"},
-		{Name: "application_name", Variable: "PGAPPNAME", Use: Used, Note: "default `ace`"},
+		{Name: "application_name", Variable: "PGAPPNAME", Use: Used, Note: "default `ace`; while the session works for a task, [its id follows](#sessions-on-the-nodes)"},
 		{Name: "fallback_application_name", Use: Used, Note: "if `application_name` is not set"},
 		{Name: "keepalives", Use: Ignored, Note: noLimits},
 		{Name: "keepalives_idle", Use: Ignored, Note: noLimits},
