@@ -61,7 +61,7 @@ func (l *Log) List(ctx context.Context, f Filter) (entries []api.AuditEntry, nex
 			return nil, "", err
 		}
 		left -= len(names)
-		last := ""
+		var last string
 		if entries, last, err = l.readPage(ctx, f, entries, names); err != nil {
 			return nil, "", err
 		}
