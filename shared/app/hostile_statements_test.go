@@ -70,7 +70,7 @@ func statementsOf(log string) []statement {
 		}
 		application, pid, level := log[at[2]:at[3]], log[at[4]:at[5]], log[at[6]:at[7]]
 		text := strings.TrimSuffix(strings.ReplaceAll(log[at[1]:end], "\n\t", "\n"), "\n")
-		if application != "ace" {
+		if application != "ace" && !strings.HasPrefix(application, "ace ") { // the id of a task follows
 			continue
 		}
 		if level == "DETAIL" && pending[pid] {
