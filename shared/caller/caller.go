@@ -82,7 +82,8 @@ func (c Caller) CheckCluster(cluster string) error {
 	return &RefusalError{Cluster: cluster, text: fmt.Sprintf("the caller %s may not use the cluster %s", c.Name, fault.Short(cluster))}
 }
 
-// RefusalError is the error of a request that its caller may not make. Its code is Forbidden.
+// RefusalError is the error of a request that its caller may not make. Its code is
+// Forbidden.
 type RefusalError struct {
 	Right   api.Right // the missing right, or ""
 	Cluster string    // the cluster that the caller may not use, or ""
