@@ -35,8 +35,8 @@ unit: go-version ## the tests that need no server, in less than a minute once th
 	@go test -vet=off -tags unit $$(go list -tags unit -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
 
 .PHONY: test
-test: deps ## install what is missing, then run every test (about 25 minutes): most with the race detector, random ones from fixed seeds
-	@echo 'running every test: about 25 minutes on 2 cores'; \
+test: deps ## install what is missing, then run every test (about 20 minutes): most with the race detector, random ones from fixed seeds
+	@echo 'running every test: about 20 minutes on 2 cores'; \
 	status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 30m -parallel 6 "$$@" || status=1; }; \
 	raced() { CGO_ENABLED=1 tests -race "$$@"; }; \
 	raced -p 3 $$(go list ./... | grep -Ev '$(UNRACED)'); \
