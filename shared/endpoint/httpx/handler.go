@@ -89,20 +89,6 @@ func isolate(header http.Header) {
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// ClientName returns the name in the client's certificate, or "" if the request has none.
-// The handshake has verified the certificate. The name is the common name of the subject,
-// or else its first DNS name.
-func ClientName(r *http.Request) string {
-	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
-		return ""
-	}
-	leaf := r.TLS.VerifiedChains[0][0]
-	if leaf.Subject.CommonName == "" && len(leaf.DNSNames) > 0 {
-		return leaf.DNSNames[0]
-	}
-	return leaf.Subject.CommonName
-}
-
 func request(r *http.Request) endpoint.Request {
 	header := make(endpoint.Header, len(r.Header))
 	for name, values := range r.Header {
