@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -28,7 +27,7 @@ type service struct {
 
 // begin starts the service with these settings.
 func (b *bed) begin(ctx context.Context, environ ...string) error {
-	profiles, err := freeAddress(ctx)
+	profiles, err := testbed.FreeAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,15 +57,6 @@ func (b *bed) end() error {
 	b.service = nil
 	s.http.CloseIdleConnections()
 	return s.Close()
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 // answer is a response with its body.

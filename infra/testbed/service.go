@@ -56,7 +56,7 @@ func StartService(ctx context.Context, binary, dir string, environ ...string) (*
 // StartServiceOn is like StartService, with the archive at another place. store is a
 // value of ACE_STORE.
 func StartServiceOn(ctx context.Context, binary, dir, store string, environ ...string) (*Service, error) {
-	address, err := freeAddress(ctx)
+	address, err := FreeAddress(ctx, preferredAddress)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +76,10 @@ func StartServiceOn(ctx context.Context, binary, dir, store string, environ ...s
 	return s, nil
 }
 
-// freeAddress returns the API's default address, or another address if the default one is
-// in use.
-func freeAddress(ctx context.Context) (string, error) {
-	for _, address := range []string{preferredAddress, "127.0.0.1:0"} {
+// FreeAddress returns the first of the preferred addresses that is not in use, or any
+// other address of this machine.
+func FreeAddress(ctx context.Context, preferred ...string) (string, error) {
+	for _, address := range append(preferred, "127.0.0.1:0") {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err == nil {
 			defer listener.Close()
