@@ -1,18 +1,15 @@
 package caller
 
 import (
-	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"ace/shared/api"
-	"ace/shared/fault"
+	"ace/shared/yamlfile"
 )
 
 const (
@@ -39,97 +36,29 @@ type Entry struct {
 // position, the value and what is allowed. No message contains a hash of a token, since a
 // token itself may have been written in its place.
 func Parse(file string, data []byte) ([]Entry, error) {
-	p := parser{file: file, names: map[string]bool{}, tokens: map[Hash]string{}}
-	entries := p.parse(data)
-	if len(p.problems) > 0 {
-		return nil, fault.New(fault.Invalid, "%s", strings.Join(p.problems, "\n"))
+	p := parser{
+		Reader: yamlfile.Reader{File: file, Entry: "caller", MaxSize: MaxFile, Secret: true},
+		names:  map[string]bool{}, tokens: map[Hash]string{},
+	}
+	entries := []Entry{}
+	for i, node := range p.Entries(data) {
+		entries = append(entries, p.entry(node, i+1))
+	}
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
 	return entries, nil
 }
 
 type parser struct {
-	file     string
-	problems []string
-	names    map[string]bool
-	tokens   map[Hash]string // the caller of each token
-}
-
-// note records a problem. caller is "" if the problem belongs to no caller, and line is 0
-// if it has no line.
-func (p *parser) note(line int, caller, format string, args ...any) {
-	at := p.file
-	if line > 0 {
-		at += fmt.Sprintf(", line %d", line)
-	}
-	if caller != "" {
-		at += ", caller " + caller
-	}
-	p.problems = append(p.problems, at+": "+fmt.Sprintf(format, args...))
-}
-
-func (p *parser) parse(data []byte) []Entry {
-	if len(data) > MaxFile {
-		p.note(0, "", "the file has %d bytes; the maximum is %d", len(data), MaxFile)
-		return nil
-	}
-
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document yaml.Node
-	if err := decoder.Decode(&document); err != nil {
-		if errors.Is(err, io.EOF) {
-			p.note(0, "", "the file is empty; write callers: [...]")
-			return nil
-		}
-		p.note(0, "", "not valid YAML") // the text of the error may quote the file
-		return nil
-	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		p.note(0, "", "the file has more than one YAML document")
-	}
-
-	top := p.fields(document.Content[0], "", "callers")
-	list, ok := top["callers"]
-	switch {
-	case !ok && len(p.problems) == 0:
-		p.note(0, "", "callers is missing; write callers: [...]")
-	case ok && list.Kind != yaml.SequenceNode:
-		p.note(list.Line, "", "callers must be a list of callers")
-	case ok:
-		entries := make([]Entry, 0, len(list.Content))
-		for i, node := range list.Content {
-			entries = append(entries, p.entry(node, i+1))
-		}
-		return entries
-	}
-	return nil
-}
-
-// fields returns the fields of a mapping by name. allowed has the names of the allowed
-// fields, separated by ", ".
-func (p *parser) fields(node *yaml.Node, caller, allowed string) map[string]*yaml.Node {
-	found := map[string]*yaml.Node{}
-	if node.Kind != yaml.MappingNode {
-		p.note(node.Line, caller, "this must be a mapping with the fields %s", allowed)
-		return found
-	}
-
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
-		_, twice := found[key.Value]
-		switch {
-		case twice:
-			p.note(key.Line, caller, "%.40q is given twice; give it once", key.Value)
-		case !slices.Contains(strings.Split(allowed, ", "), key.Value):
-			p.note(key.Line, caller, "there is a field that is unknown; the fields are %s", allowed)
-		}
-		found[key.Value] = value
-	}
-	return found
+	yamlfile.Reader
+	names  map[string]bool
+	tokens map[Hash]string // the caller of each token
 }
 
 func (p *parser) entry(node *yaml.Node, number int) Entry {
 	nth := fmt.Sprint(number)
-	fields := p.fields(node, nth, allowedFields)
+	fields := p.Fields(node, nth, strings.Split(allowedFields, ", "), allowedFields)
 	if node.Kind != yaml.MappingNode {
 		return Entry{}
 	}
@@ -139,20 +68,20 @@ func (p *parser) entry(node *yaml.Node, number int) Entry {
 		e.Tokens = append(e.Tokens, p.token(text, e.Name))
 	}
 	if len(e.Tokens) > maxTokens {
-		p.note(node.Line, e.Name, "token_sha256 has %d hashes; the maximum is %d", len(e.Tokens), maxTokens)
+		p.Note(node.Line, e.Name, "token_sha256 has %d hashes; the maximum is %d", len(e.Tokens), maxTokens)
 	}
 
 	for _, text := range p.list(node, fields, e.Name, "rights", allowedRights) {
 		right := api.Right(text.Value)
 		if !slices.Contains(api.Rights(), right) || slices.Contains(e.Rights, right) {
-			p.note(text.Line, e.Name, "rights has %.40q; it must be %s, each once", text.Value, allowedRights)
+			p.Note(text.Line, e.Name, "rights has %.40q; it must be %s, each once", text.Value, allowedRights)
 		}
 		e.Rights = append(e.Rights, right)
 	}
 
 	for _, text := range p.list(node, fields, e.Name, "clusters", allowedClusters) {
 		if text.Value != AllClusters && !api.IsName(text.Value) || slices.Contains(e.Clusters, text.Value) {
-			p.note(text.Line, e.Name, "clusters has %.80q; it must be %s, each once", text.Value, allowedClusters)
+			p.Note(text.Line, e.Name, "clusters has %.80q; it must be %s, each once", text.Value, allowedClusters)
 		}
 		e.Clusters = append(e.Clusters, text.Value)
 	}
@@ -163,16 +92,16 @@ func (p *parser) entry(node *yaml.Node, number int) Entry {
 // problem and returns nth, the caller's number in the file.
 func (p *parser) name(entry, node *yaml.Node, nth string) string {
 	if node == nil || node.Kind != yaml.ScalarNode {
-		p.note(entry.Line, nth, "name is missing; it must be %s", allowedName)
+		p.Note(entry.Line, nth, "name is missing; it must be %s", allowedName)
 		return nth
 	}
 	name := node.Value
 	switch {
 	case !api.IsName(name) || p.names[name]:
-		p.note(node.Line, nth, "name is %.80q; it must be %s", name, allowedName)
+		p.Note(node.Line, nth, "name is %.80q; it must be %s", name, allowedName)
 		return nth
 	case slices.Contains([]string{Anonymous, Token, Schedule, Command, Service, AWS}, name):
-		p.note(node.Line, nth, "name is %q, which the service uses itself; choose another name", name)
+		p.Note(node.Line, nth, "name is %q, which the service uses itself; choose another name", name)
 		return nth
 	}
 	p.names[name] = true
@@ -184,7 +113,7 @@ func (p *parser) name(entry, node *yaml.Node, nth string) string {
 func (p *parser) list(entry *yaml.Node, fields map[string]*yaml.Node, caller, field, allowed string) []*yaml.Node {
 	node := fields[field]
 	if node == nil {
-		p.note(entry.Line, caller, "%s is missing; it must be %s", field, allowed)
+		p.Note(entry.Line, caller, "%s is missing; it must be %s", field, allowed)
 		return nil
 	}
 	items := []*yaml.Node{node}
@@ -195,13 +124,13 @@ func (p *parser) list(entry *yaml.Node, fields map[string]*yaml.Node, caller, fi
 	var texts []*yaml.Node
 	for _, item := range items {
 		if item.Kind != yaml.ScalarNode || item.Tag == "!!null" || item.Value == "" {
-			p.note(item.Line, caller, "%s has an item that is no text; it must be %s", field, allowed)
+			p.Note(item.Line, caller, "%s has an item that is no text; it must be %s", field, allowed)
 			continue
 		}
 		texts = append(texts, item)
 	}
 	if len(items) == 0 {
-		p.note(node.Line, caller, "%s is empty; it must be %s", field, allowed)
+		p.Note(node.Line, caller, "%s is empty; it must be %s", field, allowed)
 	}
 	return texts
 }
@@ -211,15 +140,15 @@ func (p *parser) token(node *yaml.Node, caller string) Hash {
 	var hash Hash
 	decoded, err := hex.DecodeString(node.Value)
 	if err != nil || len(decoded) != len(hash) || strings.ToLower(node.Value) != node.Value {
-		p.note(node.Line, caller, "token_sha256 must be %s", allowedHash)
+		p.Note(node.Line, caller, "token_sha256 must be %s", allowedHash)
 		return hash
 	}
 	hash = Hash(decoded)
 	if hash == HashOf("") || hash == HashOf("\n") {
-		p.note(node.Line, caller, "token_sha256 is the hash of an empty token; it must be %s", allowedHash)
+		p.Note(node.Line, caller, "token_sha256 is the hash of an empty token; it must be %s", allowedHash)
 	}
 	if other, known := p.tokens[hash]; known {
-		p.note(node.Line, caller, "token_sha256 is given twice; the caller %s has it too", other)
+		p.Note(node.Line, caller, "token_sha256 is given twice; the caller %s has it too", other)
 	}
 	p.tokens[hash] = caller
 	return hash

@@ -1,11 +1,6 @@
 package schedule
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +9,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/fault"
+	"ace/shared/yamlfile"
 )
 
 const (
@@ -36,88 +32,17 @@ const (
 // error is one fault with code Invalid whose message has a line for each problem: its
 // position, the value and what is allowed.
 func Parse(file string, data []byte) ([]Job, error) {
-	p := parser{file: file, names: map[string]bool{}}
-	jobs := p.parse(data)
-	if len(p.problems) > 0 {
-		return nil, fault.New(fault.Invalid, "%s", strings.Join(p.problems, "\n"))
+	p := parser{Reader: yamlfile.Reader{File: file, Entry: "job", MaxSize: MaxFile}, names: map[string]bool{}}
+	jobs := p.jobs(p.Entries(data))
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
 	return jobs, nil
 }
 
 type parser struct {
-	file     string
-	problems []string
-	names    map[string]bool // the names of the jobs parsed so far; each name may occur only once
-}
-
-// note records a problem. job is "" if the problem belongs to no job, and line is 0 if it
-// has no line.
-func (p *parser) note(line int, job, format string, args ...any) {
-	at := p.file
-	if line > 0 {
-		at += fmt.Sprintf(", line %d", line)
-	}
-	if job != "" {
-		at += ", job " + job
-	}
-	p.problems = append(p.problems, at+": "+fmt.Sprintf(format, args...))
-}
-
-func (p *parser) parse(data []byte) []Job {
-	if len(data) > MaxFile {
-		p.note(0, "", "the file has %d bytes; the maximum is %d", len(data), MaxFile)
-		return nil
-	}
-
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document yaml.Node
-	if err := decoder.Decode(&document); err != nil {
-		if !errors.Is(err, io.EOF) {
-			p.note(0, "", "not valid YAML: %v", err)
-			return nil
-		}
-		p.note(0, "", "the file is empty; write jobs: [...]")
-		return nil
-	}
-
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		p.note(0, "", "the file has more than one YAML document")
-	}
-
-	top := p.fields(document.Content[0], "", []string{"jobs"}, "jobs")
-	list, ok := top["jobs"]
-	switch {
-	case !ok && len(p.problems) == 0:
-		p.note(0, "", "jobs is missing; write jobs: [...]")
-	case ok && list.Kind != yaml.SequenceNode:
-		p.note(list.Line, "", "jobs must be a list of jobs")
-	case ok:
-		return p.jobs(list.Content)
-	}
-	return nil
-}
-
-// fields returns the fields of a mapping by name. If names is not nil, a field whose name
-// is not in names is a problem. allowed describes the allowed fields in the message.
-func (p *parser) fields(node *yaml.Node, job string, names []string, allowed string) map[string]*yaml.Node {
-	found := map[string]*yaml.Node{}
-	if node.Kind != yaml.MappingNode {
-		p.note(node.Line, job, "this must be a mapping with the fields %s", allowed)
-		return found
-	}
-
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
-		_, twice := found[key.Value]
-		switch {
-		case twice:
-			p.note(key.Line, job, "%.60q is given twice; give it once", key.Value)
-		case names != nil && !slices.Contains(names, key.Value):
-			p.note(key.Line, job, "unknown field %.60q; the fields are %s", key.Value, allowed)
-		}
-		found[key.Value] = value
-	}
-	return found
+	yamlfile.Reader
+	names map[string]bool // the names of the jobs parsed so far; each name may occur only once
 }
 
 func (p *parser) jobs(nodes []*yaml.Node) []Job {
@@ -130,7 +55,7 @@ func (p *parser) jobs(nodes []*yaml.Node) []Job {
 
 func (p *parser) job(node *yaml.Node, number int) Job {
 	nth := strconv.Itoa(number)
-	fields := p.fields(node, nth, strings.Split(allowedFields, ", "), allowedFields)
+	fields := p.Fields(node, nth, strings.Split(allowedFields, ", "), allowedFields)
 	if node.Kind != yaml.MappingNode {
 		return Job{}
 	}
@@ -138,7 +63,7 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 	job := Job{Name: p.name(node, fields["name"], nth)}
 	text := func(field string) string { return p.text(fields[field], job.Name, field) }
 	if err := job.decode(text("cluster_name"), text("table_name"), p.args(fields["args"], job.Name)); err != nil {
-		p.note(node.Line, job.Name, "%s", fault.PublicMessage(err))
+		p.Note(node.Line, job.Name, "%s", fault.PublicMessage(err))
 	}
 
 	job.Set.SkipTables = append(job.Set.SkipTables, p.skipTables(fields["skip_tables"], job)...)
@@ -154,12 +79,12 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 // and returns nth, the job's number in the file.
 func (p *parser) name(job, node *yaml.Node, nth string) string {
 	if node == nil {
-		p.note(job.Line, nth, "name is missing; it must be %s", allowedName)
+		p.Note(job.Line, nth, "name is missing; it must be %s", allowedName)
 		return nth
 	}
 	name := p.text(node, nth, "name")
 	if !api.IsName(name) || p.names[name] {
-		p.note(node.Line, nth, "name is %.80q; it must be %s", name, allowedName)
+		p.Note(node.Line, nth, "name is %.80q; it must be %s", name, allowedName)
 		return nth
 	}
 	p.names[name] = true
@@ -173,7 +98,7 @@ func (p *parser) text(node *yaml.Node, job, field string) string {
 		return ""
 	}
 	if node.Kind != yaml.ScalarNode || node.Tag == "!!null" || node.Value == "" {
-		p.note(node.Line, job, "%s has no value; give it one value", field)
+		p.Note(node.Line, job, "%s has no value; give it one value", field)
 		return ""
 	}
 	return node.Value
@@ -187,9 +112,9 @@ func (p *parser) args(node *yaml.Node, job string) map[string]string {
 	}
 
 	args := map[string]string{}
-	for name, value := range p.fields(node, job, nil, "the parameters of table-diff") {
+	for name, value := range p.Fields(node, job, nil, "the parameters of table-diff") {
 		if name == "cluster_name" || name == "table_name" {
-			p.note(value.Line, job, "args has %s; move it out of args", name)
+			p.Note(value.Line, job, "args has %s; move it out of args", name)
 			continue
 		}
 		if value.Kind != yaml.SequenceNode {
@@ -211,7 +136,7 @@ func (p *parser) skipTables(node *yaml.Node, job Job) []string {
 		return nil
 	}
 	if !job.HasPattern() {
-		p.note(node.Line, job.Name, "skip_tables needs a pattern such as public.* in table_name")
+		p.Note(node.Line, job.Name, "skip_tables needs a pattern such as public.* in table_name")
 	}
 
 	items := []*yaml.Node{node}
@@ -222,7 +147,7 @@ func (p *parser) skipTables(node *yaml.Node, job Job) []string {
 	for _, item := range items {
 		pattern := p.text(item, job.Name, "skip_tables")
 		if len(pattern) > api.MaxPattern {
-			p.note(item.Line, job.Name, "skip_tables has a pattern of %d bytes; the maximum is %d", len(pattern), api.MaxPattern)
+			p.Note(item.Line, job.Name, "skip_tables has a pattern of %d bytes; the maximum is %d", len(pattern), api.MaxPattern)
 		}
 		patterns = append(patterns, pattern)
 	}
@@ -232,7 +157,7 @@ func (p *parser) skipTables(node *yaml.Node, job Job) []string {
 func (p *parser) timing(job *yaml.Node, fields map[string]*yaml.Node, name string) (string, timing) {
 	crontab, every := fields["crontab_schedule"], fields["run_frequency"]
 	if (crontab == nil) == (every == nil) {
-		p.note(job.Line, name, "set exactly one of crontab_schedule and run_frequency")
+		p.Note(job.Line, name, "set exactly one of crontab_schedule and run_frequency")
 		return "", nil
 	}
 
@@ -248,7 +173,7 @@ func (p *parser) timing(job *yaml.Node, fields map[string]*yaml.Node, name strin
 
 	parsed, err := parse(text)
 	if err != nil {
-		p.note(node.Line, name, "%s is %.80q: %v; it must be %s", field, text, err, allowed)
+		p.Note(node.Line, name, "%s is %.80q: %v; it must be %s", field, text, err, allowed)
 	}
 	return text, parsed
 }
@@ -260,7 +185,7 @@ func (p *parser) wait(node *yaml.Node, job, field string) time.Duration {
 	}
 	wait, err := time.ParseDuration(text)
 	if err != nil || wait < time.Second || wait > maxWait {
-		p.note(node.Line, job, "%s is %.60q; it must be %s", field, text, allowedWait)
+		p.Note(node.Line, job, "%s is %.60q; it must be %s", field, text, allowedWait)
 	}
 	return wait
 }
@@ -271,13 +196,13 @@ func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration 
 	node := fields["full_every"]
 	if !p.flag(fields["incremental"], job.Name, "incremental", false) {
 		if node != nil {
-			p.note(node.Line, job.Name, "full_every needs incremental: true")
+			p.Note(node.Line, job.Name, "full_every needs incremental: true")
 		}
 		return 0
 	}
 
 	if job.Request.Baseline != "" {
-		p.note(fields["incremental"].Line, job.Name, "incremental and args.baseline are both given; set only one of them")
+		p.Note(fields["incremental"].Line, job.Name, "incremental and args.baseline are both given; set only one of them")
 	}
 
 	text := defaultFullEvery
@@ -287,7 +212,7 @@ func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration 
 
 	every, err := parseStep(text)
 	if err != nil && text != "" { // a missing value was already recorded as a problem
-		p.note(node.Line, job.Name, "full_every is %.80q: %v; it must be %s", text, err, allowedEvery)
+		p.Note(node.Line, job.Name, "full_every is %.80q: %v; it must be %s", text, err, allowedEvery)
 	}
 	return every
 }
@@ -300,7 +225,7 @@ func (p *parser) flag(node *yaml.Node, job, field string, otherwise bool) bool {
 	case "true", "false":
 		return text == "true"
 	default:
-		p.note(node.Line, job, "%s is %.60q; it must be true or false", field, text)
+		p.Note(node.Line, job, "%s is %.60q; it must be true or false", field, text)
 	}
 	return false
 }
