@@ -18,6 +18,9 @@ func OpenWith(ctx context.Context, opts Options, checkpoint int64, at func(point
 // Checkpoint makes a checkpoint.
 func (s *Store) Checkpoint() error { return s.makeCheckpoint() }
 
+// AwaitCheckpoint waits until no checkpoint is in progress.
+func (s *Store) AwaitCheckpoint() { s.checkpoints.running.Wait() }
+
 // JournalFile returns the descriptor of the current segment, and the size of its records.
 func (s *Store) JournalFile() (fd int, size int64) {
 	return int(s.journal.current.file.Fd()), s.journal.size()
