@@ -23,8 +23,9 @@ import (
 )
 
 // Map calls fn for every item, at most limit at once, and returns the results in the
-// order of the items. On error the results are nil. The error is what happened first: an
-// error of a call of fn, or the end of ctx (its cause). A limit below 1 is an error.
+// order of the items. If a call of fn fails or ctx ends, the results are nil. The error
+// is then that of the call, or the cause with which ctx ended, whichever came first. A
+// limit below 1 is an error.
 func Map[T, R any](
 	ctx context.Context, limit int, items []T, fn func(context.Context, T) (R, error),
 ) ([]R, error) {

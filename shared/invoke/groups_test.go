@@ -11,7 +11,7 @@ import (
 	"ace/shared/invoke"
 )
 
-// The ids of a parent and of the tasks of its tables.
+// parent is the id of a parent.
 const parent = "sd_20240315_123456"
 
 // runChildren adds tasks of a parent, and returns the channel to which each sends its id
@@ -67,7 +67,7 @@ func TestQueue_AnotherRequestIsDelayedByOneTableAtMost(t *testing.T) {
 		t.Errorf("%s was started before the request of another client", id)
 	}
 
-	// Now each group has one slot, so each follows its own.
+	// Now each group has one slot, which its own next task takes when it becomes free.
 	close(end[second])
 	if id := g.waitStarted(t); !slices.Contains(tables, id) {
 		t.Errorf("%s was started instead of the next table", id)
@@ -138,7 +138,7 @@ func TestQueue_RunChildEndsWithItsContextAndWithTheQueue(t *testing.T) {
 	}
 	waitQueued(t, q, 1, 1)
 
-	// A task that was dropped has nothing to wait for.
+	// RunChild also returns when its task is dropped.
 	dropped := runChildren(t.Context(), q, parent, "td_2")
 	waitQueued(t, q, 1, 2)
 	q.Drop("td_2")

@@ -105,7 +105,7 @@ func (b *bench) wantEnded(t *testing.T, status task.Status, code fault.Code, say
 	}
 }
 
-// wantGoingOn checks that the task can be run again and has kept what it had done.
+// wantGoingOn checks that the task can be run again and that its finished work is stored.
 func (b *bench) wantGoingOn(t *testing.T) {
 	t.Helper()
 	if rec := b.record(t); rec.Status != task.Running || rec.FinishedAt != nil {
@@ -186,7 +186,7 @@ func TestRun_CancelOnRequestEndsTheWork(t *testing.T) {
 	b.wantEnded(t, task.Cancelled, fault.Cancelled, "cancelled on request")
 }
 
-// The work finds the request before the lease's goroutine does, or has ended before.
+// The handler finds the request to cancel before KeepAlive does, or has already ended.
 //
 // Case O-F6, see docs/RELIABILITY.md.
 func TestRun_EndsAsTheWorkDidAfterARequestToCancel(t *testing.T) {
@@ -215,7 +215,7 @@ func TestRun_EndsAsTheWorkDidAfterARequestToCancel(t *testing.T) {
 				}
 				return runner.Outcome{}, tt.err
 			})
-			b.store.On(faulty.Stat, archive.CancelKey(b.id), faulty.Nth(1, faulty.FailBefore)) // the look of the lease's goroutine
+			b.store.On(faulty.Stat, archive.CancelKey(b.id), faulty.Nth(1, faulty.FailBefore)) // KeepAlive does not find the request
 			b.runner.Run(t.Context(), b.id, false)
 			message := ""
 			if tt.err != nil {
@@ -245,10 +245,11 @@ func TestRun_ShutdownReleasesTheLeaseAndTheNextRunContinues(t *testing.T) {
 }
 
 func TestRun_ShutdownDoesNotWaitForAStoreThatHangs(t *testing.T) {
-	// 3 s are intended, and the service promises to stop within 10 s
+	// The service promises to stop within 10 s. The runner should need 3 s for this
+	// (grace).
 	const limit = 8 * time.Second
 	tests := map[string]struct {
-		after time.Duration // since the work began
+		after time.Duration // time from the start of the work to the shutdown
 		work  runner.Handler
 	}{
 		"while a renewal hangs": {1500 * time.Millisecond, func(ctx context.Context, _ task.Record, report func(task.Progress)) (runner.Outcome, error) {
@@ -307,7 +308,7 @@ func TestRun_EndsNothingAfterTheLeaseIsLost(t *testing.T) {
 		if theirs, err = b.tasks.Acquire(ctx, rec.TaskID, "another", task.AcquireOptions{TakeOver: true}); err != nil {
 			return runner.Outcome{}, err
 		}
-		report(task.Progress{RowsCompared: 1}) // is stored soon, which detects the loss
+		report(task.Progress{RowsCompared: 1}) // the loss is detected when this progress is stored
 		<-ctx.Done()
 		return runner.Outcome{Document: &document}, context.Cause(ctx)
 	})
@@ -364,7 +365,7 @@ func TestRun_RetriesAFailedCleanupInTheNextRun(t *testing.T) {
 	tests := map[string]struct {
 		op     faulty.Op
 		prefix func(id string) string
-		left   bool // files
+		left   bool // whether the task's objects are left after the first run
 	}{
 		"files cannot be listed":            {faulty.List, archive.TaskPrefix, true},
 		"no file can be removed":            {faulty.Delete, archive.TaskPrefix, true},
@@ -419,7 +420,7 @@ func TestRun_FailsATaskThatNeverEnds(t *testing.T) {
 	if _, err := b.store.Put(t.Context(), document.Key, "application/json", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	for range 20 { // as by processes that die
+	for range 20 { // acquired by processes that die
 		if _, err := b.tasks.Acquire(t.Context(), b.id, "crashing", task.AcquireOptions{TakeOver: true}); err != nil {
 			t.Fatal(err)
 		}

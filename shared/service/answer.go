@@ -43,7 +43,8 @@ func repairAnswer(req api.TableRepairRequest, result tablerepair.Result) api.Rep
 	return answer
 }
 
-// addRule adds what a repair by rule decided. rule is nil for another repair.
+// addRule adds the result of a repair by rule to answer. rule is nil for a repair without
+// a rule.
 func addRule(answer *api.RepairResult, req api.TableRepairRequest, rule *tablerepair.RuleResult) {
 	if rule == nil {
 		return

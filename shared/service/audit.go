@@ -32,9 +32,9 @@ func (s *Service) ListAudit(ctx context.Context, req api.AuditRequest) (api.Audi
 	return api.AuditList{Entries: entries, Next: next}, err
 }
 
-// record adds an entry about an accepted request to the audit log and returns its id. The
-// caller must not act if the error is not nil. A call without a request, such as one of a
-// task that runs, has no entry.
+// record adds an entry about an accepted request to the audit log and returns its id.
+// After an error, the caller must not do what was requested. Without a request in ctx, as
+// in a running task, record adds no entry and returns "".
 func (s *Service) record(ctx context.Context, e api.AuditEntry) (id string, err error) {
 	by := caller.RequestedBy(ctx)
 	if by == nil {
@@ -44,8 +44,8 @@ func (s *Service) record(ctx context.Context, e api.AuditEntry) (id string, err 
 	return s.Audit.Add(ctx, e)
 }
 
-// recorded returns the description of a task whose submission is added to the audit log
-// before the task is created. The record of the task names the entry.
+// recorded returns n with a hook that adds the submission to the audit log before the
+// task is created. The record of the task names the entry.
 func (s *Service) recorded(ctx context.Context, n task.New) task.New {
 	n.RequestedBy = caller.RequestedBy(ctx)
 	n.Before = func(ctx context.Context, rec *task.Record, existing bool) error {
@@ -64,7 +64,7 @@ func (s *Service) recorded(ctx context.Context, n task.New) task.New {
 }
 
 // checkNamed returns an error if the caller may not use the cluster that a request names.
-// name is "" if it names none.
+// If the request names no cluster, name is "".
 func checkNamed(by caller.Caller, name string) error {
 	if name == "" {
 		return nil
@@ -80,8 +80,8 @@ func (s *Service) cluster(ctx context.Context, name string) (cluster.Cluster, er
 	return s.Clusters.Load(ctx, name)
 }
 
-// task returns the record of a task of a cluster that the caller of the request may see.
-// For a task of another cluster, the error is the same as for one that does not exist.
+// task returns the record of a task. If the caller of the request may not see the cluster
+// of the task, the error is the same as for a task that does not exist.
 func (s *Service) task(ctx context.Context, id string) (task.Record, error) {
 	rec, err := s.Tasks.Get(ctx, id)
 	if err == nil && !caller.Of(ctx).Sees(rec.ClusterName) {
@@ -115,8 +115,8 @@ func checkCancel(ctx context.Context, rec task.Record) error {
 	return caller.Of(ctx).Check(right)
 }
 
-// recordCancel adds the cancellation of a task to the audit log, unless the task has
-// ended, so that nothing can be cancelled.
+// recordCancel adds the cancellation of a task to the audit log. A task that has ended
+// cannot be cancelled, so it adds no entry for such a task.
 func (s *Service) recordCancel(ctx context.Context, rec task.Record) error {
 	if rec.Status.Terminal() {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"ace/shared/task"
 )
 
-// as returns a context with a caller of the cluster c, or of all clusters.
+// as returns a context with a caller that may use the clusters.
 func as(ctx context.Context, name string, clusters string, rights ...api.Right) context.Context {
 	return caller.NewContext(ctx, caller.NewIdentity(
 		caller.Caller{Name: name, Rights: rights, Clusters: strings.Split(clusters, ",")}, api.RequestedBy{From: "10.0.0.5", Via: "http"}))
@@ -96,8 +96,8 @@ func TestSubmit_StartsNothingThatCannotBeRecorded(t *testing.T) {
 			return err
 		},
 	} {
-		// The second of the repair and the undo finds the lock of the first, which was not
-		// submitted.
+		// Of the repair and the undo, the one that runs second finds the lock of the
+		// first, whose task was never created.
 		err := act()
 		message := fault.PublicMessage(err)
 		if err == nil || !strings.Contains(message, "nothing was done, because the audit log") && !strings.Contains(message, "is being submitted") {
@@ -142,7 +142,7 @@ func TestSubmit_AnIdenticalRepairIsRecordedAsExisting(t *testing.T) {
 
 func TestSubmit_AnIDOfAnEndedTaskIsRecordedForNoOtherTask(t *testing.T) {
 	b := newBench(t)
-	ended := b.compared(t, users()) // its id is that of the second of the bench's clock
+	ended := b.compared(t, users()) // the id of the next task has the same second
 	submitted, err := b.SubmitTableDiff(as(t.Context(), "ci", "*", "compare"), request(nil))
 	entries := b.entries(t.Context(), t)
 	if err != nil || submitted.TaskID == ended.TaskID || len(entries) != 1 || entries[0].TaskID != submitted.TaskID {

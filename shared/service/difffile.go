@@ -87,8 +87,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// nameOf returns the task id in the key of a document, or the SHA-256 in the key of an
-// imported one.
+// nameOf returns the name in the key of a document: a task id, or the SHA-256 of an
+// imported document.
 func nameOf(key string) string { return strings.TrimSuffix(path.Base(key), "."+api.FormatJSON) }
 
 // documentOf returns the document of a task.

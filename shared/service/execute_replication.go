@@ -26,8 +26,8 @@ import (
 type ReplicationReader interface {
 	// ReplicationState returns the state of a node, and the identity of its server.
 	ReplicationState(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error)
-	// ReplicationSets returns the state with only the server and what it publishes, and the
-	// identity of the server.
+	// ReplicationSets returns only the publications and replication sets of a node and
+	// its server's properties, and the identity of its server.
 	ReplicationSets(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error)
 }
 
@@ -83,8 +83,9 @@ type replicationNode struct {
 	err    error
 }
 
-// unread returns the reason why the node was not read completely, and what to do. Both
-// are "" if it was read completely. remedy is also "" if the reason states what to do.
+// unread returns the reason why the node was not read completely, and what to do about
+// it. For a node that was read completely, both are "". remedy is also "" if reason
+// states what to do.
 func (n replicationNode) unread() (reason, remedy string) {
 	if n.err != nil {
 		return fault.PublicMessage(n.err), inventory.Remedy(n.err)
@@ -128,7 +129,7 @@ func (e *Executor) readReplication(ctx context.Context, x execution, targets []c
 
 // confirmReplication compares the nodes. If there are findings, it reads the nodes again
 // after confirm_delay, and returns the new states and only the findings that still exist.
-// So it does not report a worker that restarts, or the lag after a burst of changes.
+// So it does not report what soon passes, such as the restart of a worker.
 func (e *Executor) confirmReplication(
 	ctx context.Context, x execution, req api.ReplicationDiffRequest, nodes []replicationNode,
 ) ([]finding.Finding, []replicationNode, error) {
@@ -215,9 +216,9 @@ func replicationAnswer(d replication.Document, key string) api.ReplicationResult
 	return answer
 }
 
-// unreadError returns an error that names every node which was not read completely. It
-// returns nil if all nodes were. The code is Unavailable only if every such node was
-// unavailable, because otherwise waiting does not help.
+// unreadError returns an error that names every node which was not read completely, or
+// nil if there is no such node. The code is Unavailable, which invites a retry, only if
+// every such node was unavailable.
 func unreadError(nodes []replicationNode) error {
 	code := fault.Unavailable
 	var reasons []string

@@ -9,8 +9,8 @@ import (
 // ComparedTargets is comparedTargets, for tests.
 var ComparedTargets = comparedTargets
 
-// UnreadCode returns the code of unreadError for nodes that could not be read, and for a
-// node that the role may not read completely if denied is set.
+// UnreadCode returns the code of unreadError for one unreadable node per cause. If denied
+// is set, there is also a node that the role may not read completely.
 func UnreadCode(denied bool, causes ...error) fault.Code {
 	var nodes []replicationNode
 	for _, err := range causes {

@@ -9,12 +9,12 @@ import (
 	"ace/shared/archive"
 )
 
-// A comparison whose parameters cannot be read is listed, and never as one of the whole
-// table. The other entries of the list do not depend on it.
+// A comparison whose parameters cannot be read is listed, but not as a comparison of the
+// whole table. It does not affect the other entries of the list.
 func TestListDiffs_ShowsThatParametersCannotBeRead(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	want := map[string]string{} // what the table_filter begins with, by task id
+	want := map[string]string{} // the beginning of the table_filter, by task id
 	for _, listed := range []struct{ record, filter string }{
 		{"intact", ""}, {"", "unknown: "}, {"{", "unknown: "}, {"with damaged parameters", "unknown: "},
 	} {

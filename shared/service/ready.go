@@ -14,7 +14,7 @@ import (
 const (
 	// readyTimeout bounds the wait for the store.
 	readyTimeout = 2 * time.Second
-	// readyFor is how long the result of a check is also the answer to later requests.
+	// readyFor is how long the result of a check also answers later requests.
 	readyFor = time.Second
 	// readyKey is a key under which no object is ever stored. Any answer of the store to a
 	// request for it shows that the store is ready.

@@ -47,12 +47,11 @@ func (m members) schemas() []string {
 	return slices.Sorted(maps.Keys(schemas))
 }
 
-// merge returns the members with partitions replaced by partitioned tables, where both
-// have the same rows. A partition is left out if its partitioned table is a member, which
-// then also has what is replicated of the partition. All partitions of a partitioned
-// table are replaced by it if they are the same on all nodes and are replicated as a
-// whole. A table that is no partition on some node, or one of another table, stays,
-// because the rows that it has there are not among those of the partitioned table.
+// merge replaces partitions by their topmost partitioned table where this does not change
+// the compared rows. If the partitioned table is a member, its partitions are merged into
+// it. Otherwise it replaces its partitions if they are all members, the same on all
+// nodes, and replicated as a whole. A table that is not a partition of the same table on
+// every node stays, because the partitioned table lacks some of its rows.
 func (m members) merge(catalogs map[string]catalog.Catalog) members {
 	parts, leaves := partitionsAlike(catalogs), leavesOf(catalogs)
 	merged := map[api.TableName]member{}
@@ -109,8 +108,8 @@ func (m members) havePartitions(catalogs map[string]catalog.Catalog) bool {
 	return slices.ContainsFunc(m, func(one member) bool { return of[one.name] })
 }
 
-// isComplete reports whether the members are exactly the partitions in each of leaves,
-// which has those of one node, and are replicated as a whole.
+// isComplete reports whether the members are replicated as a whole and are exactly the
+// partitions on every node. Each element of leaves has the partitions of one node.
 func (m members) isComplete(leaves []map[api.TableName]bool) bool {
 	names := map[api.TableName]bool{}
 	for _, one := range m {
@@ -162,10 +161,9 @@ func leavesOf(catalogs map[string]catalog.Catalog) map[api.TableName][]map[api.T
 	return leaves
 }
 
-// comparable returns a function that reports whether a node could have a table in the
-// set: it has the table. If the nodes publish partitions under different names, it
-// returns false for partitions and partitioned tables, because their membership cannot be
-// compared.
+// comparable returns a function that reports whether the membership of a table can be
+// compared on a node. The node must have the table. If the nodes publish partitions under
+// different names, the function returns false for partitions and partitioned tables.
 func (m members) comparable(set replication.Set, catalogs map[string]catalog.Catalog) func(node, name string) bool {
 	parts := partitionsOf(catalogs)
 	exists := map[string]map[api.TableName]bool{}

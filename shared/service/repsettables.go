@@ -20,8 +20,8 @@ import (
 )
 
 // repsetTables implements setdiff.Source for the tables of a publication or of a
-// replication set. A table is compared if at least one node has it in the set, and of the
-// table those rows and columns that at least one node replicates.
+// replication set. A table is compared if it is in the set on at least one node. Of this
+// table, the rows and columns are compared that at least one node replicates.
 type repsetTables struct {
 	replication ReplicationReader
 	nodes       Nodes
@@ -87,9 +87,9 @@ func (s repsetTables) find(ctx context.Context) (replication.Set, error) {
 	return replication.FindSet(read, system, name)
 }
 
-// catalogs returns the structure of the schemas of the members. If a member is a
-// partition or a partitioned table, it returns that of all schemas, because the other
-// partitions may be in any.
+// catalogs returns the structure of the schemas of the members, by node. If a member is a
+// partition or a partitioned table, it returns the structure of all schemas, because the
+// other partitions may be in any schema.
 func (s repsetTables) catalogs(ctx context.Context, members members) (map[string]catalog.Catalog, error) {
 	catalogs, err := s.nodes.Structure(ctx, s.targets, members.schemas())
 	if err != nil {
@@ -101,9 +101,9 @@ func (s repsetTables) catalogs(ctx context.Context, members members) (map[string
 	return s.nodes.Structure(ctx, s.targets, nil)
 }
 
-// selected returns the members that the parameters tables and skip_tables select. Without
-// comparison of data, it also leaves out those that skip_tables matches; otherwise the
-// document lists these tables as skipped.
+// selected returns the members that the parameter tables selects. It keeps those that
+// skip_tables matches, because the document lists them as skipped. If no member remains
+// to be compared, the error is NotFound.
 func (s repsetTables) selected(all members, set replication.Set) (members, error) {
 	selected := slices.DeleteFunc(slices.Clone(all), func(m member) bool {
 		return s.request.Tables != nil && !s.request.Tables.Match(m.name)
@@ -117,8 +117,8 @@ func (s repsetTables) selected(all members, set replication.Set) (members, error
 	return selected, nil
 }
 
-// findings returns the findings about the set, without those about tables that are not
-// compared and those that the request ignores.
+// findings returns the findings about the set. It leaves out the kinds that the request
+// ignores, and the findings about tables that are not compared.
 func (s repsetTables) findings(set replication.Set, all, selected members, catalogs map[string]catalog.Catalog) []finding.Finding {
 	memberAt := s.comparedAt(selected, partitionsOf(catalogs))
 	left := map[string]bool{}
@@ -154,9 +154,9 @@ func (s repsetTables) comparedAt(selected members, parts partitions) func(api.Ta
 	}
 }
 
-// structure returns the findings about the structure of the selected members. It compares
-// neither columns that are not replicated nor objects that belong to no table, and
-// deletes them from catalogs.
+// structure returns the findings about the structure of the selected members. It first
+// deletes from catalogs the columns that are not replicated, and the objects that belong
+// to no selected member.
 func (s repsetTables) structure(catalogs map[string]catalog.Catalog, selected members) []finding.Finding {
 	memberAt := s.comparedAt(selected, partitionsOf(catalogs))
 	options := structure.Options{Nodes: nodeNames(s.targets), Ignore: s.request.Ignore}
@@ -180,7 +180,7 @@ func (s repsetTables) structure(catalogs map[string]catalog.Catalog, selected me
 	return structure.Compare(catalogs, options)
 }
 
-// tables returns the entries of the members in the plan.
+// tables returns the plan's entries for the selected members.
 func (s repsetTables) tables(ctx context.Context, selected members, catalogs map[string]catalog.Catalog) ([]setdiff.Table, error) {
 	listed := map[api.TableName]inventory.Table{}
 	for _, schema := range selected.schemas() {
@@ -209,8 +209,9 @@ func (s repsetTables) tables(ctx context.Context, selected members, catalogs map
 }
 
 // restrict limits the comparison of a table to the rows and columns that are replicated.
-// key are the columns of the table's key, and columns those that the table has on any
-// node. If the limits cannot be expressed, the table is failed with the reason.
+// key has the columns of the table's key, and columns has all columns that it has on any
+// node. If the comparison cannot be limited in this way, restrict replaces t by an entry
+// with the reason, which is not compared.
 func (s repsetTables) restrict(t *setdiff.Table, m member, key, columns []string) {
 	if filter := m.RowFilter(); filter != "" {
 		t.TableFilter = filter

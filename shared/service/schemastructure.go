@@ -69,11 +69,10 @@ func partitionsOf(catalogs map[string]catalog.Catalog) partitions {
 	return of
 }
 
-// root returns the partitioned table of which a table is a direct or indirect
-// partition, and which is no partition itself. For a table that is no partition, it
-// returns the table.
+// root follows the partitions from a table upwards, and returns the partitioned table
+// that is not a partition itself. For a table that is no partition, it returns the table.
 func (p partitions) root(name api.TableName) api.TableName {
-	for range len(p) { // bounded, because p may have a cycle if tables have other parents on another node
+	for range len(p) { // bounded, because a cycle is possible: p combines the partitions of all nodes
 		parent, isPartition := p[name]
 		if !isPartition {
 			break

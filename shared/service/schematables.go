@@ -116,9 +116,8 @@ func listTables(ctx context.Context, nodes Nodes, targets []cluster.Target, of t
 }
 
 // plannedTable returns the entry of a table in the plan. The entry has a verdict if the
-// table is not to be compared.
-//
-// The rows of a table that some nodes lack are compared between the others.
+// table is not compared on all nodes. If some nodes lack the table, its rows are compared
+// on the other nodes.
 func plannedTable(name api.TableName, one inventory.Table, skip api.Patterns, nodes []string) setdiff.Table {
 	t := setdiff.Table{Name: name, MissingOn: one.MissingOn}
 	if one.RowEstimate != nil {

@@ -190,7 +190,7 @@ func TestComparedTargets_AreInTheOrderOfTheCluster(t *testing.T) {
 	}
 }
 
-// submit submits a comparison and takes its lease.
+// running submits a comparison and acquires its lease.
 func (b *bench) running(t *testing.T) *task.Lease {
 	t.Helper()
 	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))

@@ -84,7 +84,7 @@ func checkNodes(definition cluster.Cluster, documented []string, req api.TableRe
 	}
 
 	repaired := documented
-	if req.Nodes != nil && !req.ByRule() { // a rule reads all nodes
+	if req.Nodes != nil && !req.ByRule() { // a repair by rule reads all nodes
 		repaired = append([]string{req.SourceOfTruth}, req.Nodes...)
 	}
 	return diffarchive.CheckNodes(repaired, definition.Name, definition.NodeNames())

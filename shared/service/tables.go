@@ -62,8 +62,8 @@ func listedTable(t inventory.Table) api.ListedTable {
 	}
 }
 
-// lastComparison returns the comparison that finished last among those comparisons of a
-// table whose documents are archived. It returns nil if there is none.
+// lastComparison returns the most recently finished comparison of a table among those
+// whose documents are archived, or nil if there is none.
 func (s *Service) lastComparison(ctx context.Context, cluster, database, name string) (*api.LastComparison, error) {
 	entry, found, err := s.Diffs.Latest(ctx, cluster, database, name)
 	if !found || err != nil {
@@ -80,9 +80,8 @@ func (s *Service) lastComparison(ctx context.Context, cluster, database, name st
 	}, nil
 }
 
-// unknownFilter is the table_filter that lists show if the record of a task, or its
-// parameters, cannot be read. So no client takes the verdict for one about the whole
-// table.
+// unknownFilter is the table_filter in lists if the record of a task, or its parameters,
+// cannot be read. An empty filter would mean that the verdict is about the whole table.
 const unknownFilter = "unknown: the parameters of the task cannot be read"
 
 // restrictions returns the parameters that restricted a comparison to some rows, nodes or

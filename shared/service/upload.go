@@ -18,8 +18,9 @@ import (
 const uploadValid = time.Hour
 
 // importUpload handles the two steps of importing a document that is too large for the
-// body of a request. If upload is api.UploadNew, it returns an upload URL. Otherwise
-// upload is the id of an earlier upload, and it imports the uploaded document.
+// body of a request. If upload is api.UploadNew, importUpload returns an upload URL.
+// Otherwise upload is the id of an earlier upload, and importUpload imports the uploaded
+// document.
 func (s *Service) importUpload(ctx context.Context, upload string, body io.Reader) (api.Imported, error) {
 	if n, _ := io.ReadFull(body, make([]byte, 1)); n > 0 {
 		return api.Imported{}, fault.New(fault.Invalid, "a request with upload must not have a body: send the document to upload_url with PUT")

@@ -28,9 +28,9 @@ type New struct {
 	ClusterName, DBName, TableName string
 	Parameters                     json.RawMessage // a JSON object
 	Input                          *Document
-	// Exclusive is empty, or describes the work of the task. Of the tasks of one table that
-	// set it, at most one is QUEUED or RUNNING. A submission with the same text returns that
-	// task and creates none.
+	// Exclusive, if not empty, makes the task exclusive and describes its work. At most
+	// one exclusive task of a table is QUEUED or RUNNING. A submission with the same text
+	// returns that task instead of creating another.
 	Exclusive string
 	Scheduled bool   // a schedule submitted the task
 	Parent    string // the id of the parent, see Record.Parent
@@ -41,11 +41,11 @@ type New struct {
 	// SubmittedAt is the time of the submission. The zero value means now.
 	SubmittedAt time.Time
 	RequestedBy *api.RequestedBy // who requested the task; nil means that it is not known
-	// Before, if set, is called before the task is created, when its id is known and no
-	// other submission can have the id any more. It may change RequestedBy. If Before
+	// Before, if set, is called before the task is created. At that time the id is known,
+	// and no other submission can receive it. Before may change rec.RequestedBy. If it
 	// returns an error, no task is created. If Create returns an existing task (see
-	// Exclusive), Before is called with the record of that task, and existing is true. It
-	// is not called for a submission with Once.
+	// Exclusive), rec is the record of that task and existing is true. Before is not
+	// called for a submission with Once.
 	Before func(ctx context.Context, rec *Record, existing bool) error
 }
 
@@ -121,9 +121,8 @@ func (r *Registry) createOnce(ctx context.Context, rec Record, once string) (Rec
 	return Record{}, fault.New(fault.Unavailable, "no free task id was found for %s; try again", rec.TaskID)
 }
 
-// announce adds a task that was created to the index, and notifies the observer. A failed
-// addition is no error, because the task exists; it is added before it is acquired or
-// cancelled.
+// announce adds a new task to the index and notifies the observer. If the addition fails,
+// the task exists anyway; Acquire or RequestCancel adds it later.
 func (r *Registry) announce(ctx context.Context, rec Record) {
 	if r.putIndexEntry(ctx, rec) == nil {
 		r.indexed.add(rec.TaskID)
@@ -177,9 +176,10 @@ func (r *Registry) submit(ctx context.Context, rec *Record, n New) (*Record, err
 	return nil, err
 }
 
-// prepare calls n.Before for a task that is about to be created. The caller has the open
-// marker of the id. So only a task that has ended can have the id, and then the error is
-// errIDTaken: Before is called only for an id that the new task receives.
+// prepare calls n.Before for a task that is about to be created. The caller has created
+// the open marker of the id. If a task has the id anyway, that task has ended. The error
+// is then errIDTaken, and Before is not called, because the new task will have another
+// id.
 func (r *Registry) prepare(ctx context.Context, rec *Record, n New) error {
 	_, err := r.store.Stat(ctx, archive.TaskKey(rec.TaskID))
 	switch {
@@ -191,10 +191,9 @@ func (r *Registry) prepare(ctx context.Context, rec *Record, n New) error {
 	return n.Before(ctx, rec, false)
 }
 
-// claim creates an object that contains the id of a submission. The response may be lost.
-// Or the request was repeated, and the repetition was refused because the first request
-// had created the object. So if the response does not confirm the creation, claim reads
-// the stored object and compares its submission.
+// claim creates an object that contains the id of a submission. A response that does not
+// confirm the creation may be about a repeated request, of which the first one has
+// created the object. So claim then reads the stored object and compares its submission.
 func (r *Registry) claim(ctx context.Context, key string, content any, submission string) error {
 	body, err := json.Marshal(content)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"ace/shared/task"
 )
 
-// A program of a newer version has stored a task, whose record has a member of another
-// type. This version must neither run nor change it, nor delete it by retention.
+// A newer version of the program has stored a task whose record has a member of another
+// type. This version must not run, change or delete the task.
 func TestRegistry_LeavesATaskOfANewerFormatAlone(t *testing.T) {
 	r, store := newRegistry(t)
 	rec := create(t, r, diffOf("public.users"))
@@ -60,8 +60,8 @@ func TestRegistry_LeavesATaskOfANewerFormatAlone(t *testing.T) {
 	}
 }
 
-// Records of every earlier format are read. testdata/record.json is of format 0, which
-// has no number.
+// Records of every earlier format can be read. testdata/record.json is of format 0, so it
+// has no member format.
 func TestRegistry_ReadsRecordsOfEarlierFormats(t *testing.T) {
 	r, store := newRegistry(t)
 	golden, err := os.ReadFile(filepath.Join("testdata", "record.json"))

@@ -74,7 +74,7 @@ func (k *renewer) run(ctx context.Context) error {
 	look := time.NewTicker(k.intervals.Cancel)
 	defer look.Stop()
 	var err error
-	if !k.lease.first { // a request to cancel a QUEUED task has ended it
+	if !k.lease.first { // an earlier request has ended a task that was QUEUED
 		err = k.checkCancel(ctx)
 	}
 	for err == nil {

@@ -132,7 +132,8 @@ func TestKeepAlive_OutlastsAnOutageShorterThanTheLease(t *testing.T) {
 func TestKeepAlive_StopsTheWorkBeforeTheLeaseExpires(t *testing.T) {
 	t.Parallel()
 	r, store := newRegistry(t)
-	// a tenth of it remains: on a busy machine a goroutine may be late
+	// The work stops when a tenth of the lease is left. The lease is long, because
+	// goroutines may be late on a busy machine.
 	const lease = 6 * time.Second
 	r.SetLease(lease)
 	id := create(t, r, diffOf("public.users")).TaskID

@@ -109,7 +109,7 @@ func TestAcquire_RequiresAnExpiredLeaseByTheStoresClock(t *testing.T) {
 	}
 }
 
-// leftovers returns the keys of a task except its record, including its open marker.
+// leftovers returns the task's open marker and its other keys, except that of its record.
 func leftovers(t *testing.T, store archive.Store, id string) []string {
 	t.Helper()
 	var keys []string
@@ -257,7 +257,7 @@ func TestLease_FinishPublishesEverythingAtOnce(t *testing.T) {
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	id := create(t, r, diffOf("public.users")).TaskID
 	held := acquire(t, r, id, "host-1")
-	now = now.Add(-time.Second) // the clock of a host that is slow
+	now = now.Add(-time.Second) // the clock of this host is behind that of the submission
 	rec, err := held.Finish(t.Context(), completed)
 	if err != nil {
 		t.Fatal(err)

@@ -105,7 +105,8 @@ type Filter struct {
 	Type                   Type
 	Status                 Status
 	Parent                 string // the id of a parent task, or NoParent
-	// Clusters are the names of the only clusters whose tasks are listed. nil means all.
+	// Clusters limits the list to the tasks of the named clusters. nil means all
+	// clusters.
 	Clusters []string
 	Limit    int    // most records to return: 1 to 1000; 0 means 100
 	After    string // the cursor that List returned with the previous page
@@ -160,9 +161,9 @@ func (f Filter) check() error {
 	return nil
 }
 
-// indexNames returns the names of the index entries that follow after, at most most+1 of
-// them. The caller must not list the last of most+1 names: it only shows that another
-// page follows. indexNames skips objects that are no entries.
+// indexNames returns the names of at most most+1 index entries that follow after. If
+// there are most+1, the caller must not list the last, which only shows that another page
+// follows. indexNames skips objects that are no entries.
 func (r *Registry) indexNames(ctx context.Context, after string, most int) ([]string, error) {
 	if after != "" {
 		after = indexPrefix + after

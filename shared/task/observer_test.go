@@ -57,7 +57,7 @@ func TestObserver_IsNotifiedOnceOfEachTask(t *testing.T) {
 			}
 		}, task.Completed},
 		{"completed, with a lost response", func(t *testing.T, r *task.Registry, store *faulty.Store, id string) {
-			store.On(faulty.PutIfMatch, archive.TaskKey(id), faulty.Nth(2, faulty.FailAfter)) // the first one acquires
+			store.On(faulty.PutIfMatch, archive.TaskKey(id), faulty.Nth(2, faulty.FailAfter)) // the first write acquires the lease
 			finish(task.Completed, nil)(t, r, store, id)
 		}, task.Completed},
 	} {

@@ -30,7 +30,7 @@ func TestCreateOnce_ARepeatedSubmissionReturnsTheFirstTask(t *testing.T) {
 		t.Errorf("another submission has the id %s too", other.TaskID)
 	}
 
-	// Also after the task has ended and its open marker is gone.
+	// The same holds after the task has ended and its open marker is gone.
 	if _, err := r.RequestCancel(t.Context(), first.TaskID); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestCreateOnce_ALostResponseCreatesOneTask(t *testing.T) {
 		for name, outcome := range map[string]faulty.Outcome{"lost before": faulty.FailBefore, "lost after": faulty.FailAfter} {
 			r, store := newRegistry(t)
 			store.On(faulty.PutIfAbsent, prefix, faulty.First(9, outcome))
-			_, _ = r.Create(t.Context(), childOf("sd_20240315_123456", "a/1")) // the parent repeats it
+			_, _ = r.Create(t.Context(), childOf("sd_20240315_123456", "a/1")) // the parent repeats the submission
 			store.Heal()
 			rec := create(t, r, childOf("sd_20240315_123456", "a/1"))
 			if marks := open(t, r); len(marks) != 1 || marks[0] != rec.TaskID {

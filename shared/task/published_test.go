@@ -112,8 +112,8 @@ func TestOnEnded_IsCalledForEveryTaskHoweverItEnded(t *testing.T) {
 	}
 }
 
-// A task that has ended just before the process dies is reported by the next process,
-// whatever the first one has not done. Its plan and parts never wait for the report.
+// If a process dies just after a task has ended, the next process reports the task. Its
+// plan and parts are deleted even if the report fails.
 func TestOnEnded_IsCalledByTheNextProcessIfTheFirstDies(t *testing.T) {
 	r, store := newRegistry(t)
 	rec := create(t, r, diffOf("public.users"))

@@ -42,8 +42,8 @@ type Record struct {
 	Progress *Progress  `json:"progress,omitempty"`
 	// Scheduled means that a schedule submitted the task.
 	Scheduled bool `json:"scheduled,omitempty"`
-	// RequestedBy is who requested the task. It is nil in the records of versions that did
-	// not store it. The task of a table has that of its parent.
+	// RequestedBy is who requested the task. It is nil in the records of versions that
+	// did not store it. A task with a parent has the same value as the parent.
 	RequestedBy *api.RequestedBy `json:"requested_by,omitempty"`
 	Result      json.RawMessage  `json:"result,omitempty"`
 	Document    *Document        `json:"document,omitempty"`

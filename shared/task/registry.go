@@ -26,8 +26,8 @@ func writes(retryable func(error) bool) retry.Policy {
 	return retry.Policy{Backoff: retry.Backoff{First: 100 * time.Millisecond}, Tries: 4, Retryable: retryable}
 }
 
-// Registry stores the task records. It holds no state of its own, except for a note that
-// saves writes (indexed), and is safe for concurrent use.
+// Registry stores the task records. Its only state is indexed, which saves writes. It is
+// safe for concurrent use.
 type Registry struct {
 	store archive.Store
 	clock func() time.Time
@@ -114,7 +114,7 @@ func (r *Registry) read(ctx context.Context, id string) (version, error) {
 }
 
 // readRecord reads the record of a task. It checks the format before it decodes the other
-// members, whose types may be other ones in a newer format.
+// members, whose types may differ in a newer format.
 func (r *Registry) readRecord(ctx context.Context, id string, into *Record) (archive.Info, error) {
 	var raw json.RawMessage
 	info, err := r.readJSON(ctx, archive.TaskKey(id), &raw)

@@ -8,7 +8,7 @@ import (
 )
 
 // A task that could not be added to the list when it was created is added before it is
-// acquired or cancelled. Otherwise it would run, but would not be listed for ever.
+// acquired or cancelled. Otherwise it would run but would never be listed.
 func TestList_HasATaskThatCouldNotBeListedAtFirst(t *testing.T) {
 	for name, leave := range map[string]func(*task.Registry, string) error{
 		"acquired": func(r *task.Registry, id string) error {
