@@ -54,9 +54,9 @@ type Target struct {
 	Database string
 	User     string
 	Login
-	// Options are connection parameters of libpq, such as sslmode. If the definition names
-	// no files of certificates and keys, they name the files in the home directory that
-	// libpq would use, such as ~/.postgresql/root.crt, if these exist.
+	// Options are connection parameters of libpq, such as sslmode. For certificates and
+	// keys that the definition does not name, Options has the files in the home directory
+	// that libpq would use, such as ~/.postgresql/root.crt, if these exist.
 	Options     map[string]string
 	KeyPassword Secret // the password that decrypts the file sslkey
 	// NoPassword explains why no password was found. The text is the end of a sentence, such

@@ -23,8 +23,8 @@ type parsedFile struct {
 // maxParsed bounds the number of definitions that are held.
 const maxParsed = 100
 
-// json is like parseJSON, but does not parse the same content twice. Nothing may be
-// changed in the maps and slices of the result.
+// json is like parseJSON, but does not parse the same content twice. The caller must not
+// change the maps and slices of the result.
 func (p *parsedFiles) json(where, name string, data []byte) (Cluster, error) {
 	hash := sha256.Sum256(data)
 	p.mu.Lock()

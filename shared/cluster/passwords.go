@@ -31,9 +31,9 @@ type passwords struct {
 }
 
 // readFiles reads the password files that the cluster needs. A file that the definition
-// names with passfile must exist and be readable. It is no error if the default password
-// file does not exist, or if it is unreadable and no variable names it: it may be in a
-// home directory that this user may not read.
+// names with passfile must exist and be readable. The default password file need not
+// exist. If no environment variable names it, it need not be readable either, because it
+// may be in a home directory that this user may not read.
 func (c Cluster) readFiles(opts Options) (files, error) {
 	f := files{passwordFile: opts.PasswordFile, passwords: map[string]passwords{}, certificates: opts.CertificateDir}
 	for path, named := range c.passwordFiles(opts.PasswordFile) {

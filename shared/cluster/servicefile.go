@@ -74,8 +74,8 @@ func readServices(where string, data []byte) ([]*pgservicefile.Service, error) {
 }
 
 // serviceDatabase returns the only database of a cluster in a service file. Its name is
-// that of the shared defaults, or else that of the first node. Other nodes may override
-// the name. The result is nil if neither has a name.
+// that in the shared defaults, or else that of the first node. If neither names a
+// database, the result is nil. Other nodes may override the name.
 func serviceDatabase(defaults map[string]string, nodes []Node) []Database {
 	db := Database{Name: defaults["dbname"], User: defaults["user"], Login: Login{Password: Secret(defaults["password"])}}
 	if db.Name == "" && len(nodes) > 0 {

@@ -233,7 +233,6 @@ func TestListen_APublicAddressNeedsPermissionAndAToken(t *testing.T) {
 }
 
 // Case O-P27, see docs/RELIABILITY.md.
-// Case O-P27, see docs/RELIABILITY.md.
 func TestStore_Forms(t *testing.T) {
 	tests := []struct {
 		text string

@@ -33,7 +33,7 @@ func TestLoad_RefusesAWebhookThatCannotBeUsed(t *testing.T) {
 	secret := tokenFile(t, webhookSecret)
 	for name, tt := range map[string]struct {
 		environ map[string]string
-		want    []string // in the error
+		want    []string // parts of the error
 	}{
 		"no scheme":     {map[string]string{"ACE_WEBHOOK_URL": "hooks.example.com/hidden", "ACE_WEBHOOK_SECRET_FILE": secret}, []string{"ACE_WEBHOOK_URL is not shown", "http or https"}},
 		"another":       {map[string]string{"ACE_WEBHOOK_URL": "file:///hidden", "ACE_WEBHOOK_SECRET_FILE": secret}, []string{"http or https"}},

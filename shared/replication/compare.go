@@ -44,10 +44,10 @@ type Options struct {
 	Ignore        []string // the kinds of findings that Compare leaves out
 }
 
-// Compare returns the findings about the nodes, the worst first. It also sets the fields
-// Provider, LagBytes and LagSeconds of the subscriptions and the fields Subscriber and
-// Subscription of the slots in the states of the nodes, adds to Unknown the subscriptions
-// whose provider is ambiguous, and changes the names of tables to the same text on all
+// Compare returns the findings about the nodes, the worst first. It also changes the
+// states of the nodes. It sets Provider, LagBytes and LagSeconds of the subscriptions,
+// and Subscriber and Subscription of the slots. It adds to Unknown the subscriptions
+// whose provider is ambiguous. It changes the names of tables to the same text on all
 // nodes.
 func Compare(nodes []Node, o Options) []finding.Finding {
 	unifyNames(nodes)
@@ -114,7 +114,7 @@ func (c *comparison) subscription(l *link) {
 }
 
 // noteAmbiguous adds to the state of the subscriber that the provider of the subscription
-// is unknown. So the tables of the subscription are not compared with its publications.
+// is unknown. The tables of such a subscription are not compared with its publications.
 func (l *link) noteAmbiguous() {
 	var names []string
 	for _, n := range l.ambiguous {
@@ -341,8 +341,8 @@ func list(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// Confirmed returns the findings in later that earlier contains, too: earlier has a
-// finding with the same kind, rank, object and nodes. The texts of the two may differ.
+// Confirmed returns those findings in later for which earlier has a finding with the same
+// kind, rank, object and nodes. The other texts of the two may differ.
 func Confirmed(earlier, later []finding.Finding) []finding.Finding {
 	seen := map[string]bool{}
 	for _, f := range earlier {

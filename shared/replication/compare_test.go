@@ -108,8 +108,8 @@ func TestCompare_Topologies(t *testing.T) {
 	}
 }
 
-// Servers of different versions print a name with and without quotes. Tables that are
-// published and subscribed as one table on all nodes are no finding.
+// Servers of different versions print a name with and without quotes. Compare treats both
+// texts as the same table, so there is no finding.
 func TestCompare_JoinsATableWithTwoTexts(t *testing.T) {
 	named := func(n replication.Node, text string) replication.Node {
 		n.Publications[0].Tables = []replication.PublishedTable{{Table: "public.a"}, {Table: text}}

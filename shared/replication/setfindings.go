@@ -11,17 +11,17 @@ import (
 	"ace/shared/table"
 )
 
-// The kinds of findings about a set. They are those of findings about structure, so that
-// one name leaves out both.
+// The kinds of findings about a set. They are also kinds of findings about structure, so
+// one name in the parameter ignore leaves out both.
 const (
 	KindSet      = "publication"       // a publication or replication set
 	KindSetTable = "publication table" // a table of it
 )
 
 // Compare returns the findings about the set: what the nodes do not replicate alike.
-// Their ranks are those of findings about structure, because a comparison of the rows
-// follows. exists reports whether a node has a table: a table that does not exist is no
-// finding about the set.
+// Their ranks are those of findings about structure, because one document lists both.
+// exists reports whether a node has a table. There is no finding about a table on a node
+// that does not have it.
 func (s Set) Compare(exists func(node, table string) bool) []finding.Finding {
 	c := &setComparison{Set: s}
 	c.presence()

@@ -178,10 +178,9 @@ func withoutTables(taskID string, status api.TaskStatus, err error) string {
 	return fault.PublicMessage(err)
 }
 
-// addTables records the tables of a schema-diff in the run. A table that was not
-// compared because of skip_tables is recorded in Skipped, because of fail_fast in Left,
-// and because it has no key in Keyless. Every other table becomes a check that has
-// ended.
+// addTables records the tables of a schema-diff in the run. Tables that were not compared
+// are recorded in Skipped (because of skip_tables), Left (because of fail_fast) or
+// Keyless. Every other table becomes a check that has ended.
 func (r *run) addTables(job Job, document setfile.Document, now time.Time) {
 	for _, t := range document.Tables {
 		c := check{Table: t.Table, TaskID: t.TaskID, Status: api.StatusCompleted, Error: t.Error}

@@ -29,7 +29,8 @@ func TestCrontab_IsDue(t *testing.T) {
 		{"0 5 * * 0-7", "2024-03-15 12:00", "2024-03-16 05:00, 2024-03-17 05:00, 2024-03-18 05:00"},
 
 		// In March the clocks skip the hour from 2:00 (01:00 UTC). A job at a fixed time
-		// in this hour runs when the hour is over. One that runs in every hour continues.
+		// in this hour runs when the hour is over. A job that runs in every hour does not
+		// make up for it.
 		{berlin("30 2 * * *"), "2024-03-29 12:00", "2024-03-30 01:30, 2024-03-31 01:00, 2024-04-01 00:30"},
 		{berlin("10,50 2 * * *"), "2024-03-30 12:00", "2024-03-31 01:00, 2024-04-01 00:10"},
 		{berlin("30 2,3 * * *"), "2024-03-30 12:00", "2024-03-31 01:00, 2024-03-31 01:30, 2024-04-01 00:30"},
@@ -40,8 +41,8 @@ func TestCrontab_IsDue(t *testing.T) {
 		{berlin("30 * * * *"), "2024-03-31 00:00", "2024-03-31 00:30, 2024-03-31 01:30"},
 		{berlin("30 1 * * *"), "2024-03-30 12:00", "2024-03-31 00:30, 2024-03-31 23:30"},
 
-		// In October the hour from 2:00 occurs twice, from 00:00 and from 01:00 UTC. A job
-		// at a fixed time runs in the first one. Others run in both.
+		// In October the hour from 2:00 occurs twice, from 00:00 and from 01:00 UTC. A
+		// job at a fixed time runs in the first one. Other jobs run in both.
 		{berlin("30 2 * * *"), "2024-10-26 12:00", "2024-10-27 00:30, 2024-10-28 01:30"},
 		{berlin("30 2 * * *"), "2024-10-27 01:10", "2024-10-28 01:30"},
 		{berlin("0,59 2,3 * * *"), "2024-10-26 12:00", "2024-10-27 00:00, 2024-10-27 00:59, 2024-10-27 02:00"},
@@ -67,8 +68,8 @@ func TestCrontab_IsDue(t *testing.T) {
 	}
 }
 
-// The due times around changes of the clocks are compared with those that follow from the
-// definition, minute by minute.
+// Around changes of the clocks, the due times are those that a simple search finds, which
+// checks every minute.
 func TestCrontab_RunsOnceOrThroughWhereverTheClocksChange(t *testing.T) {
 	changes := []struct{ zone, at string }{
 		{"Europe/Berlin", "2024-03-31 01:00"}, {"Europe/Berlin", "2024-10-27 01:00"},

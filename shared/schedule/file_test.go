@@ -141,7 +141,7 @@ func TestSkip_MatchesNamesWithOrWithoutTheSchema(t *testing.T) {
 	}
 }
 
-// Selects reads what the schema-diff of the job compares, wherever the file states it.
+// Selects considers table_name, args and skip_tables.
 func TestSelects_ReadsTheRequestOfTheSchemaDiff(t *testing.T) {
 	for table, wanted := range map[string]map[string]bool{
 		`"a,b.*"`:  {"a.t": true, "b.t": true, "b.old": false, "c.t": false},

@@ -14,7 +14,7 @@ func TestScheduler_ATableWithoutAKeyIsNeverPartOfAMatch(t *testing.T) {
 	tests := []struct {
 		name, file string
 		tables     []string
-		ends       string // of the comparisons
+		ends       string // the verdict with which the comparisons end
 		verdict    string
 		skipped    []string
 	}{
@@ -36,7 +36,7 @@ func TestScheduler_ATableWithoutAKeyIsNeverPartOfAMatch(t *testing.T) {
 			if want := []string{"public.a"}; tt.ends != "" && !slices.Equal(b.tablesOf(b.compared), want) {
 				t.Fatalf("compared are %v, want %v", b.tablesOf(b.compared), want)
 			}
-			b.restart() // what is shown is stored
+			b.restart() // the result below was read from the archive
 			last := b.job().LastRun
 			if last.Verdict != tt.verdict || !slices.Equal(last.SkippedTables, tt.skipped) {
 				t.Errorf("shown is %+v", last)

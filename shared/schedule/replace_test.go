@@ -14,7 +14,7 @@ func TestScheduler_ReplacedJobsContinueWithoutMissedOrRepeatedRuns(t *testing.T)
 	b.Step(t.Context())
 
 	b.replace(hourly + "}" + other)
-	b.to("2024-03-15 13:00") // due before Step has seen the new jobs
+	b.to("2024-03-15 13:00") // a run is due before Step has read the new jobs
 	if want := []string{"public.users"}; !slices.Equal(b.submitted(), want) || b.job().MissedRuns != 0 {
 		t.Fatalf("submitted are %v, want %v; shown is %+v", b.submitted(), want, b.job())
 	}
@@ -25,7 +25,8 @@ func TestScheduler_ReplacedJobsContinueWithoutMissedOrRepeatedRuns(t *testing.T)
 		t.Fatalf("submitted are %v, want %v", b.submitted(), want)
 	}
 
-	// A job that is removed is not run. One with other times has missed no run.
+	// A job that was removed does not run. A job whose times have changed has missed no
+	// run.
 	b.replace("jobs: [{name: users, cluster_name: demo, table_name: public.users, crontab_schedule: 45 * * * *}]")
 	b.to("2024-03-15 14:10")
 	b.to("2024-03-15 14:45")

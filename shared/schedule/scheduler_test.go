@@ -122,7 +122,8 @@ func (b *bench) to(now string) {
 	}
 }
 
-// end ends all open tasks in order. The tables of a schema-diff end with the verdict too.
+// end ends all open tasks in order. It ends the tasks of a schema-diff's tables with
+// verdict.
 func (b *bench) end(verdict string) {
 	b.t.Helper()
 	open, err := b.tasks.Open(b.t.Context())
@@ -474,7 +475,7 @@ func TestScheduler_APatternIsOneSchemaDiff(t *testing.T) {
 	}
 	b.end(api.VerdictDiffer)
 	b.to("2024-03-15 14:01")
-	b.restart() // what follows is stored
+	b.restart() // the result below was read from the archive
 	last := b.job().LastRun
 	if want := []string{"shop.a", `shop."B"`}; !slices.Equal(b.tablesOf(b.compared), want) || last.TaskID != b.started[1] || last.Verdict != api.VerdictDiffer || len(last.Tasks) != 2 {
 		t.Errorf("compared are %v, want %v; shown is %+v", b.tablesOf(b.compared), want, last)
@@ -588,7 +589,7 @@ func TestScheduler_TablesThatFailFastLeftOutAreNotCompared(t *testing.T) {
 	}
 
 	b.to("2024-03-15 13:12")
-	b.end(api.VerdictMatch) // of the rerun
+	b.end(api.VerdictMatch) // ends the rerun
 	b.to("2024-03-15 13:13")
 	last := b.job().LastRun
 	if last.Verdict != api.VerdictIncomplete || !slices.Equal(last.SkippedTables, []string{"shop.c"}) {

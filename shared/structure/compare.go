@@ -86,8 +86,8 @@ func (c *comparison) indexOwner(o catalog.Object) {
 	c.owned[at] = append(c.owned[at], o.ID)
 }
 
-// order moves the names that the list first contains to the front, in the order of that
-// list, and returns names. The other names remain in their order.
+// order sorts names in place and returns them: first those that are in first, in the
+// order of first, and then the others in their previous order.
 func order(names, first []string) []string {
 	rank := func(name string) int {
 		if i := slices.Index(first, name); i >= 0 {
@@ -204,9 +204,9 @@ func (c *comparison) followsType(id catalog.ID, property catalog.Property, prese
 }
 
 // mayComeFromParent reports whether PostgreSQL copies objects of a kind from a
-// partitioned table to its partitions. The catalog of a node omits the copy as long as
-// the partition is attached, because the partitioned table has the object. It has the
-// copy once the partition is detached.
+// partitioned table to its partitions. As long as the partition is attached, the catalog
+// of a node omits the copy, because the partitioned table has the object. Once the
+// partition is detached, the catalog has the copy.
 func mayComeFromParent(kind catalog.Kind) bool {
 	switch kind {
 	case catalog.PrimaryKey, catalog.UniqueKey, catalog.ForeignKey, catalog.Check, catalog.Exclusion, catalog.Index, catalog.Trigger:

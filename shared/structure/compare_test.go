@@ -16,10 +16,10 @@ import (
 	"ace/shared/finding"
 )
 
-// A schema with more than a hundred objects of every kind. There is no finding as long as
-// the nodes have the same. Then each object is changed in one way on one node. Each
-// change is found with its rank, nothing else is found, and the statements of the
-// findings mend what they can mend.
+// The nodes have the same schema, with more than a hundred objects of every kind, and
+// there is no finding. Then each object is changed in one way on one node. There is a
+// finding with the right rank for each change, and no other. After the fixes, only the
+// findings remain that no statement can mend.
 func TestCompare_FindsEveryDriftAndItsFixesMendIt(t *testing.T) {
 	for name, majors := range pairsOfVersions() {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +65,8 @@ func TestCompare_FindsEveryDriftAndItsFixesMendIt(t *testing.T) {
 	}
 }
 
-// ofVersions returns the findings that only the versions of the servers cause.
+// ofVersions returns the findings that are there only because the servers have different
+// versions.
 func ofVersions(c *pgtest.Cluster) []string {
 	if c.Nodes[0].Major == c.Nodes[1].Major {
 		return []string{}

@@ -149,8 +149,8 @@ func (c *comparison) alter(have catalog.Object, node string, property catalog.Pr
 }
 
 // namesake returns the table, view or sequence on a node that has the same name as id,
-// but is of another kind. All of them share one namespace, so the object id cannot be
-// created there. namesake returns false if there is none.
+// but is of another kind. As all of them share one namespace, the object id cannot be
+// created there. namesake returns false if the node has no such object.
 func (c *comparison) namesake(id catalog.ID, node string) (catalog.ID, bool) {
 	kinds := []catalog.Kind{catalog.Table, catalog.ForeignTable, catalog.View, catalog.MaterializedView, catalog.Sequence}
 	if !slices.Contains(kinds, id.Kind) {

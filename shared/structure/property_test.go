@@ -17,8 +17,9 @@ import (
 	"ace/shared/structure/catalog"
 )
 
-// Two nodes that reach the same schema by other statements in another order have no
-// finding. One more random change has exactly its findings, and its fixes mend it.
+// Two nodes create the same schema by different statements in a different order: there is
+// no finding. After one random change, there are exactly the findings of this change, and
+// their fixes mend it.
 func TestCompare_RandomSchemas(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
@@ -72,8 +73,8 @@ type columnModel struct {
 	comment                 string
 }
 
-// typeModel is a type with two spellings of it, of a default and of a check. SCHEMA and
-// COLUMN are replaced.
+// typeModel is a type, a default and a check, each in two spellings, and a change of the
+// default and of the type. SCHEMA and COLUMN are placeholders (see expand).
 type typeModel struct {
 	name, alias           string
 	value, sameValue      string

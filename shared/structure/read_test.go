@@ -58,7 +58,7 @@ func TestRead_NeedsOnlyUsage(t *testing.T) {
 		if s.LastValue != nil || s.Unknown == "" || s.Columns[0].Furthest != nil || s.Columns[0].Unknown == "" {
 			t.Errorf("without privileges: %+v", s)
 		}
-		// The grants are visible in the catalog, so they are compared with the new state.
+		// The catalog shows the new privileges, so both roles must read it again.
 		c.Exec(t, node, `GRANT SELECT ON app.behind_k_seq TO `+role, `GRANT SELECT (k) ON app.behind TO `+role)
 		all = read(t, c)[c.Nodes[node].Name]
 		s = state("behind_k_seq")

@@ -36,8 +36,8 @@ func column(p properties) catalog.Object {
 
 func value(v int64) *int64 { return &v }
 
-// The document is what people read, so it is kept as a golden file: three nodes, of which
-// two agree, a value that all have differently, a missing object and a sequence.
+// The golden file shows the document as people read it. It has three nodes, of which two
+// agree, a value that differs between all of them, a missing object and a sequence.
 func TestCompare_ThreeNodes(t *testing.T) {
 	const golden = "testdata/three-nodes.json"
 	index := object(catalog.Index, "public", "users", "users_name", properties{catalog.Definition: "USING btree (name)", catalog.Unique: "true"})
@@ -145,8 +145,9 @@ func TestCompare_AnUnreadSequenceIsNotEqual(t *testing.T) {
 	}
 }
 
-// A column that the role may not read may have values that its sequence has yet to
-// return, so there is a finding. A column that no role reads proves nothing.
+// If the role may not read a column, the column may have values that the sequence has yet
+// to return, so there is a finding. There is none if the column is not read for another
+// reason, such as a missing index.
 func TestCompare_AnUnreadColumnIsNotEqual(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

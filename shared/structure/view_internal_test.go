@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// White space outside of literals is all that tokens loses, and every query is the same
-// view as itself.
+// tokens loses only white space outside of literals, and every query is the same view as
+// itself.
 func FuzzTokens(f *testing.F) {
 	for _, seed := range []string{`SELECT t."a b", 'it''s' FROM s.t WHERE x <> 1.5`, `'`, `"`, `''''`, "é.ü\n\t;", `E'\''`} {
 		f.Add(seed)

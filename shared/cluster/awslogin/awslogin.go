@@ -55,8 +55,7 @@ func (p *Passwords) Password(ctx context.Context, target cluster.Target) (cluste
 }
 
 // environment returns the AWS configuration of the environment. It loads the
-// configuration at the first call, and at each further call until it has been loaded
-// once.
+// configuration at the first call. If that fails, the next call tries again.
 func (p *Passwords) environment(ctx context.Context) (aws.Config, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

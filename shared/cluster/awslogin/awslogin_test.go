@@ -29,10 +29,10 @@ const arn = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:ace-AbCdEf"
 type vault struct {
 	mu     sync.Mutex
 	secret string
-	status int    // of every response, if not 200
-	kind   string // of the error
+	status int    // the HTTP status of every response; 0 means that the request is answered
+	kind   string // the type of the error in the response, if status is not 0
 	asked  int
-	scope  string // for which the last request was signed
+	scope  string // the header of the last request, with the region for which it was signed
 }
 
 func (v *vault) set(secret string) {

@@ -59,7 +59,7 @@ func create(d Definition) []string {
 
 // extras returns the statements that set the comment, the owner and the privileges of an
 // object. There is no statement for the owner of a sequence that a column owns, because
-// it is always the owner of the table.
+// the owner of the table always owns the sequence, too.
 func (d Definition) extras() []string {
 	var statements []string
 	if d.Get(catalog.Comment) != "" {
