@@ -15,11 +15,11 @@ const allowedCrontab = `five fields such as "30 2 * * *" in UTC, or in another t
 // crontab is the timing of a crontab_schedule. Its Next treats the hours that the clocks
 // skip or repeat as cron does:
 //
-//  - A run that is due in a skipped hour starts when the clocks change, once for all
-//    such times. A job that runs in every hour does not make up for the skipped hour.
-//  - If the clocks are set back, an hour occurs twice. A job at fixed times runs only in
-//    the first of these two hours. A job that runs in every hour or by intervals of
-//    minutes runs in both.
+//   - A run that is due in a skipped hour starts when the clocks change, once for all
+//     such times. A job that runs in every hour does not make up for the skipped hour.
+//   - If the clocks are set back, an hour occurs twice. A job at fixed times runs only in
+//     the first of these two hours. A job that runs in every hour or by intervals of
+//     minutes runs in both.
 type crontab struct {
 	fields    *cron.SpecSchedule // computes the local times in zone at which the job is due, as if they were times in UTC
 	zone      *time.Location
