@@ -13,8 +13,8 @@ import (
 
 // Case T-F11, see docs/RELIABILITY.md.
 //
-// The filter refers to the whole table by its bare name. That must not refer to a column
-// of a list in the statement that has the same name.
+// The filter uses the bare name of the table, which means the whole row. The name must
+// not mean a column of one of the statement's lists instead.
 func TestStatements_WorkForTablesNamedLikeTheirAliases(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)

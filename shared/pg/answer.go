@@ -8,9 +8,10 @@ import (
 	"ace/shared/fault"
 )
 
-// read calls the row handler of a statement. A row handler relies on the columns of its
-// statement, but a compromised server may send any number of them, and NULL where there
-// can be none. The runtime error that follows ends the statement, and names the node.
+// read calls row, the row handler of a statement, with the values of a result row. A
+// handler panics with a runtime error if a compromised server sends too few columns, or
+// NULL where the statement returns none. read returns such an error as a fault that names
+// the node.
 func (n *Node) read(row func(values [][]byte) error, values [][]byte) (err error) {
 	defer func() {
 		cause := recover()

@@ -17,10 +17,11 @@ func sessionName(t cluster.Target) string {
 }
 
 // applicationName returns the application_name of a transaction: the name of the session,
-// and the id of the task if there is one. A name that is too long is shortened, so the id
-// is always complete. The name is set for the transaction only, in the statement that
-// sets everything else. So it costs no round trip, a session that is used for another
-// task later does not keep it, and a transaction pooler does not mix it up.
+// and the id of the task if there is one. If the result would be too long, the session's
+// name is shortened, so the id is always complete. The result is set for one transaction,
+// by the statement that applies the other settings, so it needs no further round trip.
+// Later transactions of the session, which may serve another task or another client of a
+// pooler, do not have it.
 //
 // Each byte that is not printable ASCII becomes a question mark, as in servers before
 // version 16. A server converts the text of a statement to the encoding of its database,
@@ -48,9 +49,9 @@ func printable(text string) string {
 	return string(bytes)
 }
 
-// escapeLiteral escapes a value for a literal in single quotes. The session has
-// standard_conforming_strings on, unless its role has changed that. So a backslash is
-// replaced.
+// escapeLiteral escapes a value for a literal in single quotes. It replaces a backslash
+// by a question mark, because a role can turn standard_conforming_strings off, and then a
+// backslash begins an escape sequence.
 func escapeLiteral(value string) string {
 	return strings.NewReplacer("'", "''", `\`, "?").Replace(value)
 }

@@ -136,7 +136,8 @@ func TestBuckets_ReadThePartitionsOfATable(t *testing.T) {
 	}
 }
 
-// Fine and coarse buckets that are computed at once equal those that are computed alone.
+// Fine and coarse buckets that one statement computes together equal those that are
+// computed separately.
 func TestPageSums_CoarseBucketsAgreeWithEachPageRange(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {

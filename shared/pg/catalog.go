@@ -90,8 +90,8 @@ func (c *catalogReader) relation(ctx context.Context) error {
 		c.d.SharedBuffers, sizeErr = strconv.ParseInt(string(v[4]), 10, 64)
 		return errors.Join(err, sizeErr)
 	}},
-		// pg_settings also has the role's own search_path, but the server computes all of the
-		// view's rows for that.
+		// Reset search_path for a moment, to read the role's own one. The view pg_settings also
+		// has it, but the server would compute all rows of the view.
 		query{sql: "SET LOCAL search_path TO DEFAULT"},
 		query{sql: "SELECT pg_catalog.current_setting('search_path')", row: func(v [][]byte) error {
 			c.d.UserPath = string(v[0])
@@ -134,7 +134,8 @@ func (c *catalogReader) denied(usable, readable, hidden bool) error {
 			table.Quote(c.d.Role), missing.Table))
 	}
 	if missing.IsZero() {
-		// PostgreSQL's privilege functions see what was committed during the statement.
+		// The privilege functions of PostgreSQL do not use the snapshot: they see a GRANT that
+		// was committed during the statement.
 		return fault.New(fault.Unavailable, "node %q: role %s may not read table %s, but lacks no privilege on a column: its privileges were just changed",
 			c.d.Node, table.Quote(c.d.Role), missing.Table)
 	}
@@ -143,10 +144,9 @@ func (c *catalogReader) denied(usable, readable, hidden bool) error {
 	return fault.Wrap(err, fault.Invalid, "%s", err.Error())
 }
 
-// details reads types, columns, indexes, partitions, the planner's estimate and the
-// digest of the constants in one round trip. The planner computes its estimate of the
-// rows from the size of the table's file, so even a table that was never analyzed has an
-// estimate.
+// details reads types, columns, indexes, partitions, the planner's row estimate and the
+// digest of probeDigest in one round trip. The planner computes its estimate from the
+// size of the table's file, so even a table that was never analyzed has one.
 func (c *catalogReader) details(ctx context.Context) error {
 	types := typeRows{}
 	var columns []columnRow
@@ -256,8 +256,9 @@ func planRows(node string, plan []byte) (int64, error) {
 	return int64(plans[0].Plan.Rows), nil
 }
 
-// typeRow is a type as typesSQL returns it. Its element type and its base type are only
-// OIDs, which resolve replaces by the types; "0" means that there is none.
+// typeRow is a type as typesSQL returns it. elem and base are the OIDs of the element
+// type and the base type; "0" means that there is none. resolve adds these two types to
+// t.
 type typeRow struct {
 	oid, elem, base string
 	t               rowdigest.Type

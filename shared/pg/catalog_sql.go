@@ -4,10 +4,10 @@ import "strings"
 
 // The readers in catalog.go and key.go depend on the column order of each query.
 //
-// The time of a query must not grow with the number of tables in the database. A server
-// that plans a query without its parameters may begin a join with a whole catalog if it
-// expects few rows of it. OFFSET 0 in a LATERAL subquery prevents that: the subquery is
-// then executed for each row before it, by an index.
+// The time of a query must not grow with the number of tables in the database. A prepared
+// query is planned without the values of its parameters. The planner may then expect few
+// rows from a catalog and scan all of it. OFFSET 0 in a LATERAL subquery prevents that:
+// the server executes the subquery by an index, for each row of the relations before it.
 
 const relationSQL = `
 SELECT c.oid, c.relkind,

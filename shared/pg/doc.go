@@ -4,26 +4,26 @@
 // name the node.
 //
 // Every statement runs in a short transaction. If the role may lock the table, the
-// transaction locks it before it takes its snapshot, because a snapshot that is older
-// than a rewrite of the table would show an empty table. Every transaction pins the
-// settings that decide how values are written as text (settings.go), so these texts do
-// not depend on the settings of the role, of the database or of a session that a pooler
-// reuses. Transactions are READ ONLY and end with ROLLBACK. There are two exceptions: the
+// transaction locks the table before it takes its snapshot. A snapshot from before a
+// rewrite of the table would show an empty table. Every transaction pins the settings
+// that decide how values are written as text (settings.go). So these texts do not depend
+// on the settings of the role, the database or a session that a pooler reuses.
+// Transactions are READ ONLY and end with ROLLBACK. There are two exceptions: the
 // transactions of a repair (repair.go), and the transaction of FlushLog, which is READ
 // ONLY but ends with COMMIT.
 //
-// The catalog queries of a comparison are prepared statements, which stay in the session,
-// but never in the session of a transaction pooler (prepared.go).
+// A session prepares the catalog queries of a comparison once and reuses their plans. If
+// the connection leads to a transaction pooler, no statement is prepared (prepared.go).
 //
-// Identifiers are quoted with pgx.Identifier and values are parameters. The only SQL that
-// is not written here is the user's table_filter, which the server's own parser checks
-// first (filter.go).
+// Identifiers are quoted with pgx.Identifier and values are parameters. Two expressions
+// come from the user: table_filter, and the where of a repair by rule. The server's own
+// parser checks them first (filter.go, evaluate.go).
 //
 // Every wait is bounded. link.go bounds the time for which the client waits for a server
-// that sends nothing. A server rolls a transaction back if it receives nothing from the
-// client for too long. In a repair this limit is short, because the transaction may hold
-// row locks. So heartbeat.go sends messages while the client waits for other nodes or for
-// the archive.
+// that sends nothing. A server rolls a transaction back if the client sends nothing for
+// too long. In a repair this limit is short, because the transaction may hold row locks.
+// So heartbeat.go sends messages while the client waits for other nodes or for the
+// archive.
 //
 // # States of a transaction
 //

@@ -53,8 +53,9 @@ func rootCause(err error) string {
 }
 
 // fault translates an error of a statement into a fault, and nil into nil. If ctx has
-// ended, it returns the cause of that instead. A fault and table.ErrMore are returned
-// unchanged. doing describes the statement in the message, such as "comparing blocks".
+// ended, the error wraps the cause of its end instead. A fault and table.ErrMore are
+// returned unchanged. doing describes the statement in the message, such as "comparing
+// blocks".
 func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
@@ -155,10 +156,10 @@ func (n *Node) lockFault(relation string, err error) error {
 const lockNotAvailable = "55P03"
 
 // remedy returns a hint for an error, or "" if it knows none. permanent means that the
-// error will occur again until the user has followed the hint. To recognize an error,
-// remedy prefers the SQLSTATE and the routine (the function of the server that reported
-// the error) to the message, because the server's messages may be in any language (except
-// those of internal errors).
+// error will occur again until the user has followed the hint. remedy recognizes most
+// errors by the SQLSTATE and the routine, which is the function of the server that
+// reported the error. The message may be in any language, except that of an internal
+// error.
 func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 	role, grantee := "the role", "the role"
 	if n.pool != nil {

@@ -35,7 +35,7 @@ func (n *Node) CheckWhere(ctx context.Context, e table.Evaluation, where string)
 // nil version means that the node lacks the row, and all of its columns are NULL.
 func (n *Node) MatchWhere(ctx context.Context, e table.Evaluation, where string, rows [][]table.Row) ([]bool, error) {
 	from, joins, args := make([]string, len(e.Nodes)), make([]string, len(e.Nodes)), [][]byte(nil)
-	names := table.Source{Alias: strings.Join(e.Nodes, "."), Filter: where} // no name of a list occurs in these
+	names := table.Source{Alias: strings.Join(e.Nodes, "."), Filter: where} // uniqueName returns names that occur in neither
 	first := ""
 	for node, name := range e.Nodes {
 		list := uniqueName(names, fmt.Sprintf("list%d", node+1))
@@ -147,7 +147,8 @@ func (n *Node) Extremes(ctx context.Context, e table.Evaluation, column int, gre
 
 	chosen := make([]int, 0, len(values))
 	err := n.evaluate(ctx, e, "comparing values of column "+c.Name, query{
-		// IS DISTINCT FROM NULL is true for a composite value some of whose fields are NULL.
+		// Unlike IS NOT NULL, IS DISTINCT FROM NULL is true for a composite value with a NULL
+		// field.
 		sql: fmt.Sprintf("SELECT (SELECT ace_value.i FROM (VALUES %s) ace_value(i, v) WHERE ace_value.v IS DISTINCT FROM NULL ORDER BY ace_value.v %s, ace_value.i LIMIT 1) FROM %s ace_list ORDER BY ace_list.ord",
 			commaList(candidates), direction, p.list(1)),
 		args: p.ofRows(values),
@@ -187,8 +188,8 @@ func versionParams(e table.Evaluation) params {
 	return p
 }
 
-// versionsOf returns the version of one node of each row. A missing version becomes a row
-// of NULLs.
+// versionsOf returns, for each row, the version of the node with the index node. A
+// missing version becomes a row of NULLs.
 func versionsOf(rows [][]table.Row, node, columns int) []table.Row {
 	none := make(table.Row, columns)
 	versions := make([]table.Row, len(rows))
@@ -200,7 +201,7 @@ func versionsOf(rows [][]table.Row, node, columns int) []table.Row {
 	return versions
 }
 
-// prefixed returns names that do not occur in the filter of s, see uniqueName.
+// prefixed returns each name with the prefix that uniqueName adds.
 func prefixed(s table.Source, names []string) []string {
 	unique := make([]string, len(names))
 	for i, name := range names {

@@ -28,9 +28,9 @@ func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 // describe it in messages.
 type checked struct{ name, what, text string }
 
-// checkExpression checks that an expression is valid in the WHERE clause with which the
-// statement from ends, see CheckFilter. It returns the planner's estimate of the number
-// of rows.
+// checkExpression checks an expression as CheckFilter does. from is the beginning of a
+// statement, up to and including WHERE. checkExpression returns the planner's estimate of
+// the number of rows.
 func (n *Node) checkExpression(ctx context.Context, access table.Access, of checked, from string) (int64, error) {
 	tx, err := n.Begin(ctx, access)
 	if err != nil {

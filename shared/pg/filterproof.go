@@ -21,8 +21,8 @@ var filterPlans = []setting{ //nolint:gochecknoglobals // a constant list
 // ProveFilter checks whether the source's filter always decides alike for an unchanged
 // row. shown is the filter as the server's plan shows it, with constant expressions
 // evaluated. columns are the names of the columns that the filter may use. doubt is the
-// reason why the filter might select an unchanged row at one time and not at another. It
-// is empty if that is impossible.
+// reason why the filter might select an unchanged row at one time and not at another. An
+// empty doubt means that this is impossible.
 func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error) {
 	if len(s.Partitions) != 1 || s.Partitions[0].Relation != s.Relation {
 		return "", "it is of a table with partitions", nil
@@ -59,8 +59,8 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 }
 
 // foreignOperators returns one operator that is not built in, but has one of the names in
-// $1 and operands of built-in types. A plan may show such an operator like the built-in
-// one.
+// $1 and operands of built-in types. In a plan, such an operator may look like the
+// built-in one.
 const foreignOperators = `SELECT o.oprname FROM pg_catalog.pg_operator o
 	WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
 	  AND o.oprnamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid

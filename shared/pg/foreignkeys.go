@@ -101,17 +101,17 @@ func (w *writing) links(about func(sql string, row func(v [][]byte) error) query
 	}
 }
 
-// Orphans counts the rows that violate the foreign key f of the table into because of
-// changes. columns are the indexes, in into.Names, of those columns of the table that
-// belong to the foreign key. Each element of rows has the values of these columns in one
-// changed row.
+// Orphans counts the rows that violate the foreign key f because rows of the table were
+// changed. into describes the table. columns are the indexes, in into.Names, of those
+// columns of the table that belong to the foreign key. Each element of rows has the
+// values of these columns in one changed row.
 //
 // If the foreign key is not incoming, rows has the new values of changed rows, and
 // Orphans counts the elements for which the referenced table has no row. If the foreign
 // key is incoming, rows has the old values of changed rows, and Orphans counts the rows
-// of the other table that refer to such values although no row of the table into has
-// them. gone means that the changes are only planned (a dry run): the rows of the table
-// still have the old values, but Orphans counts as if they were gone.
+// of the other table that refer to such values although no row of the table has them.
+// gone means that the changes are only planned (a dry run): the rows of the table still
+// have the old values, but Orphans counts as if they were gone.
 func (t *Tx) Orphans(ctx context.Context, into table.Target, f table.ForeignKey, columns []int, rows []table.Row, gone bool) (int64, error) {
 	values := writtenParams(into, columns)
 	equal := func(referenced, referring []string) string {

@@ -24,9 +24,9 @@ import (
 //
 // Every function, operator, type, collation and relation is qualified with its schema,
 // because the search_path of a statement may begin with a schema of the table's owner.
-// Syntax for which the parser looks up an unqualified name is not used: IN, BETWEEN,
-// LIKE, NULLIF, CASE with an operand, IS DISTINCT FROM (except NULL), and unnest with
-// several arguments.
+// For some syntax, the parser looks up an operator or function by an unqualified name.
+// The statements do not use such syntax: IN, BETWEEN, LIKE, NULLIF, CASE with an operand,
+// IS DISTINCT FROM (except with NULL), and unnest with several arguments.
 
 // list returns the names of n columns of a list: prefix followed by a number (lo1, lo2).
 func list(prefix string, n int) []string {
@@ -38,9 +38,9 @@ func list(prefix string, n int) []string {
 }
 
 // uniqueName returns an identifier for a statement over the table, such as ace_list for
-// the name list. It begins with a prefix that occurs neither in the table's name nor in
-// the filter. So no name in the filter can refer to a list or to one of its columns: if
-// the table has no column with that name, the statement fails.
+// the name list. The identifier begins with a prefix that occurs neither in the table's
+// name nor in the filter. So no name in the filter can refer to a list or to a column of
+// a list.
 func uniqueName(s table.Source, name string) string {
 	taken := strings.ToLower(s.Alias + s.Filter)
 	prefix := "ace_"

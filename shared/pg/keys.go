@@ -75,11 +75,11 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 	return t.locate(ctx, s, err)
 }
 
-// withSavepoint returns the queries unchanged if wanted is false. Otherwise it adds a
-// statement before them that sets the savepoint keysMark, and one after them that
-// releases it, so that the transaction can continue if the node cannot read one of the
-// keys. options are the options of the call that sends the queries. If they end the
-// transaction, the savepoint need not be released.
+// withSavepoint returns the queries between a statement that sets the savepoint keysMark
+// and one that releases it. So the transaction can continue if the node cannot read one
+// of the keys. options are the options of the call that sends the queries. If they end
+// the transaction, the savepoint is not released. If wanted is false, withSavepoint
+// returns the queries unchanged.
 func withSavepoint(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries
@@ -94,9 +94,9 @@ func withSavepoint(queries []query, wanted bool, options table.CallOption) []que
 // readableKeys handles the error failed of a statement that was sent after the savepoint
 // keysMark. p has the columns of the statement's list of keys. readableKeys returns the
 // keys that the node can read, their indexes in keys, and a map from the indexes of the
-// other keys to their misfits. The caller can then send the statement again for the
-// readable keys. If misfits are not the reason for the error, readableKeys returns
-// failed.
+// other keys to their misfits (see misfits.go). The caller can then send the statement
+// again for the readable keys. If misfits are not the reason for the error, readableKeys
+// returns failed.
 func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, map[int]misfit, error) {
 	if !isMisfit(sqlState(failed)) {
 		return nil, nil, nil, failed

@@ -7,21 +7,22 @@ import (
 	"ace/shared/table"
 )
 
-// tracksCommits is an expression for whether the node can return commit times. A standby
-// has those of its primary, whose setting may differ from its own, and reading them then
-// fails.
+// tracksCommits is an expression for whether the node can return commit times. It is
+// false on a standby. A standby has the commit times of its primary, but reading them
+// fails if track_commit_timestamp differs between the two servers.
 const tracksCommits = "pg_catalog.current_setting('track_commit_timestamp') OPERATOR(pg_catalog.=) 'on' AND NOT pg_catalog.pg_is_in_recovery()"
 
 // mayReadCommits is an expression for whether the role may read commit times and the
-// names of origins. Every role may, unless an administrator has revoked it. It is NULL on
-// a server that is too old to have the function.
+// names of origins. Every role may, unless an administrator has revoked the privilege.
+// The expression is NULL on a server that is too old to have the function.
 const mayReadCommits = "pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pg_catalog.pg_xact_commit_timestamp_origin(pg_catalog.xid)')::pg_catalog.oid, 'EXECUTE')" +
 	" AND pg_catalog.has_table_privilege('pg_catalog.pg_replication_origin', 'SELECT')"
 
 // writeColumns returns the select list for the last write of a row: the time of the
-// commit and the name of the origin. The time is NULL if it is not known, such as that of
-// a row from before the setting was on. The origin is NULL for a transaction of the node
-// itself. The server evaluates the condition in the subquery once per statement.
+// commit and the name of the origin. The time is NULL if it is not known, for example
+// because the row was written while track_commit_timestamp was off. The origin is NULL
+// for a transaction of the node itself. tracksCommits is in a subquery, so that the
+// server evaluates it once per statement.
 func writeColumns(s table.Source) string {
 	write := "(pg_catalog.pg_xact_commit_timestamp_origin(" + s.Alias + ".xmin))"
 	return fmt.Sprintf(`CASE WHEN (SELECT %[1]s) THEN %[2]s."timestamp" END,
@@ -31,9 +32,9 @@ func writeColumns(s table.Source) string {
 }
 
 // readLastWrite reads the columns of writeColumns. It returns nil if the time is not
-// known. A time outside the years 1 to 9999 counts as not known: the process that replays
+// known. A time outside the years 1 to 9999 counts as not known. The process that replays
 // a transaction may set any time, such as infinity, and a comparison must not fail
-// because of it.
+// because of such a time.
 func readLastWrite(values [][]byte) *table.LastWrite {
 	at, valid := formatTime(string(values[0]))
 	if !valid {

@@ -12,9 +12,9 @@ import (
 	"ace/shared/table"
 )
 
-// The process that replays a transaction chooses the time of its commit. A time that a
-// document cannot state, a transaction that the server wrote itself, and a table with the
-// name of one of the statement's aliases are no reason to fail.
+// The process that replays a transaction chooses the time of its commit. Rows does not
+// fail for a time that a document cannot state, a transaction that the server wrote
+// itself, or a table with the name of one of the statement's aliases.
 func TestRows_ReadsLastWritesWithAnyTime(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.Nodes(1), pgtest.ServerSetting("track_commit_timestamp", "on"))
@@ -60,7 +60,7 @@ func TestRows_ReadsLastWritesWithAnyTime(t *testing.T) {
 }
 
 // testRevokedCommitTimes checks that Describe reports no commit times to a role that may
-// not read them, or the names of origins. Reading them would fail.
+// not read commit times or the names of origins.
 func testRevokedCommitTimes(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	c.Exec(t, 0, `CREATE ROLE reader LOGIN PASSWORD 'a password'`, `GRANT SELECT ON ace_origin TO reader`)

@@ -49,7 +49,8 @@ func leftovers(t *testing.T, n *Node) (left []string, pid uint32, reusable bool)
 	return left, c.PID(), c.CustomData()[ranUserSQL] == nil
 }
 
-// filterWay runs a transaction with a filter, and returns its error.
+// filterWay is one way to run a transaction with a filter. run returns the error of the
+// transaction.
 type filterWay struct {
 	name string
 	run  func(ctx context.Context, n *Node, s table.Source) error

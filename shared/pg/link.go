@@ -229,8 +229,8 @@ func (l *link) sessionOpened() {
 	l.open = true
 }
 
-// mayCancel reports whether the server has accepted the session of the link. Then the
-// driver opens further connections only for cancel requests. If the server has not
+// mayCancel reports whether the server has accepted the session of the link. Once it has,
+// the driver opens further connections only for cancel requests. If the server has not
 // responded to a cancel request for this session, mayCancel returns an error, and the
 // caller must not send another cancel request.
 func (l *link) mayCancel() (open bool, err error) {

@@ -38,7 +38,6 @@ func hostileNames() []string {
 	return []string{`a"b`, "new\nline", "\x1b[31mred", "Ünïcode\u202e", `'; DROP TABLE x; --`, strings.Repeat("x", 63), `back\slash`, "a.b", "%s"}
 }
 
-// A table whose keys a comparison would read, with the same result as Describe.
 func TestListTables_HasTheKeysThatDescribeFinds(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
@@ -179,8 +178,9 @@ func TestAbilities_HaveWhatTheRoleMayDo(t *testing.T) {
 }
 
 // The privilege functions of PostgreSQL see a GRANT that is committed during the
-// statement. Then a role may read no column, although no privilege is missing. Without a
-// missing privilege, a DeniedError would not be an error for a comparison.
+// statement. Then the role may read no column in one query, but lacks no privilege in the
+// next. So denied returns a fault that lets the read be repeated, and not a DeniedError
+// without a missing privilege.
 func TestDenied_WithoutAMissingPrivilegeTheReadIsRepeated(t *testing.T) {
 	t.Parallel()
 	c := catalogReader{schema: "public", name: "t", d: &table.Description{Node: "n1", Role: "r"}}

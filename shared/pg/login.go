@@ -13,9 +13,9 @@ import (
 const loginTimeout = 5 * time.Second
 
 // loginSQL returns the server's version, the role that logged in, whether it is a
-// superuser, and whether it may read pg_control. A setting (role) may switch to another
-// role after the login, but any function can switch back. So the role counts as a
-// superuser if either of the two roles is one.
+// superuser, and whether it may read pg_control. The setting "role" may make the session
+// use another role after the login, but any function can switch back. So the role counts
+// as a superuser if either of the two roles is one.
 const loginSQL = `
 SELECT current_setting('server_version_num'), current_setting('server_version'), session_user,
        EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND rolname IN (session_user, current_user)),

@@ -152,9 +152,9 @@ func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string
 // maxPipelined is the maximum number of statements in a pipeline.
 const maxPipelined = 500
 
-// tryAll sends groups of texts to the node, which converts them to values of the type of
-// the column of. The result has an element for each group: the server's error if a text
-// of the group cannot be converted, else nil.
+// tryAll sends groups of texts to the node, which converts them to the type of a column
+// (of). The result has an element for each group: the server's error if a text of the
+// group cannot be converted, else nil.
 func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, error) {
 	failed := make([]error, 0, len(groups))
 	for some := range slices.Chunk(groups, maxPipelined) {

@@ -42,10 +42,11 @@ func rangeOf(s table.Source, first int, keys []table.Key, refs []string) string 
 		p.list(first))
 }
 
-// isScalarBucket reports whether width_bucket finds the range of a key that is a single
-// column. It does not if the length of the type is fixed and not a multiple of its
-// alignment, as with macaddr and timetz: it ignores that the elements of an array are
-// aligned. The lengths of types of extensions are not known, except that of citext.
+// isScalarBucket reports whether width_bucket can search an array of the key's own type.
+// The key must be a single column. width_bucket ignores that the elements of an array are
+// aligned, so it cannot search those of a type whose fixed length is not a multiple of
+// its alignment, such as macaddr and timetz. The lengths of the types of extensions are
+// not known, except that of citext.
 func isScalarBucket(s table.Source) bool {
 	if !s.ScalarOrder {
 		return false
@@ -59,8 +60,8 @@ func isScalarBucket(s table.Source) bool {
 }
 
 // checkBounds returns a query that verifies that the node puts every boundary into the
-// range that it begins. Otherwise the ranges of rangeExpr would not be the key ranges
-// between the boundaries.
+// range that begins with this boundary. Otherwise the ranges of rangeExpr would not be
+// the key ranges between the boundaries.
 func (n *Node) checkBounds(s table.Source, keys []table.Key) query {
 	p := orderParams(s, "b")
 	return query{
@@ -109,8 +110,8 @@ func isExactFloat(s table.Source, bounds []table.Key) bool {
 // For each page range, PageSums returns the xmin of the snapshot in which it was read, or
 // 0 if the range has no rows. It fails if a partition was rewritten since the plan was
 // made, because a rewrite may move rows from pages that are not read yet to pages that
-// were already read. A partition that one statement reads as a whole may have been
-// rewritten, if the transaction has locked the table.
+// were already read. There is one exception: if the transaction has locked the table, a
+// partition that one statement reads as a whole may have been rewritten since.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
 		return t.bucketSums(ctx, s, ranges, by, each, options...)
@@ -277,9 +278,9 @@ func groupExpr(s table.Source, by table.Grouping) (string, [][]byte) {
 	return rangeExpr(s, 1, by.Bounds), orderParams(s, "b").ofKeys(by.Bounds)
 }
 
-// plansForPages returns the planner settings of PageSums. If it reads whole partitions,
-// the server must do so by a sequential scan. No other plan reads through a ring of few
-// buffers, which leaves the rest of the shared buffers to the other sessions.
+// plansForPages returns the planner settings of PageSums. If PageSums reads whole
+// partitions, the server must use sequential scans. Only a sequential scan reads through
+// a small ring of buffers, and so leaves the other shared buffers to other sessions.
 func plansForPages(s table.Source, ranges []table.PageRange, by table.Grouping) []setting {
 	if slices.ContainsFunc(ranges, func(r table.PageRange) bool { return !r.Whole() }) {
 		return pagePlans

@@ -35,7 +35,7 @@ func TestPooler_FilterLeavesNothingForTheNextTransaction(t *testing.T) {
 	c.Exec(t, 0, pgtest.EffectFunctions())
 	n := through(t, c, pgtest.NewPooler(t, c, func() int { return 0 }))
 	s := numbers(t, c, nodeOf(t, c, 0), 4)
-	session := func() (pid string) { // of the server: the pooler has one session, which is not reset
+	session := func() (pid string) { // the process of the pooler's only session, which the pooler does not reset
 		tx := begin(t, n, table.Source{})
 		defer tx.Close()
 		err := tx.run(t.Context(), "testing", query{sql: "SELECT pg_catalog.pg_backend_pid()", row: func(v [][]byte) error {

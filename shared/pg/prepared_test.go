@@ -50,7 +50,7 @@ func TestPrepared_StatementsServeTheNextTable(t *testing.T) {
 	c.Exec(t, 0, `CREATE TABLE a (id int PRIMARY KEY, v text)`,
 		`CREATE TABLE b (id uuid, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
 		`CREATE TABLE b1 PARTITION OF b FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`)
-	readCatalog(t, n, "a") // does not know yet whether a pooler is between
+	readCatalog(t, n, "a") // the first transaction does not know yet whether there is a pooler
 	first, _ := readCatalog(t, n, "a")
 	kept := preparedBy(t, n)
 	if len(kept) < 8 {
@@ -111,7 +111,8 @@ func TestPrepared_StatementsThatAreGoneArePreparedAgain(t *testing.T) {
 		readCatalog(t, n, "a")
 	}
 
-	// After a transaction that may run user code, ACE itself removes them.
+	// After a transaction that may run user code, ACE itself removes the prepared
+	// statements.
 	foreign := begin(t, n, table.Source{Foreign: true})
 	err := foreign.run(t.Context(), "testing")
 	foreign.Close()

@@ -93,9 +93,8 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 		name, ord, columns.list(1), name, strings.Join(columns.names(), ", "), ord, inner(rows))}
 }
 
-// filter returns a FILTER clause for an aggregate in a statement of the batch. With it,
-// the aggregate counts only rows whose keys are within the range. Without it, it would
-// also count rows outside the range to which a damaged index leads.
+// filter returns a FILTER clause for an aggregate in a statement of the batch. The clause
+// excludes rows whose keys are outside the range. A damaged index can lead to such rows.
 func (b *batch) filter(s table.Source) string {
 	var bounds [2][]string
 	if b.shape.lo {
@@ -123,7 +122,7 @@ func (b *batch) place(value []byte) (int, error) {
 // Sums returns the row count and the combined digest of each range, and the xmin of the
 // snapshot: every transaction with a lower id had ended when the snapshot was taken. If
 // the statements read the ranges in several snapshots, Sums returns the lowest xmin.
-// Without ranges, it returns 0. Sums needs one round trip.
+// Without ranges, the xmin is 0. Sums needs one round trip.
 func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error) {
 	var seenBy int64
 	sums := make([]table.Sum, len(ranges))

@@ -51,8 +51,7 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 }
 
 // rankByText replaces each element of ranks that is -1. It sorts the keys with this rank
-// by their texts. The first of these keys has the rank from, and each further one the
-// next rank.
+// by their texts, and numbers them upwards, beginning with the number from.
 func rankByText(keys []table.Key, ranks []int, from int) {
 	var places []int
 	var texts []table.Key

@@ -165,8 +165,8 @@ func (r *RepairTx) Mark(ctx context.Context) (table.Mark, error) {
 	return r.mark(ctx, ", pg_catalog.pg_current_xact_id()")
 }
 
-// Server is like Mark, but the transaction id is empty, because the call does not assign
-// one.
+// Server is like Mark, but the transaction id in the result is empty. Mark makes the
+// server assign an id; Server does not.
 func (r *RepairTx) Server(ctx context.Context) (table.Mark, error) { return r.mark(ctx, "") }
 
 func (r *RepairTx) mark(ctx context.Context, xid string) (table.Mark, error) {
@@ -234,8 +234,8 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	ctx, cancel := outlasting(ctx, commitGrace)
 	defer cancel()
 
-	// Wait for the response to a heartbeat before cancelling the heartbeats. To cancel one
-	// that waits for its response would close the connection.
+	// lock waits until no heartbeat waits for a response. Cancelling a heartbeat while it
+	// waits would close the connection.
 	r.tx.lock(ctx)
 	r.tx.cancelBeats()
 	r.tx.use.Unlock()
@@ -286,8 +286,8 @@ type written struct {
 // write sends q, a statement that writes rows. write fails unless the statement wrote
 // want rows. If guarded is set, the statement is sent after a savepoint, so that the
 // transaction can continue if the node refuses a row: then only this statement is undone.
-// values are the values that the statement writes, from which write finds the refused
-// value.
+// values are the values that the statement writes. If the node refuses one of them, write
+// searches them for it.
 func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool, values written) error {
 	guarded = guarded || r.guarded
 	var wrote int64

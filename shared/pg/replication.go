@@ -14,8 +14,8 @@ import (
 // table of which it is a partition, or to its partitions. An older server lacks some
 // columns of pg_subscription. The relation older (see the FROM clause) has columns with
 // the same names, and with the values that apply to such a server. Each of these columns
-// is selected in a subquery. In it, the name means the column of pg_subscription if there
-// is one, and otherwise the column of older.
+// is selected in a subquery. In the subquery, its name means the column of
+// pg_subscription if there is one, and otherwise the column of older.
 func subscriptionsSQL(version int) string {
 	return strings.Replace(`
 SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,
@@ -233,8 +233,8 @@ func (o *origins) unmarked() string {
 // apply them. It must be the first call, because it may commit. With Spock, it uses
 // Spock's repair mode. Otherwise it sets a replication origin ("ace_repair_1" and so on).
 // Subscriptions with origin = none skip the changes of a replication origin. reason
-// explains to the user why the changes could not be marked. It is empty if they are
-// marked, or if nothing is replicated from this node.
+// explains to the user why the changes could not be marked. An empty reason means that
+// they are marked, or that nothing is replicated from this node.
 //
 // An origin is set for the session, so it remains set after a commit. KeepLocal sets it
 // in a short transaction of its own: as long as a transaction that has created an origin

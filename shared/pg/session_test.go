@@ -31,9 +31,9 @@ func testNode(t *testing.T) (*Node, *pgtest.Cluster) {
 	return node, c
 }
 
-// settingsOf returns, outside any transaction, the settings of a session that have
-// changed since it began, and what else is left in it, without the statements that ACE
-// prepares.
+// settingsOf returns, outside any transaction, the settings that have changed since the
+// session began, and other state that is left in the session. It omits the statements
+// that ACE prepares.
 func settingsOf(t *testing.T, n *Node) (changed []string) {
 	t.Helper()
 	conn, err := n.pool.Acquire(t.Context())

@@ -63,11 +63,10 @@ func textSettings() (list []setting) {
 	return list
 }
 
-// guarded has settings that a transaction changes only if their values are others than
-// those listed here, because not every server version has these settings, or only a
-// superuser may change them. If the role may not change a setting that has another value,
-// the transaction fails. That is better than, for example, reading damaged pages as empty
-// (zero_damaged_pages).
+// guarded has settings that not every server version has, or that only a superuser may
+// change. A transaction changes such a setting only if the setting exists and has another
+// value than here. If the role may not change it, the transaction fails. That is better
+// than, for example, reading damaged pages as empty (zero_damaged_pages).
 var guarded = []setting{ //nolint:gochecknoglobals // a constant list
 	{"transaction_timeout", "0"}, // PostgreSQL 17; the statements have their own timeout
 	{"composite_type_mismatch", "error"},

@@ -128,8 +128,9 @@ func TestLogin_ASilentNodeIsUnreachable(t *testing.T) {
 	}
 }
 
-// A statement whose server is alive is not ended before its own timeout, whatever the
-// client does meanwhile, and a result that arrives slowly is no silence.
+// As long as the server is alive, a statement is not ended before its own timeout,
+// whatever the client does meanwhile. A result that arrives slowly does not count as
+// silence.
 func TestSilence_DoesNotEndALongStatementOfALivingServer(t *testing.T) {
 	t.Parallel()
 	n, _, _ := throughProxy(t, Options{MaxConns: 2, StatementTimeout: 4 * time.Second, AnswerMargin: time.Second, RepairAnswerTimeout: time.Second})
@@ -147,7 +148,7 @@ func TestSilence_DoesNotEndALongStatementOfALivingServer(t *testing.T) {
 	}
 	err = tx.run(t.Context(), "testing", query{sql: "SELECT generate_series(1, 100000)", row: func(v [][]byte) error {
 		if string(v[0]) == "1" {
-			time.Sleep(1500 * time.Millisecond) // longer than the limit, but the client's time
+			time.Sleep(1500 * time.Millisecond) // longer than the limit, but the server is not the one that is slow
 		}
 		return nil
 	}})

@@ -18,7 +18,7 @@ func (t *Tx) Export(ctx context.Context) (string, error) {
 }
 
 // Import makes the transaction read the snapshot that another transaction exported under
-// that name. It must be the first call of the transaction, because any other call would
+// the name. It must be the first call of the transaction, because any other call would
 // take a snapshot. If the other transaction has ended, the error is Unavailable, and the
 // caller must export another snapshot.
 func (t *Tx) Import(ctx context.Context, name string) error {

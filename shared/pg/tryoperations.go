@@ -51,7 +51,7 @@ func (w *writing) tryOperations(ctx context.Context) error {
 
 // try lets the server plan a statement with EXPLAIN, which does not execute it. refused
 // is the message of the error with which the server refuses the statement. It is empty if
-// the server accepts the statement, or if that is not known.
+// the server accepts the statement, or if try cannot find out.
 func (w *writing) try(ctx context.Context, sql string) (refused string, err error) {
 	var plan []byte
 	err = w.tx.run(ctx, doingWriting, query{sql: "SAVEPOINT " + probeMark}, explain(sql, &plan), query{sql: "RELEASE SAVEPOINT " + probeMark})

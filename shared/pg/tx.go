@@ -139,9 +139,8 @@ func (t *Tx) Close() {
 // results it no longer needs.
 func closing() limits { return limits{silence: cancelGrace, total: cancelGrace} }
 
-// abandon rolls the transaction back. If that fails after user code may have run in the
-// session (access.Foreign), abandon closes the session, because it may not have been
-// reset.
+// abandon rolls the transaction back. If user code may have run in the session
+// (access.Foreign), abandon also resets the session, or closes it if that fails.
 func (t *Tx) abandon() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
@@ -366,7 +365,7 @@ type stream struct {
 	current  sent                 // the statement whose result is being read
 	pending  []sent               // the statements after current
 
-	preparing []statement // the statements that the server has not confirmed to have prepared
+	preparing []statement // the statements whose preparation the server has not confirmed yet
 }
 
 func (s *stream) send(purpose purpose, queries ...query) {
@@ -420,7 +419,7 @@ func (s *stream) nextResult() (bool, error) {
 		}
 
 		switch result := result.(type) {
-		case *pgconn.PipelineSync: // the Sync of a heartbeat may follow
+		case *pgconn.PipelineSync: // read on: the response to the Sync of a heartbeat may follow
 		case *pgconn.CloseComplete:
 		case *pgconn.StatementDescription:
 			s.confirm()

@@ -139,9 +139,9 @@ func (w *writing) tryReplica(ctx context.Context) (err error) {
 }
 
 // tryReplica reports whether the role may set session_replication_role, by setting it.
-// The catalog does not show it, because managed services have special rules. The caller
-// must not send another statement in the transaction, because the transaction fails if
-// the role may not set the parameter.
+// The catalog does not show whether it may, because managed services have special rules.
+// The caller must not send another statement in the transaction, because the transaction
+// fails if the role may not set the parameter.
 func (t *Tx) tryReplica(ctx context.Context) (bool, error) {
 	err := t.run(ctx, doingWriting, replicaRole())
 	if sqlState(err) == insufficientPrivilege {
