@@ -81,11 +81,10 @@ func Correlation(samples []Sample) float64 {
 }
 
 // groupCorrelation returns the correlation of one group. ranks are the ranks of its
-// samples in physical order. It uses ascending or descending key order, whichever is
-// closer to the physical order. The result is 1 minus the ratio of two distances, or 0 if
-// that is negative: the mean distance between a sample's position and its position in key
-// order, and the mean distance in a random order, which is a third of the number of
-// samples.
+// samples in physical order. Let d be the mean distance between a sample's position in
+// physical order and its position in key order, ascending or descending, whichever is
+// closer. Let r be the mean distance in a random order, which is a third of the number of
+// samples. The result is 1 - d/r, or 0 if that is negative.
 func groupCorrelation(ranks []int) float64 {
 	n := len(ranks)
 	order := make([]int, n)

@@ -42,7 +42,7 @@ func drawLists(t *rapid.T) []list {
 	return lists
 }
 
-// plainly sorts the keys of some lists as numbers, each once.
+// plainly returns the keys of some lists as numbers, sorted, each once.
 func plainly(lists []list, wanted func(pair string) bool) []float64 {
 	set := map[float64]bool{}
 	for _, l := range lists {

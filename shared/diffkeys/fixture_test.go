@@ -105,7 +105,7 @@ var errSpool = errors.New("the spool is broken")
 
 func newSpool() *spool { return &spool{runs: map[int][][]byte{}, failAt: -1} }
 
-// call fails if it is the call that shall fail.
+// call returns an error if this is the call with the number failAt.
 func (s *spool) call() error {
 	if s.calls++; s.calls-1 == s.failAt {
 		return errSpool

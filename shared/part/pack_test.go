@@ -97,8 +97,8 @@ func TestPacked_TruncatedOrFlippedAnywhereIsAnError(t *testing.T) {
 	}
 }
 
-// A row of a packed part that is damaged in a way which a reader must not follow: sizes
-// that no memory can hold.
+// A damaged packed part may have sizes that no memory can hold. A reader must not
+// allocate them.
 func TestPacked_HugeSizesAreAnError(t *testing.T) {
 	head, _, _ := bytes.Cut(pack(t, nil), []byte("\n"))
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}

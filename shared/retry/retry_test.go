@@ -15,8 +15,8 @@ var (
 	errFinal     = errors.New("final")
 )
 
-// failing returns a function that fails with errs in turn and then succeeds, and its
-// number of calls.
+// failing returns a function that fails with each of errs in turn and then succeeds.
+// calls is the number of its calls.
 func failing(errs ...error) (fn func() error, calls *int) {
 	calls = new(int)
 	return func() error {

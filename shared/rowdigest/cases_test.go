@@ -12,8 +12,8 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// Rows of a case's table. If both nodes accept both values, they also have them in
-// swapped rows.
+// The ids of the rows of a case's table. rowOne and rowTwo exist if both nodes accept
+// both values. On the second node, their values are swapped.
 const (
 	pairRow = "1"
 	rowOne  = "2"
@@ -54,7 +54,7 @@ type caseTable struct {
 	session
 	name   string
 	values string // the expression of column v
-	texts  string // that of its text
+	texts  string // the expression of the text of v
 }
 
 func openCase(s session, c rowcases.Case, name string) caseTable {
@@ -152,8 +152,8 @@ func checkPair(t *testing.T, c rowcases.Case, a, b digests) {
 	}
 }
 
-// checkAcrossNodes checks that the nodes agree about A and about B, which they have in
-// swapped rows.
+// checkAcrossNodes checks that both nodes compute the same digest for the value A, and
+// the same for the value B. The rows with A and B are swapped on the second node.
 func checkAcrossNodes(t *testing.T, c rowcases.Case, first, second map[string]digests) {
 	t.Helper()
 	for mine, theirs := range map[string]string{rowOne: rowTwo, rowTwo: rowOne} {

@@ -12,10 +12,10 @@
 //
 // The digests of a set of rows are combined by XOR and stored with the number of rows.
 // The inner hash combines the columns linearly, so if two rows swapped values, the XOR of
-// their inner hashes could stay the same. The outer hash prevents that. It is a hash of
-// the inner hash's text, because PostgreSQL's hash of a bigint has only 32 bits, and
-// because to_hex is cheaper than int8send and a second record. Under collation "C", the
-// hash of a text is that of its bytes.
+// their inner hashes could stay the same. The outer hash prevents that. It hashes the
+// text of the inner hash, because PostgreSQL's hash of a bigint has only 32 bits. to_hex
+// is cheaper than int8send and a second record. Under collation "C", the hash of a text
+// is that of its bytes.
 //
 // Rows that differ have the same digest with probability 2^-64. Rows that are the same
 // have the same digest on every server with the same hash functions, whatever its

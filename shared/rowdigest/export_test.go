@@ -1,7 +1,7 @@
 package rowdigest
 
-// Named reports whether a list has the type, or else the rule for all other types
-// applies.
+// Named reports whether one of the lists has the type. If not, the rule for all other
+// types applies.
 func Named(t Type) bool {
 	t = t.Underlying()
 	if _, ok := builtin(t); ok {

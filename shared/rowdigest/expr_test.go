@@ -76,8 +76,8 @@ func TestExpr_FollowsTheTypeLists(t *testing.T) {
 	}
 }
 
-// A change of this text needs a new RowVersion: rows would be compared with digests that
-// were stored before the change.
+// A change of this text needs a new RowVersion. Otherwise rows would be compared with
+// digests that were stored before the change.
 func TestRow_HasBothSeedsAndTheOuterHash(t *testing.T) {
 	got := rowdigest.Row([]string{"a", "b"}, rowdigest.Seeds{Inner: math.MinInt64, Outer: 7})
 	want := "pg_catalog.hashtextextended(pg_catalog.to_hex(pg_catalog.hash_record_extended(ROW(a, b)," +

@@ -39,7 +39,8 @@ const FirstRowVersion = 1
 
 // Row returns an SQL expression for the digest of a row, a bigint. exprs are the
 // expressions that Expr or TextExpr returned for the row's columns. A server of version
-// 14 or later can evaluate the expression. If it changes, RowVersion must change too.
+// 14 or later can evaluate the expression. If the expression changes, RowVersion must
+// change too.
 func Row(exprs []string, seeds Seeds) string { return RowOf(RowVersion, exprs, seeds) }
 
 // RowOf is like Row, but returns the expression of the given version.

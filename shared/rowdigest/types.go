@@ -92,8 +92,8 @@ func hasTwins(c Column) bool {
 	return true
 }
 
-// Underlying returns, for a domain, the type that is not a domain and on which the domain
-// is based, even through other domains. For any other type, it returns the type itself.
+// Underlying returns the base type of a domain. If that is a domain too, it returns the
+// base type of that domain, and so on. For any other type, it returns the type itself.
 func (t Type) Underlying() Type {
 	for t.Base != nil {
 		t = *t.Base

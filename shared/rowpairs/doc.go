@@ -2,10 +2,10 @@
 // key, it returns the rows of both nodes of a pair together, so that a reader can compare
 // them.
 //
-// A document lists the rows of one node after the rows of the other node. The rows of
-// each node are in key order, which only the database can compute. Therefore Open first
-// reads the whole document to find out which rows belong together (the survey).
-// Differences then reads the rows of both nodes at the same time.
+// For each pair, a document has two sections: the rows of one node, and then the rows of
+// the other node. The rows of a section are in key order, which only the database can
+// compute. Therefore Open first reads the whole document to find out which rows belong
+// together (the survey). Differences then reads both sections at the same time.
 //
 // Two rows belong together if the texts of their keys are equal, or if the document lists
 // the two keys as key variants. The survey determines this with hashes. Differences

@@ -116,12 +116,12 @@ func keySummary(nodes []string) difffile.Summary {
 	return s
 }
 
-// A document of limited rows lists other keys for each pair. What follows from the pairs
-// that are complete is returned, and nothing is guessed.
+// If the number of rows in a document is limited, the document may list different keys
+// for each pair. Keys infers states from complete pairs only, and does not guess.
 func TestKeys_ALimitedDocumentLeavesNodesUnknown(t *testing.T) {
 	nodes := []string{"n1", "n2", "n3"}
 	var keys []versions
-	for n := range 4 { // n3 stands alone, and of the last two n1 lacks the row
+	for n := range 4 { // n3 has another row for the first two keys; n1 lacks the last two keys
 		same, other := row(fmt.Sprint(n), "", "a"), row(fmt.Sprint(n), "", "b")
 		if n < 2 {
 			keys = append(keys, versions{same, same, other})
@@ -157,8 +157,8 @@ func TestKeys_ALimitedDocumentLeavesNodesUnknown(t *testing.T) {
 	// n1/n2 is complete, n1/n3 lists the first key, and n2/n3 the first two.
 	want := []string{
 		fmt.Sprint([]rowpairs.State{rowpairs.Present, rowpairs.Present, rowpairs.Present}),
-		fmt.Sprint([]rowpairs.State{rowpairs.Present, rowpairs.Present, rowpairs.Present}), // n1 as n2
-		fmt.Sprint([]rowpairs.State{rowpairs.Absent, rowpairs.Present, rowpairs.Present}),  // n3 as n2
+		fmt.Sprint([]rowpairs.State{rowpairs.Present, rowpairs.Present, rowpairs.Present}), // n1 has the row of n2
+		fmt.Sprint([]rowpairs.State{rowpairs.Absent, rowpairs.Present, rowpairs.Present}),  // n3 has the row of n2
 		fmt.Sprint([]rowpairs.State{rowpairs.Absent, rowpairs.Present, rowpairs.Present}),
 	}
 	if !slices.Equal(got, want) {

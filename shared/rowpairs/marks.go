@@ -58,9 +58,10 @@ func (m *marks) add(k mark) {
 	}
 }
 
-// match finds the keys of the current share that are on both nodes. For each such key it
-// adds the number of each node's row to that node's set in both. It returns the number of
-// these keys. It returns false if one node has a key twice.
+// match finds the keys of the current share that are on both nodes, and returns their
+// number. both has one set of row numbers per node. For each of the keys, match adds the
+// number of the row on each node to the set of that node. It returns false if one node
+// has a key twice.
 func (m *marks) match(both *[2]bitmap.Set) (n int64, ok bool) {
 	slices.SortFunc(m.list, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.side(), b.side()))

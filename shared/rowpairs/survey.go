@@ -228,8 +228,8 @@ func (s *surveyor) keyVariants(nodes difffile.Pair, keys [2]difffile.Row) error 
 	return nil
 }
 
-// written handles one element of the list of last writes: it records where each list
-// begins.
+// written handles one element of the lists of last writes. It records where the list of
+// each section begins.
 func (s *surveyor) written(e difffile.WrittenEntry) error {
 	if p := s.find(e.Pair); p != nil {
 		section := &p.sections[slices.Index(e.Pair[:], e.Node)]

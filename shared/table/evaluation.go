@@ -1,7 +1,8 @@
 package table
 
-// Evaluation describes how a node evaluates expressions over the versions of a row, which
-// it gets as parameters. A version is the row that one node of the cluster has for a key.
+// Evaluation describes how a node evaluates expressions over the versions of a row. A
+// version is the row that one node of the cluster has for a key. The versions are
+// parameters of the statement.
 type Evaluation struct {
 	// Path is the search_path of the expressions.
 	Path string `json:"path"`
@@ -11,7 +12,7 @@ type Evaluation struct {
 	// them.
 	Columns []Comparison `json:"columns"`
 	// Key has the index in Columns of each column of the key, and KeyEqual the equality
-	// operator of that column: OPERATOR(pg_catalog.=).
+	// operator of that column, such as OPERATOR(pg_catalog.=).
 	Key      []int    `json:"key"`
 	KeyEqual []string `json:"key_equal"`
 }

@@ -51,7 +51,7 @@ func elementsAt(array string, places []int) ([]string, error) {
 		}
 		if place == places[len(elements)] {
 			element := rest[:end]
-			if element == "" || element == "NULL" { // malformed, or an SQL NULL: the text NULL is in quotes
+			if element == "" || element == "NULL" { // malformed, or an SQL NULL; the text NULL would be in quotes
 				return nil, errArray
 			}
 			elements = append(elements, unquoteElement(element))

@@ -45,8 +45,8 @@ type Facts struct {
 	Unproven string
 	// Writes is the number of rows that the server's statistics have counted as inserted,
 	// updated and deleted. The statistics lag and may miss some rows, so an equal number
-	// does not prove that nothing was written. It is nil if the server does not count these
-	// rows (track_counts is off).
+	// does not prove that nothing was written. Writes is nil if the server does not count
+	// these rows (track_counts is off).
 	Writes *int64 `json:",omitempty"`
 	// Server is the server on which the facts were read.
 	Server Identity `json:"-"`

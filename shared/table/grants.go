@@ -50,8 +50,8 @@ func (g *Grants) NeedTable(name string) {
 }
 
 // Add adds the missing privileges of o to g. It ignores a privilege of o if g has one
-// with the same name, such as SELECT, even for other columns. Both must be about the same
-// role and table.
+// with the same name, such as SELECT, even for other columns. g and o must be about the
+// same role and table.
 func (g *Grants) Add(o Grants) {
 	if g.Role == "" {
 		g.Role, g.Table = o.Role, o.Table

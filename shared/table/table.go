@@ -96,8 +96,9 @@ type Grouping struct {
 	Parallel int
 }
 
-// AllPageRanges is the index that PageSums passes to its callback for the sum of a fine
-// bucket. Such a sum is over all page ranges that one statement reads.
+// AllPageRanges is the index that PageSums passes to its callback for a sum over all page
+// ranges that one statement reads. If Grouping.Coarse is not 0, the sum of each of the
+// Grouping.Buckets buckets (a fine bucket) is such a sum.
 const AllPageRanges = -1
 
 // Groups returns the number of groups if Coarse is 0.
@@ -260,9 +261,8 @@ type Description struct {
 	// cannot be applied to a single partition, because it names the table with its schema.
 	PartitionsHidden bool
 	// TracksCommits means that track_commit_timestamp is on. CommitTimes means that the last
-	// writes of rows can be read, too: the server is no standby, whose setting may differ
-	// from that of its primary, the role may read the whole table, and all of its rows are
-	// in heaps.
+	// writes of rows can be read, too. For this, the server must not be a standby, the role
+	// must have the privileges, and all rows of the table must be in heaps.
 	TracksCommits, CommitTimes bool
 	RowEstimate                int64  // the planner's estimate of the number of rows
 	SharedBuffers              int64  // size of the server's shared buffers in pages
@@ -492,9 +492,9 @@ func Quote(identifier string) string {
 	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
 }
 
-// Literal returns a string constant that does not depend on
-// standard_conforming_strings. With a backslash it begins with a space, because the
-// letter E must not join the word before it.
+// Literal returns a string constant that does not depend on standard_conforming_strings.
+// For a text with a backslash, it begins with a space and the letter E. The space
+// separates the E from the word before it.
 func Literal(text string) string {
 	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
 	if strings.Contains(text, `\`) {
@@ -505,7 +505,8 @@ func Literal(text string) string {
 
 // WithoutOnly removes ONLY from a relation of a FROM clause. The result is the name of
 // the table, for messages, for casts to regclass, and for comparisons with plans of
-// earlier versions of ACE, which wrote ONLY only for tables with inheritance children.
+// earlier versions of ACE. These versions wrote ONLY just for tables with inheritance
+// children.
 func WithoutOnly(relation string) string { return strings.TrimPrefix(relation, "ONLY ") }
 
 // Relation returns the table as a FROM clause names it. ONLY excludes the rows of

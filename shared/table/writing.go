@@ -113,8 +113,8 @@ type Reference struct {
 // session_replication_role is replica.
 type Deferrable struct {
 	Name string `json:"name"`
-	// Unchecked means that a repair cannot check the constraint by a query of its own
-	// either, because it is an exclusion constraint or belongs to a single partition.
+	// Unchecked means that a repair cannot check the constraint by a query of its own,
+	// because the constraint is an exclusion constraint or belongs to a single partition.
 	Unchecked bool     `json:"unchecked,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // the names of the columns, quoted
 	Equal     []string `json:"equal,omitempty"`   // the equality operator of each column: OPERATOR(pg_catalog.=)
