@@ -12,8 +12,8 @@ import (
 	"ace/shared/fault"
 )
 
-// longest is the most bytes of a message: sixteen kilobytes and the note about the
-// omitted rest.
+// longest is the maximum length of a message in bytes: sixteen kilobytes and the note
+// about the omitted rest.
 const longest = 16<<10 + 40
 
 // word is a named type of text.

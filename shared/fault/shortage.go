@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// IsShortage reports whether the error of a system call means that the host lacks
-// something for now: file descriptors, memory or disk space, or that a disk failed to
-// answer. The same call may succeed later, so the path it was about is not wrong.
+// IsShortage reports whether the error of a system call means that the host lacks file
+// descriptors, memory or disk space for now, or that a disk failed to answer. The same
+// call may succeed later, so the error does not mean that a path is wrong.
 func IsShortage(err error) bool {
 	for _, shortage := range []error{
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM,

@@ -7,12 +7,11 @@ import (
 )
 
 const (
-	// mostRefreshed is the maximum number of comparisons that one call of Refresh reads. It
-	// reads the newest.
+	// mostRefreshed is the maximum number of comparisons that one call of Refresh reads. If
+	// there are more, Refresh reads the newest.
 	mostRefreshed = 1000
-	// overlap is subtracted from the time since with which Refresh is called, because the
-	// clocks of processes differ, and because a document is listed only shortly after its
-	// task has ended.
+	// overlap is subtracted from since, the parameter of Refresh. The clocks of processes
+	// differ, and a document is not listed until some time after its task has ended.
 	overlap = 2 * time.Minute
 )
 

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// mostRead is the maximum number of comparisons of a table that Restore reads. It reads
-	// the newest.
+	// mostRead is the maximum number of comparisons of a table that Restore reads. If there
+	// are more, Restore reads the newest.
 	mostRead = 16
 	// readAtOnce is the number of records that Restore reads concurrently.
 	readAtOnce = 4
@@ -32,8 +32,8 @@ type Records interface {
 
 // Restore adds the latest comparisons in the archive to the tables. Of each table it
 // reads the records of the comparisons from the newest one back to the newest full one,
-// but at most mostRead records. It ends when t holds as many states as it may.
-// Comparisons may be added at the same time.
+// but at most mostRead records. It ends early if t has reached its limit of states. Other
+// goroutines may call Add at the same time.
 func (t *Tables) Restore(ctx context.Context, index Index, records Records) error {
 	var failed error
 	err := index.Tables(ctx, mostRead, func(ids []string) bool {
@@ -55,8 +55,8 @@ func (t *Tables) Restore(ctx context.Context, index Index, records Records) erro
 }
 
 // readLatest returns the comparisons with these task ids, in this order, the newest
-// first. It stops when it has read a full comparison of each database that occurred so
-// far.
+// first. It stops when, for each database of the comparisons read so far, it has read a
+// full comparison.
 func readLatest(ctx context.Context, records Records, ids []string) ([]Comparison, error) {
 	var latest []Comparison
 	isComplete := map[string]bool{} // database -> whether a full comparison of the table in this database was read

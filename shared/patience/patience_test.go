@@ -25,7 +25,7 @@ func TestDo_RetriesAFaultForTheBudgetAndNoLonger(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		budget    patience.Budget
-		lasts     time.Duration // of the fault
+		lasts     time.Duration // how long the fault lasts
 		err       error
 		took      time.Duration
 		succeeds  bool
@@ -68,7 +68,8 @@ func TestDo_RetriesAFaultForTheBudgetAndNoLonger(t *testing.T) {
 	}
 }
 
-// A try that takes long uses the budget up, but not the time before the first failure.
+// The time before the first failure does not count toward the budget, but the time of
+// each later try does.
 func TestDo_CountsFromTheFirstFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, tries := time.Now(), 0
@@ -135,7 +136,8 @@ func TestDo_WaitsOnceForANodeThatStaysDown(t *testing.T) {
 	})
 }
 
-// Each fault of a long step has the whole budget, if the step has come further.
+// Each fault of a long step has the whole budget, if the step has made progress since the
+// previous fault.
 func TestDoWithProgress_HasTheWholeBudgetForEachFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

@@ -67,7 +67,7 @@ func TestBelow_OpensOnlyRegularFilesThatTheServiceMayTrust(t *testing.T) {
 func TestBelow_RefusesWhatOthersMayHavePlanted(t *testing.T) {
 	for name, plant := range plants(t) {
 		if name == "a file that others may read" || name == "a file that a group may read" {
-			continue // such a file is not a secret
+			continue // Below accepts a file that others may read
 		}
 		dir := closed(t)
 		path := filepath.Join(dir, "diff.json")

@@ -101,9 +101,9 @@ func Directory(path string) error {
 	return nil
 }
 
-// notOpened returns the error for a path that could not be opened. If the file at path,
-// which may be a link, is of another kind than want, that is the reason in the message.
-// want is a kind of file in words, as kind returns it.
+// notOpened returns the error for a path that could not be opened. If the file or link at
+// path is not of the kind want, the message says so. want is a kind of file in words, as
+// kind returns it.
 func notOpened(path, want string, err error) error {
 	if info, statErr := os.Lstat(path); statErr == nil && kind(info.Mode()) != want {
 		return unexpected(path, info, want)

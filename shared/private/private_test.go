@@ -44,7 +44,8 @@ func chown(t *testing.T, path string) {
 	}
 }
 
-// plants are replacements of a file by another user, and defects of a file.
+// plants returns functions that create something unwanted at the path of a file, such as
+// a link, a device or a file of another user.
 func plants(t *testing.T) map[string]func(path string) {
 	victim := filepath.Join(t.TempDir(), "victim")
 	write(t, victim, 0o600)

@@ -16,8 +16,8 @@ const maxSecret = 64 << 10
 
 // Secret reads a secret, such as a token, from a regular file. The file must belong to
 // the service's user or to root, and other users must not be able to read or write it. If
-// the file belongs to root and the service does not run as root, its group may read it,
-// as libpq allows for keys.
+// the file belongs to root and the service does not run as root, the group of the file
+// may read it, as libpq allows for keys.
 func Secret(path string) ([]byte, error) {
 	return read(path, maxSecret, func(info fs.FileInfo) error {
 		closed := fs.FileMode(openToOthers)

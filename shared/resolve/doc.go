@@ -26,8 +26,8 @@ type Version struct {
 	Digest int64
 	// Row holds the texts of the columns. It is nil unless the decider needs texts.
 	Row table.Row
-	// Time is the commit time of the last write. It is zero if it is not known, or unless
-	// the decider needs times.
+	// Time is the commit time of the last write. It is zero if it is not known or if the
+	// decider does not need times.
 	Time time.Time
 	// Origin is the replication origin of the last write. It is empty for a transaction of
 	// the node itself.

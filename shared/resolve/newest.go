@@ -34,11 +34,12 @@ type NewestOptions struct {
 // Newest returns the strategy by which the version that was committed last is right.
 // Equal versions on several nodes are one version, with the time of its latest write.
 //
-// A repair copies a version, so its commit time is not that of the version. After the
-// repair has decided and before it commits, an application may write another version on
-// another node. That version must not lose because the repaired row has a later time. So
-// the time of a repair does not make a version newer than another one, and a version that
-// a repair wrote may be as new as the repair.
+// A repair copies a version, so the commit time of the repair is not the time at which an
+// application wrote the version. After the repair has decided and before it commits, an
+// application may write another version on another node. That version must not lose
+// because the repaired row has a later time. So the time of a repair does not make a
+// version newer than another one, and a version that a repair wrote may be as new as the
+// repair.
 func Newest(nodes []string, o NewestOptions) Strategy {
 	n := newest{NewestOptions: o, nodes: nodes}
 	return Strategy{one: n.one, needs: Needs{Times: true}}

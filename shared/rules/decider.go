@@ -107,8 +107,9 @@ func (d *Decider) checkOrders(ctx context.Context, a Action) error {
 // Needs implements resolve.Decider.
 func (d *Decider) Needs() resolve.Needs { return d.document.Needs() }
 
-// Decide implements resolve.Decider. In a decision, otherwise has the number after that
-// of the last rule. The number is 0 if all nodes have the same version.
+// Decide implements resolve.Decider. Decision.Rule is the number of the rule. For
+// Otherwise, it is the number after that of the last rule. It is 0 if all nodes have the
+// same version.
 func (d *Decider) Decide(ctx context.Context, cases []resolve.Case) ([]resolve.Decision, error) {
 	decisions := make([]resolve.Decision, len(cases))
 	var open []int // the cases that are not decided yet, as indexes

@@ -13,8 +13,8 @@ import (
 	"ace/shared/table"
 )
 
-// The columns of the rows of these tests are id, a and b. row returns a version that
-// was written second seconds after noon; - is NULL, and a negative time is unknown.
+// row returns a version with the columns id, a and b that was written second seconds
+// after noon. "-" is NULL, and a negative second means that the time is unknown.
 func row(second int, a, b string) resolve.Version {
 	v := resolve.Version{Present: true, Row: table.Row{value("7"), value(a), value(b)}}
 	for _, c := range a + "|" + b {

@@ -48,8 +48,8 @@ func (d *Decider) match(ctx context.Context, rule Rule, cases []resolve.Case, op
 	return matched, without(open, matched), nil
 }
 
-// filter returns the elements for which is returns true. It calls is with at most
-// perStatement elements.
+// filter returns the elements of list for which "is" returns true. It passes at most
+// perStatement elements to each call of "is".
 func filter(list []int, is func(batch []int) ([]bool, error)) ([]int, error) {
 	var kept []int
 	for batch := range slices.Chunk(list, perStatement) {
@@ -66,8 +66,8 @@ func filter(list []int, is func(batch []int) ([]bool, error)) ([]int, error) {
 	return kept, nil
 }
 
-// without returns the elements of list that are not in part. Both are ascending, and part
-// has only elements of list.
+// without returns the elements of list that are not in part. Both lists are ascending,
+// and part has only elements of list.
 func without(list, part []int) []int {
 	var rest []int
 	for _, i := range list {
@@ -80,7 +80,7 @@ func without(list, part []int) []int {
 	return rest
 }
 
-// selects reports whether the selectors match that need no server.
+// selects reports whether the selectors that need no server match the case.
 func (d *Decider) selects(when Selectors, c resolve.Case) bool {
 	versions := c.Versions
 	if when.Nodes != nil {
@@ -96,7 +96,8 @@ func (d *Decider) selects(when Selectors, c resolve.Case) bool {
 	return isKind(when.Kind, versions) && d.lackAll(when.On, c) && d.differs(when.Columns, versions) && d.wasWritten(when.Written, c)
 }
 
-// isKind reports whether versions, of which at least two differ, differ in this kind.
+// isKind reports whether the difference between the versions is of this kind. At least
+// two of the versions must differ.
 func isKind(kind Kind, versions []resolve.Version) bool {
 	lacking, having := 0, 0
 	for _, v := range versions {
@@ -107,7 +108,7 @@ func isKind(kind Kind, versions []resolve.Version) bool {
 		}
 	}
 	switch kind {
-	case Different: // without nodes, Decide has found that at least two versions differ
+	case Different: // at least two versions differ, see above
 		return lacking == 0
 	case Missing:
 		return lacking > 0 && having > 0

@@ -220,7 +220,7 @@ func (p *parser) text(node *yaml.Node, what string) string {
 	return node.Value
 }
 
-// texts returns a list of different texts. It must have at least as many as least says.
+// texts returns a list of different texts. least is the minimum length of the list.
 func (p *parser) texts(node *yaml.Node, what string, least int) []string {
 	if node.Kind != yaml.SequenceNode || len(node.Content) < least {
 		p.note(node.Line, "%s must be a list of at least %d, such as [a, b]", what, least)

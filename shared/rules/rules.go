@@ -61,8 +61,8 @@ type Selectors struct {
 
 // Written selects rows by the last write of a version. A version must match all fields.
 type Written struct {
-	Before, After time.Time // the zero time does not select
-	Origin        *string   // "" means a transaction of the node itself; nil does not select
+	Before, After time.Time // the zero time means no limit
+	Origin        *string   // "" means a transaction of the node itself; nil means any origin
 	On            []string  // the nodes whose versions count; nil means all
 }
 

@@ -308,7 +308,7 @@ func TestMinMax_NeedATypeWithAnOrder(t *testing.T) {
 }
 
 // Only the rows that no earlier rule has decided, and that the other selectors match, are
-// evaluated. The error of one of these names the rule.
+// evaluated. If the evaluation of one of these rows fails, the error names the rule.
 func TestWhere_IsEvaluatedOnlyForRowsThatReachTheRule(t *testing.T) {
 	t.Parallel()
 	e := evaluate(t, 2, `CREATE TABLE t (id int PRIMARY KEY, v int)`)

@@ -81,7 +81,7 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 		if replaces(v, r.data[from:r.decoder.InputOffset()]) {
 			return nil, fmt.Errorf("line %d: a text contains half of a surrogate pair, such as \\ud800, which is no character", r.line)
 		}
-		node.Value, node.Style = v, yaml.LiteralStyle // JSON joins no lines
+		node.Value, node.Style = v, yaml.LiteralStyle // like a YAML literal, a JSON string keeps its lines
 	case json.Number:
 		node.Value = v.String()
 	case bool:

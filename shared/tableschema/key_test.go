@@ -15,7 +15,7 @@ import (
 
 // keyed returns a table with the integer columns a, b, c and d and these indexes:
 // "pk(a,b)" is a primary key, "id(b)" the replica identity, "!x(a)" an index that cannot
-// serve. Any other word is an index name.
+// serve as the key. Any other word is an index name.
 func keyed(node string, indexes ...string) *table.Description {
 	d := described(node, column("a", int4()), column("b", int4()), column("c", int4()), column("d", int4()))
 	d.Indexes = nil
@@ -141,7 +141,7 @@ func TestTables_WarnsIfTheKeyIsNotThePrimaryKey(t *testing.T) {
 // another order.
 func TestSource_HasTheKeyColumnsInOneOrderOnEveryNode(t *testing.T) {
 	n1, n2 := keyed("n1", "pk(a,b)"), keyed("n2", "pk(b,a)")
-	n2.Indexes[0].Columns[0].OpSchema = "ext" // of b
+	n2.Indexes[0].Columns[0].OpSchema = "ext" // the operators of column b
 	for _, s := range sourcesOf(t, Reading{Schema: "public", Table: "t"}, n1, n2) {
 		own := map[string]string{"n1": `OPERATOR("pg_catalog".=)`, "n2": `OPERATOR("ext".=)`}[s.Node]
 		if !slices.Equal(s.Key, []string{`"t"."a"`, `"t"."b"`}) || !slices.Equal(s.KeyEqual, []string{`OPERATOR("pg_catalog".=)`, own}) {
@@ -181,7 +181,8 @@ func TestChooseKey_IsStableAndOnEveryNode(t *testing.T) {
 	})
 }
 
-// onEvery reports whether every node has a sound index on the columns of this one.
+// onEvery reports whether every node has an index on the columns of this one that can
+// serve as the key.
 func onEvery(nodes []*table.Description, index table.Index) bool {
 	for _, d := range nodes {
 		if !slices.ContainsFunc(d.Indexes, func(i table.Index) bool {

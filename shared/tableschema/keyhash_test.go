@@ -47,7 +47,7 @@ func TestKeyHash_IsAbsentIfHashesMayDiffer(t *testing.T) {
 	array := builtin("uuid", 2950)
 	for name, tt := range map[string]struct {
 		first, second table.Column
-		change        func(d *table.Description) // of the second node
+		change        func(d *table.Description) // changes the description of the second node
 		sha256, hash  bool
 	}{
 		"uuids":                                {first: uuid(), second: uuid(), hash: true},
@@ -111,7 +111,7 @@ func TestKeyHash_NeedsAHashForEveryColumn(t *testing.T) {
 	if want := `pg_catalog.hash_record_extended(ROW("t"."b", "t"."a"), '0'::bigint)`; s.KeyHash != want {
 		t.Errorf("two columns are hashed by %q, want %q", s.KeyHash, want)
 	}
-	if !strings.Contains(s.KeyDigest, "to_hex") { // as a row is: or two columns could trade values
+	if !strings.Contains(s.KeyDigest, "to_hex") { // the digest of a row; otherwise swapped values of two columns could cancel
 		t.Errorf("two columns are digested by %q", s.KeyDigest)
 	}
 	if s := sourcesOf(t, r, keyed("n1", uuid, time), keyed("n2", uuid, time))[0]; s.KeyHash != "" {

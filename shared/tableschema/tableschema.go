@@ -193,9 +193,9 @@ func typeName(t rowdigest.Type) string {
 	return t.Schema + "." + t.Name
 }
 
-// chooseDigests decides how each column is digested. It is digested by its text if the
-// nodes have different types for it, or if its values are compared without the trailing
-// zeros or blanks that a modifier adds. Otherwise the type decides.
+// chooseDigests decides how each column is digested. A column is digested by its text if
+// the nodes have different types for it, or if its values are compared without the
+// trailing zeros or blanks that a modifier adds. Otherwise the type decides.
 func (c *Common) chooseDigests(nodes []*table.Description) {
 	for i, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)

@@ -220,7 +220,7 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" && !strings.Contains(got.Digest, "hash_record_extended") {
 		t.Errorf("source (-want +got):\n%s", diff)
 	}
-	want.Digest = got.Digest // package rowdigest tests what it is made of
+	want.Digest = got.Digest // the tests of package rowdigest check the digest
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("source (-want +got):\n%s", diff)
 	}
