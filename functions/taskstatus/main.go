@@ -1,5 +1,6 @@
 // Command taskstatus is the function of the routes /ace/task-status, /ace/task-cancel,
-// /ace/tasks and /ace/openapi.json, and of every path that belongs to no route.
+// /ace/tasks, /ace/openapi.json, /healthz and /readyz, and of every path that belongs to
+// no route.
 package main
 
 import "ace/shared/app/function"

@@ -15,19 +15,24 @@ import (
 const (
 	probeRacers  = 8
 	probeCleanup = 3 * time.Second
-	// probeAge is far more than a probe takes, and than a clock of a store jumps by. A probe
-	// whose object another one deleted would fail, and its process would not start.
+	// probeAge is much longer than a probe, and than any jump of a store's clock. So no
+	// probe deletes the object of a probe that is running, which would make that probe
+	// fail.
 	probeAge  = 48 * time.Hour
 	probeType = "text/plain"
 )
 
-// Probe checks that a store keeps the promises that tasks and leases rely on: of
-// concurrent creations of an object exactly one succeeds, the replacement of an
-// outdated version is refused, a read sees the write before it, and a deleted object
-// disappears at once. Probe writes below ProbePrefix and deletes what it wrote, and
-// what probes of killed processes have left there. If the store breaks a promise, the
-// error is a fault with code Unavailable that names the promise. If a call fails for
-// another reason, Probe returns the error of the call.
+// Probe checks that a store keeps the promises that tasks and leases rely on:
+//
+//   - Of concurrent creations of an object exactly one succeeds.
+//   - The replacement of an outdated version is refused.
+//   - A read sees the write before it.
+//   - A deleted object disappears at once.
+//
+// Probe deletes the objects that it wrote below ProbePrefix, and those that probes of
+// killed processes have left there. If the store breaks a promise, the error is a fault
+// with code Unavailable that names the promise. If a call fails for another reason, Probe
+// returns the error of the call.
 func Probe(ctx context.Context, store Store) error {
 	key := ProbePrefix + rand.Text()
 	defer func() {

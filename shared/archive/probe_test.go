@@ -100,8 +100,8 @@ func TestProbe_NamesThePromiseThatAStoreBreaks(t *testing.T) {
 	})
 }
 
-// later is a store whose objects are older than those that Stat reads. With onlyDate, it
-// is only the Date of a response that is wrong.
+// later is a store whose clock is ahead by the time by, but only in the results of Stat.
+// If onlyDate is set, only the Date of the response is ahead.
 type later struct {
 	archive.Store
 	by       time.Duration

@@ -15,7 +15,7 @@ import (
 	"ace/shared/fault"
 )
 
-const large = 9 << 20 // more than is read twice
+const large = 9 << 20 // larger than verifyAtOnce
 
 func sumOf(body []byte) string {
 	sum := sha256.Sum256(body)

@@ -65,7 +65,7 @@ func (l *Log) Add(ctx context.Context, e api.AuditEntry) (id string, err error) 
 	}
 
 	_, err = l.store.PutIfAbsent(ctx, archive.AuditKey(at, e.ID), contentType, body)
-	if errors.Is(err, archive.ErrPrecondition) { // a repetition within the store: the id is random, so the object is ours
+	if errors.Is(err, archive.ErrPrecondition) { // the id is random, so an earlier try of this call stored the object
 		err = nil
 	}
 	if err != nil {
@@ -75,13 +75,13 @@ func (l *Log) Add(ctx context.Context, e api.AuditEntry) (id string, err error) 
 }
 
 // AddRefused stores the entry of a request that was refused because its caller lacks a
-// right. If there were too many of them, it stores nothing and counts the request.
+// right. If too many requests were refused, it stores nothing and counts the request.
 func (l *Log) AddRefused(ctx context.Context, e api.AuditEntry) error {
 	return l.addLimited(ctx, &l.denied, e)
 }
 
 // AddUnknown stores the entry of a request that was refused because its token is wrong.
-// If there were too many of them, it stores nothing and counts the request.
+// If there were too many such requests, it stores nothing and counts the request.
 func (l *Log) AddUnknown(ctx context.Context, e api.AuditEntry) error {
 	return l.addLimited(ctx, &l.unknown, e)
 }

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// limiter bounds the number of entries: burst at once, and one more after each every. It
-// is safe for concurrent use.
+// limiter bounds the number of entries: burst entries at once, and one more whenever the
+// time every has passed. It is safe for concurrent use.
 type limiter struct {
 	burst int64
 	every time.Duration
 
 	mu      sync.Mutex
-	begun   time.Time // when the first entry of the current burst was allowed
-	used    int64     // entries since begun, without those that every has returned
+	begun   time.Time // the time as of which used is right
+	used    int64     // entries that count towards burst; one less whenever the time every has passed
 	refused int64     // calls since the last entry that were not allowed
 }
 
@@ -24,7 +24,7 @@ func (l *limiter) allow(now time.Time) (refused int64, ok bool) {
 	defer l.mu.Unlock()
 	returned := int64(now.Sub(l.begun) / l.every)
 	switch {
-	case returned < 0 || returned >= l.used: // all are returned, or the clock was set back
+	case returned < 0 || returned >= l.used: // no entry counts any more, or the clock was set back
 		l.begun, l.used = now, 0
 	default:
 		l.begun, l.used = l.begun.Add(time.Duration(returned)*l.every), l.used-returned

@@ -1,4 +1,4 @@
-// Package caller has who may do what: the callers of the service with their tokens,
+// Package caller defines who may do what: the callers of the service with their tokens,
 // rights and clusters, and the caller of one request, which a context carries.
 //
 // A transport identifies the caller and puts it into the context of the request. The Mux
@@ -102,7 +102,7 @@ type Identity struct {
 	api.RequestedBy
 }
 
-// NewIdentity returns the identity of a request of c. by needs no name of a caller.
+// NewIdentity returns the identity of a request of c. It sets by.Caller to the name of c.
 func NewIdentity(c Caller, by api.RequestedBy) Identity {
 	c.Name = clean(c.Name, maxName)
 	by.Caller = c.Name

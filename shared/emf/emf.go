@@ -2,8 +2,7 @@
 // metric format. The Lambda functions write these lines to their log, from which
 // CloudWatch extracts the metrics.
 //
-// A dimension contains no task id and no error. A line also has the task id, but not as a
-// dimension.
+// A line has the id of its task, but no dimension contains a task id or an error.
 package emf
 
 import (

@@ -76,7 +76,8 @@ func (l *RequestLog) End(ctx context.Context, t *Trace, method string, status in
 	l.log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
 }
 
-// Note adds to the trace of a request what the Mux knows about it.
+// Note records in the Trace of a request its route and task id, and whether it changes
+// something.
 func (m *Mux) Note(ctx context.Context, req Request) {
 	e, arg, err := m.find(req.Path)
 	if err != nil {

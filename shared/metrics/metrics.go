@@ -101,8 +101,8 @@ func (m *Metrics) zero() {
 	}
 }
 
-// Families describes the metrics, without those of the Go runtime and the process. Those
-// of the queue are included after WatchQueue.
+// Families returns the descriptions of the metrics, except those of the Go runtime and
+// the process. The metrics that a Watch method adds are included after its call.
 func (m *Metrics) Families() []Family { return m.families.list }
 
 // WatchQueue adds the metrics of the queue. limit is the number of tasks that may wait.

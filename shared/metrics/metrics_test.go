@@ -80,7 +80,7 @@ func TestMetrics_OfTasksAndTables(t *testing.T) {
 	}
 }
 
-// A counter whose first value is 1 does not increase for Prometheus.
+// Prometheus sees no increase if the first value of a counter is 1.
 func TestMetrics_CountersBeginWithZero(t *testing.T) {
 	w := httptest.NewRecorder()
 	metrics.New().Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

@@ -6,9 +6,9 @@ import (
 	"ace/shared/measure"
 )
 
-// tableCollector makes metrics of the states of the tables. The verdict is a label of the
-// metric verified, which has the time of the latest table-diff. It is published only with
-// the present verdict of the table, not with an earlier one.
+// tableCollector makes metrics of the states of the tables. The metric verified has the
+// time of the latest table-diff. The verdict is a label of this metric, and only the
+// latest verdict of a table is published.
 type tableCollector struct {
 	tables                                   *measure.Tables
 	verified, differing, unsettled, leftOuts *prometheus.Desc

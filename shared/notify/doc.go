@@ -1,5 +1,5 @@
 // Package notify reports tasks that have ended to a receiver outside ACE, such as a
-// webhook. A task is never slower or less safe because of it.
+// webhook. A notification never makes a task slower or less safe.
 //
 // When a task has ended, Add stores an event in the outbox (the objects
 // notifications/<task_id>) before the task's open marker is deleted. So no event is lost

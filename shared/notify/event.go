@@ -29,9 +29,9 @@ func EventOf(rec task.Record) api.Event {
 	return api.Event{ID: eventID(rec), Type: typeOf(rec, result), Time: data.FinishedAt, Data: data}
 }
 
-// eventID returns the id of the event of a task. The id of the task is not enough for a
-// receiver of several installations, because it is unique only within one archive. So a
-// hash of the task's random submission text follows.
+// eventID returns the id of the event of a task. The task id is unique only within one
+// archive, but one receiver may serve several installations. So the event id also has a
+// hash of the task's random submission text.
 func eventID(rec task.Record) string {
 	sum := sha256.Sum256([]byte(rec.TaskID + " " + rec.Submission))
 	return "msg_" + rec.TaskID + "_" + hex.EncodeToString(sum[:6])
@@ -56,8 +56,8 @@ type result struct {
 	Nodes         map[string]api.EventNode `json:"nodes"`
 }
 
-// parseResult returns the zero result if a task has no result. A result of a later
-// version may have members of other types, which are left out.
+// parseResult decodes the result of a task. It returns the zero result if the task has
+// none. A result of a later version may have members of other types, which are left out.
 func parseResult(raw json.RawMessage) result {
 	var r result
 	_ = json.Unmarshal(raw, &r) // what can be read is used; the type of the event does not depend on the rest
@@ -105,9 +105,9 @@ var (
 	sqlStateInMessage = regexp.MustCompile(`\(SQLSTATE ([0-9A-Z]{5})\)`)
 )
 
-// errorOf describes the error of a task. It omits the message: a message of a server may
-// contain a value of a row, such as one that cannot be converted, and ACE adds the key of
-// the row to it.
+// errorOf describes the error of a task without its message, which may contain values of
+// a row: a server may quote a value that it cannot convert, and ACE adds the key of the
+// row.
 func errorOf(rec task.Record) *api.EventError {
 	if rec.ErrorCode == "" && rec.Error == "" {
 		return nil

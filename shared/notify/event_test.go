@@ -135,7 +135,7 @@ func TestEventOf_HasEveryType(t *testing.T) {
 	}
 }
 
-// Two installations may submit a task in the same second, which then have the same id.
+// Tasks that two installations submit in the same second may have the same id.
 func TestEventOf_TheIDIsOfOneTaskOfOneInstallation(t *testing.T) {
 	rec := records()["differs"]
 	other := rec

@@ -166,7 +166,7 @@ func TestRun_DeliversWhatAnEarlierProcessLeftAndWhatIsAdded(t *testing.T) {
 			t.Errorf("delivered %v", got)
 		}
 		add(t, n, differing(2))
-		synctest.Wait() // no time passes
+		synctest.Wait() // the clock does not advance
 		stop()
 		if got := to.got(); !slices.Equal(got, []string{id(1), id(2)}) || len(outbox(t, store)) > 0 {
 			t.Errorf("delivered %v, the outbox has %v", got, outbox(t, store))
@@ -259,8 +259,8 @@ func TestRun_DeliversEverythingOnceTheReceiverIsBack(t *testing.T) {
 	}
 }
 
-// A failure after a success is the first one again, so a new event waits only for a
-// second.
+// After a success, the waits begin again with the shortest one. So a new event that fails
+// waits only for a second.
 func TestRun_ASuccessEndsTheLongPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &receiver{answer: func(n int, event api.Event) error {
@@ -409,12 +409,12 @@ func TestRun_AnObjectThatIsNoEventIsGivenUp(t *testing.T) {
 	})
 }
 
-// More events than a process holds in mind are all delivered.
+// Run also delivers events beyond the number that it tracks in memory.
 func TestRun_DeliversMoreThanItHoldsInMind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, to := memstore.New(t), &receiver{}
 		n := newNotifier(t, store, to)
-		for i := range 1010 { // ten more
+		for i := range 1010 { // ten more than maxWaiting
 			add(t, n, differing(i))
 		}
 		stop := running(t, n)

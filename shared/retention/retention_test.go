@@ -268,7 +268,8 @@ func TestSweep_KeepsTheTasksOfAParentThatIsKept(t *testing.T) {
 	sweep()
 }
 
-// Whether the parent is kept is not known if a newer version has stored it.
+// The tasks are also kept if a newer version has stored the parent, because it is unknown
+// whether that version keeps the parent.
 func TestSweep_KeepsTheTasksOfANewerParent(t *testing.T) {
 	b := newBench(t)
 	parent := b.submitted(t, task.New{Type: task.SchemaDiff, Parameters: json.RawMessage("{}")})

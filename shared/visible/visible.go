@@ -84,7 +84,8 @@ func JSON(raw []byte) []byte {
 	return out
 }
 
-// mayNeedEscape returns false for most texts, which are ASCII.
+// mayNeedEscape reports whether raw has a byte that is not ASCII, or DEL. Most texts have
+// none.
 func mayNeedEscape(raw []byte) bool {
 	for _, b := range raw {
 		if b >= 0x7f {

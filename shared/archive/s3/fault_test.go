@@ -47,11 +47,11 @@ type troubledProxy struct {
 
 	mu      sync.Mutex
 	method  string
-	part    string // of path and query
+	part    string // a part of the path and query of the requests to disturb
 	trouble trouble
 	left    int
 	seen    int
-	arrived chan struct{} // a request is held; it continues when gate is closed
+	arrived chan struct{} // has a value for each held request; the requests continue when gate is closed
 	gate    chan struct{}
 }
 
@@ -64,7 +64,7 @@ func (p *troubledProxy) spoil(method, part string, with trouble, times int) {
 
 // hold keeps a request until the test releases it.
 func (p *troubledProxy) hold(r *http.Request) {
-	body, _ := io.ReadAll(r.Body) // only then does the server notice that a client disconnects
+	body, _ := io.ReadAll(r.Body) // the server notices only after this that a client disconnects
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	p.arrived <- struct{}{}
 	select {
@@ -115,7 +115,7 @@ func (p *troubledProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case conflict:
 		turnAway(w, r, http.StatusConflict, "ConditionalRequestConflict")
 	case silence:
-		// otherwise the server does not notice that the client has disconnected
+		// The server notices only after this that the client disconnects.
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	default:
@@ -154,7 +154,7 @@ func startProxy(t *testing.T, server *minio.Server) (proxy *troubledProxy, addre
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
-			r.Out.Host = r.In.Host // signed
+			r.Out.Host = r.In.Host // the signature includes the host
 		},
 	}}
 	front := httptest.NewServer(proxy)
@@ -414,7 +414,7 @@ func streamsLeaveNoUpload(t *testing.T, server *minio.Server) {
 	wantNoUploads(t, direct, "aborted", "taken", "failed")
 }
 
-// A service that must stop has 10 s, and this is only a part of its work.
+// Abort must return soon, because a service has only 10 s to stop.
 func abortDoesNotWaitLong(t *testing.T, server *minio.Server) {
 	store, proxy, _ := startTroubled(t, server)
 	w, err := store.Create(t.Context(), "a", "")

@@ -144,7 +144,7 @@ func errorSurfacesInCommit(t *testing.T, server *minio.Server) {
 
 func abortWhileSending(t *testing.T, server *minio.Server) {
 	w, store, _, direct := begun(t.Context(), t, server, held)
-	w.Abort() // that it returns shows that it does not wait for the store
+	w.Abort() // returns although the store does not respond
 	w.Abort()
 	if _, err := w.Write([]byte("x")); err == nil {
 		t.Error("an aborted stream takes more")

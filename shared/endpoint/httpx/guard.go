@@ -114,10 +114,9 @@ func sameSite(values []string) bool {
 
 // ownOrigin reports whether the Origin is the host and port to which the request is
 // addressed, or whether the request has no Origin. It returns false for "null" and for
-// several origins. Over TLS, only an https Origin is accepted. Otherwise an https Origin
-// is accepted only if the request is not addressed to a loopback name, since a proxy may
-// serve TLS for other names. An https page of this machine then belongs to another
-// server.
+// several origins. Over TLS, the Origin must be https. Without TLS, a proxy may serve TLS
+// under another name than a loopback name, so an https Origin is accepted for such names.
+// An https page at a loopback name belongs to another server.
 func ownOrigin(values []string, addressed authority, overTLS bool) bool {
 	if len(values) == 0 {
 		return true

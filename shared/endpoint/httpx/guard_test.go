@@ -123,8 +123,8 @@ const (
 	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 )
 
-// Requests that start or change something: all routes that are not read-only, and the
-// import.
+// changing returns requests that start or change something: to routes that are not
+// read-only, and an import.
 func changing() []*http.Request {
 	return []*http.Request{
 		httptest.NewRequest("GET", "/ace/table-diff", nil), httptest.NewRequest("POST", "/ace/table-diff", nil),

@@ -18,11 +18,12 @@ const (
 )
 
 // identify returns the caller of a request. token is the token that the request has, or
-// "". identify returns false if a token is required and the request has none, or a wrong
-// one. Then the identity has only the origin of the request.
+// "". If a token is required and this one is missing or wrong, identify returns false and
+// an identity with only the origin of the request.
 //
-// If no token is required, every request is from Options.Caller. A handler of this
-// package may have identified the caller already: then this caller remains.
+// If no token is required, the caller is a command (Options.Command) or anonymous, and
+// may do everything. If another handler of this package has already identified the
+// caller, identify returns that identity.
 func (g guard) identify(r *http.Request, via, token string) (id caller.Identity, known bool) {
 	if id, ok := caller.FromContext(r.Context()); ok {
 		return id, true

@@ -13,10 +13,11 @@ import (
 // POST, and only if the request contains the CSRF token of a form that h has sent.
 //
 // A browser cannot send Authorization: Bearer for a page. If a token is required, Pages
-// therefore also accepts it as the password of HTTP basic authentication. The browser
-// keeps a password for the scheme, host and port for which it was entered. A cookie would
-// be sent to the servers on all ports of the host. The browser also sends the password if
-// a foreign page causes the request. Only h may therefore accept it: the API does not.
+// therefore also accepts the token as the password of HTTP basic authentication. The
+// browser sends a password only to the scheme, host and port for which it was entered. A
+// cookie would be sent to the servers on all ports of the host. But the browser also
+// sends the password if a foreign page causes the request. So only Pages accepts it, and
+// the API does not.
 func Pages(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -54,11 +54,11 @@ func Logged(handle func(context.Context, Event) (Answer, error), log *endpoint.R
 // ARN.
 const jwtPrefix = "jwt:"
 
-// identity returns the caller of an event. AWS has authenticated it and decides by its
-// IAM policies which routes it may use, so the caller has all rights. Its name is the ARN
-// of its identity. Without IAM it is the subject of its JSON web token with jwtPrefix, or
-// caller.AWS. An event that API Gateway or a function URL sends has these fields from
-// AWS. A direct invocation of the function (lambda:InvokeFunction) can have any.
+// identity returns the caller of an event. The caller has all rights, because AWS has
+// authenticated it and its IAM policies decide which routes it may use. Its name is the
+// ARN of its identity. Without IAM, the name is the subject of its JSON web token with
+// jwtPrefix, or caller.AWS. In the events of API Gateway and function URLs, AWS sets
+// these fields. A direct invocation of the function (lambda:InvokeFunction) can set any.
 func identity(event Event) caller.Identity {
 	name := caller.AWS
 	if a := event.RequestContext.Authorizer; a != nil {

@@ -31,8 +31,8 @@ import (
 type Options struct {
 	URL string // an http or https URL
 	// Secrets sign the requests, in the form whsec_<base64>. With several secrets, a
-	// request has one signature for each, so that a receiver can change from one to the
-	// other. No secret means no signature.
+	// request has one signature for each, so that a receiver can replace one secret by
+	// another at any time. No secret means no signature.
 	Secrets []string
 	Slack   bool // send {"text": ...} instead of the event
 }

@@ -141,7 +141,7 @@ func TestSend_SignsTheEventAsStandardWebhooksSays(t *testing.T) {
 		t.Errorf("the body is %s, %v", got.body, err)
 	}
 
-	// The same without the library, as the specification says it.
+	// Compute the signature without the library, as the specification defines it.
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(newSecret, "whsec_"))
 	if err != nil {
 		t.Fatal(err)
