@@ -35,7 +35,7 @@ func decode(t testing.TB, resp endpoint.Response, into any) {
 	}
 }
 
-// members returns the names of an object's members in the order they stand in, and their
+// members returns the names of an object's members in their order, and the members'
 // values as text.
 func members(t testing.TB, object []byte) (names []string, values map[string]string) {
 	t.Helper()
@@ -60,8 +60,9 @@ func members(t testing.TB, object []byte) (names []string, values map[string]str
 	return names, values
 }
 
-// checkMembers compares an object with what the reference shows: names in its order,
-// values by pattern. Further members may only follow after those.
+// checkMembers checks that an object has the members of reference (names, and patterns of
+// their values) in this order, followed by the members called further. It returns the
+// values.
 func checkMembers(t testing.TB, object []byte, further []string, reference ...[2]string) map[string]string {
 	t.Helper()
 	names, values := members(t, object)
@@ -160,7 +161,7 @@ func TestAnswers_AreTheSameToTheByteThroughEveryTransport(t *testing.T) {
 			}
 		}
 	}
-	for _, transport := range transports[2:] { // the functions
+	for _, transport := range transports[2:] { // the Lambda functions
 		resp := transport.Do(endpoint.Request{Method: "GET", Path: "/ace/diffs/" + done})
 		if resp.Status != 302 || !strings.Contains(resp.Header["Location"], done+".json") {
 			t.Errorf("%s: the document is answered with %d %v", transport.Name, resp.Status, resp.Header)
@@ -212,7 +213,7 @@ func TestDownload_WholeInPartsAndNotAgain(t *testing.T) {
 		{"known already", "GET", endpoint.Header{"if-none-match": etag}, 304, "", map[string]string{"ETag": etag}},
 		{"another is known", "GET", endpoint.Header{"if-none-match": `"x"`}, 200, string(stored), nil},
 	} {
-		header := endpoint.Header{"accept-encoding": "identity"} // else the answer has the ETag of a compressed file
+		header := endpoint.Header{"accept-encoding": "identity"} // otherwise the answer has the ETag of a compressed file
 		maps.Copy(header, tt.header)
 		resp := s.do(t, endpoint.Request{Method: tt.method, Path: path, Header: header})
 		if resp.Status != tt.status || string(resp.Body) != tt.body {

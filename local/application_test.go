@@ -11,8 +11,8 @@ import (
 	"ace/shared/api"
 )
 
-// Case O-P23, see docs/RELIABILITY.md. The task waits for a lock, which is when a DBA
-// looks for the session that waits. After the task no session has its name.
+// Case O-P23, see docs/RELIABILITY.md. The task waits for a lock, because a DBA then
+// searches for the session that waits. After the task no session has its name.
 func TestServe_NamesTheTaskInEverySession(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -28,8 +28,8 @@ import (
 // browserPatience bounds everything that one tab does.
 const browserPatience = time.Minute
 
-// startBrowser starts Chromium for one test. In it ace.test and evil.test are names of
-// this machine.
+// startBrowser starts Chromium for one test. In this browser, ace.test and evil.test are
+// names of this machine.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
 	browser, stop, err := chromium.Start(chromedp.Flag("disable-popup-blocking", true),
@@ -113,7 +113,7 @@ func (r *recorder) checkRefusals(t *testing.T, what string, want []string) {
 		t.Errorf("%s: these requests have not arrived: %q", what, left)
 	}
 	for label, a := range r.attempts() {
-		if a.status != 403 && label != "GET " { // an icon of the page, which reads only
+		if a.status != 403 && label != "GET " { // the page also requests its icon, which changes nothing
 			t.Errorf("%s: %s is answered with %d (Sec-Fetch-Site %q, Origin %q)", what, label, a.status, a.site, a.origin)
 		}
 	}
@@ -193,8 +193,8 @@ fetch(service + "/ace/diffs?table_name=public.import", {method: "POST", mode: "n
   body: '{"n1/n2": {"n1": [], "n2": []}}'}).catch(() => {})
 </script>`
 
-// arriving are the ways of a page whose request must have arrived, so that a refusal is
-// seen. Chromium itself refuses the other ones, or puts them off.
+// arriving returns the ways whose requests must reach the service, so that the test sees
+// their refusal. Chromium itself refuses or delays the requests of the other ways.
 func arriving() []string {
 	return []string{
 		"GET img", "GET img_without_referrer", "GET script", "GET stylesheet", "GET link_prefetch", "GET iframe", "GET srcdoc",
@@ -318,7 +318,8 @@ func TestBrowser_AReportOpensAndReachesNothing(t *testing.T) {
 		}
 	}
 
-	// The browser lets a page only leave for another one. The service refuses that request.
+	// The only request that the browser permits this page is to open another page. The
+	// service refuses that request.
 	leave := `location = "` + target + `top"; true`
 	if _, err := chromedp.Run(report, chromedp.Evaluate[bool](leave)); err != nil {
 		t.Fatal(err)

@@ -166,7 +166,7 @@ func TestCallers_AreReadAgainAfterSIGHUP(t *testing.T) {
 	k.write(t, rights("ci", "*", "compare"), rights("dba", "*", api.Rights()...))
 	s := h.serve(t, settings{"ACE_CALLERS": "callers.yaml"})
 
-	defer hold(t, c, "tiny")() // a task of a caller that is removed continues
+	defer hold(t, c, "tiny")() // a task continues although its caller is removed
 	_, body := k.call(t, s, "ci", "/ace/table-diff?"+diffQuery(c, "public.tiny"))
 	var submitted api.Submitted
 	if err := json.Unmarshal([]byte(body), &submitted); err != nil || submitted.TaskID == "" {

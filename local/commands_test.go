@@ -30,7 +30,8 @@ type shell struct {
 }
 
 // newShell returns a shell in a directory with a cluster definition. No service answers
-// at ACE_LISTEN. It has a variable of libpq that would fail every connection to a node.
+// at ACE_LISTEN. A variable of libpq is set that would make every connection to a node
+// fail.
 func newShell(t testing.TB, c *pgtest.Cluster) shell {
 	t.Helper()
 	h := newHome(t, c)

@@ -13,8 +13,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// customers makes a table of this many rows, the same on all nodes: what a customer base
-// looks like.
+// customers creates a table of this many rows, the same on all nodes, with the columns of
+// a usual table of customers.
 func customers(t testing.TB, c *pgtest.Cluster, rows int) {
 	t.Helper()
 	c.ExecAll(t,
@@ -54,7 +54,7 @@ func makeDrift(t testing.TB, c *pgtest.Cluster, rows, updates int) drift {
 
 func (d drift) rows() int64 { return int64(len(d.updated) + len(d.onlyFirst) + len(d.onlySecond)) }
 
-// check compares with the rows that the document of a task lists for the nodes.
+// check compares d with the rows that the document of a task lists for the nodes.
 func (d drift) check(t testing.TB, found map[string][]string) {
 	t.Helper()
 	for node, want := range map[string][]string{
@@ -79,8 +79,8 @@ func byNumber(texts []string) []int {
 // reads counts the rows of the table that a node has read.
 type reads struct{ byIndex, byScan int64 }
 
-// rowsRead returns what a node has read so far, once the service is no longer connected
-// to it.
+// rowsRead waits until the service has no connection to the nodes, and returns what a
+// node has read so far.
 func rowsRead(t testing.TB, c *pgtest.Cluster, node int) reads {
 	t.Helper()
 	eventually(t, startTimeout, "ace has left the servers", func() bool { return sessions(t, c, "") == 0 })

@@ -123,7 +123,7 @@ func TestDoctor_ConnectsToEveryNode(t *testing.T) {
 		c         *pgtest.Cluster
 		code      int
 		want      []string
-		superuser int // warnings
+		superuser int // number of warnings about a superuser
 	}{
 		"plain role":   {plain, 0, []string{line(plain, 0), line(plain, 1), `, role "` + plain.User + "\"\n", "\nno errors, "}, 0},
 		"superuser":    {c, 0, []string{line(c, 0), line(c, 1), `    warning  role "postgres" is a superuser: `, "GRANT SELECT ON TABLE"}, 2},
@@ -223,7 +223,7 @@ func TestServe_WarnsOfSuperusersAndWaitsForNoNode(t *testing.T) {
 	}
 
 	h = newHome(t, &silent)
-	for range 4 { // the doctor waits for each by itself, for 5 seconds
+	for range 4 { // the doctor waits up to 5 seconds for each
 		silent.Name += "_again"
 		silent.WriteDefinition(t, h.clusters())
 	}

@@ -19,9 +19,10 @@ import (
 	"ace/shared/invoke"
 )
 
-// everywhere returns all ways to send the same request: to the running service first,
-// then over every transport to an application of this process with a copy of
-// the service's archive, made when no task is open, and its definitions.
+// everywhere returns all ways to send the same request. The first sends it to the running
+// service. The others send it over each transport to an application in this process. This
+// application has the definitions of the service and a copy of its archive, which is made
+// when no task is open.
 func (s *service) everywhere(t *testing.T) []endpointtest.Transport {
 	t.Helper()
 	eventually(t, startTimeout, "no task is marked open", func() bool { return len(s.home.keys(t, "open/")) == 0 })

@@ -15,7 +15,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// binary is the program, built once. It has no race detector: its memory is measured.
+// binary is the program, built once. It has no race detector, because the tests measure
+// its memory.
 var binary string
 
 func TestMain(m *testing.M) { pgtest.Main(withBinary{m}) }
@@ -40,8 +41,8 @@ func (w withBinary) Run() int {
 		fmt.Fprintf(os.Stderr, "ace cannot be built: %v\n%s", err, output)
 		return 1
 	}
-	// Most of these tests wait for other processes most of the time. A -parallel on the
-	// command line still counts.
+	// Most of these tests wait for other processes most of the time. The flag -parallel
+	// on the command line takes precedence.
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -8,8 +8,9 @@ import (
 	"ace/local/client"
 )
 
-// A command or flag that a change adds is in the page without further work. The test
-// shows that none is lost: not a hidden group of flags, not a renamed section.
+// A command or flag that is added appears in the page without further work. This test
+// fails if one is missing, for example because its group is hidden or its section was
+// renamed.
 func TestManual_HasEveryCommandAndFlag(t *testing.T) {
 	program := command()
 	var page bytes.Buffer
@@ -32,7 +33,7 @@ func TestManual_HasEveryCommandAndFlag(t *testing.T) {
 	shared := append(client.CommonFlags(), configFlags()...)
 	for _, f := range shared {
 		if f.Names()[0] == "token-file" {
-			continue // the client's and the server's, which differ
+			continue // the client and the server have different flags of this name
 		}
 		if entry := `\fB--` + f.Names()[0] + `\fR`; strings.Count(text, entry) != 1 {
 			t.Errorf("the page lists --%s %d times", f.Names()[0], strings.Count(text, entry))

@@ -23,15 +23,15 @@ const (
 	manyJobs = 200
 	// manyTables is how many tables these jobs compare, each of ten rows.
 	manyTables = 10
-	// jobsMemory is what the service may take for them, the promise for any comparison;
-	// jobsGrowth what it may take on from the first task to the last.
+	// jobsMemory is the maximum memory of the service, as for any comparison. jobsGrowth
+	// is the maximum growth of its memory from the first task to the last.
 	jobsMemory = 100 << 20
 	jobsGrowth = 20 << 20
-	// jobsTimeout bounds how long all of them take.
+	// jobsTimeout bounds the time of all jobs.
 	jobsTimeout = 4 * time.Minute
-	// workers is the default of ACE_MAX_TASKS. Tasks begin in their order, but two that
-	// begin at once may be noted the other way round: no task is noted before one that was
-	// submitted outOfOrder places before it.
+	// workers is the default of ACE_MAX_TASKS. Tasks begin in their order, but the starts
+	// of concurrent ones may be recorded in another order. So the test allows for
+	// outOfOrder: no task begins before one that was submitted outOfOrder places earlier.
 	workers    = 2
 	outOfOrder = 2 * workers
 )
@@ -61,8 +61,8 @@ func (h home) manySchedules(t testing.TB, c *pgtest.Cluster, due time.Time) (spe
 	return spec
 }
 
-// absent leaves the archive as of a service that was there for these jobs until two days
-// and an hour before they are due.
+// absent creates the archive of a service that ran these jobs until two days and an hour
+// before they are due, and then stopped.
 func (h home) absent(t testing.TB, spec string, due time.Time) {
 	t.Helper()
 	h.serve(t, nil).kill()
@@ -132,7 +132,7 @@ func TestSchedules_TwoHundredJobsOfOneMinuteAllRunOnceAndInOrderThroughACrash(t 
 	early := second.peakMemory(t)
 	var list api.ScheduleList
 	eventually(t, jobsTimeout, "every job has run", func() bool {
-		time.Sleep(time.Second) // the scheduler looks only every five
+		time.Sleep(time.Second) // the scheduler checks only every 5 seconds
 		second.read(t, "/ace/schedules", "", &list)
 		return !slices.ContainsFunc(list.Schedules, func(s api.Schedule) bool { return s.LastRun == nil || s.LastRun.Verdict == "" })
 	})
@@ -182,9 +182,9 @@ func checkJobs(t testing.TB, jobs []api.Schedule, tasks []api.TaskStatus, due ti
 	}
 }
 
-// checkOnce makes sure that all tasks have completed, those of before the crash too, that
-// what had completed then was left as it was, and that each has one document. Only a task
-// that was being submitted in the crash may be submitted again.
+// checkOnce checks that all tasks have completed, including those of before the crash,
+// and that each has one document. The tasks that had completed before the crash must be
+// unchanged. Only the task that was being submitted in the crash may exist twice.
 func checkOnce(t testing.TB, before, after []api.TaskStatus, documents []string) {
 	t.Helper()
 	ended, ids := map[string]api.TaskStatus{}, []string{}

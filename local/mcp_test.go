@@ -278,7 +278,8 @@ func TestMCP_ARepairNeedsTheCountsOfItsDryRun(t *testing.T) {
 		t.Errorf("the report, with status %d: %s", status, report)
 	}
 
-	// A dry run with an option that permits further effects is for a person.
+	// If a dry run has an option that permits further effects, only a person may run its
+	// repair.
 	var risky struct {
 		TaskID string `json:"task_id"`
 	}
@@ -291,7 +292,7 @@ func TestMCP_ARepairNeedsTheCountsOfItsDryRun(t *testing.T) {
 	_ = b.Close()
 }
 
-// An agent that goes away in the middle leaves nothing that a second one cannot use.
+// The command ends without a panic when its standard input ends, whatever it has read.
 func TestMCP_EndsWithItsStandardInput(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -28,7 +28,8 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.next.RoundTrip(r)
 }
 
-// withToken starts the service with a token, which the returned service sends.
+// withToken starts the service with a token. The client of the returned service sends the
+// token.
 func (h home) withToken(t testing.TB, address, file string) *service {
 	t.Helper()
 	s := h.serve(t, settings{"ACE_LISTEN": address, "ACE_TOKEN_FILE": file})

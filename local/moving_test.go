@@ -34,8 +34,8 @@ func TestSurvival_ATableThatChangedBetweenKillAndRestartIsCoveredByTheOldPlan(t 
 	before[plan] = stored{version: modified(t, plan)}
 	covered := outside(t, before, 150_000)
 
-	// A third of the rows goes, as many come at the end: a fresh sample would give other
-	// boundaries.
+	// A third of the rows is deleted, and as many are inserted at the end, so a new
+	// sample of keys would have other boundaries.
 	c.ExecAll(t, `DELETE FROM customers WHERE index BETWEEN 150000 AND 249999`, insertCustomers(movingRows+10_001, movingRows+100_000), `ANALYZE customers`)
 	d = d.without(150_000, 249_999)
 	c.Exec(t, 1, `UPDATE customers SET city = 'elsewhere' WHERE index IN (250000, 390000)`, insertCustomers(200_000, 200_000), insertCustomers(500_000, 500_000))
@@ -64,7 +64,7 @@ func modified(t testing.TB, path string) string {
 	return info.ModTime().String()
 }
 
-// number returns the one number that a query has on the first node.
+// number returns the only number in the result of a query on the first node.
 func number(t testing.TB, c *pgtest.Cluster, sql string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(c.QueryStrings(t, 0, sql)[0][0], 10, 64)
@@ -74,14 +74,15 @@ func number(t testing.TB, c *pgtest.Cluster, sql string) int64 {
 	return n
 }
 
-// coverage is what parts have covered: how many keys they counted, and the condition for
-// all keys outside of them.
+// coverage describes the keys that parts cover: their number, and an SQL condition for
+// all other keys.
 type coverage struct {
 	keys int64
 	rest string
 }
 
-// outside says what parts have covered, which must not reach up to limit.
+// outside returns the coverage of the parts. The test fails if a part reaches up to
+// limit.
 func outside(t testing.TB, parts map[string]stored, limit int) coverage {
 	t.Helper()
 	found := coverage{rest: "true"}
@@ -103,7 +104,8 @@ func outside(t testing.TB, parts map[string]stored, limit int) coverage {
 	return found
 }
 
-// without is the drift that is left when the rows of a range are gone on all nodes.
+// without returns the drift that is left after the rows of a range are deleted on all
+// nodes.
 func (d drift) without(from, to int) drift {
 	left := func(keys []string) (kept []string) {
 		for _, key := range keys {
@@ -116,9 +118,9 @@ func (d drift) without(from, to int) drift {
 	return drift{updated: left(d.updated), onlyFirst: left(d.onlyFirst), onlySecond: left(d.onlySecond)}
 }
 
-// deadLease is the lease of the processes below: long enough to start a process and look
-// at the task while the lease of its predecessor still holds, and short enough to wait
-// for its end.
+// deadLease is the duration of the leases in these tests. It is long enough to start a
+// process and to check the task before the lease of the killed process expires. It is
+// short enough to wait for the expiry.
 const deadLease = 12 * time.Second
 
 // takeover is a task on a bucket whose process was killed, and the process that was
@@ -149,9 +151,9 @@ func TestSurvival_OnABucketTheTaskContinuesWhenTheDeadProcessesLeaseHasExpired(t
 	}
 }
 
-// respectedLease kills a process, starts another and checks that it leaves the task alone
-// while the lease of the first holds. On a machine so busy that the lease had expired
-// before the check, it repeats all of that on another bucket.
+// respectedLease kills a process, starts another and checks that it does not run the task
+// while the lease of the first is valid. On a busy machine the lease may expire before
+// the check. Then it repeats everything with another bucket.
 func respectedLease(t *testing.T, c *pgtest.Cluster, server *minio.Server) takeover {
 	t.Helper()
 	const attempts = 5
@@ -177,8 +179,8 @@ func respectedLease(t *testing.T, c *pgtest.Cluster, server *minio.Server) takeo
 	return takeover{}
 }
 
-// killed starts a comparison on a bucket of its own and kills the process in the middle.
-// It returns when the task's lease was last renewed.
+// killed starts a comparison on its own bucket and kills the process in the middle.
+// renewed is the time at which the task's lease was last renewed.
 func killed(t *testing.T, c *pgtest.Cluster, options s3.Options) (over takeover, first *service, renewed time.Time) {
 	t.Helper()
 	if err := s3.EnsureBucket(t.Context(), options); err != nil {
@@ -209,7 +211,7 @@ func killed(t *testing.T, c *pgtest.Cluster, options s3.Options) (over takeover,
 	return over, first, record.LastModified
 }
 
-// checkLease makes sure that a dead process's lease is still respected.
+// checkLease checks that the task still has the lease of owner, which is dead.
 func checkLease(t testing.TB, body []byte, owner *service) {
 	t.Helper()
 	var record struct {

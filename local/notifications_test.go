@@ -124,7 +124,7 @@ func TestServe_NotifiesOfTasksThatDifferFailAndRepairAlsoAfterKillNine(t *testin
 		t.Errorf("the event is %+v", got)
 	}
 
-	// A repair, its undo and a task that fails are events, a match is none.
+	// A repair, its undo and a failed task cause events. A match causes none.
 	fix := s.repair(t, c, result.DiffFile)
 	if got := hook.wait(t, fix); got.Type != api.EventRepaired || got.Data.Nodes["n2"] != (api.EventNode{Updated: 1, Outcome: "committed"}) {
 		t.Errorf("the event is %+v", got)

@@ -28,7 +28,7 @@ func checkOutput(t *testing.T, of, output string) {
 	}
 }
 
-// checkCharacters is the first half of checkOutput.
+// checkCharacters fails the test if an output has a character that a terminal acts upon.
 func checkCharacters(t *testing.T, of, output string) {
 	t.Helper()
 	unsafe := func(r rune) bool {

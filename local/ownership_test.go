@@ -15,7 +15,7 @@ import (
 // stranger is the user `nobody`, who owns no file.
 var stranger = syscall.Credential{Uid: 65534, Gid: 65534}
 
-// dirOf returns a directory of a user, which others can pass through.
+// dirOf returns a directory of a user, through which other users can pass.
 func dirOf(t *testing.T, uid int) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ace-of-")
@@ -116,7 +116,7 @@ func TestServe_OfAnotherUserKeepsItsDirectory(t *testing.T) {
 	t.Parallel()
 	dir := dirOf(t, int(stranger.Uid))
 	env := settings{"ACE_LISTEN": "unix://" + dir + "/ace.sock", "ACE_LOG_FORMAT": "json"}
-	for range 2 { // makes the directory, and starts again on it
+	for range 2 { // the first start creates the directory
 		p := startAs(t, &stranger, dir, env, "serve")
 		p.logged(t, "serving", "address")
 		if info, err := os.Lstat(dir + "/ace.sock"); err != nil || info.Mode().Perm() != 0o660 {

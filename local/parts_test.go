@@ -16,7 +16,7 @@ import (
 	"ace/shared/table"
 )
 
-// stored is a part as it lay in the store at some moment, and what its totals say.
+// stored is the state of a part in the store at some moment: its version and its totals.
 type stored struct {
 	version string // changes when the object is written again
 	totals  struct {
@@ -73,8 +73,8 @@ func (h home) parts(t testing.TB, id string) map[string]stored {
 	return parts
 }
 
-// checkKept makes sure, for as long as the task runs, that its former parts stay
-// unchanged. It returns how often it has seen all of them.
+// checkKept checks, as long as the task runs, that the parts in before stay unchanged. It
+// returns how many checks found all of them.
 func (s *service) checkKept(t testing.TB, id string, before map[string]stored) (looks int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), taskTimeout)

@@ -33,8 +33,8 @@ type process struct {
 	ended  chan struct{}
 }
 
-// start runs the program in dir. The environment is what env says and nothing else. It is
-// killed when the test ends.
+// start runs the program in dir, with no other environment than env, PATH and HOME. The
+// process is killed when the test ends.
 func start(t testing.TB, dir string, env settings, args ...string) *process {
 	t.Helper()
 	return startAs(t, nil, dir, env, args...)
@@ -56,7 +56,7 @@ func startAs(t testing.TB, user *syscall.Credential, dir string, env settings, a
 	}
 	go func() {
 		defer close(p.ended)
-		_ = p.cmd.Wait() // the exit code has it
+		_ = p.cmd.Wait() // ProcessState has the exit code
 	}()
 	t.Cleanup(func() {
 		p.kill()
@@ -74,7 +74,7 @@ func run(t testing.TB, dir string, env settings, args ...string) (code int, text
 	return p.wait(t, startTimeout), p.output.String()
 }
 
-// wait waits for the end and returns the exit code.
+// wait waits for the end of the process and returns the exit code.
 func (p *process) wait(t testing.TB, limit time.Duration) int {
 	t.Helper()
 	select {
@@ -91,7 +91,8 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// terminate asks the process to end and returns its exit code and how long it took.
+// terminate sends SIGTERM to the process. It returns the exit code and how long the
+// process took to end.
 func (p *process) terminate(t testing.TB, limit time.Duration) (code int, took time.Duration) {
 	t.Helper()
 	begin := time.Now()
@@ -101,7 +102,7 @@ func (p *process) terminate(t testing.TB, limit time.Duration) (code int, took t
 	return p.wait(t, limit), time.Since(begin)
 }
 
-// peakMemory is the most resident memory that the running process has had, in bytes.
+// peakMemory returns the largest resident memory that the process has had, in bytes.
 func (p *process) peakMemory(t testing.TB) int64 {
 	t.Helper()
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
@@ -155,7 +156,7 @@ func eventually(t testing.TB, limit time.Duration, what string, holds func() boo
 	t.Fatalf("not within %s: %s", limit, what)
 }
 
-// exists reports whether there is a file; any other trouble fails the test.
+// exists reports whether a file exists. Any other error fails the test.
 func exists(t testing.TB, path string) bool {
 	t.Helper()
 	_, err := os.Lstat(path)

@@ -18,7 +18,7 @@ func reindex(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = b.close() }() // the next start repeats what it could not finish
+	defer func() { _ = b.close() }() // the next start repeats what close could not finish
 	done, err := diffindex.New(b).Rebuild(ctx, task.NewRegistry(b, time.Now).All(ctx))
 	if err != nil {
 		return err

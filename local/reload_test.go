@@ -49,7 +49,7 @@ func TestServe_ReadsItsSchedulesAgainAfterSIGHUP(t *testing.T) {
 		}
 		return strings.Join(names, " ")
 	}
-	defer hold(t, c, "tiny")() // a task that runs is not disturbed
+	defer hold(t, c, "tiny")() // the reload must not affect a running task
 	id := s.submit(t, c, "public.tiny")
 	eventually(t, startTimeout, "the task runs", func() bool { return s.status(t, id).Status == api.StatusRunning })
 
@@ -88,8 +88,8 @@ func TestServe_SurvivesSIGHUPWithoutSchedules(t *testing.T) {
 }
 
 // Case O-P15, see docs/RELIABILITY.md. The program runs in a directory that has nothing
-// but the program and its libraries, so there are no files of time zones. The file of
-// schedules has a second job with a mistake, which must be the only one.
+// but the program and its libraries, so there are no files of time zones. A second job in
+// the schedules file has a mistake: the test expects no other error.
 func TestServe_KnowsTimeZonesOnAHostWithoutFilesOfThem(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -22,7 +22,7 @@ func (s *service) repair(t testing.TB, c *pgtest.Cluster, diffFile string) (id s
 	return submitted.TaskID
 }
 
-// repaired waits for a repair or an undo and returns what became of n2.
+// repaired waits for a repair or an undo and returns its result for n2.
 func (s *service) repaired(t testing.TB, id string) api.NodeRepair {
 	t.Helper()
 	var result api.RepairResult
@@ -33,12 +33,12 @@ func (s *service) repaired(t testing.TB, id string) api.NodeRepair {
 	return result.Nodes["n2"]
 }
 
-// halt makes a repair of n2 stand still somewhere. It reports whether one stands there,
-// and lets it go.
+// halt makes the next repair of n2 stop at a certain step. reached reports whether a
+// repair has stopped there, and release lets it continue.
 type halt func(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func())
 
-// atLock halts it while it waits for a row that another transaction writes: nothing is in
-// the archive yet.
+// atLock stops the repair when it waits for a row that another transaction has locked.
+// The archive has nothing of the attempt yet.
 func atLock(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func()) {
 	t.Helper()
 	other := c.Connect(t, 1)
@@ -51,8 +51,8 @@ func atLock(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func(
 	return func() bool { return sessions(t, c, ` AND wait_event_type = 'Lock'`) > 0 }, func() { exec(`ROLLBACK`) }
 }
 
-// atWrite halts it among its changes: the before-images are in the archive, the
-// transaction is open.
+// atWrite stops the repair between its changes. The before-images are in the archive, and
+// the transaction is open.
 func atWrite(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func()) {
 	t.Helper()
 	other := c.Connect(t, 1)
@@ -73,8 +73,8 @@ func atWrite(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func
 	return func() bool { return sessions(t, c, ` AND wait_event = 'advisory'`) > 0 }, release
 }
 
-// atCommit halts it in COMMIT, which waits for a standby that is not there: it is
-// committed, and no answer comes.
+// atCommit stops the repair in COMMIT, which waits for a standby that does not exist. The
+// transaction is committed, but the service receives no answer.
 func atCommit(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func()) {
 	t.Helper()
 	release = c.HoldCommits(t, 1)
@@ -99,7 +99,7 @@ func TestRepair_SurvivesKillNine(t *testing.T) {
 			id := s.repair(t, c, diff.DiffFile)
 			eventually(t, taskTimeout, "the repair stands still", reached)
 			s.kill()
-			s = h.serve(parent, nil) // it serves the next one, too
+			s = h.serve(parent, nil) // the service is also for the next subtest
 			release()
 			want := api.NodeRepair{Inserted: 2, Updated: 2998, Deleted: 5, Outcome: "committed"}
 			if diff := cmp.Diff(want, s.repaired(t, id)); diff != "" {

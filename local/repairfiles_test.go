@@ -60,7 +60,7 @@ func TestRepairFiles_AreDownloadedLikeDocuments(t *testing.T) {
 		if got := unzipped(t, zipped.Body); !bytes.Equal(got, whole.Body) || len(zipped.Body) > size/4 {
 			t.Errorf("%s: compressed are %d bytes, of %d", path, len(zipped.Body), size)
 		}
-		for _, transport := range transports[2:] { // the functions
+		for _, transport := range transports[2:] { // the Lambda functions
 			resp := transport.Do(endpoint.Request{Method: "GET", Path: path})
 			if resp.Status != 302 {
 				t.Fatalf("%s: %s is answered with %d %s", transport.Name, path, resp.Status, resp.Body)

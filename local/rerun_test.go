@@ -30,7 +30,7 @@ func TestRerun_SurvivesKillNine(t *testing.T) {
 	for _, behavior := range []string{api.BehaviorMultiprocessing, api.BehaviorHostDB} {
 		id := first.rerun(t, c, "public.t", diff.DiffFile, "behavior", behavior, "confirm_delay", "4s")
 		eventually(t, taskTimeout, "the keys are compared", func() bool { return len(h.partFiles(t, id)) > 0 })
-		first.kill() // while it waits for a second look
+		first.kill() // while it waits for the confirmation
 		kept := h.parts(t, id)
 		if len(kept) == 0 {
 			t.Errorf("%s: no part is left by the process that was killed", behavior)

@@ -30,7 +30,7 @@ func TestRules_AreCheckedStoredAndShown(t *testing.T) {
 	for _, tt := range []struct {
 		args           string
 		status         int
-		stdout, stderr string // exactly; a part
+		stdout, stderr string // the whole stdout, and a part of stderr
 	}{
 		{"check good.yaml", 0, "good.yaml: no mistake found, rules: 1\n", ""},
 		{"check bad.yaml", 2, "", `rules, line 4, rule 1: take is "merge"; it must be newest`},

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// spellings are the ways a secret could show itself.
+// spellings returns the encodings in which a secret could be shown.
 func spellings(secret string) []string {
 	return []string{
 		secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)),

@@ -215,7 +215,7 @@ type service struct {
 	app      *app.App
 	clusters cluster.Source
 	queue    *invoke.Queue
-	writable func() error // of the store
+	writable func() error // returns the error after which the store accepts no more writes
 	log      *slog.Logger
 
 	scheduler     *schedule.Scheduler

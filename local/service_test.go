@@ -32,15 +32,15 @@ import (
 // taskTimeout bounds one task.
 const taskTimeout = 90 * time.Second
 
-// home is a working directory of `ace serve`: clusters/ holds definitions, ace-data/ the
-// archive. Both are found at their relative defaults.
+// home is a working directory of `ace serve`, with the definitions in clusters/ and the
+// archive in ace-data/. Both are the default paths.
 type home struct {
 	dir      string
 	password string // of the databases
 }
 
-// newHome makes one that knows a cluster. When the test ends nothing of what the service
-// left in it may show the password.
+// newHome returns a home with the definition of a cluster. When the test ends, the files
+// in the home are searched: none may show the password.
 func newHome(t testing.TB, c *pgtest.Cluster) home {
 	t.Helper()
 	h := home{dir: t.TempDir(), password: c.Password}
@@ -55,8 +55,8 @@ func newHome(t testing.TB, c *pgtest.Cluster) home {
 func (h home) clusters() string { return filepath.Join(h.dir, "clusters") }
 func (h home) data() string     { return filepath.Join(h.dir, "ace-data") }
 
-// object is the file of an object in the archive, whose key has only small letters,
-// digits and signs.
+// object returns the path of the file that holds an object in the archive. The key must
+// have only lower-case letters, digits and signs.
 func (h home) object(key string) string { return filepath.Join(h.data(), "files", key) }
 
 // define writes another cluster definition.
@@ -126,8 +126,8 @@ func (h home) keys(t testing.TB, prefix string) (found []string) {
 	return found
 }
 
-// do sends a request. No answer may show the password, be cached, or (unless it is a
-// file) be anything but JSON.
+// do sends a request. It checks that the answer does not show the password, is not
+// cached, and is JSON unless it is a file.
 func (s *service) do(t testing.TB, req endpoint.Request) endpoint.Response {
 	t.Helper()
 	target := url.URL{Scheme: "http", Host: s.host, Path: req.Path, RawQuery: req.RawQuery}

@@ -11,8 +11,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// A request that the service cannot serve for want of file descriptors is refused for
-// now. A 400 would blame the request, and a scheduler would not repeat it.
+// If the service has no file descriptor left for a request, it answers 503. After a 400,
+// which blames the request, a scheduler would not repeat it.
 func TestServe_WithoutFileDescriptorsARequestIsRefusedForNow(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -20,7 +20,7 @@ func TestServe_WithoutFileDescriptorsARequestIsRefusedForNow(t *testing.T) {
 	s.read(t, "/healthz", "", &struct{}{}) // the connection stays open
 
 	var before unix.Rlimit
-	limit := unix.Rlimit{Cur: 3} // those are in use
+	limit := unix.Rlimit{Cur: 3} // descriptors 0 to 2 are in use
 	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, nil, &before); err != nil {
 		t.Fatal(err)
 	}

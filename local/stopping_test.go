@@ -28,14 +28,14 @@ func stalling(t *testing.T, o s3.Options) (endpoint string, stall func(), waitin
 	var stalled atomic.Bool
 	var requests atomic.Int64
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host // its Host stays: it is part of what is signed
+		r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host // the Host header stays, because it is signed
 	}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !stalled.Load() {
 			proxy.ServeHTTP(w, r)
 			return
 		}
-		_, _ = io.Copy(io.Discard, r.Body) // else it is not noticed that the client has gone
+		_, _ = io.Copy(io.Discard, r.Body) // the server notices only after this that the client disconnects
 		requests.Add(1)
 		<-r.Context().Done()
 	}))
@@ -64,8 +64,8 @@ func TestServe_StopsInTimeAlthoughItsStoreHangs(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 	}()
-	// One is the status that a client waits for; the others are of the task, which checks
-	// for a request to cancel.
+	// One request is for the status that a client waits for. The others are those of the
+	// task, which checks whether its cancellation was requested.
 	eventually(t, startTimeout, "requests hang", func() bool { return waiting() >= 2 })
 	code, took := s.terminate(t, 20*time.Second)
 	if code != 0 || took > 10*time.Second {

@@ -29,8 +29,8 @@ func onBucket(o s3.Options, endpoint string) settings {
 	}
 }
 
-// forgetful stands before a store and drops the conditions of every write, as some stores
-// do.
+// forgetful returns the address of a proxy of a store. Like some stores, it drops the
+// conditions of every write.
 func forgetful(t *testing.T, o s3.Options) string {
 	t.Helper()
 	target, err := url.Parse(o.Endpoint)
@@ -103,15 +103,15 @@ func passing(t *testing.T, o s3.Options, change func(http.Header)) *httputil.Rev
 		t.Fatal(err)
 	}
 	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host // its Host stays: it is part of what is signed
+		r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host // the Host header stays, because it is signed
 		if change != nil {
 			change(r.Out.Header)
 		}
 	}}
 }
 
-// late returns the endpoint of a proxy whose requests are an hour late. MinIO checks that
-// before the signature.
+// late returns the endpoint of a proxy that dates each request back by an hour. MinIO
+// checks the date before the signature.
 func late(t *testing.T, o s3.Options) string {
 	t.Helper()
 	proxy := httptest.NewServer(passing(t, o, func(header http.Header) {

@@ -20,11 +20,11 @@ const (
 	cancelLimit = 15 * time.Second
 )
 
-// bigRows is how many rows the large table has.
+// bigRows returns the number of rows of the large table.
 func bigRows(t testing.TB) int { return soak.Rounds(t, 1_000_000, 2_000_000) }
 
-// TestSurvival_OfALargeTable goes through the life of a service that compares a million
-// rows or two, on one pair of tables.
+// TestSurvival_OfALargeTable compares one pair of tables with a million rows or more:
+// while they are equal and after they differ, with a cancellation, a kill and a stop.
 func TestSurvival_OfALargeTable(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a million rows are left out with -short")
@@ -81,7 +81,7 @@ func checkMemory(t testing.TB, s *service) {
 	}
 }
 
-// watchProgress follows a task to its end.
+// watchProgress checks the progress of a task until the task ends.
 func watchProgress(t testing.TB, s *service, id string) {
 	t.Helper()
 	var before api.Progress
@@ -156,7 +156,7 @@ func cancelsSoon(t *testing.T, s *service, c *pgtest.Cluster) {
 	eventually(t, startTimeout, "its parts are removed", func() bool { return len(s.home.partFiles(t, id)) == 0 })
 }
 
-// survives interrupts a comparison twice, first as a crash does, then politely.
+// survives interrupts a comparison twice, first with SIGKILL, then with SIGTERM.
 func survives(t *testing.T, h home, c *pgtest.Cluster, d drift) {
 	first := h.serve(t, nil)
 	id := underWay(t, first, c, strconv.Itoa(bigRows(t)/200_000), 60) // of 200 units
@@ -187,7 +187,7 @@ func survives(t *testing.T, h home, c *pgtest.Cluster, d drift) {
 	checkRowsRead(t, rowsRead(t, c, 0).since(before), int64(bigRows(t)), crashed)
 }
 
-// checkSame makes sure that parts are still what they were.
+// checkSame checks that the parts in before were not written again.
 func checkSame(t testing.TB, before, after map[string]stored) {
 	t.Helper()
 	for name, part := range before {
@@ -197,10 +197,10 @@ func checkSame(t testing.TB, before, after map[string]stored) {
 	}
 }
 
-// checkRowsRead checks that a node was not asked again for what parts held before.
-// Listing the blocks that differ reads some rows once more: a twentieth of the table is
-// allowed for that. One scan of the table without the index looks for the rows that the
-// node seems to lack.
+// checkRowsRead checks that a node did not read again the rows of the parts that were
+// stored before the crash. It allows for a twentieth of the table, because the rows of
+// blocks that differ are read again. It also allows for one sequential scan, which
+// searches for the rows that the node seems to lack.
 func checkRowsRead(t testing.TB, read reads, rows int64, before map[string]stored) {
 	t.Helper()
 	done := rowsOf(before, 0)

@@ -87,9 +87,9 @@ func (s *certificates) listenerConfig() *tls.Config {
 	}
 }
 
-// refresh reads the files again if one has changed. The files of a renewal are not
-// replaced at the same moment, so a certificate without its key is an error that the next
-// change ends.
+// refresh reads the files again if one has changed. A renewal does not replace both files
+// at the same moment. In between, the certificate has another key, which is an error
+// until the next change.
 func (s *certificates) refresh() {
 	s.mu.Lock()
 	same := s.state == fileState(s.config)
@@ -207,8 +207,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// certificateWarning is the time before the end of a certificate from which on doctor
-// warns.
+// certificateWarning is how long before the end of a certificate doctor begins to warn.
 const certificateWarning = 30 * 24 * time.Hour
 
 // checkTLS checks the TLS files of the service.

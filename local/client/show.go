@@ -122,8 +122,8 @@ func tableOf(summary difffile.Summary) string {
 	return api.TableName{Schema: summary.Schema, Name: summary.Table}.String()
 }
 
-// printChunk prints differences of one pair as a table with two lines for each. The
-// columns of the table are those that shownColumns returns.
+// printChunk prints differences of one pair as a table with two lines for each
+// difference. The columns of the table are those that shownColumns returns.
 func (s *session) printChunk(document *rowpairs.Document, chunk []rowpairs.Difference) {
 	columns := shownColumns(document, chunk, s.cmd.Bool("all-columns"))
 	header := []any{"node"}

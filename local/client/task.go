@@ -24,8 +24,8 @@ const (
 
 // wait shows the progress of a task until the task has ended, and returns its last
 // status. After SIGINT it asks the user, if there is a terminal, whether to cancel the
-// task. If the user does not want that, and after SIGTERM, the command must end although
-// the task has not ended: the error is an ExitError.
+// task. If the user declines, or after SIGTERM, wait returns an ExitError: the command
+// must end although the task has not ended.
 func (s *session) wait(ctx context.Context, id string) (task, error) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -67,8 +67,8 @@ type poller struct {
 }
 
 // next returns the status of the task. While the server cannot be reached or answers with
-// a status of 500 or above, next returns the zero task and no error. It returns the error
-// once this has lasted longer than patience.
+// a status of 500 or above, next returns the zero task and no error. After more than
+// patience without an answer, it returns the error.
 func (p *poller) next(ctx context.Context) (task, error) {
 	t, err := p.server.status(ctx, p.id)
 	p.wait = min(p.wait*3/2, slowPoll)

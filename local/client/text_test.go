@@ -77,8 +77,8 @@ To undo: ace table-undo tr_20240315_123500
 	}
 }
 
-// A table of which only the replicated rows or columns were compared is printed although
-// it is identical, and counted in the first line.
+// If only the replicated rows or columns of a table were compared, the table is printed
+// even if it is identical, and the first line counts it.
 func TestPrintSetTables_NamesWhatWasNotCompared(t *testing.T) {
 	var out strings.Builder
 	s := &session{Options: Options{Stdout: &out}}

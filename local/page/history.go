@@ -101,7 +101,7 @@ func (h *history) add(d api.ArchivedDiff) {
 }
 
 // partial returns the reason why the verdict of a comparison is not about the whole table
-// on all nodes, such as "only some nodes". It returns "" if it is.
+// on all nodes, such as "only some nodes". It returns "" if there is no such reason.
 func partial(d api.ArchivedDiff) string {
 	switch {
 	case d.TaskType == api.TypeTableRerun:

@@ -276,7 +276,7 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) error {
 		return &refusal{http.StatusNotFound, fmt.Sprintf("there is no task %.100q", task)}
 	}
 	by := caller.Of(r.Context())
-	if task != "" && !by.SeesAll() { // the tasks are read for all pages together
+	if task != "" && !by.SeesAll() { // the progress is read once for all callers
 		if _, err := p.status(r.Context(), task); err != nil {
 			return err
 		}

@@ -39,8 +39,8 @@ type overview struct {
 	All       int
 	More      int // number of entries of the history that are not in Tables
 	Differing int // number of tables whose last verdict is "differ"
-	// Partial is the number of tables whose last verdict is not "differ", but is not about
-	// the whole table.
+	// Partial is the number of tables whose last verdict is about a part of the table and
+	// is not "differ".
 	Partial   int
 	Sets      int64 // number of schema comparisons in the history
 	SetsOther int64 // number of schema comparisons whose last verdict is not "match"

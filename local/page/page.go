@@ -157,8 +157,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Run reads what open pages need, until the context ends. Then it ends the streams of all
-// pages and returns. It reads what any caller may see; each page shows what its caller
-// may see.
+// pages and returns. It reads the data of all clusters, and each page shows only what its
+// caller may see.
 func (p *Page) Run(ctx context.Context) {
 	ctx = caller.AsService(ctx)
 	var background sync.WaitGroup
@@ -172,7 +172,8 @@ func (p *Page) Run(ctx context.Context) {
 // answers with a page that shows the error.
 func (p *Page) handler(show func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		// What a page shows was partly read before, for all callers.
+		// Some of the data was read in advance for all callers, so check the caller's
+		// right.
 		err := caller.Of(r.Context()).Check(api.RightRead)
 		if err == nil {
 			err = show(w, r)
@@ -200,8 +201,8 @@ type view struct {
 	Body    any
 }
 
-// may is what the caller of a page may do. The page shows no button for anything else.
-// The API decides, not the page.
+// may is what the caller of a page may do. The page shows buttons only for these actions.
+// The API, not the page, refuses the others.
 type may struct{ Compare, Repair bool }
 
 func (p *Page) view(r *http.Request, title, current string, body any) view {

@@ -87,7 +87,7 @@ func longArchive(t *testing.T) archive.Store {
 
 const (
 	usualPaint = 60 // how long the first paint of a page that reads nothing takes on an idle machine, in milliseconds
-	attempts   = 10 // a busy machine is slow now and then, a slow page always
+	attempts   = 10 // a busy machine is slow in some attempts, a slow page in all of them
 )
 
 // firstPaint returns the milliseconds from the navigation to the first content. It
