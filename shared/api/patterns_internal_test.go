@@ -41,7 +41,9 @@ func TestPatterns_MatchIsFast(t *testing.T) {
 			t.Fatal("it matches")
 		}
 	}
-	if took := time.Since(begun); took > time.Second {
+	// A matcher that tries every way to divide the name among the stars takes longer than
+	// this for one name.
+	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("10,000 names took %s", took)
 	}
 }

@@ -15,6 +15,10 @@ import (
 	"ace/shared/table"
 )
 
+// busy is what a busy machine may add to a time limit. Without the limit, the waits that
+// are tested here would last longer than that, most of them for ever.
+const busy = 10 * time.Second
+
 // throughProxy returns a node that is reached through a proxy.
 func throughProxy(t *testing.T, o Options) (*Node, *pgtest.Proxy, *pgtest.Cluster) {
 	t.Helper()
@@ -26,7 +30,7 @@ func throughProxy(t *testing.T, o Options) (*Node, *pgtest.Proxy, *pgtest.Cluste
 	t.Cleanup(func() {
 		began := time.Now()
 		pools.Close()
-		if took := time.Since(began); took > 2*cancelGrace+time.Second {
+		if took := time.Since(began); took > 2*cancelGrace+busy {
 			t.Errorf("closing the connections took %s", took)
 		}
 	})
@@ -71,7 +75,7 @@ func TestSilence_EndsEveryWaitOfAConnection(t *testing.T) {
 				!strings.Contains(fault.PublicMessage(err), "is silent") {
 				t.Errorf("got %v, want Unavailable, naming the node and that it is silent", err)
 			}
-			if took := time.Since(began); took > 2*limit+2*cancelGrace+time.Second {
+			if took := time.Since(began); took > 2*limit+2*cancelGrace+busy {
 				t.Errorf("it took %s", took)
 			}
 			<-fired
@@ -101,7 +105,7 @@ func TestSilence_AnIdleConnectionIsReplaced(t *testing.T) {
 	if err := use(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 3*cancelGrace+2*time.Second {
+	if took := time.Since(began); took > 3*cancelGrace+busy {
 		t.Errorf("it took %s", took)
 	}
 	<-fired
@@ -120,7 +124,7 @@ func TestLogin_ASilentNodeIsUnreachable(t *testing.T) {
 			if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(fault.PublicMessage(err), "no answer within 5s") {
 				t.Errorf("got %v", err)
 			}
-			if took := time.Since(began); took > loginTimeout+2*cancelGrace+time.Second {
+			if took := time.Since(began); took > loginTimeout+2*cancelGrace+busy {
 				t.Errorf("it took %s", took)
 			}
 			<-fired
@@ -265,7 +269,7 @@ func TestRepairTx_ASilentHeartbeatDelaysACancelledTaskOnlyBriefly(t *testing.T) 
 	if _, err := tx.Mark(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the end of the context", err)
 	}
-	if took := time.Since(began); took > 2*cancelGrace+2*time.Second {
+	if took := time.Since(began); took > 2*cancelGrace+busy {
 		t.Errorf("it took %s", took)
 	}
 }
@@ -296,7 +300,7 @@ func TestRepairTx_ASilentCommitDelaysACancelledTaskOnlyBriefly(t *testing.T) {
 	if err := tx.Commit(ctx); err == nil {
 		t.Error("COMMIT without a response succeeded")
 	}
-	if took := time.Since(began); took < commitGrace || took > commitGrace+cancelGrace+2*time.Second {
+	if took := time.Since(began); took < commitGrace || took > commitGrace+cancelGrace+busy {
 		t.Errorf("Commit returned after %s", took)
 	}
 }
