@@ -52,6 +52,7 @@ var parsers = []struct{ what, dir, function, target string }{
 	{"Host and Origin", "shared/endpoint/httpx", "parseAuthority", "FuzzAuthority"},
 	{"ACE_STORE", "shared/config", "parseBucket", "FuzzStore"},
 	{"definitions of views", "shared/structure", "tokens", "FuzzTokens"},
+	{"delays that servers ask for", "shared/retry", "WithDelay", "FuzzWithDelay"},
 	{"texts on a terminal", "shared/visible", "JSON", "FuzzJSON"},
 }
 

@@ -27,6 +27,8 @@ const (
 	// busyRetry bounds the sum of all waits before the retries of a request that the
 	// server answers with 503 (busy).
 	busyRetry = 2 * time.Minute
+	// maxDelay bounds one wait that the server asks for by Retry-After.
+	maxDelay = time.Minute
 )
 
 // Server is a connection to the API of a service.
@@ -103,18 +105,11 @@ func decode(raw []byte, path string, answer any) error {
 	return nil
 }
 
-// call sends a request and returns its answer. It repeats the request while the server
-// answers 503, because such a request had no effect. body is called for each try and
-// returns the body of the request; nil means no body.
+// call sends a request and returns its answer. It repeats the request while the server is
+// busy. body is called for each try and returns the body of the request; nil means no
+// body.
 func (s *Server) call(ctx context.Context, method, path, contentType string, body func() io.Reader) (answer []byte, err error) {
-	policy := retry.Policy{
-		Backoff: retry.Backoff{First: time.Second, Max: 10 * time.Second}, MaxTotal: busyRetry,
-		Retryable: isBusy,
-		Notify: func(err error, wait time.Duration) {
-			s.note("the server is busy, next try in %s: %s", wait.Round(time.Second), fault.PublicMessage(err))
-		},
-	}
-	err = policy.Do(ctx, func() (err error) {
+	err = s.whileBusy(ctx, func() (err error) {
 		var content io.Reader
 		if body != nil {
 			content = body()
@@ -123,6 +118,19 @@ func (s *Server) call(ctx context.Context, method, path, contentType string, bod
 		return err
 	})
 	return answer, err
+}
+
+// whileBusy repeats a request while the server answers 503 or 429, because such a request
+// had no effect. It waits at least as long as the answer asks for.
+func (s *Server) whileBusy(ctx context.Context, request func() error) error {
+	policy := retry.Policy{
+		Backoff: retry.Backoff{First: time.Second, Max: 10 * time.Second}, MaxTotal: busyRetry, MaxDelay: maxDelay,
+		Retryable: isBusy,
+		Notify: func(err error, wait time.Duration) {
+			s.note("the server is busy, next try in %s: %s", wait.Round(time.Second), err)
+		},
+	}
+	return policy.Do(ctx, request)
 }
 
 // callOnce sends a request and returns its answer.
@@ -170,7 +178,7 @@ func (s *Server) do(request *http.Request) (*http.Response, error) {
 		return response, nil
 	}
 	defer response.Body.Close()
-	return nil, serverError(response)
+	return nil, retry.WithDelay(serverError(response), response.Header.Get("Retry-After"))
 }
 
 // unreachable returns the error of a request that received no response.
@@ -196,7 +204,8 @@ func (e *StatusError) Error() string { return e.Message }
 
 func isBusy(err error) bool {
 	var answered *StatusError
-	return errors.As(err, &answered) && answered.Status == http.StatusServiceUnavailable
+	return errors.As(err, &answered) &&
+		(answered.Status == http.StatusServiceUnavailable || answered.Status == http.StatusTooManyRequests)
 }
 
 // serverError converts a response to a StatusError. If the body is not the JSON of an

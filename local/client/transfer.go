@@ -39,7 +39,11 @@ func (s *Server) upload(ctx context.Context, document io.Reader) (api.Imported, 
 // download writes a file of the archive to out. It returns an error if the server sent
 // the SHA-256 of the file and the SHA-256 of the written bytes is another one.
 func (s *Server) download(ctx context.Context, address string, out io.Writer) error {
-	response, err := s.send(ctx, http.MethodGet, address, "", nil)
+	var response *http.Response
+	err := s.whileBusy(ctx, func() (err error) {
+		response, err = s.send(ctx, http.MethodGet, address, "", nil) //nolint:bodyclose // closed below
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -76,7 +80,11 @@ func (s *Server) save(ctx context.Context, address, path string) error {
 	if done > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", done))
 	}
-	response, err := s.do(request)
+	var response *http.Response
+	err = s.whileBusy(ctx, func() (err error) {
+		response, err = s.do(request) //nolint:bodyclose // closed below
+		return err
+	})
 	var answered *StatusError
 	if errors.As(err, &answered) && answered.Status == http.StatusRequestedRangeNotSatisfiable {
 		// The server has no bytes to send, so path.part has all bytes already, or too

@@ -5,7 +5,7 @@ import (
 )
 
 // retryAfter is the number of seconds that a client should wait after a 503 response.
-const retryAfter = "10"
+const retryAfter = "5"
 
 // The methods and statuses that a Mux uses. Package net/http has them too, but only a
 // transport may import it.

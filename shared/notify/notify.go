@@ -21,24 +21,11 @@ const GiveUpAfter = 72 * time.Hour
 
 // Sender sends one event to the receiver. The error is Unavailable if the receiver could
 // not be reached or is overloaded, so that other events would fail too. The error is a
-// DelayError if the receiver asks for a delay. Send must return soon after its context
-// has ended, and its error must contain no secret.
+// retry.DelayError if the receiver asks for a delay. Send must return soon after its
+// context has ended, and its error must contain no secret.
 type Sender interface {
 	Send(ctx context.Context, event api.Event) error
 }
-
-// DelayError is the error of a receiver that asks not to be called again before the time
-// After has passed.
-type DelayError struct {
-	Err   error
-	After time.Duration
-}
-
-// Error returns the text of the receiver's error.
-func (e *DelayError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the receiver's error.
-func (e *DelayError) Unwrap() error { return e.Err }
 
 // Options are the options of New. All fields except Waits are required.
 type Options struct {

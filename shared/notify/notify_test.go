@@ -18,6 +18,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/notify"
+	"ace/shared/retry"
 	"ace/shared/task"
 )
 
@@ -292,7 +293,7 @@ func TestRun_WaitsAsLongAsTheReceiverAsks(t *testing.T) {
 			store := memstore.New(t)
 			to := &receiver{answer: func(n int, event api.Event) error {
 				if n == 1 {
-					return &notify.DelayError{Err: unreachable(n, event), After: after}
+					return &retry.DelayError{Err: unreachable(n, event), After: after}
 				}
 				return nil
 			}}

@@ -25,8 +25,8 @@ type Waits struct {
 	Drain    time.Duration // the time in which Run still sends events after its context has ended
 }
 
-// maxDelay is the longest delay that a receiver can request by a DelayError. A longer one
-// is shortened to maxDelay.
+// maxDelay is the longest delay that a receiver can request by a retry.DelayError. A
+// longer one is shortened to maxDelay.
 const maxDelay = time.Hour
 
 func (w Waits) withDefaults() Waits {
@@ -158,7 +158,7 @@ func (r *round) send(ctx context.Context, id string) {
 	}
 	one.due = now.Add(wait)
 
-	var delay *DelayError
+	var delay *retry.DelayError
 	if errors.As(err, &delay) {
 		r.paused = now.Add(min(max(delay.After, r.paused.Sub(now)), maxDelay))
 	}

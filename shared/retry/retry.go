@@ -40,6 +40,7 @@ type Policy struct {
 	Backoff
 	Tries     int              // the maximum number of calls, including the first; zero means no bound
 	MaxTotal  time.Duration    // bounds the sum of all waits; zero means no bound
+	MaxDelay  time.Duration    // the longest delay that an error can request (see DelayError); zero means that none is respected
 	Retryable func(error) bool // reports whether to repeat the call after this failure; nil means after any failure
 	// Notify, if set, is called before each wait.
 	Notify func(err error, wait time.Duration)
@@ -55,7 +56,7 @@ func (p Policy) Do(ctx context.Context, fn func() error) error {
 			return err
 		}
 
-		wait := p.After(try)
+		wait := max(p.After(try), min(Delay(err), p.MaxDelay))
 		if p.MaxTotal > 0 && waited+wait > p.MaxTotal {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -73,13 +74,17 @@ func (i *Invoker) Submit(ctx context.Context, create func(context.Context) (task
 // If all attempts fail, a later sweep starts the task.
 const startAttempts = 4
 
+// maxStartDelay bounds the wait between two attempts that AWS asks for. The client waits
+// for the answer to its request meanwhile.
+const maxStartDelay = 5 * time.Second
+
 // Start invokes the task runner for a task asynchronously.
 func (i *Invoker) Start(ctx context.Context, taskID string) error {
 	payload, err := json.Marshal(invoke.TaskStart{TaskID: taskID})
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the start of task %s cannot be encoded", taskID)
 	}
-	policy := retry.Policy{Backoff: backoff(), Tries: startAttempts, Retryable: fault.Retryable}
+	policy := retry.Policy{Backoff: backoff(), Tries: startAttempts, MaxDelay: maxStartDelay, Retryable: fault.Retryable}
 	return policy.Do(ctx, func() error {
 		_, err := i.call(ctx, i.taskRunner, types.InvocationTypeEvent, payload)
 		return err

@@ -2,6 +2,9 @@ package awslambda_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +82,39 @@ func TestDispatch_RejectsUnitsOnceStopped(t *testing.T) {
 	_, err := invoker(t).Dispatch(stopped).Invoke(t.Context(), plan.Unit{TaskID: "td_20240315_123456"})
 	if err == nil || !strings.Contains(err.Error(), awslambda.ErrStopped.Error()) {
 		t.Errorf("got %v, want %v", err, awslambda.ErrStopped)
+	}
+}
+
+// AWS states by Retry-After when it accepts another invocation. The first wait without a
+// statement is at most 50 ms.
+func TestInvoke_WaitsAsLongAsAWSAsks(t *testing.T) {
+	const wait = time.Second
+	for name, request := range map[string]func(*awslambda.Invoker) error{
+		"a task": func(i *awslambda.Invoker) error { return i.Start(t.Context(), "td_20240315_123456") },
+		"a unit": func(i *awslambda.Invoker) error {
+			_, err := i.Dispatch(make(chan struct{})).Invoke(t.Context(), plan.Unit{TaskID: "td_20240315_123456"})
+			return err
+		},
+	} {
+		var calls []time.Time
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if calls = append(calls, time.Now()); len(calls) == 1 {
+				w.Header().Set("Retry-After", fmt.Sprint(wait.Seconds()))
+				w.Header().Set("X-Amzn-ErrorType", "TooManyRequestsException")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException") // is not repeated
+			w.WriteHeader(http.StatusNotFound)
+		}))
+		i := awslambda.New(lambda.New(lambda.Options{
+			Region: "us-east-1", BaseEndpoint: aws.String(server.URL), Retryer: aws.NopRetryer{},
+			Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""), HTTPClient: server.Client(),
+		}), "runner", "worker")
+		err := request(i)
+		server.Close()
+		if fault.CodeOf(err) != fault.Internal || len(calls) != 2 || calls[1].Sub(calls[0]) < wait {
+			t.Errorf("%s: %v after invocations at %v, want two that are %s apart", name, err, calls, wait)
+		}
 	}
 }

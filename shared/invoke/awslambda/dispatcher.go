@@ -5,11 +5,13 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"ace/shared/fault"
 	"ace/shared/invoke"
+	"ace/shared/retry"
 	"ace/shared/tablediff/plan"
 )
 
@@ -20,6 +22,9 @@ var ErrStopped = fault.New(fault.Cancelled, "the task runner's time is nearly ov
 // maxCrashes is the number of invocations without a reply (see errFailed) after which a
 // unit fails.
 const maxCrashes = 4
+
+// maxUnitDelay bounds the wait for capacity that AWS asks for.
+const maxUnitDelay = time.Minute
 
 // Dispatcher sends the units of work of one invocation of the task runner to the block
 // worker, until the channel stopped is closed. Then Invoke returns ErrStopped for further
@@ -65,7 +70,8 @@ func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
 		default:
 			return reply, err
 		}
-		if err := wait(ctx, d.stopped, backoff().After(sent)); err != nil {
+		delay := max(backoff().After(sent), min(retry.Delay(err), maxUnitDelay))
+		if err := wait(ctx, d.stopped, delay); err != nil {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"ace/shared/fault"
+	"ace/shared/retry"
 )
 
 // errBusy means that AWS rejected the invocation for now: too many are running, or AWS is
@@ -33,7 +34,8 @@ func notInvoked(ctx context.Context, function string, err error) error {
 	case errors.As(err, &missing):
 		return fault.Wrap(err, fault.Internal, "function %q does not exist", function)
 	case isBusy(err):
-		return fault.Wrap(errors.Join(errBusy, err), fault.Unavailable, "function %q is busy: too many invocations at once", function)
+		busy := fault.Wrap(errors.Join(errBusy, err), fault.Unavailable, "function %q is busy: too many invocations at once", function)
+		return retry.WithDelay(busy, retryAfter(err))
 	case errors.As(err, &api) && api.ErrorFault() == smithy.FaultClient && status(err) != http.StatusRequestTimeout:
 		return fault.Wrap(err, fault.Internal, "function %q cannot be invoked: %s", function, api.ErrorCode())
 	}
@@ -56,6 +58,16 @@ func isBusy(err error) bool {
 		return true
 	}
 	return false
+}
+
+// retryAfter returns the value of the header Retry-After of the response that caused err,
+// or "".
+func retryAfter(err error) string {
+	var answered *smithyhttp.ResponseError
+	if errors.As(err, &answered) && answered.Response != nil {
+		return answered.Response.Header.Get("Retry-After")
+	}
+	return ""
 }
 
 // status returns the HTTP status of the response that caused err, or 0 if there was no

@@ -24,7 +24,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/fault"
-	"ace/shared/notify"
+	"ace/shared/retry"
 )
 
 // Options are the options of New.
@@ -170,22 +170,10 @@ func (c *Client) refused(response *http.Response, reason []byte) error {
 	case code >= 300 && code < 400:
 		return fault.New(fault.Invalid, "%s, a redirect, which is not followed; configure the address to which it leads", text)
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
-		return delayed(fault.New(fault.Unavailable, "%s", text), response.Header.Get("Retry-After"))
+		return retry.WithDelay(fault.New(fault.Unavailable, "%s", text), response.Header.Get("Retry-After"))
 	default:
 		return fault.New(fault.Invalid, "%s", text)
 	}
-}
-
-// delayed adds to err the delay that a Retry-After header asks for, in seconds or as a
-// time. Another value is ignored.
-func delayed(err error, header string) error {
-	if seconds, failed := strconv.ParseUint(header, 10, 31); failed == nil {
-		return &notify.DelayError{Err: err, After: time.Duration(seconds) * time.Second}
-	}
-	if until, failed := http.ParseTime(header); failed == nil {
-		return &notify.DelayError{Err: err, After: max(0, time.Until(until))}
-	}
-	return err
 }
 
 // origin returns the scheme and host of the address.

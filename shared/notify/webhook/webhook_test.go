@@ -239,7 +239,7 @@ func TestSend_ReportsWhatTheReceiverAnswered(t *testing.T) {
 				t.Errorf("the error shows too much: %s", err)
 			}
 			after := time.Duration(-1)
-			var delay *notify.DelayError
+			var delay *retry.DelayError
 			if errors.As(err, &delay) {
 				after = delay.After
 			}
