@@ -11,11 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/pgserver"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/table"
+	"ace/shared/visible"
 )
 
 // scripted makes a dry run store scripts for psql.
@@ -246,6 +249,8 @@ func TestScript_KeepsBytesAndNamesOfEveryKind(t *testing.T) {
 		{"UTF8", `U&'x\FDD0y'`}, {"SQL_ASCII", `E'caf\xe9'`},
 		{"UTF8", `E'\x01a\n\x1b[2J\\n\\\\''\' $$ $ace$ :x \r\t0\x7f7f \u009b漢🙂\\'`},
 		{"SQL_ASCII", `E'caf\xe9\n\\\\''\x1bf\x80\x9b\\'`}, {"EUC_JP", `E'\n日本\\x41''語\x1b\\'`},
+		{"UTF8", `E'a\u202eb\u2066c\u0085d\ufeff7\U000e0041a\u2028\\\\''\u009b2J'`}, {"LATIN1", `E'\u0085\u009b7f\u00ad\u00e9'`},
+		{"SQL_ASCII", `E'\xe2\x80\xae7\xc2\x9b2J\xc2\xad\xe2\xef\xb7\x90'`}, {"WIN1256", `E'a\u200e\u200fb\u200c\u200d\u00ad'`},
 	} {
 		c, s := encoded(t, tt.encoding, tt.encoding)
 		for _, name := range []string{"t", "inline_code_block"} {
@@ -253,8 +258,16 @@ func TestScript_KeepsBytesAndNamesOfEveryKind(t *testing.T) {
 			c.Exec(t, 0, `INSERT INTO `+name+` (id, found) VALUES (`+tt.value+`, `+tt.value+`), ('u', 'v')`)
 			c.Exec(t, 1, `INSERT INTO `+name+` (id, found) VALUES ('u', `+tt.value+`), ('gone', `+tt.value+`)`)
 			dry := repair(t, s, s.Diff(t, "public."+name).TaskID, "n1", scripted)
-			if _, err := psql(t, c, 1, script(t, s, dry.TaskID, "n2")); err != nil {
+			text := script(t, s, dry.TaskID, "n2")
+			if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && visible.IsUnsafe(r) }); i >= 0 {
+				t.Errorf("%s: the script has %q", tt.value, text[max(0, i-20):min(len(text), i+20)])
+			}
+			if _, err := psql(t, c, 1, text); err != nil {
 				t.Error(err)
+			}
+			bytes := `SELECT encode(convert_to(id, getdatabaseencoding()), 'hex'), encode(convert_to(found, getdatabaseencoding()), 'hex') FROM ` + name + ` ORDER BY 1`
+			if diff := cmp.Diff(c.QueryStrings(t, 0, bytes), c.QueryStrings(t, 1, bytes)); diff != "" {
+				t.Errorf("%s: %s", tt.value, diff)
 			}
 			if got := s.Diff(t, "public."+name); got.Result.Verdict != api.VerdictMatch {
 				t.Errorf("%s: %+v", name+" in "+tt.encoding, got.Rows)

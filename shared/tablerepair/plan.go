@@ -89,6 +89,9 @@ type Target struct {
 	// Encodings is a text for error messages that names the server encodings of source and
 	// target. It is empty if they are equal.
 	Encodings string `json:"encodings,omitempty"`
+	// ServerEncoding is the encoding of the target's database. It is empty in plans of
+	// earlier versions.
+	ServerEncoding string `json:"server_encoding,omitempty"`
 	// ByText is set if a key column is ordered by its text, because source and target may
 	// order its values differently. Then a node may treat keys with different texts as
 	// equal, so two keys may identify one row.

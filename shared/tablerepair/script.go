@@ -11,7 +11,6 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fault"
-	"ace/shared/rawtext"
 	"ace/shared/task"
 	"ace/shared/visible"
 )
@@ -109,7 +108,7 @@ func (s *script) write() error {
 	}
 
 	// Triggers, defaults and constraints need the search_path of the role.
-	s.add(set("search_path", s.target.Write.Path))
+	s.add(s.searchPath(s.target.Write.Path))
 	s.flush()
 	for _, step := range []struct {
 		pick picker
@@ -126,7 +125,7 @@ func (s *script) write() error {
 	s.print("SET CONSTRAINTS ALL IMMEDIATE;\n")
 
 	if !s.target.Fires {
-		s.add(set("search_path", s.target.Write.SearchPath))
+		s.add(s.searchPath(s.target.Write.SearchPath))
 		s.flush()
 		if err := s.each(all, s.addVerification); err != nil {
 			return err
@@ -202,7 +201,7 @@ func (s *script) addUpdate(c change) error {
 	t := s.target.Write
 	set := make([]string, len(c.Columns))
 	for i, at := range c.Columns {
-		set[i] = t.Names[at] + " = " + value(c.After[i], t.Types[at])
+		set[i] = t.Names[at] + " = " + s.value(c.After[i], t.Types[at])
 	}
 	s.addWrite(fmt.Sprintf("UPDATE %s SET %s WHERE %s", t.Relation, strings.Join(set, ", "), s.hasKey(c)), c)
 	return nil
@@ -216,7 +215,7 @@ func (s *script) addInsert(c change) error {
 	var names, values []string
 	for _, at := range s.target.written(len(row)) {
 		names = append(names, t.Names[at])
-		values = append(values, value(row[at], t.Types[at]))
+		values = append(values, s.value(row[at], t.Types[at]))
 	}
 	s.addWrite(fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)", t.Into, strings.Join(names, ", "), strings.Join(values, ", ")), c)
 	return nil
@@ -244,7 +243,7 @@ func (s *script) hasKey(c change) string {
 	t := s.target.Write
 	tests := make([]string, len(c.Key))
 	for i, text := range c.Key {
-		tests[i] = t.Key[i] + " " + t.KeyEqual[i] + " " + value(&text, t.KeyType[i])
+		tests[i] = t.Key[i] + " " + t.KeyEqual[i] + " " + s.value(&text, t.KeyType[i])
 	}
 	return strings.Join(tests, " AND ")
 }
@@ -293,62 +292,16 @@ func set(name, value string) string {
 	return "PERFORM pg_catalog.set_config(" + literal(name) + ", " + literal(value) + ", true);"
 }
 
+// searchPath returns a statement of PL/pgSQL that sets the search_path, which may have
+// names of schemas, until the transaction ends.
+func (s *script) searchPath(path string) string {
+	return "PERFORM pg_catalog.set_config('search_path', " + s.literal(path) + ", true);"
+}
+
 // columnHas returns the condition that the column with this index has the given text.
 func (s *script) columnHas(at int, text *string) string {
-	return hasText(s.target.Write.Alias+"."+s.target.Write.Names[at], text)
+	return s.hasText(s.target.Write.Alias+"."+s.target.Write.Names[at], text)
 }
-
-// hasText returns the condition that a value has the given text: the output of the type's
-// output function, which concat calls.
-func hasText(column string, text *string) string {
-	if text == nil {
-		return "pg_catalog.num_nulls(" + column + ") OPERATOR(pg_catalog.=) 1"
-	}
-	test := "pg_catalog.concat(" + column + ") COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) " + stored(*text)
-	if *text == "" { // concat returns the empty text for NULL too
-		test += " AND pg_catalog.num_nulls(" + column + ") OPERATOR(pg_catalog.=) 0"
-	}
-	return test
-}
-
-// value returns the value of a type with the given text.
-func value(text *string, typ string) string {
-	if text == nil {
-		return "NULL"
-	}
-	return stored(*text) + "::" + typ
-}
-
-// stored returns a literal with a text from a part or a plan, in which bytes that are not
-// valid UTF-8 are escaped (package rawtext).
-func stored(text string) string { return literal(rawtext.Bytes(text)) }
-
-// literal returns text as a literal of SQL, for a session in which
-// standard_conforming_strings is on. It escapes the control characters of ASCII, so that
-// a value cannot forge a line of the script. All other bytes are as they are: no escape
-// of another character is valid under every encoding of a server.
-func literal(text string) string {
-	quoted := strings.ReplaceAll(text, "'", "''")
-	if !strings.ContainsFunc(text, isASCIIControl) {
-		return "'" + quoted + "'"
-	}
-	var b strings.Builder
-	b.WriteString("E'")
-	for i := range len(quoted) {
-		switch c := quoted[i]; {
-		case isASCIIControl(rune(c)):
-			fmt.Fprintf(&b, `\x%02x`, c)
-		case c == '\\':
-			b.WriteString(`\\`)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('\'')
-	return b.String()
-}
-
-func isASCIIControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // dollarTag returns a tag for a dollar-quoted text that does not contain the tag.
 func dollarTag(text string) string {

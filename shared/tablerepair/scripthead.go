@@ -37,7 +37,7 @@ func (s *script) head() string {
 	fmt.Fprintf(&b, setOrigin, table.RepairOrigins, table.RepairOrigin)
 	// Reading the table locks it in ACCESS SHARE mode, so that it cannot be altered.
 	b.WriteString(block("PERFORM 1 FROM " + s.target.Write.Relation + " LIMIT 0;\n"))
-	b.WriteString(block(s.serverChecks() + set("search_path", s.target.Write.SearchPath) + "\n"))
+	b.WriteString(block(s.serverChecks() + s.searchPath(s.target.Write.SearchPath) + "\n"))
 	return b.String()
 }
 
@@ -132,9 +132,9 @@ $ace$;
 // table is running. They need the search_path pg_catalog.
 func (s *script) serverChecks() string {
 	var b strings.Builder
-	server, files, into := s.target.Server, s.target.Write.Files, literal(s.target.Write.Into)
+	server, files, into := s.target.Server, s.target.Write.Files, s.literal(s.target.Write.Into)
 	check := func(condition, failed string) {
-		fmt.Fprintf(&b, "IF %s THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;\n", condition, literal("node "+s.target.Node+": "+failed+"; nothing was changed"))
+		fmt.Fprintf(&b, "IF %s THEN RAISE EXCEPTION USING MESSAGE = %s; END IF;\n", condition, s.literal("node "+s.target.Node+": "+failed+"; nothing was changed"))
 	}
 
 	other := "this is not the table " + table.Name(s.plan.Schema, s.plan.Table) + " for which the changes were decided"
@@ -166,13 +166,13 @@ func (s *script) serverChecks() string {
 func (s *script) columnsDiffer() string {
 	var columns []string
 	for _, c := range s.target.Columns {
-		columns = append(columns, fmt.Sprintf("(%s, %s, %t)", literal(c.Name), literal(c.Type), !c.Written))
+		columns = append(columns, fmt.Sprintf("(%s, %s, %t)", s.literal(c.Name), s.literal(c.Type), !c.Written))
 	}
 	const now = "FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) %[1]s::pg_catalog.regclass::pg_catalog.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"
 	return fmt.Sprintf("(SELECT pg_catalog.count(*) "+now+") OPERATOR(pg_catalog.<>) %[2]d OR (SELECT pg_catalog.count(*) "+now+
 		" AND EXISTS (SELECT FROM (VALUES %[3]s) c(name, type, generated) WHERE a.attname::pg_catalog.text OPERATOR(pg_catalog.=) c.name"+
 		" AND pg_catalog.format_type(a.atttypid, a.atttypmod) OPERATOR(pg_catalog.=) c.type AND (a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog.\"char\") OPERATOR(pg_catalog.=) c.generated)) OPERATOR(pg_catalog.<>) %[2]d",
-		literal(s.target.Write.Into), len(columns), strings.Join(columns, ", "))
+		s.literal(s.target.Write.Into), len(columns), strings.Join(columns, ", "))
 }
 
 // printable returns text as it can be in a comment: in one line, without characters that

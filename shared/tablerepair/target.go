@@ -106,6 +106,7 @@ func (t *targetBuilder) makeFragments() {
 	if source, target := t.source, t.node; source.Encoding != target.Encoding {
 		t.target.Encodings = fmt.Sprintf("node %q has the encoding %s, node %q %s", source.Node, source.Encoding, target.Node, target.Encoding)
 	}
+	t.target.ServerEncoding = t.node.Encoding
 	t.target.ByText = slices.Contains(t.common.ByText, true)
 	t.target.SmallSource = !t.source.PartitionsHidden && table.Small(t.source.Partitions)
 	t.target.SmallTarget = !t.node.PartitionsHidden && table.Small(t.node.Partitions)
