@@ -36,7 +36,7 @@ func aims() []string {
 	return []string{
 		"kill -9 of service", "kill -9 of service", "kill -9 of service", "kill -9 of node", "kill -9 of node",
 		"connections reset of node", "half-open connections of node", "answers lost of node", "connection refused of node",
-		"reset in the middle of a request of node", "sessions terminated of node", "freeze of node", "SIGTERM of service",
+		"reset in the middle of a request of node", "cut in the middle of a row of node", "sessions terminated of node", "freeze of node", "SIGTERM of service",
 	}
 }
 
@@ -45,15 +45,12 @@ func aims() []string {
 const longestAim = 500 * time.Millisecond
 
 // aim waits until a repair or undo is RUNNING, and then injects a fault at a random step
-// of it. It returns when the fault is healed. Each second task is left alone.
+// of it. It returns when the fault is healed.
 func (l *lane) aim(ctx context.Context, id string) error {
 	names := aims()
 	name, target := names[l.r.IntN(len(names))], l.r.IntN(nodeCount)
 	delay, lasts := time.Duration(l.r.Int64N(int64(longestAim))), time.Duration(l.r.Int64N(int64(time.Second)))
 	size := int64(1) << l.r.IntN(14)
-	if l.r.IntN(3) == 0 {
-		return nil
-	}
 	l.aiming.RLock()
 	defer l.aiming.RUnlock()
 	kinds := faultKinds()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"ace/infra/testkit/ruleoracle"
 	"ace/shared/api"
 )
 
@@ -43,7 +44,7 @@ func (c comparison) expected(names []string, s state) (rows map[string][]string,
 		for i, a := range c.nodes {
 			for _, b := range c.nodes[i+1:] {
 				left, right := c.masked(s[a][key].Row), c.masked(s[b][key].Row)
-				if same(left, right) {
+				if ruleoracle.Same(left, right) {
 					continue
 				}
 				differs = true
@@ -189,7 +190,7 @@ func differences(got, want map[string][]string) string {
 		places[place] = true
 	}
 	for _, place := range slices.Sorted(maps.Keys(places)) {
-		if !same(got[place], want[place]) {
+		if !ruleoracle.Same(got[place], want[place]) {
 			found = append(found, fmt.Sprintf("%s: got %q, want %q", place, got[place], want[place]))
 		}
 	}

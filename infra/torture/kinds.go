@@ -20,8 +20,8 @@ type faultKind struct {
 	of        string
 	store     string // only with this store, "" for all
 	needsRoot bool
-	once      bool   // at most once in a run
-	excludes  string // kind, as a string, that the same run must not have
+	once      bool     // at most once in a run
+	excludes  []string // kinds, as strings, that the same run must not have
 	inject    func(ctx context.Context, r *run, f fault) (heal func(context.Context) error, err error)
 }
 
@@ -56,7 +56,8 @@ func nodeFaults() []faultKind {
 		{name: "answers lost", of: ofNode, inject: toxic(func(fault) []string {
 			return []string{toxicJSON("timeout", "downstream", "timeout", 0)}
 		})},
-		{name: "reset in the middle of a row", of: ofNode, inject: toxic(func(f fault) []string {
+		{name: "cut in the middle of a row", of: ofNode, inject: cutRow},
+		{name: "reset in the middle of an answer", of: ofNode, inject: toxic(func(f fault) []string {
 			return []string{toxicJSON("limit_data", "downstream", "bytes", f.size)}
 		})},
 		{name: "reset in the middle of a request", of: ofNode, inject: toxic(func(f fault) []string {
@@ -70,8 +71,9 @@ func nodeFaults() []faultKind {
 		{name: "sessions terminated", of: ofNode, inject: signalSessions("pg_terminate_backend")},
 		{name: "queries cancelled", of: ofNode, inject: signalSessions("pg_cancel_backend")},
 		{name: "table locked", of: ofNode, inject: lockTables},
-		{name: "disk full", of: ofNode, needsRoot: true, once: true, excludes: "failover of node", inject: fillNode},
-		{name: "failover", of: ofNode, once: true, excludes: "disk full of node", inject: failOver},
+		{name: "disk full", of: ofNode, needsRoot: true, once: true, excludes: []string{"failover of node", conflictFault}, inject: fillNode},
+		{name: "failover", of: ofNode, once: true, excludes: []string{"disk full of node", conflictFault}, inject: failOver},
+		{name: "standby conflict", of: ofNode, once: true, excludes: []string{"disk full of node", "failover of node"}, inject: conflict},
 	}
 }
 
@@ -80,6 +82,7 @@ func serviceFaults() []faultKind {
 		{name: "kill -9", of: ofService, inject: killService(syscall.SIGKILL)},
 		{name: "kill -9, again and again", of: ofService, inject: killOften},
 		{name: "SIGTERM", of: ofService, inject: killService(syscall.SIGTERM)},
+		{name: "SIGHUP", of: ofService, inject: hangUpService},
 		{name: "freeze", of: ofService, inject: freezeService(0)},
 		{name: "freeze, longer than the lease", of: ofService, inject: freezeService(lease + time.Second)},
 		{name: "no file descriptors left", of: ofService, inject: limitFiles},

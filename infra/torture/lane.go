@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"ace/shared/api"
 )
@@ -22,38 +22,46 @@ type lane struct {
 	last  string          // the newest document of the table, or ""
 	keys  map[string]bool // the keys of that document
 
+	do         func(*lane, context.Context) error
 	unstable   func(key string) bool // keys that an application writes, or nil
 	background func(*lane, context.Context)
-	begun      sync.Once
-	final      bool // all faults are healed, so tasks must complete
+	// isRewritten states that the background writes rows again without changing them, so
+	// that their commit times do not stay as the oracle reads them.
+	isRewritten bool
+	begun       sync.Once
+	final       bool // all faults are healed, so tasks must complete
 }
 
 // lanes returns the work of a run. Each lane draws from its own source, so that what it
 // does depends on the seed only.
 func lanes(r *run) []func(context.Context) error {
 	var work []func(context.Context) error
-	for i, l := range []*lane{
-		{table: tables()["still"]}, {table: tables()["paged"]}, {table: tables()["fixed"]}, {table: tables()["ruled"]},
-		{table: tables()["busy"], unstable: isWritten, background: (*lane).write},
-		{table: tables()["altered"], background: (*lane).alter}, {table: tables()["shaken"], background: (*lane).alter},
-	} {
+	all := []*lane{
+		{table: tables()["still"], do: (*lane).compareStill},
+		{table: tables()["paged"], do: (*lane).compareStill},
+		{table: tables()["fixed"], do: (*lane).repairAndUndo},
+		{table: tables()["ruled"], do: (*lane).repairAndUndo},
+		{table: tables()["busy"], do: (*lane).repairAndUndo, unstable: isWritten, background: (*lane).write},
+		{table: tables()["altered"], do: (*lane).compareStill, background: (*lane).alter, isRewritten: true},
+		{table: tables()["shaken"], do: (*lane).repairAndUndo, background: (*lane).alter, isRewritten: true},
+	}
+	if _, ok := r.has(conflictFault); ok {
+		all = append(all, &lane{table: tables()["reading"], do: (*lane).compareReading})
+	}
+	for i, l := range all {
 		l.run, l.r = r, rand.New(rand.NewPCG(r.seed, uint64(100+i)))
-		do := (*lane).repairAndUndo
-		if slices.Contains([]string{"still", "paged", "altered"}, l.table.name) {
-			do = (*lane).compareStill
-		}
-		work = append(work, func(ctx context.Context) error { return l.work(ctx, do) })
+		work = append(work, l.work)
 	}
 	return work
 }
 
 // work does the operations of the lane while the background changes its table.
-func (l *lane) work(ctx context.Context, do func(*lane, context.Context) error) error {
+func (l *lane) work(ctx context.Context) error {
 	var background sync.WaitGroup
 	if l.background != nil {
 		background.Go(func() { l.background(l, ctx) })
 	}
-	err := do(l, ctx)
+	err := l.do(l, ctx)
 	l.begin()
 	background.Wait()
 	if err != nil {
@@ -167,6 +175,9 @@ func (l *lane) compareStill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.mu.Lock()
+	l.stills[l.table.name] = still{l, s, time.Now()}
+	l.mu.Unlock()
 	l.begin()
 	l.planted.Wait()
 	for !l.over() {
@@ -213,9 +224,13 @@ func (l *lane) remember(ctx context.Context, id string) error {
 	return nil
 }
 
-// compareSchema compares the table as part of its schema.
+// compareSchema compares the table as part of its schema, or of a publication.
 func (l *lane) compareSchema(ctx context.Context, s state) error {
-	id, err := l.client.submit(ctx, "schema-diff", "", map[string]string{"schema_name": "public", "tables": l.table.name, "confirm_delay": "50ms"})
+	operation, params := "schema-diff", map[string]string{"schema_name": "public", "tables": l.table.name, "confirm_delay": "50ms"}
+	if l.background == nil && l.r.IntN(2) == 0 {
+		operation, params = "repset-diff", map[string]string{"repset_name": l.table.name, "confirm_delay": "50ms"}
+	}
+	id, err := l.client.submit(ctx, operation, "", params)
 	if err != nil {
 		return err
 	}
@@ -235,7 +250,7 @@ func (l *lane) compareSchema(ctx context.Context, s state) error {
 		l.wrong("schema", "%s is COMPLETED with tasks %+v", id, parts)
 		return nil
 	}
-	l.client.accept(parts[0].TaskID, "schema-diff "+id)
+	l.client.accept(parts[0].TaskID, operation+" "+id)
 	return l.judgeDocument(ctx, parts[0], l.everyNode(), s)
 }
 
@@ -243,7 +258,11 @@ func (l *lane) compareSchema(ctx context.Context, s state) error {
 // succeed.
 func (l *lane) finish(ctx context.Context, s state) error {
 	l.awaitHealed(ctx)
-	id, err := l.compare(ctx, "table-diff", l.everyNode(), map[string]string{"confirm_delay": "50ms"}, s)
+	params := map[string]string{"confirm_delay": "50ms"}
+	if l.table.name == "reading" {
+		params["cluster_name"] = readingCluster
+	}
+	id, err := l.compare(ctx, "table-diff", l.everyNode(), params, s)
 	if err == nil && id == "" {
 		l.wrong("liveness", "table %s could not be compared after all faults were healed", l.table.name)
 	}

@@ -17,6 +17,9 @@ import (
 
 // judge checks the run as a whole, after all work has ended and all faults are healed.
 func (r *run) judge(ctx context.Context) error {
+	if err := r.endSchedules(ctx); err != nil {
+		return err
+	}
 	if err := r.judgeTasks(ctx); err != nil {
 		return err
 	}
@@ -53,9 +56,10 @@ func (r *run) judgeTasks(ctx context.Context) error {
 	listed := map[string]string{}
 	bounded, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	var all []api.TaskStatus
 	for open := -1; open != 0; {
-		all, err := r.client.tasks(ctx, "")
-		if err != nil {
+		var err error
+		if all, err = r.client.tasks(ctx, ""); err != nil {
 			return err
 		}
 		open = 0
@@ -64,7 +68,7 @@ func (r *run) judgeTasks(ctx context.Context) error {
 			if !task.HasEnded() {
 				open++
 			}
-			if r.client.accept(task.TaskID, "found in the list") {
+			if r.client.accept(task.TaskID, "found in the list") && task.RequestedBy != nil && task.RequestedBy.Caller != "schedule" {
 				r.count("task: found in the list, its answer was lost")
 			}
 		}
@@ -81,7 +85,7 @@ func (r *run) judgeTasks(ctx context.Context) error {
 			r.wrong("lost", "task %s was accepted, and in the list it is %q", id, listed[id])
 		}
 	}
-	return nil
+	return r.judgeScheduled(ctx, all)
 }
 
 // clearLimit bounds the wait for the sweep that clears tasks whose clearing a fault has
@@ -176,7 +180,7 @@ var objectPattern = regexp.MustCompile(`^(?:` + strings.Join([]string{
 	`diffs/[0-9-]+/([^/.]+)\.(?:json|csv|html)`,
 	`reports/[0-9-]+/([^/.]+)\..*`,
 	`repairs/([^/]+)/.*`,
-	`index/.*`, `baselines/.*`, `audit/[0-9-]+/[0-9]+-[0-9a-z]+\.json`, `rules/[0-9a-f]{64}`, `locks/[0-9a-f]{64}`,
+	`index/.*`, `baselines/.*`, `audit/[0-9-]+/[0-9]+-[0-9a-z]+\.json`, `rules/[0-9a-f]{64}`, `locks/[0-9a-f]{64}`, `schedules/[a-z]+\.json`,
 }, "|") + `)$`)
 
 // leftObjects returns the objects that must not be in the archive when all tasks have

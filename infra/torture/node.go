@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -22,11 +23,13 @@ const (
 	aceRole  = "ace" // the role that the services connect as
 )
 
-// node is a PostgreSQL server behind a proxy. The services connect through the proxy, the
-// suite itself connects directly.
+// node is a PostgreSQL server behind two proxies: one disturbs the network, and the gate
+// knows the protocol. The services connect through both, the suite itself connects
+// directly.
 type node struct {
 	name  string
 	proxy *toxiproxy.Proxy
+	gate  *gate
 
 	mu      sync.Mutex
 	server  *pgserver.Server
@@ -42,10 +45,13 @@ func startNode(ctx context.Context, installation pgserver.Installation, name str
 		return nil, err
 	}
 	n := &node{name: name, server: server}
+	if n.gate, err = startGate(func() string { return address(n.primary()) }); err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
 	proxies := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	n.proxy = toxiproxy.NewProxy(proxies, name, pgserver.Host+":0", address(server))
+	n.proxy = toxiproxy.NewProxy(proxies, name, pgserver.Host+":0", n.gate.address())
 	if err := n.proxy.Start(); err != nil {
-		return nil, fmt.Errorf("proxy of %s: %w", name, err)
+		return nil, errors.Join(fmt.Errorf("proxy of %s: %w", name, err), n.gate.close(), server.Close())
 	}
 	return n, nil
 }
@@ -56,6 +62,9 @@ func address(s *pgserver.Server) string {
 
 // port returns the port of the proxy.
 func (n *node) port() string {
+	if n.proxy == nil {
+		return strconv.Itoa(n.primary().Port())
+	}
 	_, port, _ := net.SplitHostPort(n.proxy.Listen)
 	return port
 }
@@ -136,10 +145,11 @@ func firstLine(sql string) string {
 
 func (n *node) close() error {
 	n.proxy.Stop()
+	err := n.gate.close()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.standby != nil {
 		_ = n.standby.Close() // the error of the server matters
 	}
-	return n.server.Close()
+	return errors.Join(err, n.server.Close())
 }

@@ -37,7 +37,7 @@ func toxic(of func(fault) []string) func(context.Context, *run, fault) (func(con
 		var names []string
 		heal := func(ctx context.Context) error {
 			for _, name := range names {
-				_ = proxy.Toxics.RemoveToxic(ctx, name) // a failover removes it, too
+				_ = proxy.Toxics.RemoveToxic(ctx, name) // it is removed in any case
 			}
 			return nil
 		}
@@ -63,6 +63,12 @@ func toxicJSON(kind, stream string, attributes ...any) string {
 	}
 	text, _ := json.Marshal(map[string]any{"type": kind, "stream": stream, "attributes": values})
 	return string(text)
+}
+
+// cutRow cuts a connection in the middle of a row that the node sends.
+func cutRow(_ context.Context, r *run, f fault) (func(context.Context) error, error) {
+	remove := r.bed.nodes[f.target].gate.cutRow(f.size % 300)
+	return func(context.Context) error { remove(); return nil }, nil
 }
 
 func refuseNode(_ context.Context, r *run, f fault) (func(context.Context) error, error) {
@@ -148,7 +154,7 @@ func fill(dir string, leave int64) (func(context.Context) error, error) {
 }
 
 // failOver kills the server while its standby has everything that was committed, promotes
-// the standby, and directs the proxy to it.
+// the standby, which the gate then connects to.
 func failOver(ctx context.Context, r *run, f fault) (func(context.Context) error, error) {
 	n := r.bed.nodes[f.target]
 	if n.standby == nil {
@@ -166,9 +172,6 @@ func failOver(ctx context.Context, r *run, f fault) (func(context.Context) error
 	n.server, n.standby = n.standby, nil
 	n.mu.Unlock()
 	if _, err := n.queryIn(ctx, "postgres", `SELECT pg_promote()`); err != nil {
-		return noHeal, err
-	}
-	if err := n.proxy.Update(&toxiproxy.Proxy{Listen: n.proxy.Listen, Upstream: address(n.server), Enabled: true}); err != nil {
 		return noHeal, err
 	}
 	return noHeal, old.Close()

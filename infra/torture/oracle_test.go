@@ -7,16 +7,17 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/ruleoracle"
 	"ace/shared/api"
 )
 
 // row returns a row of the table "still".
-func row(id, v string) held {
-	return held{Row: []string{id, v, "1.50", "true", `{"i": 1}`, "2024-01-01 00:00:00+00"}}
+func row(id, v string) ruleoracle.Version {
+	return ruleoracle.Version{Row: []string{id, v, "1.50", "true", `{"i": 1}`, "2024-01-01 00:00:00+00"}}
 }
 
 // object returns a row as a document has it.
-func object(h held) string {
+func object(h ruleoracle.Version) string {
 	quoted := make([]string, len(h.Row))
 	for i, value := range h.Row {
 		text, _ := json.Marshal(value)

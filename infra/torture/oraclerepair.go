@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"ace/infra/testkit/ruleoracle"
 	"ace/shared/api"
 )
 
@@ -35,7 +37,7 @@ func (l *lane) dryRun(ctx context.Context, w wish, before state) error {
 	params := maps.Clone(w.params)
 	params["dry_run"] = "true"
 	status, err := l.change(ctx, "table-repair", params)
-	if err != nil || status.Status != api.StatusCompleted || w.newest || l.unstable != nil {
+	if err != nil || status.Status != api.StatusCompleted || l.unstable != nil || w.isOpen(l.everyNode().allKeys(before), before) {
 		return err
 	}
 	result, err := resultOf(status)
@@ -59,9 +61,9 @@ func (l *lane) dryRun(ctx context.Context, w wish, before state) error {
 // expectedCounts returns the changes that a repair must make on a node.
 func (l *lane) expectedCounts(w wish, before state, node int) (n api.NodeRepair) {
 	for key := range l.everyNode().allKeys(before) {
-		was, will := before[node][key].Row, w.winner(key, node, before)
+		was, will := before[node][key].Row, w.winner(key, node, before, before)
 		switch {
-		case same(was, will):
+		case ruleoracle.Same(was, will):
 		case was == nil:
 			n.Inserted++
 		case will == nil:
@@ -107,9 +109,7 @@ func (l *lane) judgeRepair(ctx context.Context, status api.TaskStatus, w wish, b
 	if err != nil {
 		return nil, err
 	}
-	if w.newest {
-		l.countRulings(w, before)
-	}
+	l.countRulings(w, before)
 	for node := range before {
 		wanted := l.wanted(w, node, before, after)
 		l.judgeNode(status, result, node, l.rowsOf(before[node]), l.rowsOf(after[node]), wanted)
@@ -122,38 +122,11 @@ func (l *lane) judgeRepair(ctx context.Context, status api.TaskStatus, w wish, b
 func (l *lane) wanted(w wish, node int, before, after state) map[string][]string {
 	rows := map[string][]string{}
 	for key := range l.everyNode().allKeys(before) {
-		row := before[node][key].Row
-		switch {
-		case !slices.Contains(w.targets, node):
-		case w.newest:
-			row = newestWinner(w, key, node, before, after)
-		default:
-			row = w.winner(key, node, before)
-		}
-		if row != nil {
+		if row := w.winner(key, node, before, after); row != nil {
 			rows[key] = row
 		}
 	}
 	return rows
-}
-
-// countRulings counts how exactly a repair by newest is judged.
-func (l *lane) countRulings(w wish, before state) {
-	for key := range l.everyNode().allKeys(before) {
-		nodes := versions(before, key)
-		if !differ(nodes, nil) {
-			continue
-		}
-		ruling := newestOf(nodes, w.params["missing"])
-		switch {
-		case ruling.decided:
-			l.count("newest: decided")
-		case ruling.open:
-			l.count("newest: open")
-		default:
-			l.count("newest: left alone")
-		}
-	}
 }
 
 // judgeNode checks the rows of one node after a repair or undo.
@@ -175,6 +148,28 @@ func (l *lane) judgeNode(status api.TaskStatus, result changed, node int, before
 	if outcome != "" {
 		l.count("node: " + outcome)
 	}
+	if outcome == unknown {
+		l.judgeUnknown(status, name, untouched != "")
+	}
+}
+
+// judgeUnknown checks that a task with an unknown outcome has not completed, and names
+// the node.
+func (l *lane) judgeUnknown(status api.TaskStatus, node string, isChanged bool) {
+	if status.Status == api.StatusCompleted || !strings.Contains(status.Error, node) {
+		l.wrong("outcome", "%s is %s %q, although the outcome of %s is unknown", status.TaskID, status.Status, status.Error, node)
+	}
+	was := "rolled back, or nothing to change"
+	if isChanged {
+		was = "committed"
+	}
+	l.count("unknown: " + status.TaskType + ", " + was)
+}
+
+// hasUnknown reports whether the outcome of a node is unknown.
+func hasUnknown(status api.TaskStatus) bool {
+	result, err := resultOf(status)
+	return err == nil && slices.ContainsFunc(slices.Collect(maps.Values(result.Nodes)), func(n api.NodeRepair) bool { return n.Outcome == unknown })
 }
 
 // awaitUnknown waits until no transaction of the services is left on the nodes whose
@@ -251,7 +246,7 @@ func (l *lane) judgeBeforeImages(ctx context.Context, status api.TaskStatus, bef
 		for key := range l.everyNode().allKeys(state{before[node], after[node], after[node]}) {
 			was, is := before[node][key].Row, after[node][key].Row
 			image, ok := saved[name+" "+key]
-			if !same(was, is) && (!ok || !same(was, image)) {
+			if !ruleoracle.Same(was, is) && (!ok || !ruleoracle.Same(was, image)) {
 				l.wrong("before-images", "%s: %s %s was %q, but its before-image is %q (exists: %t)", status.TaskID, name, key, was, image, ok)
 				return nil
 			}
@@ -261,15 +256,13 @@ func (l *lane) judgeBeforeImages(ctx context.Context, status api.TaskStatus, bef
 	return nil
 }
 
-// undo undoes a repair and checks that every node is as before the repair, or as after
-// it. It returns what the nodes have, or nil if nothing was undone.
+// undo undoes a repair that has changed rows, and checks that every node is as before the
+// repair, or as after it. The undo finds out what is unknown about the repair: if it
+// completes, the node is as before in any case. It returns what the nodes have.
 func (l *lane) undo(ctx context.Context, repair api.TaskStatus, before, after state) (state, error) {
 	result, err := resultOf(repair)
 	if err != nil {
 		return nil, err
-	}
-	if !l.isChanged(before, after) || slices.ContainsFunc(slices.Collect(maps.Values(result.Nodes)), func(n api.NodeRepair) bool { return n.Outcome == unknown }) {
-		return nil, nil
 	}
 	status, err := l.change(ctx, "table-undo", map[string]string{"task_id": repair.TaskID})
 	if err != nil {
@@ -288,7 +281,7 @@ func (l *lane) undo(ctx context.Context, repair api.TaskStatus, before, after st
 	}
 	for node, name := range l.names() {
 		wanted := l.rowsOf(after[node])
-		if result.Nodes[name].Outcome == committed {
+		if outcome := result.Nodes[name].Outcome; outcome == committed || outcome == unknown {
 			wanted = l.rowsOf(before[node])
 		}
 		l.judgeNode(status, undone, node, l.rowsOf(after[node]), l.rowsOf(now[node]), wanted)

@@ -58,8 +58,8 @@ func drawPlan(seed uint64, store string, length time.Duration, root bool) plan {
 	used := map[string]bool{}
 	for range 5 + r.IntN(5) {
 		kind := kinds[r.IntN(len(kinds))]
-		// The standby is a copy in another directory, which cannot have the same tablespace.
-		if kind.excludes != "" && used[kind.excludes] || kind.once && used[kind.String()] {
+		// A standby is a copy in another directory, which cannot have the same tablespace.
+		if slices.ContainsFunc(kind.excludes, func(other string) bool { return used[other] }) || kind.once && used[kind.String()] {
 			continue
 		}
 		used[kind.String()] = true

@@ -46,6 +46,11 @@ func (r *run) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	if target, ok := r.has(conflictFault); ok {
+		if err := r.addReader(ctx, target); err != nil {
+			return err
+		}
+	}
 	if err := r.startServices(); err != nil {
 		return err
 	}
@@ -120,6 +125,7 @@ func (r *run) prepareNode(ctx context.Context, i int) error {
 		}
 		setup = append(setup, t.create(i, in)...)
 	}
+	setup = append(setup, `CREATE PUBLICATION still FOR TABLE still`, `CREATE PUBLICATION paged FOR TABLE paged`)
 	_, err := n.query(ctx, setup...)
 	return err
 }
@@ -160,7 +166,17 @@ func (r *run) dropStandby(n *node) error {
 // services.
 func (r *run) startServices() error {
 	clusters := filepath.Join(r.dir, "clusters")
-	if err := r.define(clusters); err != nil {
+	if err := r.define(clusters, clusterName, r.bed.nodes); err != nil {
+		return err
+	}
+	if target, ok := r.has(conflictFault); ok {
+		nodes := slices.Clone(r.bed.nodes)
+		nodes[target] = r.reader
+		if err := r.define(clusters, readingCluster, nodes); err != nil {
+			return err
+		}
+	}
+	if err := r.writeSchedules(schedules); err != nil {
 		return err
 	}
 	environ, err := r.environ()
@@ -176,6 +192,9 @@ func (r *run) startServices() error {
 			command := exec.Command(r.bed.binary, "serve", "--listen", address, "--clusters", clusters) //nolint:noctx // service.stop ends it
 			command.Dir = home
 			command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp")}, environ...)
+			if i == 0 {
+				command.Env = append(command.Env, "ACE_SCHEDULES="+r.schedulesFile())
+			}
 			return command
 		})
 		if err != nil {
@@ -213,15 +232,15 @@ func (r *run) environ() ([]string, error) {
 // prefix returns the prefix of the run's archive in the bucket.
 func (r *run) prefix() string { return filepath.Base(r.dir) }
 
-// define writes the definition of the cluster, whose nodes are the proxies.
-func (r *run) define(dir string) error {
+// define writes the definition of a cluster, whose nodes are the proxies.
+func (r *run) define(dir, name string, nodes []*node) error {
 	type object = map[string]any
 	var groups []object
-	for _, n := range r.bed.nodes {
+	for _, n := range nodes {
 		groups = append(groups, object{"name": n.name, "is_active": "on", "public_ip": pgserver.Host, "port": n.port()})
 	}
 	definition, err := json.Marshal(object{
-		"cluster_name": clusterName,
+		"cluster_name": name,
 		"pgedge":       object{"databases": []object{{"db_name": database, "db_user": aceRole, "db_password": "unused", "sslmode": "disable", "connect_timeout": "2"}}},
 		"node_groups":  groups,
 	})
@@ -231,5 +250,5 @@ func (r *run) define(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, clusterName+".json"), definition, 0o600)
+	return os.WriteFile(filepath.Join(dir, name+".json"), definition, 0o600)
 }

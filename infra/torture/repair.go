@@ -10,19 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"ace/infra/testkit/ruleoracle"
 	"ace/shared/api"
 )
-
-// wish is a repair, and what the oracle expects of it.
-type wish struct {
-	params  map[string]string
-	targets []int
-	// winner returns the row that a node must have if the repair commits there.
-	winner func(key string, node int, before state) []string
-	// newest states that newestWinner is used instead of winner, because the result is not
-	// always determined by the rows before the repair.
-	newest bool
-}
 
 // repairAndUndo makes a table differ and compares it before the faults begin. During the
 // faults it repairs and undoes again and again, so that faults hit these.
@@ -70,7 +60,7 @@ func (l *lane) plant(ctx context.Context) (diff string, before state, err error)
 // repairOnce repairs by a drawn way, judges the rows, and often undoes. It returns the
 // document if the nodes have the rows of the document again, or "".
 func (l *lane) repairOnce(ctx context.Context, diff string, before state) (string, error) {
-	w, err := l.drawWish(ctx, diff)
+	w, err := l.drawWish(ctx, diff, before)
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +78,7 @@ func (l *lane) repairOnce(ctx context.Context, diff string, before state) (strin
 		return "", err
 	}
 	for attempts := 3; attempts > 0 && l.isChanged(before, now) && (attempts == 3 || !l.over()); attempts-- {
-		if l.r.IntN(4) == 0 {
+		if l.r.IntN(4) == 0 && !hasUnknown(status) {
 			break
 		}
 		if now, err = l.undo(ctx, status, before, now); err != nil || now == nil {
@@ -102,46 +92,65 @@ func (l *lane) repairOnce(ctx context.Context, diff string, before state) (strin
 }
 
 // drawWish draws how a document is repaired.
-func (l *lane) drawWish(ctx context.Context, diff string) (wish, error) {
+func (l *lane) drawWish(ctx context.Context, diff string, before state) (wish, error) {
 	w := wish{params: map[string]string{"diff_file": diff}, targets: []int{0, 1, 2}}
-	names := l.names()
+	var err error
 	switch way := l.r.IntN(9); way {
 	case 0, 1, 2:
-		source := l.r.IntN(nodeCount)
-		w.params["source_of_truth"] = names[source]
-		w.targets = slices.DeleteFunc(w.targets, func(node int) bool { return node == source })
-		option := []string{"", "", "upsert_only", "insert_only", "generate_report", "fire_triggers"}[l.r.IntN(6)]
-		if option != "" {
-			w.params[option] = "true"
+		l.wishSource(&w)
+	case 3, 4, 5:
+		strategies := []string{api.ResolveMajority, api.ResolveUnion, api.ResolveFillNulls, api.ResolveNewest, api.ResolveNewest}
+		if l.isRewritten {
+			strategies = strategies[:3]
 		}
-		w.winner = func(key string, node int, before state) []string {
-			return bySource(before[source][key].Row, before[node][key].Row, option)
-		}
-	case 3, 4, 5, 6:
-		strategy := []string{api.ResolveMajority, api.ResolveUnion, api.ResolveFillNulls, api.ResolveNewest}[way-3]
+		strategy := strategies[l.r.IntN(len(strategies))]
 		w.params["resolve"] = strategy
-		if strategy == api.ResolveNewest {
-			w.params["missing"] = []string{api.MissingInsert, api.MissingDelete, api.MissingSkip}[l.r.IntN(3)]
-			w.newest = true
-			break
+		w.byRule = func(o ruleoracle.Oracle, nodes []ruleoracle.Version) ruleoracle.Ruling {
+			return o.Decide(strategy, nodes)
 		}
-		w.winner = func(key string, node int, before state) []string {
-			return byStrategy(strategy, versions(before, key), node)
+		if strategy == api.ResolveNewest {
+			l.drawMissing(&w)
 		}
 	default:
-		rules := drawRules(l.r, l.table)
-		sum, err := l.postRules(ctx, rules.text(names))
-		if err != nil {
-			return w, err
-		}
-		w.params["resolve"], w.params["rules"] = api.ResolveRules, sum
-		w.winner = func(key string, node int, before state) []string { return rules.winner(versions(before, key), node) }
+		l.drawMissing(&w)
+		err = l.wishRules(ctx, &w, before)
 	}
 	if l.r.IntN(5) == 0 {
 		only := w.targets[l.r.IntN(len(w.targets))]
-		w.targets, w.params["nodes"] = []int{only}, names[only]
+		w.targets, w.params["nodes"] = []int{only}, l.names()[only]
 	}
-	return w, nil
+	return w, err
+}
+
+// wishSource draws a repair by a source of truth.
+func (l *lane) wishSource(w *wish) {
+	source := l.r.IntN(nodeCount)
+	w.params["source_of_truth"] = l.names()[source]
+	w.targets = slices.DeleteFunc(w.targets, func(node int) bool { return node == source })
+	option := []string{"", "", "upsert_only", "insert_only", "generate_report", "fire_triggers"}[l.r.IntN(6)]
+	if option != "" {
+		w.params[option] = "true"
+	}
+	w.bySource = func(key string, node int, before state) []string {
+		return bySource(before[source][key].Row, before[node][key].Row, option)
+	}
+}
+
+// wishRules draws a repair by a rules document, and stores the document.
+func (l *lane) wishRules(ctx context.Context, w *wish, before state) error {
+	d := ruleDrawer{l.r, l.table, l.names(), before}
+	document, table := d.draw(!l.isRewritten), d.ruled()
+	sum, err := l.postRules(ctx, table.Text(document))
+	w.params["resolve"], w.params["rules"] = api.ResolveRules, sum
+	w.byRule = func(o ruleoracle.Oracle, nodes []ruleoracle.Version) ruleoracle.Ruling {
+		return o.DecideBy(document, table, nodes)
+	}
+	return err
+}
+
+// drawMissing draws what it means that some node lacks a row.
+func (l *lane) drawMissing(w *wish) {
+	w.params["missing"] = []string{api.MissingInsert, api.MissingDelete, api.MissingSkip}[l.r.IntN(3)]
 }
 
 // bySource returns the row that a target has after a repair by a source of truth.
@@ -151,21 +160,6 @@ func bySource(source, target []string, option string) []string {
 		return target
 	}
 	return source
-}
-
-// byStrategy returns the row that a node has after a repair by a strategy.
-func byStrategy(strategy string, versions []held, node int) []string {
-	if ruled := decide(strategy, versions); ruled.decided && differ(versions, nil) {
-		return ruled.winner
-	}
-	return versions[node].Row
-}
-
-func versions(s state, key string) (all []held) {
-	for _, node := range s {
-		all = append(all, node[key])
-	}
-	return all
 }
 
 // postRules stores a rules document and returns its SHA-256.
@@ -202,12 +196,7 @@ func (l *lane) change(ctx context.Context, operation string, params map[string]s
 	if err != nil {
 		return api.TaskStatus{}, err
 	}
-	if l.r.IntN(8) == 0 && !l.over() {
-		pause(ctx, time.Duration(l.r.IntN(300))*time.Millisecond)
-		if _, err := l.client.get(ctx, "/ace/task-cancel/"+id); err != nil {
-			return api.TaskStatus{}, err
-		}
-	} else if err := l.aim(ctx, id); err != nil {
+	if err := l.disturb(ctx, id); err != nil {
 		return api.TaskStatus{}, err
 	}
 	status, err := l.client.wait(ctx, id)
@@ -216,6 +205,21 @@ func (l *lane) change(ctx context.Context, operation string, params map[string]s
 	}
 	l.ended(status)
 	return status, l.countStrikes(status)
+}
+
+// disturb cancels a repair or undo, aims a fault at it, or leaves it alone.
+func (l *lane) disturb(ctx context.Context, id string) error {
+	switch way := l.r.IntN(8); {
+	case l.over() || way < 2:
+		return nil
+	case way == 2:
+		pause(ctx, time.Duration(l.r.IntN(300))*time.Millisecond)
+		_, err := l.client.get(ctx, "/ace/task-cancel/"+id)
+		return err
+	case way < 5:
+		return l.aim(ctx, id)
+	}
+	return l.aimAtCommit(ctx, id)
 }
 
 // repairsOf returns the ids of all repairs and undos of the table.

@@ -1,211 +1,113 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"time"
+
+	"ace/infra/testkit/ruleoracle"
 )
 
-// ruleDoc is a rules document, with as much of docs/RULES.md as the oracle knows.
-type ruleDoc struct {
-	table     table
-	rules     []rule
-	otherwise action
+// ruleDrawer draws rules documents for the rows that a table has.
+type ruleDrawer struct {
+	r      *rand.Rand
+	table  table
+	names  []string // of the nodes
+	before state
 }
 
-type rule struct {
-	kind    string // different, missing or ""
-	on      []int  // with missing: nodes that all lack the row
-	nodes   []int  // the nodes whose versions count, nil for all
-	columns []string
-	take    action
+// ruled returns what the oracle must know of the table.
+func (d ruleDrawer) ruled() ruleoracle.Table {
+	return ruleoracle.Table{Nodes: d.names, Order: []int{0, 1, 2}, Columns: d.table.allColumns(), Key: len(d.table.key), Compare: compareValues}
 }
 
-// action is how the winner is chosen. If how is "node" or "column", node is its node.
-type action struct {
-	how  string
-	node int
-}
-
-func drawRules(r *rand.Rand, t table) ruleDoc {
-	d := ruleDoc{table: t, otherwise: drawAction(r)}
-	for range 1 + r.IntN(3) {
-		next := rule{take: drawAction(r)}
-		switch r.IntN(4) {
-		case 0:
-			next.kind = "different"
-		case 1:
-			next.kind = "missing"
-			if r.IntN(2) == 0 {
-				next.on = []int{r.IntN(nodeCount)}
-			}
-		case 2:
-			next.nodes = r.Perm(nodeCount)[:2]
-			slices.Sort(next.nodes)
-		default:
-			next.columns = []string{valueColumns()[r.IntN(len(valueColumns()))]}
-		}
-		d.rules = append(d.rules, next)
+// draw draws a document. isTimed states that commit times may decide.
+func (d ruleDrawer) draw(isTimed bool) ruleoracle.Document {
+	drawer := ruleoracle.Drawer{R: d.r, Table: d.ruled(), Ordered: []string{"v", "n", "f", "at"}, Untimed: !isTimed, Where: d.where}
+	if len(d.differing()) > 0 {
+		drawer.Keys = d.keys
 	}
-	return d
-}
-
-func drawAction(r *rand.Rand) action {
-	hows := []string{"majority", "union", "fill_nulls", "node", "delete", "skip", "undecided", "column", "non_null"}
-	return action{how: hows[r.IntN(len(hows))], node: r.IntN(nodeCount)}
-}
-
-// text returns the document as JSON.
-func (d ruleDoc) text(names []string) string {
-	type object = map[string]any
-	list := []object{}
-	for _, rule := range d.rules {
-		when := object{}
-		if rule.kind != "" {
-			when["kind"] = rule.kind
-		}
-		if rule.on != nil {
-			when["on"] = named(names, rule.on)
-		}
-		if rule.nodes != nil {
-			when["nodes"] = named(names, rule.nodes)
-		}
-		if rule.columns != nil {
-			when["columns"] = rule.columns
-		}
-		list = append(list, object{"when": when, "take": rule.take.value(names)})
+	if isTimed {
+		drawer.Written = d.written
 	}
-	text, _ := json.Marshal(object{"version": 1, "rules": list, "otherwise": d.otherwise.value(names)})
-	return string(text)
+	return drawer.Document()
 }
 
-func named(names []string, nodes []int) (list []string) {
-	for _, node := range nodes {
-		list = append(list, names[node])
+// compareValues compares two values of a column. The texts of all types but numeric have
+// the order of the type.
+func compareValues(column, a, b string) int {
+	if column != "n" {
+		return strings.Compare(a, b)
 	}
-	return list
+	left, _ := new(big.Rat).SetString(a)
+	right, _ := new(big.Rat).SetString(b)
+	return left.Cmp(right)
 }
 
-func (a action) value(names []string) any {
-	switch a.how {
-	case "node":
-		return map[string]any{"node": names[a.node]}
-	case "column":
-		return map[string]any{"default": map[string]any{"node": names[a.node]}}
-	case "non_null":
-		return map[string]any{"default": "non_null"}
-	}
-	return a.how
-}
-
-// winner returns the row that a node has after a repair by the rules.
-func (d ruleDoc) winner(versions []held, node int) []string {
-	old := versions[node].Row
-	if !differ(versions, nil) {
-		return old
-	}
-	take := d.otherwise
-	for _, rule := range d.rules {
-		if d.matches(rule, versions) {
-			take = rule.take
-			break
+// differing returns the keys that differ.
+func (d ruleDrawer) differing() (keys []string) {
+	for key := range (comparison{table: d.table, nodes: []int{0, 1, 2}}).allKeys(d.before) {
+		if ruleoracle.Differ(versions(d.before, key)) {
+			keys = append(keys, key)
 		}
 	}
-	if winner, decided := take.decide(versions); decided {
-		return winner
-	}
-	return old
+	slices.Sort(keys)
+	return keys
 }
 
-// differ reports whether two of the nodes have different versions; nil means all nodes.
-func differ(versions []held, nodes []int) bool {
-	chosen := among(versions, nodes)
-	return slices.ContainsFunc(chosen, func(v held) bool { return !same(v.Row, chosen[0].Row) })
-}
-
-func among(versions []held, nodes []int) (chosen []held) {
-	for i, version := range versions {
-		if nodes == nil || slices.Contains(nodes, i) {
-			chosen = append(chosen, version)
+// keys draws some of the keys that differ, of which there must be one.
+func (d ruleDrawer) keys() ruleoracle.Keys {
+	differing := d.differing()
+	d.r.Shuffle(len(differing), func(i, k int) { differing[i], differing[k] = differing[k], differing[i] })
+	wanted := differing[:min(len(differing), 1+d.r.IntN(20))]
+	keys := ruleoracle.Keys{Has: func(key []string) bool { return slices.Contains(wanted, keyText(key)) }}
+	for _, key := range wanted {
+		if len(d.table.key) == 1 {
+			keys.Members = append(keys.Members, "0"+key) // the same integer
+		} else {
+			keys.Members = append(keys.Members, strings.Split(key, "|"))
 		}
 	}
-	return chosen
+	return keys
 }
 
-func (d ruleDoc) matches(r rule, versions []held) bool {
-	chosen := among(versions, r.nodes)
-	lacking := slices.ContainsFunc(chosen, isMissing)
-	having := slices.ContainsFunc(chosen, func(v held) bool { return v.Row != nil })
-	switch {
-	case r.nodes != nil && !differ(versions, r.nodes):
-		return false
-	case r.kind == "different" && (lacking || !differ(versions, r.nodes)):
-		return false
-	case r.kind == "missing" && (!lacking || !having):
-		return false
-	case slices.ContainsFunc(among(versions, orNone(r.on)), func(v held) bool { return v.Row != nil }):
-		return false
+func (d ruleDrawer) written() ruleoracle.Written {
+	limit := firstDrift.Add(time.Duration(d.r.IntN(90)) * time.Second)
+	origin := []string{"", d.table.origin()}[d.r.IntN(2)]
+	return []ruleoracle.Written{{Before: limit}, {After: limit}, {Origin: &origin}, {Origin: &origin, After: limit}}[d.r.IntN(4)]
+}
+
+// where draws an expression. A comparison with a NULL or a missing row is not true.
+func (d ruleDrawer) where() ruleoracle.Where {
+	a, b := d.r.IntN(nodeCount), d.r.IntN(nodeCount)
+	nameA, nameB := d.names[a], d.names[b]
+	column := func(v ruleoracle.Version, name string) string {
+		if v.Row == nil {
+			return null
+		}
+		return v.Row[slices.Index(d.table.allColumns(), name)]
 	}
-	return r.columns == nil || slices.ContainsFunc(r.columns, func(column string) bool { return d.columnDiffers(column, chosen) })
-}
-
-func isMissing(v held) bool { return v.Row == nil }
-
-// orNone returns nodes, or no nodes instead of nil, which means all.
-func orNone(nodes []int) []int { return append([]int{}, nodes...) }
-
-func (d ruleDoc) columnDiffers(column string, chosen []held) bool {
-	at := slices.Index(d.table.allColumns(), column)
-	having := slices.DeleteFunc(slices.Clone(chosen), isMissing)
-	return len(having) > 1 && slices.ContainsFunc(having, func(v held) bool { return v.Row[at] != having[0].Row[at] })
-}
-
-// decide returns the winner of an action, and whether it has one. Rows are inserted where
-// they are missing (missing=insert).
-func (a action) decide(versions []held) (winner []string, decided bool) {
-	switch a.how {
-	case "delete":
-		return nil, true
-	case "skip", "undecided":
-		return nil, false
-	case "node":
-		return versions[a.node].Row, versions[a.node].Row != nil
-	case "column", "non_null":
-		return a.merged(versions)
-	}
-	ruled := decide(a.how, versions)
-	return ruled.winner, ruled.decided
-}
-
-// merged puts a row together column by column, from the nodes that have the row.
-func (a action) merged(versions []held) (winner []string, decided bool) {
-	having := slices.DeleteFunc(slices.Clone(versions), isMissing)
-	winner = slices.Clone(having[0].Row)
-	for column := range winner {
-		values := map[string]bool{}
-		for _, v := range having {
-			values[v.Row[column]] = true
-		}
-		if len(values) == 1 {
-			continue
-		}
-		if a.how == "column" {
-			if versions[a.node].Row == nil {
-				return nil, false
-			}
-			winner[column] = versions[a.node].Row[column]
-			continue
-		}
-		delete(values, null)
-		if len(values) != 1 {
-			return nil, false
-		}
-		for value := range values {
-			winner[column] = value
+	both := func(name string, holds func(left, right string) bool) func([]ruleoracle.Version) bool {
+		return func(v []ruleoracle.Version) bool {
+			left, right := column(v[a], name), column(v[b], name)
+			return left != null && right != null && holds(left, right)
 		}
 	}
-	return winner, true
+	all := []ruleoracle.Where{
+		{SQL: fmt.Sprintf("%s.%s IS NULL", nameA, d.table.key[0]), IsTrue: func(v []ruleoracle.Version) bool { return v[a].Row == nil }},
+		{SQL: nameA + ".f", IsTrue: func(v []ruleoracle.Version) bool { return column(v[a], "f") == "true" }},
+		{SQL: nameA + ".n > " + nameB + ".n", IsTrue: both("n", func(left, right string) bool { return compareValues("n", left, right) > 0 })},
+		{SQL: nameA + ".v = " + nameB + ".v", IsTrue: both("v", func(left, right string) bool { return left == right })},
+		{SQL: nameA + ".at <= " + nameB + ".at", IsTrue: both("at", func(left, right string) bool { return left <= right })},
+		{SQL: nameA + ".j -> 'changed' IS NOT NULL", IsTrue: func(v []ruleoracle.Version) bool {
+			return strings.Contains(column(v[a], "j"), `"changed"`)
+		}},
+	}
+	return all[d.r.IntN(len(all))]
 }
 
 // checkSum returns an error if a service has stored rules without a name for them.

@@ -25,6 +25,7 @@ type run struct {
 	storeDir    string // file system of its own of the archive, or the archive
 	tablespaces [nodeCount]string
 	services    []*service
+	reader      *node // a standby that is compared, nil if the run has none
 	client      *client
 	release     []func() error // in reverse order
 
@@ -34,11 +35,12 @@ type run struct {
 	began    time.Time
 	times    []string // when each phase of the run had ended
 	strikes  []strike
-	locks    sync.Map       // of the targets of faults
-	aiming   sync.RWMutex   // read-locked while a fault is aimed at a task
-	planted  sync.WaitGroup // of the lanes that have no differences to repair yet
-	done     chan struct{}  // closed when no new work is to begin
-	healed   chan struct{}  // closed when all faults are healed
+	stills   map[string]still // by the name of the table
+	locks    sync.Map         // of the targets of faults
+	aiming   sync.RWMutex     // read-locked while a fault is aimed at a task
+	planted  sync.WaitGroup   // of the lanes that have no differences to repair yet
+	done     chan struct{}    // closed when no new work is to begin
+	healed   chan struct{}    // closed when all faults are healed
 }
 
 // wrong records something that must not happen.
@@ -88,7 +90,7 @@ const runLimit = 4 * time.Minute
 func (b *bed) execute(ctx context.Context, p plan) (*run, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.length+runLimit, errors.New("the run is stuck"))
 	defer cancel()
-	r := &run{plan: p, bed: b, counts: map[string]int{}, began: time.Now(), done: make(chan struct{}), healed: make(chan struct{})}
+	r := &run{plan: p, bed: b, counts: map[string]int{}, stills: map[string]still{}, began: time.Now(), done: make(chan struct{}), healed: make(chan struct{})}
 	defer r.close()
 	if err := r.prepare(ctx); err != nil {
 		return r, fmt.Errorf("preparing: %w", err)

@@ -6,9 +6,15 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"ace/infra/testkit/ruleoracle"
 )
+
+// firstDrift is the earliest commit time of the rows that differ.
+var firstDrift = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // table is a table that all nodes have.
 type table struct {
@@ -32,6 +38,7 @@ func tables() map[string]table {
 		"ruled":   {name: "ruled", columns: `a text COLLATE "C", b int`, key: []string{"b", "a"}, value: `'it''s', %[1]s`, rows: 4000},
 		"busy":    {name: "busy", columns: `id bigint`, key: []string{"id"}, value: `%[1]s`, rows: 5000},
 		"shaken":  {name: "shaken", columns: `id int`, key: []string{"id"}, value: `%[1]s`, rows: 3000},
+		"reading": {name: "reading", columns: `id int`, key: []string{"id"}, value: `%[1]s`, rows: 8000},
 		"altered": {name: "altered", columns: `id int`, key: []string{"id"}, value: `%[1]s`, rows: 2000},
 	}
 }
@@ -84,7 +91,7 @@ func keyText(values []string) string { return strings.Join(values, "|") }
 func (t table) allColumns() []string { return append(append([]string{}, t.key...), valueColumns()...) }
 
 // content is what a node has, by key.
-type content map[string]held
+type content map[string]ruleoracle.Version
 
 // state is what all nodes have.
 type state []content
@@ -95,7 +102,7 @@ func (t table) read(ctx context.Context, n *node) (content, error) {
 	for _, column := range t.allColumns() {
 		texts = append(texts, "t."+column+"::text")
 	}
-	texts = append(texts, `trunc(extract(epoch FROM w.timestamp) * 1000000)::text`, `coalesce(o.roname ~ '^ace_repair_', false)::text`)
+	texts = append(texts, `trunc(extract(epoch FROM w.timestamp) * 1000000)::text`, `coalesce(o.roname, '')`)
 	rows, err := n.surely(ctx, fmt.Sprintf(`SELECT %s FROM %s t, pg_xact_commit_timestamp_origin(t.xmin) w
 LEFT JOIN pg_replication_origin o ON o.roident = w.roident`, strings.Join(texts, ", "), t.name))
 	if err != nil {
@@ -105,7 +112,9 @@ LEFT JOIN pg_replication_origin o ON o.roident = w.roident`, strings.Join(texts,
 	for _, row := range rows {
 		columns := len(t.allColumns())
 		micros, err := strconv.ParseInt(row[columns], 10, 64)
-		found[keyText(row[:len(t.key)])] = held{Row: row[:columns:columns], micros: micros, timed: err == nil, copied: row[columns+1] == "true"}
+		found[keyText(row[:len(t.key)])] = ruleoracle.Version{
+			Row: row[:columns:columns], Micros: micros, Timed: err == nil, Origin: row[columns+1], Copied: strings.HasPrefix(row[columns+1], "ace_repair_"),
+		}
 	}
 	return found, nil
 }
@@ -145,7 +154,7 @@ func (t table) drift(ctx context.Context, r *rand.Rand, nodes []*node) {
 			sql = t.insert(fmt.Sprintf("generate_series(%d, %d)", from, from+r.IntN(30)), r.IntN(2))
 		}
 		// The commit times are seconds or tens of seconds apart, for `newest`.
-		at := fmt.Sprintf(`SELECT pg_replication_origin_xact_setup('0/1', timestamptz '2026-01-01 00:00:00+00' + interval '%g seconds'); `,
+		at := fmt.Sprintf(`SELECT pg_replication_origin_xact_setup('0/1', timestamptz '%s' + interval '%g seconds'); `, firstDrift.Format(time.RFC3339),
 			[]float64{0, 0.4, 20, 40, 60, 80}[r.IntN(6)])
 		_, _ = n.query(ctx, `SELECT pg_replication_origin_session_setup('`+t.origin()+`')`, at+sql)
 	}

@@ -19,24 +19,27 @@ import (
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/ruleoracle"
 	"ace/infra/testkit/soak"
 	"ace/shared/api"
 )
 
 // ruleTable is a kind of key that the tables of the property test have.
 type ruleTable struct {
-	columns string // the columns of the key
-	key     string // the primary key
-	literal string // the values of the key %d
-	other   string // another spelling of the same key, or ""
-	same    string // a text that is the same for all spellings of a key
+	columns    string   // the definitions of the columns of the key
+	keyColumns []string // the primary key
+	literal    string   // the values of the key %d
+	other      string   // another spelling of the same key, or ""
+	same       string   // a text that is the same for all spellings of a key
 }
+
+func (t ruleTable) key() string { return strings.Join(t.keyColumns, ", ") }
 
 func ruleTables() []ruleTable {
 	return []ruleTable{
-		{columns: `id int`, key: `id`, literal: `%d`, same: `id::text`},
-		{columns: `a text COLLATE "C", b int`, key: `b, a`, literal: `'it''s', %d`, same: `b || '|' || a`},
-		{columns: `id numeric`, key: `id`, literal: `%d`, other: `%d.00`, same: `trim_scale(id)::text`},
+		{columns: `id int`, keyColumns: []string{"id"}, literal: `%d`, same: `id::text`},
+		{columns: `a text COLLATE "C", b int`, keyColumns: []string{"b", "a"}, literal: `'it''s', %d`, same: `b || '|' || a`},
+		{columns: `id numeric`, keyColumns: []string{"id"}, literal: `%d`, other: `%d.00`, same: `trim_scale(id)::text`},
 	}
 }
 
@@ -52,6 +55,9 @@ func ruleValues() [][]string {
 	}
 }
 
+// testOrigin is the replication origin of the rows whose commit time is known.
+const testOrigin = "test"
+
 const (
 	ruleColumns = `v text, n numeric, f float8, c text COLLATE either_case, j jsonb`
 	readColumns = `v, n, f, c, j`
@@ -59,12 +65,13 @@ const (
 
 // ruleRound is a table with random rows, and the repair of it.
 type ruleRound struct {
-	table  string
-	shape  ruleTable
-	insert []map[string][]string // for each node, the rows by commit time; "" is a time that is not known
-	nodes  []int                 // the nodes of the document, in the order of the request
-	change func(*api.TableRepairRequest)
-	oracle ruleOracle
+	table   string
+	shape   ruleTable
+	insert  []map[string][]string // for each node, the rows by commit time; "" is a time that is not known
+	nodes   []int                 // the nodes of the document, in the order of the request
+	change  func(*api.TableRepairRequest)
+	resolve string
+	oracle  ruleoracle.Oracle
 	// document is that of resolve=rules, or nil.
 	document *ruleDocument
 	target   []int // the nodes that are repaired
@@ -89,8 +96,9 @@ func drawRound(c *pgtest.Cluster, r *rand.Rand, number int) ruleRound {
 		round.nodes = round.nodes[:2]
 	}
 	strategies := []string{api.ResolveNewest, api.ResolveMajority, api.ResolveRules, api.ResolveUnion, api.ResolveFillNulls, api.ResolveRules, api.ResolveNewest}
-	round.oracle = ruleOracle{resolve: strategies[number%len(strategies)], tieBreaker: -1}
-	if round.oracle.resolve == api.ResolveRules {
+	round.resolve = strategies[number%len(strategies)]
+	round.oracle = ruleoracle.Oracle{TieBreaker: -1}
+	if round.resolve == api.ResolveRules {
 		round.document = ruleDrawer{r, c, &round}.document()
 	}
 	round.drawRequest(c, r)
@@ -134,13 +142,13 @@ func (round *ruleRound) drawRows(r *rand.Rand, id int, times []string) {
 // drawRequest draws the parameters of the repair.
 func (round *ruleRound) drawRequest(c *pgtest.Cluster, r *rand.Rand) {
 	skew := api.DefaultClockSkew
-	timed := round.oracle.resolve == api.ResolveNewest || round.document != nil
+	timed := round.resolve == api.ResolveNewest || round.document != nil
 	if timed {
-		round.oracle.missing = oneOf(r, "", api.MissingInsert, api.MissingDelete, api.MissingSkip)
+		round.oracle.Missing = oneOf(r, "", api.MissingInsert, api.MissingDelete, api.MissingSkip)
 		skew = api.Duration(oneOf(r, 0, 500*time.Millisecond, time.Second, 3*time.Second))
-		round.oracle.tieBreaker = r.IntN(len(round.nodes)+1) - 1
+		round.oracle.TieBreaker = r.IntN(len(round.nodes)+1) - 1
 	}
-	round.oracle.skew = time.Duration(skew).Microseconds()
+	round.oracle.Skew = time.Duration(skew).Microseconds()
 	round.target = round.nodes
 	if r.IntN(3) == 0 {
 		round.target = slices.Clone(round.nodes)
@@ -149,13 +157,13 @@ func (round *ruleRound) drawRequest(c *pgtest.Cluster, r *rand.Rand) {
 	}
 	oracle, target := round.oracle, names(c, round.target)
 	source := ""
-	if oracle.tieBreaker >= 0 {
-		source = c.Nodes[round.nodes[oracle.tieBreaker]].Name
+	if oracle.TieBreaker >= 0 {
+		source = c.Nodes[round.nodes[oracle.TieBreaker]].Name
 	}
 	all := len(round.target) == len(round.nodes)
-	document := round.document
+	resolve, document := round.resolve, round.document
 	round.change = func(req *api.TableRepairRequest) {
-		req.Resolve, req.Missing, req.SourceOfTruth = oracle.resolve, oracle.missing, source
+		req.Resolve, req.Missing, req.SourceOfTruth = resolve, oracle.Missing, source
 		if timed {
 			req.MaxClockSkew = &skew
 		}
@@ -181,9 +189,9 @@ func plantRounds(t *testing.T, c *pgtest.Cluster, rounds []ruleRound) {
 	t.Helper()
 	for node := range c.Nodes {
 		before := []string{`CREATE COLLATION either_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`}
-		after := []string{`SELECT pg_replication_origin_create('test'), pg_replication_origin_session_setup('test')`}
+		after := []string{`SELECT pg_replication_origin_create('` + testOrigin + `'), pg_replication_origin_session_setup('` + testOrigin + `')`}
 		for _, round := range rounds {
-			before = append(before, fmt.Sprintf(`CREATE TABLE %s (%s, %s, PRIMARY KEY (%s))`, round.table, round.shape.columns, ruleColumns, round.shape.key))
+			before = append(before, fmt.Sprintf(`CREATE TABLE %s (%s, %s, PRIMARY KEY (%s))`, round.table, round.shape.columns, ruleColumns, round.shape.key()))
 			for _, at := range slices.Sorted(maps.Keys(round.insert[node])) {
 				insert := `INSERT INTO ` + round.table + ` VALUES ` + strings.Join(round.insert[node][at], ", ")
 				if at == "" {
@@ -202,20 +210,21 @@ func plantRounds(t *testing.T, c *pgtest.Cluster, rounds []ruleRound) {
 }
 
 // holding is what each node of the cluster has for each key.
-type holding map[string][]heldRow
+type holding map[string][]ruleoracle.Version
 
 // queried returns a holding that is read by query.
 func (round ruleRound) queried(nodes int, query func(node int, sql string) [][]string) holding {
 	found := holding{}
 	for node := range nodes {
-		rows := query(node, fmt.Sprintf(`SELECT %s, trunc(extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::text, %s, %s FROM %s`,
-			round.shape.same, round.shape.key, readColumns, round.table))
+		rows := query(node, fmt.Sprintf(`SELECT %s, trunc(extract(epoch FROM w.timestamp) * 1000000)::text, coalesce(o.roname, ''), %s, %s
+FROM %s t, pg_xact_commit_timestamp_origin(t.xmin) w LEFT JOIN pg_replication_origin o ON o.roident = w.roident`,
+			round.shape.same, round.shape.key(), readColumns, round.table))
 		for _, row := range rows {
 			if found[row[0]] == nil {
-				found[row[0]] = make([]heldRow, nodes)
+				found[row[0]] = make([]ruleoracle.Version, nodes)
 			}
 			micros, err := strconv.ParseInt(row[1], 10, 64)
-			found[row[0]][node] = heldRow{row: row[2:], micros: micros, timed: err == nil}
+			found[row[0]][node] = ruleoracle.Version{Row: row[3:], Micros: micros, Timed: err == nil, Origin: row[2], Copied: strings.HasPrefix(row[2], "ace_repair_")}
 		}
 	}
 	return found
@@ -227,9 +236,9 @@ func (round ruleRound) held(t *testing.T, c *pgtest.Cluster) holding {
 }
 
 // at returns what a node has for a key.
-func (h holding) at(key string, node int) heldRow {
+func (h holding) at(key string, node int) ruleoracle.Version {
 	if h[key] == nil {
-		return heldRow{}
+		return ruleoracle.Version{}
 	}
 	return h[key][node]
 }
@@ -280,13 +289,13 @@ func (round ruleRound) check(t *testing.T, s *apptest.Service) apptest.Diff {
 	c := s.Cluster
 	before := round.held(t, c)
 	if round.document != nil {
-		round.document.sum = addRules(t, s, round.document.text)
+		round.document.sum = addRules(t, s, round.document.table.Text(round.document.Document))
 	}
 	d := s.Diff(t, round.table, "nodes", strings.Join(names(c, round.nodes), ","))
 
 	dry := repair(t, s, d.TaskID, "", func(req *api.TableRepairRequest) { round.change(req); req.DryRun = true })
 	round.checkResult(t, c, before, dry)
-	if diff := cmp.Diff(before, round.held(t, c), cmp.AllowUnexported(heldRow{})); diff != "" {
+	if diff := cmp.Diff(before, round.held(t, c)); diff != "" {
 		t.Errorf("the dry run changed (-before +after):\n%s", diff)
 	}
 
@@ -300,13 +309,13 @@ func (round ruleRound) check(t *testing.T, s *apptest.Service) apptest.Diff {
 	after := round.held(t, c)
 	for _, key := range keysOf(before, after) {
 		for node := range c.Nodes {
-			if got, want := after.at(key, node).row, before.at(key, node).row; !sameVersion(got, want) {
+			if got, want := after.at(key, node).Row, before.at(key, node).Row; !ruleoracle.Same(got, want) {
 				t.Errorf("after the undo, key %s: %s has %q, want %q", key, c.Nodes[node].Name, got, want)
 			}
 		}
 	}
 	if t.Failed() {
-		t.Fatalf("%+v, document of %v, changed %v, result %+v, rules %+v", round.oracle, names(c, round.nodes), names(c, round.target), real, round.document)
+		t.Fatalf("%s %+v, document of %v, changed %v, result %+v, rules %+v", round.resolve, round.oracle, names(c, round.nodes), names(c, round.target), real, round.document)
 	}
 	return d
 }
@@ -317,7 +326,7 @@ var raisedSkew = regexp.MustCompile(`^the clock of node \S+ may be (\S+) ahead o
 // rulings returns what the oracle says about each key, and the number of keys that each
 // rule of a document decided. A clock difference that the repair measured counts if it is
 // more than the allowed one.
-func (round ruleRound) rulings(held holding, r repaired) (rulings map[string]ruling, rules map[string]int64) {
+func (round ruleRound) rulings(held holding, r repaired) (rulings map[string]ruleoracle.Ruling, rules map[string]int64) {
 	o := round.oracle
 	for _, warning := range r.Warnings {
 		if found := raisedSkew.FindStringSubmatch(warning); found != nil {
@@ -325,23 +334,23 @@ func (round ruleRound) rulings(held holding, r repaired) (rulings map[string]rul
 			if err != nil {
 				panic(err)
 			}
-			o.skew = skew.Microseconds()
+			o.Skew = skew.Microseconds()
 		}
 	}
-	rulings, rules = map[string]ruling{}, map[string]int64{}
+	rulings, rules = map[string]ruleoracle.Ruling{}, map[string]int64{}
 	for key, all := range held {
-		var nodes []heldRow
+		var nodes []ruleoracle.Version
 		for _, node := range round.nodes {
 			nodes = append(nodes, all[node])
 		}
 		if round.document == nil {
-			rulings[key] = o.decide(nodes)
+			rulings[key] = o.Decide(round.resolve, nodes)
 			continue
 		}
-		found, rule := round.document.decide(o, nodes)
+		found := o.DecideBy(round.document.Document, round.document.table, nodes)
 		rulings[key] = found
-		if found.kind != equalKey {
-			rules[rule]++
+		if found.Kind != ruleoracle.Equal {
+			rules[found.Rule]++
 		}
 	}
 	return rulings, rules
@@ -357,12 +366,12 @@ func (round ruleRound) checkResult(t *testing.T, c *pgtest.Cluster, before holdi
 	want := map[string]api.NodeRepair{}
 	rulings, rules := round.rulings(before, r)
 	for key, ruling := range rulings {
-		if ruling.kind == undecidedKey {
+		if ruling.Kind == ruleoracle.Undecided {
 			undecided = append(undecided, key)
 		}
 		for _, node := range round.target {
 			name := c.Nodes[node].Name
-			want[name] = countChange(want[name], before.at(key, node).row, ruling)
+			want[name] = countChange(want[name], before.at(key, node).Row, ruling)
 		}
 	}
 
@@ -384,7 +393,7 @@ func (round ruleRound) checkResult(t *testing.T, c *pgtest.Cluster, before holdi
 			t.Errorf("dry run %t: node %s counts %+v, want %+v", r.DryRun, node, got, want[node])
 		}
 	}
-	if r.Resolve != round.oracle.resolve || len(r.Nodes) != len(round.target) {
+	if r.Resolve != round.resolve || len(r.Nodes) != len(round.target) {
 		t.Errorf("resolve %q, nodes %v", r.Resolve, slices.Collect(maps.Keys(r.Nodes)))
 	}
 	if diff := cmp.Diff(rules, r.Rules, cmpopts.EquateEmpty()); diff != "" {
@@ -393,12 +402,12 @@ func (round ruleRound) checkResult(t *testing.T, c *pgtest.Cluster, before holdi
 }
 
 // countChange returns the counts with the change of one row.
-func countChange(n api.NodeRepair, row []string, r ruling) api.NodeRepair {
+func countChange(n api.NodeRepair, row []string, r ruleoracle.Ruling) api.NodeRepair {
 	switch {
-	case r.kind != decidedKey || sameVersion(row, r.winner):
+	case r.Kind != ruleoracle.Decided || ruleoracle.Same(row, r.Winner):
 	case row == nil:
 		n.Inserted++
-	case r.winner == nil:
+	case r.Winner == nil:
 		n.Deleted++
 	default:
 		n.Updated++
@@ -422,15 +431,15 @@ func (round ruleRound) checkRows(t *testing.T, c *pgtest.Cluster, before holding
 	for _, key := range keysOf(before, after) {
 		for node := range c.Nodes {
 			got, old := after.at(key, node), before.at(key, node)
-			want := old.row
-			if rulings[key].kind == decidedKey && slices.Contains(round.target, node) {
-				want = rulings[key].winner
+			want := old.Row
+			if rulings[key].Kind == ruleoracle.Decided && slices.Contains(round.target, node) {
+				want = rulings[key].Winner
 			}
-			if !sameVersion(got.row, want) {
-				t.Errorf("%s, key %s: %s has %q, want %q; before %+v", rulings[key].kind, key, c.Nodes[node].Name, got.row, want, before[key])
+			if !ruleoracle.Same(got.Row, want) {
+				t.Errorf("%s, key %s: %s has %q, want %q; before %+v", rulings[key].Kind, key, c.Nodes[node].Name, got.Row, want, before[key])
 			}
-			if sameVersion(want, old.row) && (got.micros != old.micros || got.timed != old.timed) {
-				t.Errorf("%s, key %s: %s was written, although it had the right row", rulings[key].kind, key, c.Nodes[node].Name)
+			if ruleoracle.Same(want, old.Row) && (got.Micros != old.Micros || got.Timed != old.Timed) {
+				t.Errorf("%s, key %s: %s was written, although it had the right row", rulings[key].Kind, key, c.Nodes[node].Name)
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/ruleoracle"
 	"ace/shared/api"
 )
 
@@ -69,11 +70,11 @@ func (round ruleRound) checkWithWrites(t *testing.T, s *apptest.Service, store *
 	after := round.held(t, c)
 	for _, key := range keysOf(before, after) {
 		for node := range c.Nodes {
-			want := before.at(key, node).row
+			want := before.at(key, node).Row
 			if round.writes.rows[writtenRow{key, node}] {
-				want = between.at(key, node).row
+				want = between.at(key, node).Row
 			}
-			if got := after.at(key, node).row; !sameVersion(got, want) {
+			if got := after.at(key, node).Row; !ruleoracle.Same(got, want) {
 				t.Errorf("after the undo, key %s: %s has %q, want %q", key, c.Nodes[node].Name, got, want)
 			}
 		}
@@ -132,12 +133,12 @@ func (round ruleRound) write(t *testing.T, sessions []*pgx.Conn, before holding)
 
 // insertion returns a statement that inserts a row with the key of these, unless the node
 // has one.
-func (round ruleRound) insertion(nodes []heldRow) string {
+func (round ruleRound) insertion(nodes []ruleoracle.Version) string {
 	var values []string
 	for _, n := range nodes {
-		if n.row != nil {
+		if n.Row != nil {
 			values = nil
-			for _, value := range n.row {
+			for _, value := range n.Row {
 				if value == pgtest.Null {
 					values = append(values, "NULL")
 				} else {
@@ -147,7 +148,7 @@ func (round ruleRound) insertion(nodes []heldRow) string {
 		}
 	}
 	values[len(values)-5] = `'application'`
-	return fmt.Sprintf(`INSERT INTO %s (%s, %s) VALUES (%s) ON CONFLICT DO NOTHING`, round.table, round.shape.key, readColumns, strings.Join(values, ", "))
+	return fmt.Sprintf(`INSERT INTO %s (%s, %s) VALUES (%s) ON CONFLICT DO NOTHING`, round.table, round.shape.key(), readColumns, strings.Join(values, ", "))
 }
 
 // checkWritten compares the rows after a repair with those before it, the oracle, and
@@ -159,30 +160,30 @@ func (round ruleRound) checkWritten(t *testing.T, c *pgtest.Cluster, before, bet
 	undecided := int64(0)
 	for _, key := range keysOf(before, after) {
 		ruling := rulings[key]
-		if ruling.kind == undecidedKey {
+		if ruling.Kind == ruleoracle.Undecided {
 			undecided++
 		}
 		written, settled := false, true // the key was written, and only to what the winner is
 		for node := range c.Nodes {
 			if round.writes.rows[writtenRow{key, node}] {
 				written = true
-				settled = settled && sameVersion(between.at(key, node).row, ruling.winner)
+				settled = settled && ruleoracle.Same(between.at(key, node).Row, ruling.Winner)
 			}
 		}
 
 		for node := range c.Nodes {
-			got, seen, old := after.at(key, node).row, between.at(key, node).row, before.at(key, node).row
-			target := ruling.kind == decidedKey && slices.Contains(round.target, node)
-			right := sameVersion(got, seen)
+			got, seen, old := after.at(key, node).Row, between.at(key, node).Row, before.at(key, node).Row
+			target := ruling.Kind == ruleoracle.Decided && slices.Contains(round.target, node)
+			right := ruleoracle.Same(got, seen)
 			switch {
 			case round.writes.rows[writtenRow{key, node}]:
 			case target && written && !settled: // its rows may have been compared already
-				right = right || round.writes.busy[node] && sameVersion(got, ruling.winner)
+				right = right || round.writes.busy[node] && ruleoracle.Same(got, ruling.Winner)
 			case target && (!written || settled):
-				right = sameVersion(got, ruling.winner)
+				right = ruleoracle.Same(got, ruling.Winner)
 			}
 			if !right {
-				t.Errorf("%s, key %s: %s has %q, when the application wrote %q, before %q, winner %q", ruling.kind, key, c.Nodes[node].Name, got, seen, old, ruling.winner)
+				t.Errorf("%s, key %s: %s has %q, when the application wrote %q, before %q, winner %q", ruling.Kind, key, c.Nodes[node].Name, got, seen, old, ruling.Winner)
 			}
 		}
 	}
