@@ -116,7 +116,9 @@ func torture(ctx context.Context, o options, log func(format string, args ...any
 			began := time.Now()
 			r, err := b.execute(ctx, p)
 			t.add(r, log)
-			log("  %.1f s (%s), %d tasks, %d findings", time.Since(began).Seconds(), strings.Join(r.times, ", "), len(r.taskIDs()), len(r.findings))
+			one := tally{counts: r.counts}
+			log("  seed %d, store %s: %.1f s (%s), %d tasks, %d faults, %d repairs and undos hit, %d outcomes unknown, %d findings", p.seed, p.store, time.Since(began).Seconds(),
+				strings.Join(r.times, ", "), len(r.taskIDs()), one.sum("fault: "), one.sum("hit: in all"), one.sum("node: unknown"), len(r.findings))
 			if ctx.Err() != nil {
 				return t, ctx.Err()
 			}

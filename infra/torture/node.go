@@ -23,7 +23,7 @@ const (
 	aceRole  = "ace" // the role that the services connect as
 )
 
-// node is a PostgreSQL server behind two proxies: one disturbs the network, and the gate
+// node is a PostgreSQL server with two proxies: one disturbs the network, and the gate
 // knows the protocol. The services connect through both, the suite itself connects
 // directly.
 type node struct {

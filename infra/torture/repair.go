@@ -204,6 +204,9 @@ func (l *lane) change(ctx context.Context, operation string, params map[string]s
 		return status, err
 	}
 	l.ended(status)
+	l.mu.Lock()
+	l.changes[l.table.name]++
+	l.mu.Unlock()
 	return status, l.countStrikes(status)
 }
 

@@ -33,7 +33,8 @@ type run struct {
 	findings []finding
 	counts   map[string]int // what happened, for the summary
 	began    time.Time
-	times    []string // when each phase of the run had ended
+	faulty   time.Time // when faults began
+	times    []string  // when each phase of the run had ended
 	strikes  []strike
 	stills   map[string]still // by the name of the table
 	locks    sync.Map         // of the targets of faults
@@ -41,6 +42,7 @@ type run struct {
 	planted  sync.WaitGroup   // of the lanes that have no differences to repair yet
 	done     chan struct{}    // closed when no new work is to begin
 	healed   chan struct{}    // closed when all faults are healed
+	changes  map[string]int   // repairs and undos that have ended, by table
 }
 
 // wrong records something that must not happen.
@@ -83,14 +85,14 @@ func (l *lane) awaitHealed(ctx context.Context) {
 
 // runLimit bounds a run. It is far more than a run takes, so a run that reaches it is
 // stuck.
-const runLimit = 4 * time.Minute
+const runLimit = 6 * time.Minute
 
 // execute runs a plan: it prepares tables and services, lets faults and work happen,
 // heals the faults, lets the work end and judges what is left.
 func (b *bed) execute(ctx context.Context, p plan) (*run, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.length+runLimit, errors.New("the run is stuck"))
 	defer cancel()
-	r := &run{plan: p, bed: b, counts: map[string]int{}, stills: map[string]still{}, began: time.Now(), done: make(chan struct{}), healed: make(chan struct{})}
+	r := &run{plan: p, bed: b, counts: map[string]int{}, stills: map[string]still{}, changes: map[string]int{}, began: time.Now(), done: make(chan struct{}), healed: make(chan struct{})}
 	defer r.close()
 	if err := r.prepare(ctx); err != nil {
 		return r, fmt.Errorf("preparing: %w", err)
@@ -103,11 +105,10 @@ func (b *bed) execute(ctx context.Context, p plan) (*run, error) {
 	}
 	r.planted.Wait()
 	r.phase("planted")
-	timer := time.AfterFunc(p.length, func() { close(r.done) })
-	defer timer.Stop()
-
+	r.faulty = time.Now()
 	faultsErr := r.injectFaults(ctx)
-	<-r.done
+	r.awaitChanges(ctx)
+	close(r.done)
 	r.awaitAimed()
 	if faultsErr == nil {
 		faultsErr = r.recover(ctx)
@@ -120,6 +121,35 @@ func (b *bed) execute(ctx context.Context, p plan) (*run, error) {
 	r.phase("worked")
 	defer r.phase("judged")
 	return r, r.judge(ctx)
+}
+
+// Faults are aimed at repairs and undos until each table that is repaired has had a
+// number of them. On a busy machine this takes longer than the run was to last.
+const (
+	leastChanges = 3
+	mostDelay    = 20 * time.Second
+)
+
+// awaitChanges waits until faults have happened for long enough.
+func (r *run) awaitChanges(ctx context.Context) {
+	for ctx.Err() == nil {
+		took := time.Since(r.faulty)
+		if took >= r.length+mostDelay || took >= r.length && r.hasChanged() {
+			return
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+func (r *run) hasChanged() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, table := range []string{"fixed", "ruled", "busy", "shaken"} {
+		if r.changes[table] < leastChanges {
+			return false
+		}
+	}
+	return true
 }
 
 // awaitAimed waits until the aimed faults are healed. Afterwards none begins, because the
