@@ -76,7 +76,7 @@ func (l *lane) awaitRunning(ctx context.Context, id string) (bool, error) {
 		if status.Status == api.StatusRunning || status.HasEnded() {
 			return !status.HasEnded(), nil
 		}
-		pause(ctx, 10*time.Millisecond)
+		pause(ctx, 25*time.Millisecond)
 	}
 	return false, nil
 }

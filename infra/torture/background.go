@@ -29,7 +29,7 @@ func (l *lane) write(ctx context.Context) {
 		if _, err := l.bed.nodes[r.IntN(nodeCount)].query(ctx, `SET lock_timeout = '1s'`, sql); err == nil {
 			l.count("written by an application")
 		}
-		pause(ctx, 10*time.Millisecond)
+		pause(ctx, 40*time.Millisecond)
 	}
 }
 

@@ -135,7 +135,7 @@ func (c *client) wait(ctx context.Context, id string) (api.TaskStatus, error) {
 		if status.HasEnded() {
 			return status, nil
 		}
-		pause(ctx, 80*time.Millisecond)
+		pause(ctx, 150*time.Millisecond)
 		if ctx.Err() != nil {
 			return status, fmt.Errorf("task %s is %s: %w", id, status.Status, context.Cause(ctx))
 		}

@@ -134,7 +134,7 @@ func (a *commitAim) awaitEnd(ctx context.Context, id string) error {
 		if err := a.client.read(ctx, "/ace/task-status/"+id, &status); err != nil || status.HasEnded() {
 			return err
 		}
-		pause(ctx, 20*time.Millisecond)
+		pause(ctx, 60*time.Millisecond)
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (l *lane) awaitHealed(ctx context.Context) {
 
 // runLimit bounds a run. It is far more than a run takes, so a run that reaches it is
 // stuck.
-const runLimit = 6 * time.Minute
+const runLimit = 15 * time.Minute
 
 // execute runs a plan: it prepares tables and services, lets faults and work happen,
 // heals the faults, lets the work end and judges what is left.

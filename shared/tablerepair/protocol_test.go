@@ -396,6 +396,37 @@ func TestUndo_DeterminesTheOutcomeOnANodeWithAnotherColumnOrder(t *testing.T) {
 	}
 }
 
+// The working objects of the repair were deleted when it ended. An undo that determines
+// the repair's outcome from the rows stores none again: nothing would delete them.
+func TestUndo_StoresNoWorkingObjectOfTheRepair(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.crashed(t, func(ctx context.Context, real func(context.Context) error) error { return real(ctx) })
+	parts := func() (keys []string) {
+		err := b.store.List(t.Context(), archive.PartsRoot(b.job.TaskID), "", func(info archive.Info) bool {
+			keys = append(keys, info.Key)
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	for _, key := range parts() {
+		if err := b.store.Delete(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	r, err := b.takeBack(t, "n1", "n2")
+	if err != nil || len(r.Nodes) != 1 || r.Nodes[0].Outcome != tablerepair.Committed {
+		t.Fatalf("result %+v, error %v", r, err)
+	}
+	if left := parts(); len(left) > 0 {
+		t.Errorf("the undo stored %v", left)
+	}
+}
+
 func TestUndo_ReportsANodeThatLeftTheCluster(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)

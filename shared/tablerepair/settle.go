@@ -210,7 +210,11 @@ func (s *settler) compareImages(ctx context.Context, tx Tx, m *Manifest, altered
 	defer left.close()
 
 	a := &attempt{unitRun: &unitRun{store: s.store, plan: s.plan, target: s.target, totals: m.Totals}, tx: tx}
-	err = a.windows(ctx, whole(all), func(list []numberedChange) error {
+	// Not a.windows, which stores progress: nothing would delete that of an ended repair.
+	err = eachWindow(ctx, s.store, m.Totals.Parts, whole(all), func(list []numberedChange) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if !before && !after {
 			return nil
 		}
