@@ -24,7 +24,7 @@ func (l *lane) repairAndUndo(ctx context.Context) error {
 			diff, before, err = l.plant(ctx)
 		}
 		if err == nil && diff != "" {
-			diff, err = l.repairOnce(ctx, diff, before)
+			diff, before, err = l.repairOnce(ctx, diff, before)
 		}
 	}
 	if err != nil {
@@ -35,7 +35,7 @@ func (l *lane) repairAndUndo(ctx context.Context) error {
 		return err
 	}
 	if diff != "" { // otherwise compare has reported it
-		if _, err := l.repairOnce(ctx, diff, before); err != nil {
+		if _, _, err := l.repairOnce(ctx, diff, before); err != nil {
 			return err
 		}
 	}
@@ -58,37 +58,38 @@ func (l *lane) plant(ctx context.Context) (diff string, before state, err error)
 }
 
 // repairOnce repairs by a drawn way, judges the rows, and often undoes. It returns the
-// document if the nodes have the rows of the document again, or "".
-func (l *lane) repairOnce(ctx context.Context, diff string, before state) (string, error) {
+// document if the nodes have the rows of the document again, or "", and what they have:
+// rows that an undo restored have other commit times.
+func (l *lane) repairOnce(ctx context.Context, diff string, before state) (string, state, error) {
 	w, err := l.drawWish(ctx, diff, before)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if l.r.IntN(6) == 0 {
 		if err := l.dryRun(ctx, w, before); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	status, err := l.change(ctx, "table-repair", w.params)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	now, err := l.judgeRepair(ctx, status, w, before)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	for attempts := 3; attempts > 0 && l.isChanged(before, now) && (attempts == 3 || !l.over()); attempts-- {
 		if l.r.IntN(4) == 0 && !hasUnknown(status) {
 			break
 		}
 		if now, err = l.undo(ctx, status, before, now); err != nil || now == nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	if l.isChanged(before, now) {
-		return "", nil
+		return "", now, nil
 	}
-	return diff, nil
+	return diff, now, nil
 }
 
 // drawWish draws how a document is repaired.

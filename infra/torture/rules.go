@@ -76,7 +76,7 @@ func (d ruleDrawer) keys() ruleoracle.Keys {
 }
 
 func (d ruleDrawer) written() ruleoracle.Written {
-	limit := firstDrift.Add(time.Duration(d.r.IntN(90)) * time.Second)
+	limit := firstDrift().Add(time.Duration(d.r.IntN(90)) * time.Second)
 	origin := []string{"", d.table.origin()}[d.r.IntN(2)]
 	return []ruleoracle.Written{{Before: limit}, {After: limit}, {Origin: &origin}, {Origin: &origin, After: limit}}[d.r.IntN(4)]
 }

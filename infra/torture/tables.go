@@ -13,8 +13,8 @@ import (
 	"ace/infra/testkit/ruleoracle"
 )
 
-// firstDrift is the earliest commit time of the rows that differ.
-var firstDrift = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+// firstDrift returns the earliest commit time of the rows that differ.
+func firstDrift() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // table is a table that all nodes have.
 type table struct {
@@ -154,7 +154,7 @@ func (t table) drift(ctx context.Context, r *rand.Rand, nodes []*node) {
 			sql = t.insert(fmt.Sprintf("generate_series(%d, %d)", from, from+r.IntN(30)), r.IntN(2))
 		}
 		// The commit times are seconds or tens of seconds apart, for `newest`.
-		at := fmt.Sprintf(`SELECT pg_replication_origin_xact_setup('0/1', timestamptz '%s' + interval '%g seconds'); `, firstDrift.Format(time.RFC3339),
+		at := fmt.Sprintf(`SELECT pg_replication_origin_xact_setup('0/1', timestamptz '%s' + interval '%g seconds'); `, firstDrift().Format(time.RFC3339),
 			[]float64{0, 0.4, 20, 40, 60, 80}[r.IntN(6)])
 		_, _ = n.query(ctx, `SELECT pg_replication_origin_session_setup('`+t.origin()+`')`, at+sql)
 	}
