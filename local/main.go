@@ -64,7 +64,7 @@ func command() *cli.Command {
 				Action: withConfig(doctor), OnUsageError: badUsage,
 			},
 			{
-				Name: "reindex", Usage: "rebuild the list of archived documents from the task records", Flags: flags,
+				Name: "reindex", Usage: "rebuild the lists of documents and of tasks from the task records", Flags: flags,
 				Action: withConfig(reindex), OnUsageError: badUsage,
 			},
 			callersCommand(),

@@ -12,17 +12,25 @@ import (
 	"ace/shared/task"
 )
 
-// reindex rebuilds the list of documents from the task records.
+// reindex rebuilds the lists of documents and of tasks from the task records.
 func reindex(ctx context.Context, c config.Config) error {
 	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = b.close() }() // the next start repeats what close could not finish
-	done, err := diffindex.New(b).Rebuild(ctx, task.NewRegistry(b, time.Now).All(ctx))
+	tasks := task.NewRegistry(b, time.Now)
+	if _, err := tasks.MoveIndex(ctx); err != nil {
+		return err
+	}
+	listed, err := tasks.Reindex(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(os.Stdout, "%d documents are listed, %d that are gone were taken off the list\n", done.Listed, done.Removed)
+	done, err := diffindex.New(b).Rebuild(ctx, tasks.All(ctx))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(os.Stdout, "%d tasks and %d documents are listed, %d documents that are gone were taken off the list\n", listed, done.Listed, done.Removed)
 	return err
 }

@@ -25,6 +25,20 @@ func (s *service) retain(ctx context.Context, days int) {
 			s.log.InfoContext(ctx, "old documents removed", "tasks", removed.Tasks, "imports", removed.Imports, "older_than_days", days)
 		}
 	}
+	s.moveIndex(ctx)
 	sweep()
 	every(ctx, retentionEvery, sweep)
+}
+
+// moveIndex moves the list of tasks of an earlier version to the lists of this version.
+// Until then both are read. What is left is moved at the next start.
+func (s *service) moveIndex(ctx context.Context) {
+	moved, err := s.app.Tasks().MoveIndex(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.log.WarnContext(ctx, "the list of tasks of an earlier version was not moved; the next start continues", "moved", moved, "error", err)
+	case moved > 0:
+		s.log.InfoContext(ctx, "the list of tasks of an earlier version was moved", "tasks", moved)
+	}
 }

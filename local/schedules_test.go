@@ -53,7 +53,7 @@ func TestServe_ShowsItsSchedulesAndRemakesItsIndex(t *testing.T) {
 		t.Errorf("listed are %+v", none)
 	}
 	s.kill()
-	if code, text := run(t, h.dir, nil, "reindex"); code != 0 || text != "0 documents are listed, 0 that are gone were taken off the list\n" {
+	if code, text := run(t, h.dir, nil, "reindex"); code != 0 || text != "0 tasks and 0 documents are listed, 0 documents that are gone were taken off the list\n" {
 		t.Errorf("exit code %d: %s", code, text)
 	}
 }

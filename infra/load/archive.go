@@ -98,12 +98,21 @@ func longArchive(ctx context.Context, b *bed, r *report) error {
 	for _, request := range []struct{ what, path string }{
 		{"task-status", api.RouteTaskStatus.Path(archivedID(b.archived/2, false))},
 		{fmt.Sprintf("a page of %d tasks", pageSize), fmt.Sprintf("/ace/tasks?limit=%d", pageSize)},
-		{"100 tasks of a table", "/ace/tasks?table_name=" + small(0)},
+		{"100 tasks of a table", "/ace/tasks?limit=100&table_name=" + small(0)},
+		{"100 tasks of the cluster", "/ace/tasks?limit=100&cluster_name=" + clusterName},
+		{"the tasks that run or wait", "/ace/tasks?status=" + api.StatusRunning},
+		{"the first page of the failed tasks, of which there are none", "/ace/tasks?limit=100&status=" + api.StatusFailed},
 		{"100 documents", "/ace/diffs"},
 	} {
 		if err := b.measure(ctx, r, request.what+of, request.path); err != nil {
 			return err
 		}
+	}
+	if err := b.countTasks(ctx, r); err != nil {
+		return err
+	}
+	if err := b.idle(ctx, r, of); err != nil {
+		return err
 	}
 	u, err := b.service.usage(ctx)
 	if err != nil {
@@ -111,6 +120,50 @@ func longArchive(ctx context.Context, b *bed, r *report) error {
 	}
 	r.add("memory of the service"+of, "heap %.1f MB, resident %.0f MB; %.1f s of processor time since its start", u.heap/1e6, u.resident/1e6, u.processor.Seconds())
 	return b.end()
+}
+
+// countTasks checks that the pages have each archived task once.
+func (b *bed) countTasks(ctx context.Context, r *report) error {
+	began := time.Now()
+	listed := map[string]int{}
+	for after := ""; ; {
+		path := fmt.Sprintf("/ace/tasks?limit=%d", pageSize)
+		if after != "" {
+			path += "&after=" + url.QueryEscape(after)
+		}
+		var page api.TaskList
+		if err := b.service.read(ctx, path, &page); err != nil {
+			return err
+		}
+		for _, t := range page.Tasks {
+			listed[t.TaskID]++
+		}
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	r.add(fmt.Sprintf("all pages of the %d tasks", len(listed)), "%s", short(time.Since(began)))
+	for n := range b.archived {
+		if id := archivedID(n, false); listed[id] != 1 {
+			r.found("task %s is listed %d times", id, listed[id])
+		}
+	}
+	return nil
+}
+
+// idleFor is more than the time between two sweeps for tasks that no process runs.
+const idleFor = 31 * time.Second
+
+// idle measures what the service uses without requests.
+func (b *bed) idle(ctx context.Context, r *report, of string) error {
+	before := b.service.processor()
+	pause(ctx, idleFor)
+	used := b.service.processor() - before
+	r.add("processor time of the idle service"+of, "%s in %s, with two sweeps", short(used), idleFor)
+	if used > idleFor/10 {
+		r.found("the idle service used %s of processor time in %s", used, idleFor)
+	}
+	return ctx.Err()
 }
 
 // measure requests a path several times.
@@ -140,6 +193,10 @@ func (b *bed) fill(ctx context.Context, r *report, count int, documents bool) (e
 	defer func() { err = errors.Join(err, closeStore()) }()
 	began := time.Now()
 	index := diffindex.New(store)
+	list := listNow
+	if b.flat && !documents {
+		list = listFlat
+	}
 	numbers := func(yield func(int) bool) {
 		for n := range count {
 			if !yield(n) {
@@ -148,30 +205,41 @@ func (b *bed) fill(ctx context.Context, r *report, count int, documents bool) (e
 		}
 	}
 	err = fanout.Each(ctx, writesAtOnce, numbers, func(ctx context.Context, n int) error {
-		return put(ctx, store, index, archivedTask(n, documents))
+		return put(ctx, store, index, archivedTask(n, documents), list)
 	})
 	r.log("  %d tasks were archived in %s", count, short(time.Since(began)))
 	return err
 }
 
+// lister adds a task to the lists of tasks.
+type lister func(ctx context.Context, store archive.Store, rec task.Record) error
+
+func listNow(ctx context.Context, store archive.Store, rec task.Record) error {
+	return task.NewRegistry(store, time.Now).Index(ctx, rec)
+}
+
+// listFlat writes the entry of earlier versions, which the service moves at its start.
+func listFlat(ctx context.Context, store archive.Store, rec task.Record) error {
+	entry, err := json.Marshal(map[string]any{
+		"task_id": rec.TaskID, "task_type": rec.Type, "cluster_name": rec.ClusterName, "dbname": rec.DBName, "table_name": rec.TableName,
+	})
+	if err == nil {
+		name := fmt.Sprintf("%013d-%s", 9_999_999_999_999-rec.SubmittedAt.UnixMilli(), rec.TaskID)
+		_, err = store.Put(ctx, archive.FlatTaskIndexPrefix+name, "application/json", entry)
+	}
+	return err
+}
+
 // put stores the record of a task with its entries in the lists, and its document if it
 // has one.
-func put(ctx context.Context, store archive.Store, index *diffindex.Index, rec task.Record) error {
+func put(ctx context.Context, store archive.Store, index *diffindex.Index, rec task.Record, list lister) error {
 	const contentType = "application/json"
 	record, err := json.Marshal(rec)
 	if err != nil {
 		return err
 	}
-	entry, err := json.Marshal(map[string]any{
-		"task_id": rec.TaskID, "task_type": rec.Type, "cluster_name": rec.ClusterName, "dbname": rec.DBName, "table_name": rec.TableName,
-	})
-	if err != nil {
-		return err
-	}
-	listed := fmt.Sprintf("index/_tasks/%013d-%s", 9_999_999_999_999-rec.SubmittedAt.UnixMilli(), rec.TaskID)
 	_, recordErr := store.Put(ctx, archive.TaskKey(rec.TaskID), contentType, record)
-	_, entryErr := store.Put(ctx, listed, contentType, entry)
-	if err := errors.Join(recordErr, entryErr); err != nil || rec.Document == nil {
+	if err := errors.Join(recordErr, list(ctx, store, rec)); err != nil || rec.Document == nil {
 		return err
 	}
 	_, documentErr := store.Put(ctx, rec.Document.Key, contentType, []byte("{}"))

@@ -76,6 +76,9 @@ func submitAtOnce(ctx context.Context, b *bed, r *report) error {
 	if err := b.settled(ctx, r, before); err != nil {
 		return err
 	}
+	if err := b.growth(ctx, r); err != nil {
+		return err
+	}
 	if err := b.end(); err != nil {
 		return err
 	}

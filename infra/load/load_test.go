@@ -21,7 +21,7 @@ func TestLoad_NothingIsLostOrRunTwiceOrLeft(t *testing.T) {
 	}
 	r, err := load(t.Context(), options{
 		binary: binary, store: storeDir, clients: 50, followers: 20, polling: 2 * time.Second, rows: 50_000,
-		tasks: 60, queue: 20, commands: 2, settle: time.Minute, limit: 3 * time.Minute,
+		tasks: 60, queue: 20, commands: 2, round: 40, settle: time.Minute, limit: 3 * time.Minute,
 	}, t.Logf)
 	if err != nil {
 		t.Fatal(err)

@@ -33,8 +33,10 @@ type options struct {
 	tasks     int
 	queue     int // ACE_MAX_QUEUE while the tasks are submitted
 	commands  int // command line clients that submit to a full queue
+	round     int // tasks of each round in which the growth of the heap is measured
 	documents int
 	archived  int
+	flat      bool          // the archived tasks are in the list of earlier versions
 	settle    time.Duration // how long memory and descriptors may take to return
 	limit     time.Duration // how long a part may take
 }
@@ -50,8 +52,10 @@ func main() {
 	flag.IntVar(&o.tasks, "tasks", 1000, "tasks that are submitted at once")
 	flag.IntVar(&o.queue, "queue", 200, "tasks that may wait then")
 	flag.IntVar(&o.commands, "commands", 5, "command line clients that submit to the full queue")
+	flag.IntVar(&o.round, "round", 300, "tasks of each round in which the growth of the heap is measured")
 	flag.IntVar(&o.documents, "documents", 5000, "archived documents; 0 leaves them out, as with -clients and -tasks")
 	flag.IntVar(&o.archived, "archived", 100_000, "archived tasks without documents")
+	flag.BoolVar(&o.flat, "flat", false, "list the archived tasks as earlier versions did")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

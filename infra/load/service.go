@@ -150,9 +150,9 @@ func (s *service) processor() time.Duration {
 }
 
 // How much more than at the start the service may use afterwards: a cache may fill, and a
-// connection to a node may be open.
+// connection to a node may be open. A leak is found by the growth per task, see growth.
 const (
-	moreHeap       = 24 << 20
+	moreHeap       = 12 << 20
 	moreGoroutines = 8
 	moreFiles      = 8
 )

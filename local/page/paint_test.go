@@ -55,7 +55,9 @@ func longArchive(t *testing.T) archive.Store {
 		id := fmt.Sprintf("td_20240315_%06d", n%distinctTasks)
 		ended := newest.Add(-time.Duration(n) * 5 * time.Minute)
 		stamp := fmt.Sprintf("%013d", 9_999_999_999_999-ended.UnixMilli())
-		tasks := func(stamp string) string { return "index/_tasks/" + stamp + "-" + id }
+		tasks := func(stamp string) string {
+			return archive.TaskIndexPrefix("", "") + stamp[:5] + "/" + stamp[5:] + "-" + id
+		}
 		diffs := archive.DiffIndexPrefix("", "") + stamp[:5] + "/" + stamp[5:] + "-" + id
 		if n >= distinctTasks {
 			first := fmt.Sprintf("%013d", 9_999_999_999_999-newest.Add(-time.Duration(n%distinctTasks)*5*time.Minute).UnixMilli())

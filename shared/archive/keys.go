@@ -73,6 +73,18 @@ func DiffIndexPrefix(cluster, table string) string {
 	return DiffIndexRoot + segment(cluster) + "/" + segment(table) + "/"
 }
 
+// TaskIndexRoot is the prefix of all lists of tasks.
+const TaskIndexRoot = "index/tasks/"
+
+// TaskIndexPrefix returns the prefix of the list of the tasks of one cluster and one
+// table. An empty string means all clusters, or all tables.
+func TaskIndexPrefix(cluster, table string) string {
+	return TaskIndexRoot + segment(cluster) + "/" + segment(table) + "/"
+}
+
+// FlatTaskIndexPrefix is the prefix of the list of all tasks that earlier versions wrote.
+const FlatTaskIndexPrefix = "index/_tasks/"
+
 // BaselinesRoot is the prefix of all baselines of incremental comparisons.
 const BaselinesRoot = "baselines/"
 

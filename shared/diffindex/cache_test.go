@@ -20,7 +20,7 @@ func TestList_ReadsNoVersionOfAnEntryTwice(t *testing.T) {
 		for i, tt := range []struct {
 			index *diffindex.Index
 			reads int
-		}{{writer, 0}, {reader, 40}, {reader, 0}} {
+		}{{writer, 40}, {writer, 0}, {reader, 40}, {reader, 0}} {
 			before := store.Count(faulty.Get, "")
 			if got := pages(t, tt.index, diffindex.Filter{Limit: 50}); len(got) != 40 {
 				t.Errorf("page %d has %d documents", i, len(got))

@@ -2,7 +2,6 @@ package diffindex
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/task"
+	"ace/shared/timelist"
 )
 
 // Entry describes one document in the index.
@@ -80,7 +80,7 @@ func entryOf(rec task.Record) (Entry, bool) {
 
 // name returns the text with which each of the entry's keys ends. By this text, newer
 // documents sort before older ones.
-func (e Entry) name() string { return stamp(e.FinishedAt) + "-" + e.TaskID }
+func (e Entry) name() string { return timelist.Name(e.FinishedAt, e.TaskID) }
 
 // keys returns the keys under which an entry is stored: one for each combination of the
 // fields ClusterName and TableName that a Filter may set.
@@ -92,20 +92,4 @@ func (e Entry) keys() []string {
 		}
 	}
 	return keys
-}
-
-// maxMillis is the largest number of 13 digits: a time in the year 2286, in Unix
-// milliseconds.
-const maxMillis = 9_999_999_999_999
-
-// dayDigits is the number of digits of a stamp before its slash. All tasks that finish
-// within about 28 hours have the same first digits. An archive in a directory reads a
-// whole directory to list one page of it, so no directory may grow without bound.
-const dayDigits = 5
-
-// stamp returns a text for a time. The text of a later time sorts before that of an
-// earlier time.
-func stamp(t time.Time) string {
-	digits := fmt.Sprintf("%013d", min(max(maxMillis-t.UnixMilli(), 0), maxMillis))
-	return digits[:dayDigits] + "/" + digits[dayDigits:]
 }

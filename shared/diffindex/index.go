@@ -10,23 +10,28 @@ import (
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/task"
+	"ace/shared/timelist"
 )
 
 const (
 	contentType = "application/json"
 	// atOnce bounds the concurrent requests of one call to the store.
 	atOnce = 16
+	// maxCached bounds the cached entries. They take less than 10 MB.
+	maxCached = 10_000
 )
 
 // Index is the list of the documents in one store. It is safe for concurrent use.
 type Index struct {
 	store   archive.Store
 	latest  latestCache
-	entries entryCache
+	entries *timelist.Cache[Entry]
 }
 
 // New returns the index of the documents in store.
-func New(store archive.Store) *Index { return &Index{store: store} }
+func New(store archive.Store) *Index {
+	return &Index{store: store, entries: timelist.NewCache[Entry](maxCached)}
+}
 
 // Add adds the document of a completed task to the list. A task without a document is
 // skipped. Adding a document twice has no additional effect.
@@ -41,10 +46,7 @@ func (x *Index) Add(ctx context.Context, rec task.Record) error {
 	}
 	defer x.latest.forget(entry)
 	return x.each(ctx, entry.keys(), func(ctx context.Context, key string) error {
-		info, err := x.store.Put(ctx, key, contentType, body)
-		if err == nil {
-			x.entries.put(version{entry.name(), info.ETag}, entry)
-		}
+		_, err := x.store.Put(ctx, key, contentType, body)
 		return err
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/timelist"
 )
 
 const (
@@ -43,9 +44,9 @@ func (x *Index) findLatest(ctx context.Context, of tableKey) (Entry, bool, error
 		name := ""
 		err := x.store.List(ctx, prefix, prefix+after, func(info archive.Info) bool {
 			name = strings.TrimPrefix(info.Key, prefix)
-			return !cursorPattern.MatchString(name)
+			return !timelist.IsName(name)
 		})
-		if err != nil || !cursorPattern.MatchString(name) {
+		if err != nil || !timelist.IsName(name) {
 			return Entry{}, false, err
 		}
 

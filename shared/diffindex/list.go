@@ -3,14 +3,13 @@ package diffindex
 import (
 	"cmp"
 	"context"
-	"regexp"
-	"strings"
 	"time"
 
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/timelist"
 )
 
 const (
@@ -18,8 +17,6 @@ const (
 	maxLimit     = 1000
 	scanLimit    = 1000 // the most entries that one call of List reads to find entries with a verdict
 )
-
-var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-` + api.TaskIDForm + `$`)
 
 // Filter selects the documents to list. An empty field does not restrict the list.
 type Filter struct {
@@ -51,7 +48,7 @@ func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 
 	next := ""
 	if most := f.mostRead(); len(names) > most {
-		names, next = names[:most], names[most-1].name
+		names, next = names[:most], names[most-1].Name
 	}
 
 	entries := []Entry{}
@@ -69,7 +66,7 @@ func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 			}
 			entries = append(entries, *entry)
 			if len(entries) == f.limit() && (i+1 < len(batch) || len(names) > 0) {
-				return entries, batch[i].name, nil
+				return entries, batch[i].Name, nil
 			}
 		}
 	}
@@ -78,9 +75,9 @@ func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 
 // readAll returns these entries. An entry is nil if it does not exist, if its document
 // does not exist, or if the filter excludes its verdict or its cluster.
-func (x *Index) readAll(ctx context.Context, f Filter, versions []version) ([]*Entry, error) {
+func (x *Index) readAll(ctx context.Context, f Filter, versions []timelist.Version) ([]*Entry, error) {
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
-	entries, err := fanout.Map(ctx, atOnce, versions, func(ctx context.Context, v version) (*Entry, error) {
+	entries, err := fanout.Map(ctx, atOnce, versions, func(ctx context.Context, v timelist.Version) (*Entry, error) {
 		entry, exists, err := x.cached(ctx, prefix, v)
 		switch {
 		case !exists, f.Verdict != "" && entry.Verdict != f.Verdict, f.Sees != nil && !f.Sees(entry.ClusterName):
@@ -109,13 +106,13 @@ func (x *Index) readAll(ctx context.Context, f Filter, versions []version) ([]*E
 
 // cached returns a version of an entry, or a newer one. It reads the entry only if the
 // version is not cached. It returns false if the entry does not exist any more.
-func (x *Index) cached(ctx context.Context, prefix string, v version) (Entry, bool, error) {
-	if entry, ok := x.entries.get(v); ok {
+func (x *Index) cached(ctx context.Context, prefix string, v timelist.Version) (Entry, bool, error) {
+	if entry, ok := x.entries.Get(v); ok {
 		return entry, true, nil
 	}
-	entry, etag, exists, err := x.readEntry(ctx, prefix+v.name)
+	entry, etag, exists, err := x.readEntry(ctx, prefix+v.Name)
 	if exists {
-		x.entries.put(version{v.name, etag}, entry)
+		x.entries.Put(timelist.Version{Name: v.Name, ETag: etag}, entry)
 	}
 	return entry, exists, err
 }
@@ -137,7 +134,7 @@ func (f Filter) check() error {
 	if f.Verdict != "" && f.Verdict != api.VerdictMatch && f.Verdict != api.VerdictDiffer {
 		return fault.New(fault.Invalid, "verdict is %.60q; it must be match or differ", f.Verdict)
 	}
-	if f.After != "" && !cursorPattern.MatchString(f.After) {
+	if f.After != "" && !timelist.IsName(f.After) {
 		return fault.New(fault.Invalid, "after is %.60q; it must be the value of next of the previous page", f.After)
 	}
 	return nil
@@ -146,20 +143,9 @@ func (f Filter) check() error {
 // names returns the names of the entries to read, with their versions. If there are more
 // entries, it also returns the next one, so the caller can detect that the page is not
 // the last.
-func (x *Index) names(ctx context.Context, f Filter) ([]version, error) {
-	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
-	var names []version
-	err := x.store.List(ctx, prefix, prefix+f.start(), func(info archive.Info) bool {
-		name := strings.TrimPrefix(info.Key, prefix)
-		if !f.Since.IsZero() && name[:min(len(name), len(stamp(f.Since)))] > stamp(f.Since) {
-			return false
-		}
-		if cursorPattern.MatchString(name) {
-			names = append(names, version{name, info.ETag})
-		}
-		return len(names) <= f.mostRead()
-	})
-	return names, err
+func (x *Index) names(ctx context.Context, f Filter) ([]timelist.Version, error) {
+	of := timelist.Range{After: f.start(), Since: f.Since, Most: f.mostRead() + 1}
+	return timelist.Names(ctx, x.store, archive.DiffIndexPrefix(f.ClusterName, f.TableName), of)
 }
 
 // start returns the name after which the page begins. No entry of the previous page and
@@ -168,5 +154,5 @@ func (f Filter) start() string {
 	if f.Until.IsZero() {
 		return f.After
 	}
-	return max(f.After, stamp(f.Until)+".") // "." sorts after the "-" in the names of entries that finished in that millisecond
+	return max(f.After, timelist.Stamp(f.Until)+".") // "." sorts after the "-" in the names of entries that finished in that millisecond
 }

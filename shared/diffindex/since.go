@@ -2,8 +2,9 @@ package diffindex
 
 import (
 	"context"
-	"strings"
 	"time"
+
+	"ace/shared/timelist"
 )
 
 // Since returns the ids of the tasks whose documents were finished at the time since or
@@ -22,8 +23,7 @@ func (x *Index) Since(ctx context.Context, since time.Time, limit int) ([]string
 
 	ids := make([]string, 0, len(names))
 	for _, v := range names[:min(len(names), limit)] {
-		_, id, _ := strings.Cut(v.name, "-")
-		ids = append(ids, id)
+		ids = append(ids, timelist.TaskID(v.Name))
 	}
 	return ids, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ace/shared/archive"
+	"ace/shared/timelist"
 )
 
 // Tables calls fn for every table that has a document in the list, until fn returns
@@ -71,9 +72,8 @@ func (s *tableScan) add(key string) bool {
 	case parts[1] == archive.AllSegment: // this list repeats the entries of the lists of all tables of the cluster
 		return s.restart(s.directory)
 	case len(s.ids) < s.limit:
-		if cursorPattern.MatchString(parts[2]) {
-			_, id, _ := strings.Cut(parts[2], "-")
-			s.ids = append(s.ids, id)
+		if timelist.IsName(parts[2]) {
+			s.ids = append(s.ids, timelist.TaskID(parts[2]))
 		}
 		return true
 	case s.skipped < skippedEntries:

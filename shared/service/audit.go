@@ -83,7 +83,12 @@ func (s *Service) cluster(ctx context.Context, name string) (cluster.Cluster, er
 // task returns the record of a task. If the caller of the request may not see the cluster
 // of the task, the error is the same as for a task that does not exist.
 func (s *Service) task(ctx context.Context, id string) (task.Record, error) {
-	rec, err := s.Tasks.Get(ctx, id)
+	return s.visible(ctx, id, s.Tasks.Get)
+}
+
+// visible returns the record of a task if the caller of the request may see its cluster.
+func (s *Service) visible(ctx context.Context, id string, read func(context.Context, string) (task.Record, error)) (task.Record, error) {
+	rec, err := read(ctx, id)
 	if err == nil && !caller.Of(ctx).Sees(rec.ClusterName) {
 		return task.Record{}, fault.New(fault.NotFound, "task %s does not exist", id)
 	}

@@ -12,7 +12,7 @@ import (
 
 // TaskStatus returns the status of a task.
 func (s *Service) TaskStatus(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error) {
-	rec, err := s.task(ctx, req.TaskID)
+	rec, err := s.visible(ctx, req.TaskID, s.Tasks.Status)
 	if err != nil {
 		return api.TaskStatus{}, err
 	}

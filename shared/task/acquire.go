@@ -68,6 +68,8 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 		return nil, err
 	}
 	l.cur.Store(&v)
+	l.confirmed.Store(&l.acquiredAt)
+	r.held.add(id, l)
 	return l, nil
 }
 

@@ -124,7 +124,7 @@ func (r *Registry) createOnce(ctx context.Context, rec Record, once string) (Rec
 // announce adds a new task to the index and notifies the observer. If the addition fails,
 // the task exists anyway; Acquire or RequestCancel adds it later.
 func (r *Registry) announce(ctx context.Context, rec Record) {
-	if r.putIndexEntry(ctx, rec) == nil {
+	if r.Index(ctx, rec) == nil {
 		r.indexed.add(rec.TaskID)
 	}
 	r.observer.TaskCreated(rec)

@@ -6,8 +6,9 @@
 //   - The open marker, open/<id>, is written before the record. It is deleted after the
 //     task has ended and all objects that the task wrote for itself are gone. The open
 //     markers list the tasks that need attention, so that not all tasks must be read.
-//   - The index entry has a name that decreases with the time of the submission, so that
-//     the store lists the newest task first.
+//   - The index entries have a name that decreases with the time of the submission, so
+//     that the store lists the newest task first. There is one for each list: of all
+//     tasks, of the cluster, of the table, and of both.
 //
 // A table has at most one exclusive task (a repair or undo) at a time. The table's lock,
 // one object per table, names that task (lock.go).

@@ -27,6 +27,9 @@ type Lease struct {
 	writes     int
 	closed     bool // the lease was released, finished or lost
 	cur        atomic.Pointer[version]
+	// confirmed is when the write of cur began. It is nil while another write is under way,
+	// and after one whose outcome is not known.
+	confirmed atomic.Pointer[time.Time]
 }
 
 // Record returns the version of the record that this lease wrote last.
@@ -120,9 +123,12 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 		next := cur.Record
 		change(&next)
 		next.Revision = l.revision()
+		began := time.Now()
+		l.confirmed.Store(nil)
 		stored, err := l.registry.swap(ctx, cur, next)
 		if err == nil {
 			l.setCurrent(stored)
+			l.confirmed.Store(&began)
 			return nil
 		}
 
@@ -133,7 +139,7 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 				return nil
 			}
 		case lost, fault.CodeOf(err) == fault.NotFound:
-			l.closed = true
+			l.close()
 		default:
 			return err
 		}
@@ -145,7 +151,14 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 // itself. A version without a lease is the last version that this lease writes.
 func (l *Lease) setCurrent(v version) {
 	l.cur.Store(&v)
-	l.closed = v.Lease == nil
+	if v.Lease == nil {
+		l.close()
+	}
+}
+
+func (l *Lease) close() {
+	l.closed = true
+	l.registry.held.remove(l.Record().TaskID, l)
 }
 
 // sameEnd reports whether neither record has a lease and both have the same status. Then

@@ -3,98 +3,22 @@ package task
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
-	"regexp"
+	"maps"
 	"slices"
-	"strings"
-	"sync"
-	"time"
 
-	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/timelist"
 )
 
 const (
-	indexPrefix  = "index/_tasks/"
-	maxMillis    = 9_999_999_999_999 // the largest number of 13 digits: a time in the year 2286, in Unix milliseconds
 	defaultLimit = 100
 	maxLimit     = 1000
-	scanLimit    = 1000 // the most index entries that one call of List reads
+	scanLimit    = 1000 // the most records that one call of List reads
 )
-
-var cursorPattern = regexp.MustCompile(`^[0-9]{13}-` + api.TaskIDForm + `$`)
-
-// entry is the content of an index object. It lets List skip a task without reading its
-// record.
-type entry struct {
-	TaskID      string `json:"task_id"`
-	Type        Type   `json:"task_type,omitempty"` // empty in entries of earlier versions
-	ClusterName string `json:"cluster_name"`
-	DBName      string `json:"dbname"`
-	TableName   string `json:"table_name"`
-	Parent      string `json:"parent,omitempty"`
-}
-
-// indexName returns a name that sorts the newest task first.
-func indexName(rec Record) string {
-	return indexStamp(rec.SubmittedAt) + "-" + rec.TaskID
-}
-
-func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.UnixMilli()) }
-
-// putIndexEntry adds the task to the index.
-func (r *Registry) putIndexEntry(ctx context.Context, rec Record) error {
-	body, err := json.Marshal(entry{rec.TaskID, rec.Type, rec.ClusterName, rec.DBName, rec.TableName, rec.Parent})
-	if err == nil {
-		_, err = r.store.Put(ctx, indexPrefix+indexName(rec), contentType, body)
-	}
-	return err
-}
-
-// ensureIndexed adds the task to the index unless this process has added it. It must
-// succeed before a task leaves the status QUEUED, because later nothing adds the task. So
-// it repeats a failed write: otherwise one lost request would delay the task until the
-// next sweep.
-func (r *Registry) ensureIndexed(ctx context.Context, rec Record) error {
-	if r.indexed.remove(rec.TaskID) {
-		return nil
-	}
-	always := func(error) bool { return true }
-	return writes(always).Do(ctx, func() error { return r.putIndexEntry(ctx, rec) })
-}
-
-// indexedTasks has the tasks that this process has added to the index and not yet
-// acquired. It only avoids a second write of their entries, so it may forget tasks.
-type indexedTasks struct {
-	mu  sync.Mutex
-	ids map[string]bool
-}
-
-// maxIndexed bounds the number of tasks in indexedTasks. A process that only submits
-// tasks never removes one.
-const maxIndexed = 1000
-
-func (i *indexedTasks) add(id string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.ids == nil || len(i.ids) >= maxIndexed {
-		i.ids = map[string]bool{}
-	}
-	i.ids[id] = true
-}
-
-// remove removes a task and reports whether it was there.
-func (i *indexedTasks) remove(id string) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	found := i.ids[id]
-	delete(i.ids, id)
-	return found
-}
 
 // NoParent as Filter.Parent selects the tasks that have no parent.
 const NoParent = "none"
@@ -114,35 +38,131 @@ type Filter struct {
 
 // List returns tasks, the newest first, and the cursor of the next page; the cursor is
 // empty on the last page. A page may have fewer records than the limit, or none, even if
-// it is not the last, because one call reads at most 1000 tasks.
+// it is not the last, because one call reads at most 1000 records. The tasks of a cluster
+// and of a table have lists of their own, and the tasks that are QUEUED or RUNNING are
+// found by their open markers. So only other filters read records that they exclude.
 func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error) {
+	if name, ok := nameOfFlat(f.After); ok { // a cursor of an earlier version
+		f.After = name
+	}
 	if err := f.check(); err != nil {
 		return nil, "", err
 	}
-	limit := cmp.Or(f.Limit, defaultLimit)
-	most := scanLimit
-	if f.isEmpty() { // every task is listed
-		most = limit
-	}
-	names, err := r.indexNames(ctx, f.After, most)
+
+	names, err := r.names(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}
+	next := ""
+	if most := f.mostRead(); len(names) > most {
+		names, next = names[:most], names[most-1].Name
+	}
+	if f.Type != "" {
+		names = slices.DeleteFunc(names, func(v timelist.Version) bool { return !mayHaveType(timelist.TaskID(v.Name), f.Type) })
+	}
 
 	var records []Record
-	for i, name := range names {
-		if len(records) == limit || i == most {
-			return records, names[i-1], nil
-		}
-		rec, ok, err := r.readEntry(ctx, name, f)
+	for len(names) > 0 {
+		batch := names[:min(len(names), max(f.limit(), atOnce))]
+		names = names[len(batch):]
+		read, err := fanout.Map(ctx, atOnce, batch, r.readListed)
 		if err != nil {
 			return nil, "", err
 		}
-		if ok {
-			records = append(records, rec)
+		for i, rec := range read {
+			if rec == nil || !f.matches(*rec) {
+				continue
+			}
+			records = append(records, *rec)
+			if len(records) == f.limit() && (i+1 < len(batch) || len(names) > 0) {
+				return records, batch[i].Name, nil
+			}
 		}
 	}
-	return records, "", nil
+	return records, next, nil
+}
+
+func (f Filter) limit() int { return cmp.Or(f.Limit, defaultLimit) }
+
+// mostRead returns the maximum number of records that one call of List reads.
+func (f Filter) mostRead() int {
+	if f.Type == "" && f.Status == "" && f.Parent == "" && (f.Clusters == nil || f.ClusterName != "") {
+		return f.limit()
+	}
+	return max(f.limit(), scanLimit)
+}
+
+// names returns the names of the entries to read, with their versions. If there are more,
+// it also returns the next one, so the caller can detect that the page is not the last.
+func (r *Registry) names(ctx context.Context, f Filter) ([]timelist.Version, error) {
+	of := timelist.Range{After: f.After, Most: f.mostRead() + 1}
+	if f.Status == Queued || f.Status == Running {
+		return r.openNames(ctx, of)
+	}
+	// The flat list is read first: a task that is moved meanwhile is in one of the lists.
+	flat, err := r.flatNames(ctx, of.After, of.Most)
+	if err != nil {
+		return nil, err
+	}
+	listed, err := fanout.Map(ctx, atOnce, f.clusters(), func(ctx context.Context, cluster string) ([]timelist.Version, error) {
+		return timelist.Names(ctx, r.store, archive.TaskIndexPrefix(cluster, f.TableName), of)
+	})
+	return timelist.Merge(of.Most, append(listed, flat)...), err
+}
+
+// clusters returns the clusters whose lists have all tasks that pass the filter. The
+// cluster "" has the tasks of all clusters.
+func (f Filter) clusters() []string {
+	if f.ClusterName == "" && f.Clusters != nil && len(f.Clusters) <= atOnce {
+		return f.Clusters
+	}
+	return []string{f.ClusterName}
+}
+
+// openNames returns the names of the tasks that have an open marker. These tasks may have
+// no entry yet.
+func (r *Registry) openNames(ctx context.Context, of timelist.Range) ([]timelist.Version, error) {
+	open, err := r.openSet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := slices.Collect(maps.Keys(open))
+	names, err := fanout.Map(ctx, atOnce, ids, func(ctx context.Context, id string) (timelist.Version, error) {
+		rec, err := r.Get(ctx, id)
+		if err != nil {
+			return timelist.Version{}, ignoreUnlisted(err)
+		}
+		return timelist.Version{Name: indexName(rec)}, nil
+	})
+	names = slices.DeleteFunc(names, func(v timelist.Version) bool { return v.Name <= of.After })
+	return timelist.Merge(of.Most, names), err
+}
+
+// readListed returns the record of the task with an entry. It returns nil for a task that
+// is not listed: retention has deleted it, or a newer version has stored it. The record
+// of a task that has ended does not change until the task is forgotten, which changes the
+// version of the entry. So it is read only once.
+func (r *Registry) readListed(ctx context.Context, v timelist.Version) (*Record, error) {
+	if rec, ok := r.ended.Get(v); ok {
+		return rec, nil
+	}
+	rec, err := r.Get(ctx, timelist.TaskID(v.Name))
+	if err != nil {
+		return nil, ignoreUnlisted(err)
+	}
+	if rec.Status.Terminal() && len(rec.Result)+len(rec.Parameters) <= maxCachedSize {
+		r.ended.Put(v, &rec)
+	}
+	return &rec, nil
+}
+
+// ignoreUnlisted returns nil for the error of a record that does not exist, or that a
+// newer version has stored. A list without it is better than none.
+func ignoreUnlisted(err error) error {
+	if errors.Is(err, ErrNewer) || fault.CodeOf(err) == fault.NotFound || fault.CodeOf(err) == fault.Invalid {
+		return nil
+	}
+	return err
 }
 
 func (f Filter) check() error {
@@ -155,75 +175,19 @@ func (f Filter) check() error {
 	if f.Type != "" && !slices.Contains(Types(), f.Type) {
 		return fault.New(fault.Invalid, "task_type is %q; it must be one of %v", f.Type, Types())
 	}
-	if f.After != "" && !cursorPattern.MatchString(f.After) {
+	if f.After != "" && !timelist.IsName(f.After) {
 		return fault.New(fault.Invalid, "after is %q; it must be the value of next of the previous page", f.After)
 	}
 	return nil
 }
 
-// indexNames returns the names of at most most+1 index entries that follow after. If
-// there are most+1, the caller must not list the last, which only shows that another page
-// follows. indexNames skips objects that are no entries.
-func (r *Registry) indexNames(ctx context.Context, after string, most int) ([]string, error) {
-	if after != "" {
-		after = indexPrefix + after
-	}
-	var names []string
-	err := r.store.List(ctx, indexPrefix, after, func(info archive.Info) bool {
-		if name := strings.TrimPrefix(info.Key, indexPrefix); isEntry(name) {
-			names = append(names, name)
-		}
-		return len(names) <= most
-	})
-	return names, err
-}
-
-// isEntry reports whether name is the name of an index entry.
-func isEntry(name string) bool {
-	_, id, _ := strings.Cut(name, "-")
-	return cursorPattern.MatchString(name) && api.IsTaskID(id)
-}
-
-// readEntry reads the task of an index entry and reports whether it passes the filter. A
-// task that retention has deleted does not pass.
-func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record, bool, error) {
-	_, id, _ := strings.Cut(name, "-")
-	if f.Type != "" && !mayHaveType(id, f.Type) {
-		return Record{}, false, nil
-	}
-	if f.readsEntry() {
-		var e entry
-		if _, err := r.readJSON(ctx, indexPrefix+name, &e); err != nil {
-			return Record{}, false, ignoreNotFound(err)
-		}
-		if !f.matches(e) {
-			return Record{}, false, nil
-		}
-	}
-	rec, err := r.Get(ctx, id)
-	if errors.Is(err, ErrNewer) {
-		return Record{}, false, nil // a list without it is better than none
-	}
-	if err != nil {
-		return Record{}, false, ignoreNotFound(err)
-	}
-	return rec, (f.Status == "" || f.Status == rec.Status) && (f.Type == "" || f.Type == rec.Type), nil
-}
-
-// readsEntry reports whether the filter depends on the content of an index entry.
-func (f Filter) readsEntry() bool {
-	return f.ClusterName != "" || f.TableName != "" || f.Type != "" || f.Parent != "" || f.Clusters != nil
-}
-
-// isEmpty reports whether every task passes the filter.
-func (f Filter) isEmpty() bool { return !f.readsEntry() && f.Status == "" }
-
-func (f Filter) matches(e entry) bool {
-	return (f.ClusterName == "" || f.ClusterName == e.ClusterName) &&
-		(f.Clusters == nil || slices.Contains(f.Clusters, e.ClusterName)) &&
-		(f.TableName == "" || f.TableName == e.TableName) &&
-		(f.Type == "" || e.Type == "" || f.Type == e.Type) &&
-		(f.Parent == "" || f.Parent == e.Parent || f.Parent == NoParent && e.Parent == "")
+func (f Filter) matches(rec Record) bool {
+	return (f.ClusterName == "" || f.ClusterName == rec.ClusterName) &&
+		(f.Clusters == nil || slices.Contains(f.Clusters, rec.ClusterName)) &&
+		(f.TableName == "" || f.TableName == rec.TableName) &&
+		(f.Type == "" || f.Type == rec.Type) &&
+		(f.Status == "" || f.Status == rec.Status) &&
+		(f.Parent == "" || f.Parent == rec.Parent || f.Parent == NoParent && rec.Parent == "")
 }
 
 // All yields the record of every task, in the order of the keys. It is used to rebuild
@@ -250,9 +214,22 @@ func (r *Registry) All(ctx context.Context) iter.Seq2[Record, error] {
 	}
 }
 
-func ignoreNotFound(err error) error {
-	if fault.CodeOf(err) == fault.NotFound {
-		return nil
+// Reindex adds every task to the lists of tasks, and returns the number of tasks.
+func (r *Registry) Reindex(ctx context.Context) (int, error) {
+	var unread error
+	count := 0
+	records := func(yield func(Record) bool) {
+		for rec, err := range r.All(ctx) {
+			if err != nil {
+				unread = err
+				return
+			}
+			count++
+			if !yield(rec) {
+				return
+			}
+		}
 	}
-	return err
+	err := fanout.Each(ctx, atOnce, records, r.Index)
+	return count, cmp.Or(err, unread)
 }

@@ -89,9 +89,11 @@ func TestList_SkipsObjectsThatAreNoEntries(t *testing.T) {
 	store := newStore(t)
 	r := task.NewRegistry(store, func() time.Time { return noon })
 	want := create(t, r, diffOf("public.users")).TaskID
-	for _, name := range []string{"0", "x", "9", "8203984432879-td_x"} { // before and after the entry of the task
-		if _, err := store.Put(t.Context(), "index/_tasks/"+name, "text/plain", nil); err != nil {
-			t.Fatal(err)
+	for _, name := range []string{"0", "x", "9", "8203984432879-td_x", "82039/84432879-td_x"} { // before and after the entry of the task
+		for _, list := range []string{archive.FlatTaskIndexPrefix, archive.TaskIndexPrefix("", ""), archive.TaskIndexPrefix("", "public.users")} {
+			if _, err := store.Put(t.Context(), list+name, "text/plain", nil); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	for _, f := range []task.Filter{{}, {Type: task.TableDiff}, {TableName: "public.users"}} {
@@ -110,13 +112,13 @@ func olderUndo(t *testing.T, r *task.Registry, store archive.Store) string {
 	rec := create(t, r, n)
 	rec.Type = task.TableUndo
 	entries := map[string]any{archive.TaskKey(rec.TaskID): rec}
-	err := store.List(t.Context(), "index/_tasks/", "", func(info archive.Info) bool {
+	err := store.List(t.Context(), archive.TaskIndexRoot, "", func(info archive.Info) bool {
 		if strings.HasSuffix(info.Key, rec.TaskID) {
 			entries[info.Key] = map[string]string{"task_id": rec.TaskID, "cluster_name": rec.ClusterName, "dbname": rec.DBName, "table_name": rec.TableName}
 		}
 		return true
 	})
-	if err != nil || len(entries) != 2 {
+	if err != nil || len(entries) != 5 {
 		t.Fatalf("found %v, %v", entries, err)
 	}
 	for key, value := range entries {

@@ -10,6 +10,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/retry"
+	"ace/shared/timelist"
 )
 
 // LeaseDuration is how long a lease is valid after the last write of the record, by the
@@ -26,8 +27,8 @@ func writes(retryable func(error) bool) retry.Policy {
 	return retry.Policy{Backoff: retry.Backoff{First: 100 * time.Millisecond}, Tries: 4, Retryable: retryable}
 }
 
-// Registry stores the task records. Its only state is indexed, which saves writes. It is
-// safe for concurrent use.
+// Registry stores the task records. Its only state, in indexed, ended and held, saves
+// calls of the store. It is safe for concurrent use.
 type Registry struct {
 	store archive.Store
 	clock func() time.Time
@@ -38,6 +39,8 @@ type Registry struct {
 	onEnded  func(context.Context, Record) error
 	observer Observer
 	indexed  *indexedTasks
+	held     *heldLeases
+	ended    *timelist.Cache[*Record] // records of tasks that have ended, by the version of their entries
 }
 
 // Observer is notified of the tasks that this process creates and ends, for metrics. Its
@@ -58,7 +61,8 @@ func (ignorant) TaskEnded(Record)   {}
 // NewRegistry returns the registry of the tasks in store. clock returns the times that
 // are written to records. Leases do not depend on it.
 func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
-	return &Registry{store: store, clock: clock, lease: LeaseDuration, observer: ignorant{}, indexed: &indexedTasks{}}
+	return &Registry{store: store, clock: clock, lease: LeaseDuration, observer: ignorant{}, indexed: &indexedTasks{}, held: &heldLeases{},
+		ended: timelist.NewCache[*Record](maxCached)}
 }
 
 // OnPublished sets the function fn that is called for every task that completed with a
