@@ -33,7 +33,11 @@ func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	if string(value) == "0" {
 		return 0, n.damagedIndex(s, "it leads to a row that has another key")
 	}
-	return place(value, count)
+	at, err := place(value, count)
+	if err != nil {
+		return 0, n.answerFault(err)
+	}
+	return at, nil
 }
 
 // CheckAbsent returns an error if the table has a row with one of the keys although the

@@ -245,7 +245,7 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 			return -1, table.KeyedRow{}, r.tx.node.duplicateKey(r.keys[i])
 		}
 		if i < r.last {
-			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q returned keys out of order", r.tx.node.name)
+			return -1, table.KeyedRow{}, r.tx.node.answerFault(errors.New("keys out of order"))
 		}
 		r.last = i
 		var row table.KeyedRow

@@ -35,8 +35,14 @@ func evaluate(t *testing.T, nodes int, create ...string) evaluated {
 	t.Helper()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	c.Exec(t, 0, create...)
+	return evaluateOn(t, c, nodes, time.Minute)
+}
+
+// evaluateOn is like evaluate, for the table of an existing cluster and its role.
+func evaluateOn(t *testing.T, c *pgtest.Cluster, nodes int, limit time.Duration) evaluated {
+	t.Helper()
 	at := c.Nodes[0]
-	pools := pg.NewPools(pg.Options{MaxConns: 2, StatementTimeout: time.Minute})
+	pools := pg.NewPools(pg.Options{MaxConns: 2, StatementTimeout: limit})
 	t.Cleanup(pools.Close)
 	node, err := pools.Node(cluster.Target{
 		Node: at.Name, Host: at.Host, Port: uint16(at.Port), Database: c.DB, User: c.User, Login: cluster.Login{Password: cluster.Secret(c.Password)},
@@ -218,6 +224,32 @@ func TestWhere_HostileTextsAreRefused(t *testing.T) {
 	}
 	if got := e.cluster.QueryStrings(t, 0, `SELECT count(*) FROM pg_class WHERE relname = 'victim'`); got[0][0] != "1" {
 		t.Error("a where has dropped a table")
+	}
+}
+
+// The where of a rule has only the rights of ACE's role. Whatever it calls, it is
+// refused, or nothing on the node is different afterwards.
+func TestWhere_AttacksAreRefusedOrHaveNoEffect(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	checking, _ := c.Roles(t)
+	c.Exec(t, 0, pgtest.AttackTables)
+	e := evaluateOn(t, checking, 2, 2*time.Second)
+	before := c.QueryStrings(t, 0, pgtest.Unharmed)
+
+	refused, others := pgtest.Attacks("n1.id")
+	for i, where := range append(refused, others...) {
+		_, err := e.matches(t, where, version("7", "a"), version("7", "b"))
+		if err == nil && i < len(refused) {
+			t.Errorf("%s: it is accepted", where)
+		}
+		if err != nil && (strings.Contains(err.Error(), pgtest.Secret) || strings.Contains(err.Error(), "root:")) {
+			t.Errorf("%s: the error shows a secret: %v", where, err)
+		}
+	}
+	if diff := cmp.Diff(before, c.QueryStrings(t, 0, pgtest.Unharmed)); diff != "" {
+		t.Errorf("an attack had an effect:\n%s", diff)
 	}
 }
 
