@@ -84,10 +84,11 @@ func addResponses(o *Operation, list ...failure) {
 
 // addFileResponses adds the answers of a download other than the whole file.
 func addFileResponses(o *Operation) {
-	part := &Response{Description: "A range of the document, as the request's Range asks."}
+	part := &Response{Description: "A range of the document, or several, as the request's Range asks."}
 	for _, media := range (*o.Responses.get("200")).Content {
 		part.Content.set(media.Name, &Media{Schema: &Schema{Type: "string"}})
 	}
+	part.Content.set("multipart/byteranges", &Media{Schema: &Schema{Type: "string"}}) // several ranges
 	o.Responses.set("206", part)
 
 	redirect := &Response{Description: "Lambda functions only: the document is at Location, for five minutes."}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -157,6 +158,9 @@ func (d *described) answer(operation []string, status int, contentType string, b
 	}
 	if to, ok := response["$ref"].(string); ok {
 		at = strings.Split(strings.TrimPrefix(to, "#/"), "/")
+	}
+	if content, _ := d.at(append(slices.Clip(at), "content")).(map[string]any); len(content) == 0 && contentType == "" && len(body) == 0 {
+		return nil // such as a 304
 	}
 	media, _, _ := strings.Cut(contentType, ";")
 	at = append(at, "content", media, "schema")

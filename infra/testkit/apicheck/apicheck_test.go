@@ -35,3 +35,24 @@ func TestProblems_NameWhatTheDescriptionDoesNotAllow(t *testing.T) {
 		}
 	}
 }
+
+// A 304 has neither a body nor a content type.
+func TestProblems_AnAnswerWithoutContentIsChecked(t *testing.T) {
+	for name, tt := range map[string]struct {
+		contentType, body, want string
+	}{
+		"none":           {"", "", ""},
+		"a content type": {"application/json", "", `the content type "application/json" is not described`},
+		"a body":         {"", "x", `the content type "" is not described`},
+	} {
+		header := map[string]string{}
+		if tt.contentType != "" {
+			header["Content-Type"] = tt.contentType
+		}
+		request := endpoint.Request{Method: "GET", Path: "/ace/diffs/td_20240315_123456", RawQuery: "format=csv"}
+		got := strings.Join(apicheck.Problems(request, endpoint.Response{Status: 304, Header: header, Body: []byte(tt.body)}), "; ")
+		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
