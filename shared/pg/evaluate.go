@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ace/shared/table"
@@ -32,33 +33,22 @@ func (n *Node) CheckWhere(ctx context.Context, e table.Evaluation, where string)
 
 // MatchWhere returns for each row whether an expression that CheckWhere has accepted is
 // true. False and NULL are not true. Each element of rows has the version of each node; a
-// nil version means that the node lacks the row, and all of its columns are NULL.
+// nil version means that the node lacks the row, and all of its columns are NULL. Only
+// the columns to which the expression may refer are sent.
 func (n *Node) MatchWhere(ctx context.Context, e table.Evaluation, where string, rows [][]table.Row) ([]bool, error) {
-	from, joins, args := make([]string, len(e.Nodes)), make([]string, len(e.Nodes)), [][]byte(nil)
-	names := table.Source{Alias: strings.Join(e.Nodes, "."), Filter: where} // uniqueName returns names that occur in neither
-	first := ""
-	for node, name := range e.Nodes {
-		list := uniqueName(names, fmt.Sprintf("list%d", node+1))
-		p := versionParams(e)
-		columns := make([]string, len(p))
-		for i, c := range e.Columns {
-			columns[i] = list + "." + uniqueName(names, p[i].name) + collate(c) + " AS " + c.Name
-		}
-
-		from[node] = fmt.Sprintf("%s AS %s(%s)", p.list(len(args)+1), list, commaList(prefixed(names, append(p.names(), "ord"))))
-		if ord := list + "." + uniqueName(names, "ord"); node == 0 {
-			first = ord
-		} else {
-			from[node] = "JOIN " + from[node] + " ON " + ord + " OPERATOR(pg_catalog.=) " + first
-		}
-		joins[node] = fmt.Sprintf("CROSS JOIN LATERAL (SELECT %s OFFSET 0) AS %s", commaList(columns), quote(name))
-		args = append(args, p.ofRows(versionsOf(rows, node, len(p)))...)
+	versions := sentVersions{e: e, names: table.Source{Alias: strings.Join(e.Nodes, "."), Filter: where}}
+	referred := references(e, where)
+	if !slices.ContainsFunc(referred, func(columns []bool) bool { return slices.Contains(columns, true) }) {
+		referred[0][0] = true // the list that numbers the rows
+	}
+	for node, columns := range referred {
+		versions.add(node, columns, rows)
 	}
 
 	matched := make([]bool, len(rows))
 	err := n.evaluate(ctx, e, "evaluating where", query{
-		sql:  "SELECT " + first + " FROM " + strings.Join(from, " ") + " " + strings.Join(joins, " ") + " WHERE (\n" + where + "\n)",
-		args: args,
+		sql:  versions.sql(where),
+		args: versions.args,
 		row: func(v [][]byte) error {
 			at, err := place(v[0], len(rows))
 			if err == nil {
@@ -68,6 +58,64 @@ func (n *Node) MatchWhere(ctx context.Context, e table.Evaluation, where string,
 		},
 	})
 	return matched, err
+}
+
+// sentVersions builds the statement of MatchWhere.
+type sentVersions struct {
+	e     table.Evaluation
+	names table.Source // uniqueName returns names that occur in neither Alias nor Filter
+	lists []string     // the lists of the FROM clause
+	joins []string     // the version of each node
+	args  [][]byte
+	first string // the column that numbers the rows
+}
+
+// add adds the version of a node. sent reports for each column whether it is sent. The
+// others are NULL.
+func (s *sentVersions) add(node int, sent []bool, rows [][]table.Row) {
+	list := uniqueName(s.names, fmt.Sprintf("list%d", node+1))
+	var p params
+	columns := make([]string, len(s.e.Columns))
+	first := len(s.args) + 1
+	for i, c := range s.e.Columns {
+		value := "NULL::" + c.Type
+		if sent[i] {
+			of := param{fmt.Sprintf("v%d", i+1), c.Type, c.Parse}
+			p, s.args = append(p, of), append(s.args, of.ofVersions(rows, node, i))
+			value = list + "." + uniqueName(s.names, of.name)
+		}
+		columns[i] = value + collate(c) + " AS " + c.Name
+	}
+	s.joins = append(s.joins, fmt.Sprintf("CROSS JOIN LATERAL (SELECT %s OFFSET 0) AS %s", commaList(columns), quote(s.e.Nodes[node])))
+	if len(p) == 0 {
+		return
+	}
+
+	from := fmt.Sprintf("%s AS %s(%s)", p.list(first), list, commaList(prefixed(s.names, append(p.names(), "ord"))))
+	if ord := list + "." + uniqueName(s.names, "ord"); s.first == "" {
+		s.first = ord
+	} else {
+		from = "JOIN " + from + " ON " + ord + " OPERATOR(pg_catalog.=) " + s.first
+	}
+	s.lists = append(s.lists, from)
+}
+
+func (s *sentVersions) sql(where string) string {
+	return "SELECT " + s.first + " FROM " + strings.Join(s.lists, " ") + " " + strings.Join(s.joins, " ") + " WHERE (\n" + where + "\n)"
+}
+
+// ofVersions returns the values of the parameter: those of one column in the version that
+// one node has of each row.
+func (p param) ofVersions(rows [][]table.Row, node, column int) []byte {
+	w := p.writer(2 + 8*len(rows))
+	for _, versions := range rows {
+		if version := versions[node]; version != nil {
+			w.add(version[column])
+		} else {
+			w.add(nil)
+		}
+	}
+	return w.end()
 }
 
 // KeysIn returns for each key whether it equals one of the keys in list, by the equality
@@ -179,29 +227,7 @@ func collate(c table.Comparison) string {
 	return " COLLATE " + c.Collation
 }
 
-// versionParams returns the columns of a list of versions.
-func versionParams(e table.Evaluation) params {
-	p := make(params, len(e.Columns))
-	for i, name := range list("v", len(p)) {
-		p[i] = param{name, e.Columns[i].Type, e.Columns[i].Parse}
-	}
-	return p
-}
-
-// versionsOf returns, for each row, the version of the node with the index node. A
-// missing version becomes a row of NULLs.
-func versionsOf(rows [][]table.Row, node, columns int) []table.Row {
-	none := make(table.Row, columns)
-	versions := make([]table.Row, len(rows))
-	for i, row := range rows {
-		if versions[i] = row[node]; versions[i] == nil {
-			versions[i] = none
-		}
-	}
-	return versions
-}
-
-// prefixed returns each name with the prefix that uniqueName adds.
+// prefixed returns names that do not occur in the filter of s, see uniqueName.
 func prefixed(s table.Source, names []string) []string {
 	unique := make([]string, len(names))
 	for i, name := range names {

@@ -158,6 +158,17 @@ func TestWhere_AMissingRowIsARowOfNulls(t *testing.T) {
 	}
 }
 
+func TestWhere_OnlyTheColumnsOfTheExpressionAreSent(t *testing.T) {
+	t.Parallel()
+	e := evaluate(t, 2, `CREATE TABLE t (id int PRIMARY KEY, v int)`)
+	invalid := version("7", "no number") // the server refuses it if it is sent
+	for where, sent := range map[string]bool{"n1.id = n2.id": false, "true": false, "n1.v IS NULL": true, "n1 IS NOT NULL": true} {
+		if got, err := e.matches(t, where, invalid, version("7", "1")); sent && err == nil || !sent && (err != nil || !got) {
+			t.Errorf("%s: %v, error %v", where, got, err)
+		}
+	}
+}
+
 func TestWhere_HostileTextsAreRefused(t *testing.T) {
 	t.Parallel()
 	e := evaluate(t, 2, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE victim (id int)`)
