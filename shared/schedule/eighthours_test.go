@@ -86,8 +86,8 @@ func checkRuns(t *testing.T, s *bench, restarts []time.Time, begin, end time.Tim
 		ofJob := 0
 		for at := job.Next(begin); at.Before(end.Add(-schedule.Tick)); at = job.Next(at) {
 			due++
-			steps := (at.Sub(begin) + schedule.Tick - 1) / schedule.Tick
-			step := begin.Add(steps * schedule.Tick) // the first one at or after at
+			steps := int64((at.Sub(begin) + schedule.Tick - 1) / schedule.Tick)
+			step := begin.Add(time.Duration(steps) * schedule.Tick) // the first one at or after at
 			switch count := submitted[job.Table()][step]; {
 			case count == 1:
 			case count == 0 && slices.Contains(restarts, step) && step.After(at):
