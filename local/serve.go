@@ -20,6 +20,7 @@ import (
 	"ace/shared/caller"
 	"ace/shared/cluster"
 	"ace/shared/config"
+	"ace/shared/endpoint/httpx"
 	"ace/shared/fault"
 	"ace/shared/invoke"
 	"ace/shared/logging"
@@ -43,6 +44,9 @@ const (
 func serve(ctx context.Context, c config.Config) error {
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	memory := limitMemory(c.MaxTasks)
+	if err := protectMemory(c.Debugger); err != nil {
+		return err
+	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // without this call, SIGHUP would end the process
 	files, err := prepare(ctx, &c, log)
@@ -223,6 +227,7 @@ type service struct {
 	schedules     string           // the schedules file; "": there is none
 	config        config.Config    // for what SIGHUP reads again
 	callers       caller.Tokens    // the callers whose tokens are accepted; not used if no token is required
+	guard         httpx.Options    // which requests are accepted
 	command       bool             // the only client is a command in this process
 	memory        int64            // the soft memory limit; 0: GOMEMLIMIT is set
 	hangups       <-chan os.Signal // has a value after SIGHUP

@@ -85,6 +85,7 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 		s.callers.Replace(entries)
 		opts.Callers = &s.callers
 	}
+	s.guard = opts
 	handler, err := s.withPage(s.measured(mux, opts), mux, c, opts)
 	if err != nil {
 		return nil, err

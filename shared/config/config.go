@@ -53,6 +53,8 @@ type Config struct {
 
 	Pprof Listen `env:"ACE_PPROF" usage:"address to serve Go's profiles on, none if empty" allowed:"a loopback host:port"`
 
+	Debugger bool `env:"ACE_DEBUGGER" envDefault:"false" usage:"let debuggers and core dumps read the memory of the service, which has passwords" allowed:"true or false"`
+
 	Metrics          bool   `env:"ACE_METRICS" envDefault:"true" usage:"publish metrics: at /metrics, or in functions in the log" allowed:"true or false"`
 	MetricsNamespace string `env:"ACE_METRICS_NAMESPACE" envDefault:"ACE" usage:"CloudWatch namespace of the metrics, for functions only" allowed:"a CloudWatch namespace"`
 
