@@ -163,6 +163,9 @@ func (r *Registry) submit(ctx context.Context, rec *Record, n New) (*Record, err
 	}
 	if n.Before != nil {
 		if err := r.prepare(ctx, rec, n); err != nil {
+			if n.Exclusive != "" {
+				r.releaseLock(ctx, newLock(*rec, n.Exclusive))
+			}
 			r.removeMarker(ctx, rec.TaskID)
 			return nil, err
 		}

@@ -16,6 +16,9 @@ import (
 // failed submission. It must be greater than createTimeout, which bounds a Create.
 const lockOrphanAge = 2 * time.Minute
 
+// releaseTimeout bounds the release of a lock.
+const releaseTimeout = 10 * time.Second
+
 // errSubmitting means that the task that holds the lock has no record yet.
 var errSubmitting = errors.New("the task is being submitted")
 
@@ -30,6 +33,9 @@ type lock struct {
 	ClusterName string `json:"cluster_name"`
 	DBName      string `json:"dbname"`
 	TableName   string `json:"table_name"`
+	// Released means that the task was not created, so the lock is free. Versions that do
+	// not know the member wait until the lock is older than lockOrphanAge.
+	Released bool `json:"released,omitempty"`
 }
 
 func newLock(rec Record, asked string) lock {
@@ -89,9 +95,29 @@ func (r *Registry) tryLock(ctx context.Context, own lock) (*Record, error) {
 	return holder, nil
 }
 
+// releaseLock releases the lock of a submission that has failed before its record was
+// written. It is a compare-and-swap, so it cannot release the lock of another task. If it
+// fails, the lock is free after lockOrphanAge.
+func (r *Registry) releaseLock(ctx context.Context, own lock) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	var stored lock
+	info, err := r.readJSON(ctx, own.key(), &stored)
+	if err != nil || stored != own {
+		return
+	}
+	own.Released = true
+	if body, err := json.Marshal(own); err == nil {
+		_, _ = r.store.PutIfMatch(ctx, own.key(), contentType, body, info.ETag)
+	}
+}
+
 // lockHolder returns the task that holds a lock, or nil if that task has ended or was
 // never created.
 func (r *Registry) lockHolder(ctx context.Context, l lock, info archive.Info) (*Record, error) {
+	if l.Released {
+		return nil, nil //nolint:nilnil // no task is an answer
+	}
 	rec, err := r.Get(ctx, l.TaskID)
 	switch {
 	case fault.CodeOf(err) == fault.NotFound && info.Now.Sub(info.LastModified) > lockOrphanAge:

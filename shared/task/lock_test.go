@@ -182,6 +182,48 @@ func TestExclusive_SubmitsNothingDuringAnOutage(t *testing.T) {
 	}
 }
 
+// The audit log cannot be written, for example, so the task is not created.
+func TestExclusive_ATaskThatWasNotCreatedFreesTheTableAtOnce(t *testing.T) {
+	r, _ := newRegistry(t)
+	n := repairOf("public.users", "source n1")
+	refused := errors.New("not recorded")
+	n.Before = func(context.Context, *task.Record, bool) error { return refused }
+	if _, err := r.Create(t.Context(), n); !errors.Is(err, refused) {
+		t.Fatalf("got %v", err)
+	}
+	before := time.Now()
+	next := create(t, r, repairOf("public.users", "source n2"))
+	if took := time.Since(before); took > 30*time.Second {
+		t.Errorf("the next task had to wait for %s", took)
+	}
+	if err := r.CheckLock(t.Context(), next); err != nil {
+		t.Error(err)
+	}
+}
+
+// The lock of a task that was created must survive the release of an earlier one, also if
+// the release is late.
+func TestExclusive_ALateReleaseChangesNoOtherLock(t *testing.T) {
+	r, store := newRegistry(t)
+	n := repairOf("public.users", "source n1")
+	var next task.Record
+	n.Before = func(ctx context.Context, rec *task.Record, _ bool) error {
+		if err := store.Delete(ctx, archive.LockKey(n.ClusterName, n.DBName, n.TableName)); err != nil {
+			t.Error(err)
+		}
+		next = create(t, r, repairOf("public.users", "source n2"))
+		return errors.New("not recorded")
+	}
+	if _, err := r.Create(t.Context(), n); err == nil {
+		t.Fatal("the task was created")
+	}
+	if err := r.CheckLock(t.Context(), next); err != nil {
+		t.Error(err)
+	}
+	_, err := r.Create(t.Context(), repairOf("public.users", "source n3"))
+	wantCode(t, err, fault.Conflict)
+}
+
 // later is a store whose clock is ahead.
 type later struct {
 	archive.Store
