@@ -67,6 +67,7 @@ func command() *cli.Command {
 				Name: "reindex", Usage: "rebuild the lists of documents and of tasks from the task records", Flags: flags,
 				Action: withConfig(reindex), OnUsageError: badUsage,
 			},
+			restoreCommand(),
 			callersCommand(),
 			{
 				Name: "config", Usage: "show the configuration as it would be used, and where each value comes from", Flags: flags,

@@ -242,7 +242,7 @@ func newService(c config.Config, store *store, clusters cluster.Source, sender n
 	options := app.Options{
 		Store: store, Location: store.location, Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
 		StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
-		Sender: sender, EventTypes: c.EventTypes(),
+		Sender: sender, EventTypes: c.EventTypes(), TakeSnapshot: store.snapshot, Version: version(),
 	}
 	s := &service{clusters: clusters, writable: store.writable, log: log, config: c, retentionDays: c.RetentionDays, auditDays: c.AuditDays}
 	if c.Metrics {

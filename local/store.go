@@ -21,6 +21,8 @@ type store struct {
 	archive.Store
 	location archive.Location
 	writable func() error // returns the error after which the store accepts no more writes
+	// snapshot takes a snapshot for a backup. It is nil if the archive is a bucket.
+	snapshot func(ctx context.Context) (app.Snapshot, error)
 	close    func() error
 }
 
@@ -65,7 +67,16 @@ func openDirectory(ctx context.Context, c config.Store, log *slog.Logger) (*stor
 	if err != nil {
 		return nil, err
 	}
-	return &store{Store: dir, location: dir.Location(), writable: dir.Writable, close: dir.Close}, nil
+	return &store{
+		Store: dir, location: dir.Location(), writable: dir.Writable, close: dir.Close,
+		snapshot: func(ctx context.Context) (app.Snapshot, error) {
+			snapshot, err := dir.Snapshot(ctx)
+			if err != nil {
+				return nil, err // and not a nil pointer in an interface
+			}
+			return snapshot, nil
+		},
+	}, nil
 }
 
 func openBucket(ctx context.Context, c config.Store, _ *slog.Logger) (*store, error) {

@@ -137,6 +137,10 @@ func (d *describer) success(route api.Route, answer reflect.Type) *Response {
 		response.Headers.set("Content-Disposition", &Header{Description: "The name of the file.", Schema: &Schema{Type: "string"}})
 		response.Headers.set("ETag", &Header{Description: "The SHA-256 of a JSON document, in quotes.", Schema: &Schema{Type: "string"}})
 		response.Content.set("application/json", &Media{Schema: d.schemas.anyOf(documents)})
+	case route == api.RouteBackup:
+		response.Description = "The backup, a tar file. It is complete only if its last entry is backup.json."
+		response.Headers.set("Content-Disposition", &Header{Description: "The name of the file.", Schema: &Schema{Type: "string"}})
+		response.Content.set("application/x-tar", &Media{Schema: &Schema{Type: "string"}})
 	case route == api.RouteOpenAPI:
 		response.Content.set("application/json", &Media{Schema: &Schema{Type: "object"}})
 	default:

@@ -59,7 +59,7 @@ func failuresOf(o api.Operation) []failure {
 		list = append(list, notFound)
 	}
 	switch o.Route {
-	case api.RouteTableRepair, api.RouteTableUndo, api.RouteTaskCancel:
+	case api.RouteTableRepair, api.RouteTableUndo, api.RouteTaskCancel, api.RouteBackup:
 		list = append(list, conflict)
 	case api.RouteRules:
 		list = append(list, notFound)

@@ -46,6 +46,7 @@ var parsers = []struct{ what, dir, function, target string }{
 	{"keys of repairs in the archive", "shared/archive", "ParseRepairKey", "FuzzParseRepairKey"},
 	{"the journal of an archive in a directory", "shared/archive/dirstore", "readRecord", "FuzzRecord"},
 	{"the sums of an archive in a directory", "shared/archive/dirstore", "parseSum", "FuzzParseSum"},
+	{"backups", "shared/backup", "Read", "FuzzRead"},
 	{"bytes of SQL_ASCII", "shared/rawtext", "Bytes", "FuzzText"},
 	{"events of API Gateway", "shared/endpoint/lambdax", "request", "FuzzRequest"},
 	{"envelopes between functions", "shared/invoke", "decodeStrict", "FuzzHandle"},

@@ -159,7 +159,7 @@ func TestTemplate_HasEveryRouteOnce(t *testing.T) {
 	}
 	// A path with a slash at the end must reach the same function. $default leads to
 	// taskstatus.
-	for _, base := range []string{"table-diff", "table-rerun", "table-repair", "table-undo", "schema-diff", "repset-diff", "replication-diff", "diffs", "reports", "before-images", "rules", "audit", "clusters", "cluster-check", "tables"} {
+	for _, base := range []string{"table-diff", "table-rerun", "table-repair", "table-undo", "schema-diff", "repset-diff", "replication-diff", "diffs", "reports", "before-images", "rules", "audit", "backup", "clusters", "cluster-check", "tables"} {
 		want = append(want, "/ace/"+base+"/{proxy+}")
 	}
 	want = append(want, "$default")

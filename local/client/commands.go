@@ -127,6 +127,7 @@ func (o Options) documentCommands() []*cli.Command {
 		return &cli.StringFlag{Name: flagFile, Aliases: []string{"o"}, Usage: "the file to write, - for the standard output", DefaultText: "a file named after the task"}
 	}
 	return []*cli.Command{
+		o.backupCommand(),
 		o.command(&cli.Command{
 			Name: "diffs", Category: categoryArchive, Usage: "list archived documents, newest first",
 			Description: "Example: ace diffs --table-name public.users --since 2024-03-01",

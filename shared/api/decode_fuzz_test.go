@@ -30,6 +30,7 @@ func FuzzDecodeRequests(f *testing.F) {
 		func(p api.Params) error { _, err := api.DecodeClusters(p); return err },
 		func(p api.Params) error { _, err := api.DecodeClusterCheck(p); return err },
 		func(p api.Params) error { _, err := api.DecodeAudit(p); return err },
+		func(p api.Params) error { _, err := api.DecodeBackup(p); return err },
 		func(p api.Params) error { _, err := api.DecodeRules(p); return err },
 		func(p api.Params) error { _, err := api.DecodeAddRules(p); return err },
 		func(p api.Params) error { _, err := api.DecodeImport(p); return err },

@@ -89,6 +89,7 @@ func following() []Operation {
 		{Name: "rules", Route: RouteRules, Purpose: "checks a rules document and stores it", Upload: true},
 		{Name: "schedules", Route: RouteSchedules, Purpose: "lists the scheduled comparisons (not in the Lambda functions)"},
 		{Name: "audit", Route: RouteAudit, Purpose: "lists who started, cancelled or changed something, newest first", Params: auditParams()},
+		{Name: "backup", Route: RouteBackup, Purpose: "downloads a backup of the archive (only of an archive in a directory)"},
 	}
 }
 

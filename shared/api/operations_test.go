@@ -22,7 +22,7 @@ func TestOperations_DescribeWhatRequestsAccept(t *testing.T) {
 		"reports/{task_id}": refusal(api.DecodeReport), "before-images/{task_id}": ofTask,
 		"schema-diff": refusal(api.DecodeSchemaDiff), "repset-diff": refusal(api.DecodeRepsetDiff),
 		"rules": refusal(api.DecodeRules), "POST rules": refusal(api.DecodeAddRules),
-		"schedules": refusal(api.DecodeSchedules), "audit": refusal(api.DecodeAudit), "openapi.json": refusal(api.DecodeOpenAPI),
+		"schedules": refusal(api.DecodeSchedules), "audit": refusal(api.DecodeAudit), "backup": refusal(api.DecodeBackup), "openapi.json": refusal(api.DecodeOpenAPI),
 		"/healthz": refusal(api.DecodeHealth), "/readyz": refusal(api.DecodeHealth),
 		"clusters": refusal(api.DecodeClusters), "cluster-check": refusal(api.DecodeClusterCheck), "tables": refusal(api.DecodeTables),
 	}

@@ -30,7 +30,7 @@ func (r Route) Right(method string) Right {
 	switch r {
 	case RouteTableDiff, RouteTableRerun, RouteSchemaDiff, RouteRepsetDiff, RouteReplicationDiff:
 		return RightCompare
-	case RouteTableRepair, RouteTableUndo, RouteBefore:
+	case RouteTableRepair, RouteTableUndo, RouteBefore, RouteBackup:
 		return RightRepair
 	case RouteTaskStatus, RouteTaskCancel:
 		return RightAny

@@ -29,7 +29,10 @@ const (
 	RouteRules           Route = "/ace/rules"
 	RouteSchedules       Route = "/ace/schedules"
 	RouteAudit           Route = "/ace/audit"
-	RouteClusters        Route = "/ace/clusters"
+	// RouteBackup is not read-only, although it changes nothing: HEAD would make a whole
+	// backup, and no page of another site may start one.
+	RouteBackup   Route = "/ace/backup"
+	RouteClusters Route = "/ace/clusters"
 	// RouteClusterCheck is a route of its own, and not a parameter of RouteClusters,
 	// because a check connects to nodes: it may take seconds, needs passwords and has
 	// another answer.
@@ -44,7 +47,7 @@ const (
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun, RouteSchemaDiff, RouteRepsetDiff, RouteReplicationDiff,
-		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteRules, RouteSchedules, RouteAudit,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteRules, RouteSchedules, RouteAudit, RouteBackup,
 		RouteClusters, RouteClusterCheck, RouteTables, RouteOpenAPI, RouteHealth, RouteReady,
 	}
 }

@@ -67,6 +67,10 @@ type Options struct {
 	// Files opens the files of the host that a diff_file names by their absolute path.
 	// nil means that no file is read.
 	Files service.Files
+	// TakeSnapshot takes a snapshot of the archive for a backup. nil means that Store is a
+	// bucket, which has backups of its own.
+	TakeSnapshot func(ctx context.Context) (Snapshot, error)
+	Version      string // of ACE, for backups
 	// Sender receives the event of each ended task, if the type of the event is one of
 	// EventTypes (see package api). nil means that no events are sent.
 	Sender     notify.Sender
@@ -75,6 +79,9 @@ type Options struct {
 	Observer task.Observer
 	Log      *slog.Logger
 }
+
+// Snapshot is the state of the archive at one moment.
+type Snapshot = service.Snapshot
 
 // defaultMaxImport is the default of Options.MaxImport.
 const defaultMaxImport = 1 << 30
@@ -202,6 +209,8 @@ func (a *App) service(starter service.Starter) *service.Service {
 		MaxImport:    a.options.maxImport(),
 		Files:        a.options.Files,
 		BeforeImages: tablerepair.NewBeforeImages(a.options.Store),
+		TakeSnapshot: a.options.TakeSnapshot,
+		Version:      a.options.Version,
 		Clusters:     a.options.Clusters,
 		Nodes:        askedNodes{a},
 		Starter:      starter,
@@ -270,6 +279,7 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.Download(api.RouteBefore, api.DecodeTask, s.RowsBefore),
 		endpoint.Receiving(endpoint.JSON(api.RouteRules, api.DecodeRules, s.Rules), api.MaxRules, api.DecodeAddRules, s.AddRules),
 		endpoint.JSON(api.RouteAudit, api.DecodeAudit, s.ListAudit),
+		endpoint.JSON(api.RouteBackup, api.DecodeBackup, s.Backup),
 		endpoint.JSON(api.RouteClusters, api.DecodeClusters, s.ListClusters),
 		endpoint.JSON(api.RouteClusterCheck, api.DecodeClusterCheck, s.CheckClusters),
 		endpoint.JSON(api.RouteTables, api.DecodeTables, s.ListTables),

@@ -82,6 +82,14 @@ func (c Caller) CheckCluster(cluster string) error {
 	return &RefusalError{Cluster: cluster, text: fmt.Sprintf("the caller %s may not use the cluster %s", c.Name, fault.Short(cluster))}
 }
 
+// CheckAllClusters returns an error (Forbidden) if the caller may not use all clusters.
+func (c Caller) CheckAllClusters() error {
+	if c.SeesAll() {
+		return nil
+	}
+	return &RefusalError{text: fmt.Sprintf("the caller %s may not use all clusters, which this request needs", c.Name)}
+}
+
 // RefusalError is the error of a request that its caller may not make. Its code is
 // Forbidden.
 type RefusalError struct {

@@ -11,7 +11,7 @@ import (
 // Endpoint is a route and the functions that answer it.
 type Endpoint struct {
 	Route api.Route
-	// Serve returns a value to encode as JSON, or an *api.File.
+	// Serve returns a value to encode as JSON, an *api.File, or an *api.Stream.
 	Serve func(ctx context.Context, params api.Params) (any, error)
 	// Receive, if set, answers a POST instead of Serve. body is a stream of at most
 	// MaxBody bytes: reading more returns a fault with code TooLarge. params are the

@@ -26,11 +26,12 @@ type Request struct {
 	Stream io.Reader
 }
 
-// Response is the response that a transport sends. If File is not nil, the transport
-// sends it instead of Body.
+// Response is the response that a transport sends. If File or Stream is not nil, the
+// transport sends it instead of Body.
 type Response struct {
 	Status int
 	Header map[string]string // field names are in canonical form
 	Body   []byte
 	File   *api.File
+	Stream *api.Stream
 }

@@ -99,6 +99,9 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 	if file, ok := answer.(*api.File); ok {
 		return Response{Status: statusOK, Header: headers(file.ContentType), File: file}
 	}
+	if stream, ok := answer.(*api.Stream); ok {
+		return Response{Status: statusOK, Header: headers(stream.ContentType), Stream: stream}
+	}
 
 	body, err := encode(answer)
 	if err != nil {

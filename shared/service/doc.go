@@ -19,6 +19,7 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/audit"
+	"ace/shared/backup"
 	"ace/shared/cluster"
 	"ace/shared/diffarchive"
 	"ace/shared/diffindex"
@@ -81,6 +82,15 @@ type BeforeImages interface {
 	Ensure(ctx context.Context, rec task.Record) (task.Document, error)
 }
 
+// Snapshot is the state of the archive at one moment. The caller must call Close.
+type Snapshot interface {
+	Taken() time.Time
+	Owner() backup.Owner
+	// Each calls fn with every object. It may be called once.
+	Each(ctx context.Context, fn func(backup.Object) error) error
+	Close()
+}
+
 // Service answers requests. It is safe for concurrent use.
 type Service struct {
 	Tasks        *task.Registry
@@ -92,6 +102,9 @@ type Service struct {
 	MaxImport    int64 // maximum size of an imported document in bytes
 	Files        Files // nil in functions, which read no files
 	BeforeImages BeforeImages
+	// TakeSnapshot takes a snapshot of the archive. It is nil if the archive is a bucket.
+	TakeSnapshot func(ctx context.Context) (Snapshot, error)
+	Version      string // of ACE, for backups
 	Clusters     Clusters
 	Nodes        Nodes
 	Starter      Starter

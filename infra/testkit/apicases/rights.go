@@ -37,6 +37,7 @@ func Rights() []RightsCase {
 		{api.RouteRules, post, repair, false},
 		{api.RouteSchedules, both, read, false},
 		{api.RouteAudit, both, read, false},
+		{api.RouteBackup, both, repair, false},
 		{api.RouteClusters, both, read, false},
 		{api.RouteClusterCheck, both, read, false},
 		{api.RouteTables, both, read, false},

@@ -32,7 +32,7 @@ const (
 // points are all points at which a store can be stopped, except those of a checkpoint.
 var points = []string{
 	"stage", "sync staged", "append", "sync", "synced", "move sum", "move content", "moved", "remove content", "remove sum", "removed",
-	"flush", "flushed", "segment removed",
+	"flush", "flushed", "segment removed", "preserve", "preserved",
 }
 
 // step is a change of the workload. A step that returns is acknowledged.
@@ -113,11 +113,19 @@ func TestCrashChild(t *testing.T) {
 		steps = nil
 	}
 	for i, c := range steps {
+		if i%7 == 0 { // changes of the next steps are made during a backup
+			snapshot, err := s.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer snapshot.Close()
+		}
 		if err := perform(t.Context(), s, c); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("done", i)
 		if i%7 == 6 {
+			s.EndSnapshot()
 			if err := s.Checkpoint(); err != nil {
 				t.Fatal(err)
 			}

@@ -28,6 +28,10 @@
 // that has returned is lost. A write that has not returned is there completely or not at
 // all. A deletion is a record, too. No kind of object is written without a sync.
 //
+// A snapshot (Snapshot) is the state of all objects at one moment, for a backup while the
+// service runs. It relies on step 4: the content of a file never changes, a file is only
+// replaced or deleted.
+//
 // After an error that leaves it unclear what is durable, such as a failed sync, the store
 // refuses all further writes. The next start applies the journal.
 //

@@ -40,3 +40,6 @@ func UnusableBecause(err error) error {
 
 // VerifyAtOnce is the size up to which content is verified before it is returned.
 const VerifyAtOnce = verifyAtOnce
+
+// EndSnapshot closes the current snapshot.
+func (s *Store) EndSnapshot() { s.snapshot.Load().Close() }

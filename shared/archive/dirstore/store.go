@@ -85,6 +85,7 @@ type Store struct {
 
 	checkpoints checkpoints
 	links       links
+	snapshot    atomic.Pointer[Snapshot] // nil: there is none
 }
 
 // keyLock locks the keys with the same hash.
@@ -200,6 +201,9 @@ func (s *Store) Close() error {
 	s.active.Lock()   // a change checks closed after it has acquired this lock
 	s.active.Unlock() //nolint:staticcheck // only the changes in progress are waited for
 	s.checkpoints.running.Wait()
+	if snap := s.snapshot.Load(); snap != nil {
+		snap.end(s.refusal(errClosed))
+	}
 
 	var err error
 	if s.failure.Load() == nil && s.journal.size() > 0 { // also no change in progress has failed

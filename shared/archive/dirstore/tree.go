@@ -42,6 +42,7 @@ func (s *Store) replace(path, name, sumName string) error {
 	lock := s.keyLock(path)
 	lock.swap.Lock()
 	defer lock.swap.Unlock()
+	s.snapshot.Load().preserve(path)
 	s.at("move sum")
 	if err := os.Rename(s.tmpFile(sumName), s.sumFile(path)); err != nil {
 		return err
@@ -59,6 +60,7 @@ func (s *Store) remove(path string) error {
 	lock := s.keyLock(path)
 	lock.swap.Lock()
 	defer lock.swap.Unlock()
+	s.snapshot.Load().preserve(path)
 	s.at("remove content")
 	if err := os.Remove(s.objectFile(path)); err != nil && !isNoFile(err) {
 		return err

@@ -25,6 +25,9 @@ type Options struct {
 	Command bool
 	// WrongToken is called for each request with a token that no caller has. It may be nil.
 	WrongToken func(ctx context.Context, by api.RequestedBy)
+	// Refused is called for each request to the handler of Guarded that its caller may not
+	// make. It may be nil. action is the path, such as metrics.
+	Refused func(ctx context.Context, action string, refusal *caller.RefusalError)
 }
 
 // Guarded returns a handler that passes to h the requests that the options allow, if
@@ -39,6 +42,10 @@ func Guarded(h http.Handler, opts Options) http.Handler {
 		if err == nil {
 			err = mayReadAll(id)
 		}
+		var refusal *caller.RefusalError
+		if errors.As(err, &refusal) && opts.Refused != nil {
+			opts.Refused(caller.NewContext(r.Context(), id), strings.Trim(caller.Clean(r.URL.Path), "/"), refusal)
+		}
 		if err != nil {
 			write(w, endpoint.ErrorResponse(err))
 			return
@@ -49,8 +56,8 @@ func Guarded(h http.Handler, opts Options) http.Handler {
 
 // mayReadAll returns an error if a caller may not read what is about all clusters.
 func mayReadAll(id caller.Identity) error {
-	if !id.SeesAll() {
-		return fault.New(fault.Forbidden, "the caller %s may not use all clusters, which this request needs", id.Name)
+	if err := id.CheckAllClusters(); err != nil {
+		return err
 	}
 	return id.Check(api.RightRead)
 }
@@ -75,6 +82,10 @@ func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 		resp := mux.Handle(r.Context(), req)
 		if resp.File != nil {
 			serveFile(w, r, mux, req, resp)
+			return
+		}
+		if resp.Stream != nil {
+			serveStream(w, r, mux, req, resp)
 			return
 		}
 		write(w, resp)
