@@ -124,6 +124,10 @@ func TestCallers_EachMayDoWhatTheFileSays(t *testing.T) {
 		t.Errorf("the page: %d %.200s", status, body)
 	}
 
+	if status, body := k.call(t, s, "ci", "/tasks"); status != 403 || !strings.Contains(body, "does not have the right read") {
+		t.Errorf("the page of a caller that may not read: %d %.200s", status, body)
+	}
+
 	_, body = k.call(t, s, "dba", "/ace/audit")
 	var list api.AuditList
 	if err := json.Unmarshal([]byte(body), &list); err != nil {
@@ -135,7 +139,7 @@ func TestCallers_EachMayDoWhatTheFileSays(t *testing.T) {
 	}
 	slices.Sort(seen)
 	want := []string{
-		"accepted table-diff ci", "refused authenticate ", "refused table-diff other", "refused table-diff reader", "refused tasks ci",
+		"accepted table-diff ci", "refused authenticate ", "refused metrics reader", "refused page ci", "refused table-diff other", "refused table-diff reader", "refused tasks ci",
 	}
 	if !slices.Equal(seen, want) {
 		t.Errorf("the audit log has %q, want %q", seen, want)

@@ -76,7 +76,7 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := httpx.Options{Hosts: c.AllowedHosts(), Command: s.command, WrongToken: s.app.WrongToken}
+	opts := httpx.Options{Hosts: c.AllowedHosts(), Command: s.command, WrongToken: s.app.WrongToken, Refused: s.app.Refused}
 	if c.NeedsToken() {
 		entries, err := c.ReadCallers()
 		if err != nil {

@@ -20,7 +20,7 @@ func (s *service) withPage(next http.Handler, mux *endpoint.Mux, c config.Config
 
 	var err error
 	s.page, err = page.New(page.Options{
-		API: mux, OpenTasks: s.app.Tasks().Open, Log: s.log, Version: version(),
+		API: mux, OpenTasks: s.app.Tasks().Open, Refused: s.app.Refused, Log: s.log, Version: version(),
 		// Downloads needs no token, because httpx.Pages has already identified the caller.
 		Downloads: httpx.Handler(mux, httpx.Options{Hosts: c.AllowedHosts()}),
 	})

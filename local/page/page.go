@@ -42,9 +42,11 @@ type Options struct {
 	Downloads http.Handler
 	// OpenTasks returns the ids of the tasks that have not ended, the oldest first.
 	OpenTasks func(ctx context.Context) ([]string, error)
-	Log       *slog.Logger
-	Version   string
-	Now       func() time.Time // nil means time.Now
+	// Refused is called for each page that its caller may not see. It may be nil.
+	Refused func(ctx context.Context, action string, refusal *caller.RefusalError)
+	Log     *slog.Logger
+	Version string
+	Now     func() time.Time // nil means time.Now
 }
 
 // Page is the web page. It is safe for concurrent use. The caller must call Run, which
@@ -178,11 +180,20 @@ func (p *Page) handler(show func(http.ResponseWriter, *http.Request) error) http
 		if err == nil {
 			err = show(w, r)
 		} else {
+			p.noteRefused(r.Context(), err)
 			err = &refusal{http.StatusForbidden, fault.PublicMessage(err)}
 		}
 		if err != nil {
 			p.showError(w, r, err)
 		}
+	}
+}
+
+// noteRefused reports that the caller of a request may not see a page.
+func (p *Page) noteRefused(ctx context.Context, err error) {
+	var refused *caller.RefusalError
+	if errors.As(err, &refused) && p.Refused != nil {
+		p.Refused(ctx, "page", refused)
 	}
 }
 

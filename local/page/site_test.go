@@ -49,7 +49,7 @@ func newSiteWith(t testing.TB, c *pgtest.Cluster, token string, o apptest.Option
 		t.Fatal(err)
 	}
 	p, err := page.New(page.Options{
-		API: mux, Downloads: httpx.Handler(mux, httpx.Options{}), OpenTasks: s.App.Tasks().Open, Log: logger, Version: "test",
+		API: mux, Downloads: httpx.Handler(mux, httpx.Options{}), OpenTasks: s.App.Tasks().Open, Refused: s.App.Refused, Log: logger, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

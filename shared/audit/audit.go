@@ -41,15 +41,14 @@ type Log struct {
 	store archive.Store
 	now   func() time.Time
 
-	denied  limiter // requests of callers that lack a right
-	unknown limiter // requests with a wrong token
+	denied  callerLimiters // requests of callers that lack a right
+	unknown limiter        // requests with a wrong token
 }
 
 // New returns the audit log in store.
 func New(store archive.Store, now func() time.Time) *Log {
 	return &Log{
 		store: store, now: now,
-		denied:  limiter{burst: 60, every: 2 * time.Second},
 		unknown: limiter{burst: 10, every: time.Minute},
 	}
 }
@@ -75,9 +74,10 @@ func (l *Log) Add(ctx context.Context, e api.AuditEntry) (id string, err error) 
 }
 
 // AddRefused stores the entry of a request that was refused because its caller lacks a
-// right. If too many requests were refused, it stores nothing and counts the request.
+// right. If too many requests of this caller were refused, it stores nothing and counts
+// the request.
 func (l *Log) AddRefused(ctx context.Context, e api.AuditEntry) error {
-	return l.addLimited(ctx, &l.denied, e)
+	return l.addLimited(ctx, l.denied.of(e.RequestedBy.Caller), e)
 }
 
 // AddUnknown stores the entry of a request that was refused because its token is wrong.

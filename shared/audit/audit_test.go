@@ -199,6 +199,30 @@ func TestAddRefused_IsBoundedAndCountsTheRest(t *testing.T) {
 	}
 }
 
+func TestAddRefused_OneCallerDoesNotKeepOthersOutOfTheLog(t *testing.T) {
+	log, _, _ := newLog(t)
+	for range 100 {
+		if err := log.AddRefused(t.Context(), api.AuditEntry{RequestedBy: by("loud")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := log.AddRefused(t.Context(), api.AuditEntry{RequestedBy: by("ci")}); err != nil {
+		t.Fatal(err)
+	}
+	if ids := all(t, log, audit.Filter{Caller: "ci"}); len(ids) != 1 {
+		t.Errorf("%d entries of the other caller", len(ids))
+	}
+	// The names of callers of functions are not bounded.
+	for n := range 10_000 {
+		if err := log.AddRefused(t.Context(), api.AuditEntry{RequestedBy: by(fmt.Sprint("caller-", n))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ids := all(t, log, audit.Filter{Limit: 1000}); len(ids) > 300 {
+		t.Errorf("%d entries", len(ids))
+	}
+}
+
 func TestExpire_DeletesWholeDaysOnly(t *testing.T) {
 	log, store, c := newLog(t)
 	begin := c.at

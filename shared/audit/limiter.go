@@ -17,6 +17,34 @@ type limiter struct {
 	refused int64     // calls since the last entry that were not allowed
 }
 
+// maxCallers bounds the number of callers with a limiter of their own. The names of
+// callers of functions are not bounded.
+const maxCallers = 100
+
+// callerLimiters has a limiter for each caller, so that one caller with many refused
+// requests does not keep those of others out of the log. The callers after the first
+// maxCallers share one.
+type callerLimiters struct {
+	mu       sync.Mutex
+	byCaller map[string]*limiter
+}
+
+// of returns the limiter of a caller.
+func (c *callerLimiters) of(name string) *limiter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.byCaller[name]; !known && len(c.byCaller) >= maxCallers {
+		name = ""
+	}
+	if c.byCaller == nil {
+		c.byCaller = map[string]*limiter{}
+	}
+	if c.byCaller[name] == nil {
+		c.byCaller[name] = &limiter{burst: 60, every: 2 * time.Second}
+	}
+	return c.byCaller[name]
+}
+
 // allow reports whether an entry may be stored now. refused is the number of calls since
 // the last entry that were not allowed.
 func (l *limiter) allow(now time.Time) (refused int64, ok bool) {
