@@ -32,5 +32,8 @@ func reindex(ctx context.Context, c config.Config) error {
 		return err
 	}
 	_, err = fmt.Fprintf(os.Stdout, "%d tasks and %d documents are listed, %d documents that are gone were taken off the list\n", listed, done.Listed, done.Removed)
+	if err == nil && done.Newer > 0 {
+		_, err = fmt.Fprintf(os.Stdout, "%d tasks were skipped, because a newer version of ACE has stored them\n", done.Newer)
+	}
 	return err
 }

@@ -3,6 +3,7 @@ package diffindex_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -53,6 +54,36 @@ func all(records ...task.Record) iter.Seq2[task.Record, error] {
 				return
 			}
 		}
+	}
+}
+
+// The entries of the document stay, because this version cannot make them again.
+func TestRebuild_SkipsATaskOfANewerVersion(t *testing.T) {
+	store := newStore(t)
+	x := diffindex.New(store)
+	var records []task.Record
+	for n := range 3 {
+		rec := completed(t, store, n, "demo", "public.users", noon.Add(time.Duration(n)*time.Second))
+		body, err := json.Marshal(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 1 {
+			body = fmt.Appendf(nil, `{"format": %d, "task_id": %q}`, task.CurrentFormat+1, rec.TaskID)
+		}
+		if _, err := store.Put(t.Context(), archive.TaskKey(rec.TaskID), "application/json", body); err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, rec)
+	}
+	add(t, x, records[1])
+
+	done, err := x.Rebuild(t.Context(), task.NewRegistry(store, time.Now).All(t.Context()))
+	if err != nil || done != (diffindex.Rebuilt{Listed: 2, Newer: 1}) {
+		t.Errorf("rebuilt %+v, %v", done, err)
+	}
+	if keys := indexKeys(t, store); len(keys) != 3*4 {
+		t.Errorf("%d entries: %v", len(keys), keys)
 	}
 }
 

@@ -3,6 +3,7 @@ package diffindex
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"strings"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 type Rebuilt struct {
 	Listed  int // number of documents in the list
 	Removed int // number of documents removed from the list because they no longer exist
+	Newer   int // number of tasks that a newer version has stored; their entries stay as they are
 }
 
 // Rebuild adds the document of every task in records to the list, if the document exists.
@@ -25,10 +27,15 @@ type Rebuilt struct {
 func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, error]) (Rebuilt, error) {
 	var (
 		unread error
+		newer  int
 		listed atomic.Int64
 	)
 	readable := func(yield func(task.Record) bool) {
 		for rec, err := range records {
+			if errors.Is(err, task.ErrNewer) {
+				newer++
+				continue
+			}
 			if err != nil {
 				unread = err
 				return
@@ -52,7 +59,7 @@ func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, erro
 
 	// Entries are removed only after all records were read without an error.
 	removed, err := x.prune(ctx)
-	return Rebuilt{Listed: int(listed.Load()), Removed: removed}, err
+	return Rebuilt{Listed: int(listed.Load()), Removed: removed, Newer: newer}, err
 }
 
 // restore adds the entry of a task if the task's document exists, and reports whether the

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"ace/shared/fault"
@@ -61,7 +62,10 @@ type Options struct {
 }
 
 // Runner runs tasks.
-type Runner struct{ Options }
+type Runner struct {
+	Options
+	newer sync.Map // the ids of tasks of a newer version that were logged
+}
 
 // New returns a runner.
 func New(o Options) *Runner { return &Runner{Options: o} }
@@ -92,7 +96,7 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	// expires.
 	lease, err := r.Tasks.Acquire(ctx, taskID, r.Owner, task.AcquireOptions{TakeOver: takeOver})
 	if err != nil {
-		log.Log(ctx, levelOf(ctx, err), "task not started by this process", "reason", err)
+		log.Log(ctx, r.levelOf(ctx, taskID, err), "task not started by this process", "reason", err)
 		return
 	}
 	rec := lease.Record()
@@ -116,10 +120,14 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 
 // levelOf returns the level at which to log that a lease was not acquired: debug if the
 // task has ended or has another runner, or if the process stops, because all this is
-// normal; otherwise warn.
-func levelOf(ctx context.Context, err error) slog.Level {
+// normal; otherwise warn. A task that a newer version has stored waits until that version
+// runs, and every sweep finds it. It is a warning once.
+func (r *Runner) levelOf(ctx context.Context, taskID string, err error) slog.Level {
 	if errors.Is(err, task.ErrNewer) {
-		return slog.LevelWarn // the task waits until a newer version runs
+		if _, known := r.newer.LoadOrStore(taskID, true); known {
+			return slog.LevelDebug
+		}
+		return slog.LevelWarn
 	}
 	code := fault.CodeOf(err)
 	if code == fault.Conflict || code == fault.NotFound || ctx.Err() != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -564,4 +565,19 @@ func TestRun_ACancelledTaskIsNotHandedOver(t *testing.T) {
 	}
 	b.runner.Run(t.Context(), b.id, true)
 	b.wantEnded(t, task.Cancelled, fault.Cancelled, "cancelled on request")
+}
+
+// Every sweep starts the task again.
+func TestRun_WarnsOnceOfATaskThatANewerVersionHasStored(t *testing.T) {
+	b := newBench(t, nil)
+	newer := fmt.Sprintf(`{"format": %d, "task_id": %q}`, task.CurrentFormat+1, b.id)
+	if _, err := b.store.Put(t.Context(), archive.TaskKey(b.id), "application/json", []byte(newer)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		b.runner.Run(t.Context(), b.id, false)
+	}
+	if n := strings.Count(b.log.String(), "level=WARN"); n != 1 || !strings.Contains(b.log.String(), b.id+" has format") {
+		t.Errorf("%d warnings:\n%s", n, b.log.String())
+	}
 }

@@ -205,7 +205,7 @@ func (r *Registry) All(ctx context.Context) iter.Seq2[Record, error] {
 			if fault.CodeOf(err) == fault.NotFound {
 				return true
 			}
-			stopped = !yield(rec, err) || err != nil
+			stopped = !yield(rec, err) || err != nil && !errors.Is(err, ErrNewer)
 			return !stopped
 		})
 		if err != nil && !stopped {
