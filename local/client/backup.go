@@ -50,7 +50,7 @@ func backUp(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) // fails after the rename
+	defer func() { _ = os.Remove(file.Name()) }() // fails after the rename
 	defer file.Close()
 	manifest, err := s.receiveBackup(ctx, file)
 	if err != nil {
