@@ -220,6 +220,9 @@ func (r *Registry) Reindex(ctx context.Context) (int, error) {
 	count := 0
 	records := func(yield func(Record) bool) {
 		for rec, err := range r.All(ctx) {
+			if errors.Is(err, ErrNewer) {
+				continue // its entry stays as it is
+			}
 			if err != nil {
 				unread = err
 				return
