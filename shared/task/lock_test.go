@@ -207,7 +207,7 @@ func TestExclusive_ALateReleaseChangesNoOtherLock(t *testing.T) {
 	r, store := newRegistry(t)
 	n := repairOf("public.users", "source n1")
 	var next task.Record
-	n.Before = func(ctx context.Context, rec *task.Record, _ bool) error {
+	n.Before = func(ctx context.Context, _ *task.Record, _ bool) error {
 		if err := store.Delete(ctx, archive.LockKey(n.ClusterName, n.DBName, n.TableName)); err != nil {
 			t.Error(err)
 		}
