@@ -263,3 +263,25 @@ func TestReindex_RestoresTheListsFromTheRecords(t *testing.T) {
 	}
 	checkLists(t, r, records)
 }
+
+// The record could not be deleted, pages are read, and at the next attempt the entry
+// cannot be deleted.
+func TestForget_IsInNoListAfterItHasFailedTwice(t *testing.T) {
+	store := newStore(t)
+	r, records := listed(t, store, 2)
+	gone, err := r.RequestCancel(t.Context(), records[0].TaskID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, prefix := range []string{archive.TaskKey(gone.TaskID), archive.TaskIndexPrefix("", "")} {
+		store.On(faulty.Delete, prefix, faulty.Always(faulty.FailBefore))
+		if err := r.Forget(t.Context(), gone); err == nil {
+			t.Fatalf("the deletion of %s did not fail", prefix)
+		}
+		store.Heal()
+		ids := everyPage(t, r, task.Filter{})
+		if _, err := r.Get(t.Context(), gone.TaskID); err != nil && slices.Contains(ids, gone.TaskID) {
+			t.Errorf("the list has %v, and the record of %s is gone", ids, gone.TaskID)
+		}
+	}
+}

@@ -30,7 +30,7 @@ func (h *heldLeases) add(id string, l *Lease) {
 		h.leases = map[string]*Lease{}
 	}
 	for other, lease := range h.leases {
-		if time.Since(lease.written()) > 2*lease.registry.lease {
+		if time.Since(*lease.confirmed.Load()) > 2*lease.registry.lease {
 			delete(h.leases, other)
 		}
 	}
@@ -69,17 +69,8 @@ func (r *Registry) Status(ctx context.Context, id string) (Record, error) {
 // trusted returns the record that the lease wrote last, and whether it is certain that
 // the store has no other version.
 func (l *Lease) trusted() (Record, bool) {
-	confirmed := l.confirmed.Load()
-	if confirmed == nil || time.Since(*confirmed) >= min(trustFor, (l.registry.lease-clockError)/2) {
+	if l.uncertain.Load() || time.Since(*l.confirmed.Load()) >= min(trustFor, (l.registry.lease-clockError)/2) {
 		return Record{}, false
 	}
 	return l.Record(), true
-}
-
-// written returns when the last write of the lease began whose outcome is known.
-func (l *Lease) written() time.Time {
-	if confirmed := l.confirmed.Load(); confirmed != nil {
-		return *confirmed
-	}
-	return l.acquiredAt
 }

@@ -8,6 +8,7 @@ import (
 
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/memstore"
+	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -102,6 +103,36 @@ func TestStatus_OfATaskThatAnotherProcessTookOver(t *testing.T) {
 		}
 		if rec := status(t, first, id); rec.Status != task.Completed {
 			t.Errorf("the status is %s", rec.Status)
+		}
+	})
+}
+
+// Another task is acquired while a write of a long task is under way. The status of the
+// long task is answered from memory after that write, as before.
+func TestStatus_OfALongTaskStaysInMemoryWhenAnotherIsAcquired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := faulty.Wrap(memstore.New(t))
+		r := task.NewRegistry(store, time.Now)
+		long, other := create(t, r, diffOf("public.long")).TaskID, create(t, r, diffOf("public.other")).TaskID
+		lease := acquire(t, r, long, "host-1")
+		for range 100 {
+			time.Sleep(time.Second)
+			if err := lease.Renew(t.Context(), task.Progress{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+
+		store.On(faulty.PutIfMatch, archive.TaskKey(long), func(int) faulty.Outcome {
+			acquire(t, r, other, "host-1")
+			return faulty.Pass
+		})
+		if err := lease.Renew(t.Context(), task.Progress{}); err != nil {
+			t.Fatal(err)
+		}
+		before := store.Count(faulty.Any, "")
+		status(t, r, long)
+		if calls := store.Count(faulty.Any, "") - before; calls != 0 {
+			t.Errorf("%d calls of the store for the status", calls)
 		}
 	})
 }

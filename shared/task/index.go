@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"sync"
 
@@ -31,6 +32,9 @@ type entry struct {
 	// Forgotten is set before the record of the task is deleted. So the entry becomes a
 	// version whose record is not cached.
 	Forgotten bool `json:"forgotten,omitempty"`
+	// Attempt differs each time that Forgotten is set: a page that was read after a failed
+	// attempt has cached the record with the version of that attempt.
+	Attempt string `json:"attempt,omitempty"`
 }
 
 func entryOf(rec Record) entry {
@@ -97,7 +101,7 @@ func (r *Registry) unlist(ctx context.Context, e entry, name string) error {
 	if err := r.each(ctx, append(e.narrowKeys(name), flatKey(name)), r.store.Delete); err != nil {
 		return err
 	}
-	e.Forgotten = true
+	e.Forgotten, e.Attempt = true, rand.Text()
 	return r.putEntry(ctx, e, []string{allTasks() + name})
 }
 

@@ -27,9 +27,10 @@ type Lease struct {
 	writes     int
 	closed     bool // the lease was released, finished or lost
 	cur        atomic.Pointer[version]
-	// confirmed is when the write of cur began. It is nil while another write is under way,
-	// and after one whose outcome is not known.
+	// confirmed is when the last write began that is known to have succeeded. uncertain is
+	// set while another write is under way, and after one whose outcome is not known.
 	confirmed atomic.Pointer[time.Time]
+	uncertain atomic.Bool
 }
 
 // Record returns the version of the record that this lease wrote last.
@@ -124,11 +125,12 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 		change(&next)
 		next.Revision = l.revision()
 		began := time.Now()
-		l.confirmed.Store(nil)
+		l.uncertain.Store(true)
 		stored, err := l.registry.swap(ctx, cur, next)
 		if err == nil {
 			l.setCurrent(stored)
 			l.confirmed.Store(&began)
+			l.uncertain.Store(false)
 			return nil
 		}
 
