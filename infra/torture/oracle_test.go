@@ -86,7 +86,11 @@ func judged(status, outcome string, after content) []string {
 	s := sampleState()
 	result := changed{Nodes: map[string]api.NodeRepair{"n2": {Outcome: outcome}}}
 	wanted := content{"1": row("1", "a"), "2": row("2", "b")} // as n3
-	l.judgeNode(api.TaskStatus{Status: status}, result, 1, l.rowsOf(s[1]), l.rowsOf(after), l.rowsOf(wanted))
+	reason := ""
+	if status != api.StatusCompleted {
+		reason = `node "n2": the connection was lost`
+	}
+	l.judgeNode(api.TaskStatus{Status: status, Error: reason}, result, 1, l.rowsOf(s[1]), l.rowsOf(after), l.rowsOf(wanted))
 	var kinds []string
 	for _, f := range l.findings {
 		kinds = append(kinds, f.kind)
@@ -109,6 +113,7 @@ func TestOracle_ReportsHalfARepairAndAWrongOutcome(t *testing.T) {
 		{"rolled back and as before", api.StatusFailed, rolledBack, untouched, nil},
 		{"unknown and repaired", api.StatusFailed, unknown, repaired, nil},
 		{"unknown and as before", api.StatusFailed, unknown, untouched, nil},
+		{"unknown and completed", api.StatusCompleted, unknown, repaired, []string{"outcome"}},
 		{"half", api.StatusFailed, unknown, half, []string{"half a repair"}},
 		{"committed and as before", api.StatusCompleted, committed, untouched, []string{"outcome"}},
 		{"rolled back and repaired", api.StatusFailed, rolledBack, repaired, []string{"outcome"}},
