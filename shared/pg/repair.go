@@ -152,6 +152,11 @@ func (r *RepairTx) Digests(ctx context.Context, s table.Source, keys []table.Key
 	return r.tx.Digests(ctx, s, keys, options...)
 }
 
+// Fingerprints is like Tx.Fingerprints.
+func (r *RepairTx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
+	return r.tx.Fingerprints(ctx, s, ranges, want, options...)
+}
+
 // Lock is like Rows, but locks every row that it finds until the transaction ends.
 func (r *RepairTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
 	return r.tx.rows(ctx, s, keys, " FOR UPDATE")

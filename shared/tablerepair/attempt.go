@@ -250,9 +250,9 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 // lockRows locks the target's rows and adds them to locked.
 func (a *attempt) lockRows(ctx context.Context, locked *lockedRows) error {
 	first := int64(0)
-	return a.eachKeys(ctx, func(n int, keys []table.Key) error {
-		memory := locked.collect(n)
-		if len(keys) == 0 { // no key of this part changes the target
+	return a.eachKeys(ctx, asRead, func(p keyPart) error {
+		memory := locked.collect(p.n)
+		if len(p.keys) == 0 { // no key of this part changes the target
 			return locked.keep(memory)
 		}
 		s := a.target.Write.Source
@@ -260,7 +260,7 @@ func (a *attempt) lockRows(ctx context.Context, locked *lockedRows) error {
 		if memory == nil {
 			s.Columns = s.Key
 		}
-		stream, err := a.tx.Lock(ctx, s, keys)
+		stream, err := a.tx.Lock(ctx, s, p.keys)
 		if err != nil {
 			return err
 		}
@@ -275,9 +275,9 @@ func (a *attempt) lockRows(ctx context.Context, locked *lockedRows) error {
 			return err
 		})
 		if err == nil {
-			err = a.noteLocked(ctx, locked, n, first, digests)
+			a.noteLocked(locked, p.decided, first, digests)
 		}
-		first += int64(len(keys))
+		first += int64(len(p.keys))
 		return cmp.Or(err, locked.keep(memory))
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ace/shared/archive"
+	"ace/shared/fanout"
 	"ace/shared/part"
 	"ace/shared/resolve"
 	"ace/shared/table"
@@ -110,35 +111,47 @@ type readCase struct {
 }
 
 // eachWindow decides about the keys, one window at a time, so that memory does not depend
-// on how large the rows are together.
+// on how large the rows are together. While a window is decided and stored, the next one
+// is read.
 func (k *keyDecider) eachWindow(ctx context.Context, rows []*lookahead, keys []table.Key) error {
-	var window []readCase
-	size := 0
-	for i, key := range keys {
-		c := readCase{resolve.Case{Key: key, Versions: make([]resolve.Version, len(rows))}, make([]int64, len(rows))}
-		for voter, r := range rows {
-			read, err := r.at(i)
+	return fanout.Ahead(ctx, func(_ context.Context, give func([]readCase) error) error {
+		var window []readCase
+		size := 0
+		for i, key := range keys {
+			c, bytes, err := k.readCase(rows, i, key)
 			if err != nil {
 				return err
 			}
-			c.Versions[voter], c.digests[voter] = versionOf(read), read.Digest
-			size += change{After: read.Row}.size()
-			if read.Row == nil && k.plan.Resolve.Voters[voter].Small {
-				k.absent[voter] = append(k.absent[voter], key)
+			size += bytes
+			window = append(window, c)
+			if len(window) < windowRows && size < windowBytes && i < len(keys)-1 {
+				continue
 			}
+			if err := give(window); err != nil {
+				return err
+			}
+			window, size = nil, 0
 		}
-		mergeEqual(c.Versions)
+		return nil
+	}, func(window []readCase) error { return k.window(ctx, window) })
+}
 
-		window = append(window, c)
-		if len(window) < windowRows && size < windowBytes && i < len(keys)-1 {
-			continue
+// readCase reads the versions of the i-th key. It also returns their size in bytes.
+func (k *keyDecider) readCase(rows []*lookahead, i int, key table.Key) (c readCase, size int, err error) {
+	c = readCase{resolve.Case{Key: key, Versions: make([]resolve.Version, len(rows))}, make([]int64, len(rows))}
+	for voter, r := range rows {
+		read, err := r.at(i)
+		if err != nil {
+			return c, 0, err
 		}
-		if err := k.window(ctx, window); err != nil {
-			return err
+		c.Versions[voter], c.digests[voter] = versionOf(read), read.Digest
+		size += change{After: read.Row}.size()
+		if read.Row == nil && k.plan.Resolve.Voters[voter].Small {
+			k.absent[voter] = append(k.absent[voter], key)
 		}
-		window, size = nil, 0
 	}
-	return nil
+	mergeEqual(c.Versions)
+	return c, size, nil
 }
 
 func versionOf(r table.KeyedRow) resolve.Version {

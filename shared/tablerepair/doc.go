@@ -156,6 +156,10 @@
 // compared. Texts alone are used if the rows cannot become equal in all columns, for
 // example because the document ignores a column, and in an undo, which has no source.
 //
+// A repair by rule compares the digests of the other nodes' rows with those that the
+// decision has seen. Digests of rows whose keys are close together are read by ranges of
+// the key's index (digests.go).
+//
 // # What the package guarantees
 //
 // A before-image contains only the columns of the plan. So an attempt checks that the

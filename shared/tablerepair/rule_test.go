@@ -42,25 +42,31 @@ func newRuleBench(t *testing.T, c *pgtest.Cluster, order ...string) *bench {
 	}
 
 	b := newBench(t, c)
-	nodes := []string{"n1", "n2", "n3"}
-	summary := difftest.Summary(nodes, difffile.Column{Name: "id", Type: "integer"})
-	summary.ClusterName, summary.DBName, summary.Schema, summary.Table = c.Name, c.DB, "public", "t"
 	one := func(key string) difftest.Found {
 		return difftest.Found{Rows: [2]difffile.Row{difftest.Row(key), difftest.Row(key)}}
 	}
-	doc := difftest.Document(t, summary, difftest.List{
+	b.setDocument(t, difftest.List{
 		{"n1", "n2"}: {one("1"), one("5"), {Rows: [2]difffile.Row{nil, difftest.Row("4")}}}, {"n2", "n3"}: {one("2"), one("5")},
-	}.Each)
-	sum := sha256.Sum256(doc)
-	b.job.Input = task.Document{Key: "imports/rule.json", Size: int64(len(doc)), SHA256: hex.EncodeToString(sum[:])}
-	if _, err := b.store.Put(t.Context(), b.job.Input.Key, "application/json", bytes.Clone(doc)); err != nil {
-		t.Fatal(err)
-	}
-	b.job.Source, b.job.Resolve, b.job.Nodes = "", &tablerepair.Rule{Strategy: tablerepair.Majority}, nodes
+	})
+	b.job.Source, b.job.Resolve, b.job.Nodes = "", &tablerepair.Rule{Strategy: tablerepair.Majority}, []string{"n1", "n2", "n3"}
 	if order != nil {
 		b.job.Nodes = order
 	}
 	return b
+}
+
+// setDocument stores a document about three nodes, by which the bench then repairs.
+func (b *bench) setDocument(t *testing.T, found difftest.List) {
+	t.Helper()
+	c := b.cluster
+	summary := difftest.Summary([]string{"n1", "n2", "n3"}, difffile.Column{Name: "id", Type: "integer"})
+	summary.ClusterName, summary.DBName, summary.Schema, summary.Table = c.Name, c.DB, "public", "t"
+	doc := difftest.Document(t, summary, found.Each)
+	sum := sha256.Sum256(doc)
+	b.job.Input = task.Document{Key: fmt.Sprintf("imports/%x.json", sum), Size: int64(len(doc)), SHA256: hex.EncodeToString(sum[:])}
+	if _, err := b.store.Put(t.Context(), b.job.Input.Key, "application/json", bytes.Clone(doc)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // rowsOf returns the table's rows on every node.
@@ -165,6 +171,60 @@ func TestRule_LeavesARowAloneThatChangedAfterTheDecision(t *testing.T) {
 				t.Errorf("the result is %s", text)
 			}
 		})
+	}
+}
+
+// Two nodes have thousands of rows to change, so that the other nodes are read by ranges
+// of keys. An application changes some rows on each node after the keys were decided.
+func TestRule_LeavesOnlyTheChangedOnesOfManyRowsAlone(t *testing.T) {
+	t.Parallel()
+	const rows = 12_000 // more than a part of keys
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	b := newRuleBench(t, c)
+	c.ExecAll(t, `TRUNCATE t`, fmt.Sprintf(`INSERT INTO t SELECT i, 'right' FROM generate_series(1, %d) i`, rows))
+	c.Exec(t, 0, `UPDATE t SET v = 'n1' WHERE id % 3 = 0`, `DELETE FROM t WHERE id % 30 = 1`)
+	c.Exec(t, 2, `UPDATE t SET v = 'n3' WHERE id % 3 = 2`, `INSERT INTO t SELECT i, 'surplus' FROM generate_series(20001, 20100) i`)
+
+	found := difftest.List{}
+	for id := 1; id <= rows; id++ {
+		for pair, differs := range map[difffile.Pair]bool{{"n1", "n2"}: id%3 == 0 || id%30 == 1, {"n2", "n3"}: id%3 == 2} {
+			if key := fmt.Sprint(id); differs {
+				found[pair] = append(found[pair], difftest.Found{Rows: [2]difffile.Row{difftest.Row(key), difftest.Row(key)}})
+			}
+		}
+	}
+	for id := 20001; id <= 20100; id++ {
+		found[difffile.Pair{"n2", "n3"}] = append(found[difffile.Pair{"n2", "n3"}], difftest.Found{Rows: [2]difffile.Row{nil, difftest.Row(fmt.Sprint(id))}})
+	}
+	b.setDocument(t, found)
+
+	b.once("n1 TryAdvisoryLock", func() {
+		c.Exec(t, 0, `UPDATE t SET v = 'new' WHERE id IN (3000, 9000)`)
+		c.Exec(t, 1, `UPDATE t SET v = 'new' WHERE id IN (3003, 9003, 4001)`, `DELETE FROM t WHERE id IN (3006, 31)`)
+		c.Exec(t, 2, `UPDATE t SET v = 'new' WHERE id IN (3009, 4004)`, `DELETE FROM t WHERE id IN (20001, 61)`)
+	})
+	r, err := b.run(t.Context(), t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Rule.Undecided != 10 { // 31, 61, 3000, 3003, 3006, 3009, 9000, 9003 on n1, 4001 and 4004 on n3
+		t.Errorf("%d rows are undecided: %+v", r.Rule.Undecided, r.Rule.UndecidedKeys)
+	}
+	for node, want := range []string{
+		"3000:new 3003:n1 3006:n1 3009:n1 9000:new 9003:n1",
+		"3003:new 4001:new 9003:new",
+		"3009:new 4001:n3 4004:new",
+	} {
+		got := c.QueryStrings(t, node, `SELECT coalesce(string_agg(id || ':' || v, ' ' ORDER BY id), '') FROM t WHERE v <> 'right'`)[0][0]
+		if got != want {
+			t.Errorf("n%d has %s, want %s", node+1, got, want)
+		}
+	}
+	for node, want := range []string{"31 61", "31 3006", "61"} {
+		got := c.QueryStrings(t, node, fmt.Sprintf(`SELECT coalesce(string_agg(i::text, ' ' ORDER BY i), '') FROM generate_series(1, %d) i WHERE i NOT IN (SELECT id FROM t)`, rows))[0][0]
+		if got != want {
+			t.Errorf("n%d lacks %s, want %s", node+1, got, want)
+		}
 	}
 }
 

@@ -62,6 +62,9 @@ type Reader interface {
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// Digests returns for each key the digest of its row, or nil if no row has the key.
 	Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error)
+	// Fingerprints returns the digests and, if requested, the keys of the rows of each
+	// range.
+	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error)
 	// CheckAbsent checks keys for which the index finds no row. It scans the table without
 	// the index, and returns an error if the table has a row for one of the keys.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error

@@ -5,6 +5,7 @@ package tablerepair_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,10 +16,9 @@ import (
 
 // once calls do before the first call of this name.
 func (b *bench) once(call string, do func()) {
-	met := false
+	var met atomic.Bool // nodes are called concurrently
 	b.at = func(name string) {
-		if name == call && !met {
-			met = true
+		if name == call && met.CompareAndSwap(false, true) {
 			do()
 		}
 	}

@@ -6,40 +6,54 @@ import (
 	"fmt"
 	"slices"
 
+	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/resolve"
 	"ace/shared/table"
 )
 
-// check reads the versions that all nodes have now for the n-th part of keys, and records
-// the keys for which a node has another version than when the key was decided. target
-// reads the target; its rows are locked, unless this is a dry run.
-func (w *winners) check(ctx context.Context, target Reader, n int) (err error) {
-	if w.part, err = w.run.readDecisions(ctx, n); err != nil || len(w.part.decisions) == 0 {
+// checkOthers reads the versions that the other nodes have now for a part of keys, all
+// nodes at once. It records the keys for which a node has another version than when the
+// key was decided. It does nothing in a repair by source of truth, where w is nil.
+func (w *winners) checkOthers(ctx context.Context, p *keyPart) error {
+	if w == nil || len(p.keys) == 0 {
+		return nil
+	}
+	changed, err := fanout.Map(ctx, len(w.others), w.others, func(ctx context.Context, from peer) ([]int, error) {
+		return w.changedOn(ctx, from, from.voter, p.decided.n, p.decided.decisions)
+	})
+	if err != nil {
 		return err
 	}
-	w.part.changed = map[int]string{}
-	note := func(from Reader, voter int) error {
-		changed, err := w.changedOn(ctx, from, voter, w.part.decisions)
-		for _, i := range changed {
-			if _, known := w.part.changed[i]; !known {
-				w.part.changed[i] = w.node(voter)
-			}
-		}
-		return err
-	}
-	// The versions of locked rows are known since they were locked.
-	if w.locked == nil {
-		if err := note(target, w.voter); err != nil {
-			return err
-		}
-	}
-	for _, p := range w.others {
-		if err := note(p, p.voter); err != nil {
-			return err
-		}
+	for i, from := range w.others {
+		p.decided.note(w.node(from.voter), changed[i])
 	}
 	return nil
+}
+
+// begin begins the part that checkOthers has checked. It also checks the versions of the
+// target if its rows are not locked, as in a dry run. The versions of locked rows are
+// known since they were locked.
+func (w *winners) begin(ctx context.Context, target Reader, p decidedPart) error {
+	w.part = p
+	if w.locked != nil || len(p.decisions) == 0 {
+		return nil
+	}
+	changed, err := w.changedOn(ctx, target, w.voter, p.n, p.decisions)
+	w.part.note(w.node(w.voter), changed)
+	return err
+}
+
+// note records the indexes of decisions for which a node has another version now.
+func (p *decidedPart) note(node string, changed []int) {
+	for _, i := range changed {
+		if p.changed == nil {
+			p.changed = map[int]string{}
+		}
+		if p.changed[i] == "" {
+			p.changed[i] = node
+		}
+	}
 }
 
 // lockedDigest returns the expression for the digest with which a repair by rule reads
@@ -51,16 +65,12 @@ func (a *attempt) lockedDigest() string {
 	return a.target.WriteDigest
 }
 
-// noteLocked records in locked the keys of the n-th part for which the target has another
+// noteLocked records in locked the keys of a part for which the target has another
 // version than when the key was decided. digests has the digests of the locked rows, by
 // the index of the key in the part. first is the number of the first key of the part.
-func (a *attempt) noteLocked(ctx context.Context, locked *lockedRows, n int, first int64, digests map[int]int64) error {
+func (a *attempt) noteLocked(locked *lockedRows, p decidedPart, first int64, digests map[int]int64) {
 	if !a.plan.byRule() {
-		return nil
-	}
-	p, err := a.readDecisions(ctx, n)
-	if err != nil {
-		return err
+		return
 	}
 	voter := a.plan.Resolve.voter(a.target.Node)
 	for i := range p.decisions {
@@ -72,7 +82,6 @@ func (a *attempt) noteLocked(ctx context.Context, locked *lockedRows, n int, fir
 			locked.changed.Add(first + int64(i))
 		}
 	}
-	return nil
 }
 
 // node returns the name of a voter.
@@ -80,14 +89,14 @@ func (w *winners) node(voter int) string { return w.run.plan.Resolve.Voters[vote
 
 // changedOn returns the indexes of the decisions for which the node has neither the
 // version that was seen there nor the winning version. It compares digests, and then the
-// texts of the rows whose digests differ.
-func (w *winners) changedOn(ctx context.Context, from Reader, voter int, decisions []decision) ([]int, error) {
+// texts of the rows whose digests differ. The decisions are those of the n-th part.
+func (w *winners) changedOn(ctx context.Context, from Reader, voter, n int, decisions []decision) ([]int, error) {
 	read := w.run.plan.Resolve.Voters[voter].Read
 	keys := make([]table.Key, len(decisions))
 	for i, d := range decisions {
 		keys[i] = d.key
 	}
-	digests, err := from.Digests(ctx, read, keys)
+	digests, err := readDigests(ctx, from, read, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +114,7 @@ func (w *winners) changedOn(ctx context.Context, from Reader, voter int, decisio
 	if len(unproven) == 0 {
 		return changed, nil
 	}
-	others, err := w.differFromWinner(ctx, from, read, keysAt(keys, unproven))
+	others, err := w.differFromWinner(ctx, from, read, n, keysAt(keys, unproven))
 	for _, at := range others {
 		changed = append(changed, unproven[at])
 	}
@@ -114,9 +123,9 @@ func (w *winners) changedOn(ctx context.Context, from Reader, voter int, decisio
 }
 
 // differFromWinner returns the indexes of the keys for which the node's row is not the
-// winning one, by their texts.
-func (w *winners) differFromWinner(ctx context.Context, from Reader, read table.Source, keys []table.Key) ([]int, error) {
-	won, err := w.Rows(ctx, table.Source{}, keys)
+// winning one, by their texts. The keys are those of the n-th part.
+func (w *winners) differFromWinner(ctx context.Context, from Reader, read table.Source, n int, keys []table.Key) ([]int, error) {
+	won, err := w.rows(ctx, n, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +211,7 @@ func (w *winners) changedInPart(ctx context.Context, n int, list []numberedChang
 	}
 
 	for _, p := range w.others {
-		changed, err := w.changedOn(ctx, p, p.voter, decisions)
+		changed, err := w.changedOn(ctx, p, p.voter, n, decisions)
 		if err != nil {
 			return err
 		}

@@ -77,16 +77,6 @@ func (j *unitRun) beginVoters(ctx context.Context, target func(context.Context) 
 	return w, nil
 }
 
-// readKeys reads the n-th part of the target's keys. In a repair by rule it returns only
-// the keys for which the target is to be changed.
-func (j *unitRun) readKeys(ctx context.Context, n int) ([]table.Key, error) {
-	if !j.plan.byRule() {
-		return readKeys(ctx, j.store, j.plan, j.target.Keys, n)
-	}
-	p, err := j.readDecisions(ctx, n)
-	return p.keys(), err
-}
-
 // readDecisions returns the decisions of the n-th part that change the target. It keeps
 // the part that was read last.
 func (j *unitRun) readDecisions(ctx context.Context, n int) (decidedPart, error) {
@@ -123,7 +113,12 @@ func (j *unitRun) loadDecisions(ctx context.Context, n int) (decidedPart, error)
 // Rows implements Source. It returns the winning rows of keys, which must be keys of the
 // current part, in their order.
 func (w *winners) Rows(ctx context.Context, _ table.Source, keys []table.Key) (table.RowStream, error) {
-	r, err := openDecisions(ctx, w.run.store, w.run.plan, w.part.n)
+	return w.rows(ctx, w.part.n, keys)
+}
+
+// rows returns the winning rows of keys, which must be keys of the n-th part.
+func (w *winners) rows(ctx context.Context, n int, keys []table.Key) (table.RowStream, error) {
+	r, err := openDecisions(ctx, w.run.store, w.run.plan, n)
 	if err != nil {
 		return nil, err
 	}
@@ -188,6 +183,11 @@ var errNoSource = fault.New(fault.Internal, "the winning rows of a repair by rul
 
 // Digests implements Reader. It is not used.
 func (w *winners) Digests(context.Context, table.Source, []table.Key, ...table.CallOption) ([]*int64, error) {
+	return nil, errNoSource
+}
+
+// Fingerprints implements Reader. It is not used.
+func (w *winners) Fingerprints(context.Context, table.Source, []table.Range, table.FingerprintRequest, ...table.CallOption) ([]table.Fingerprint, error) {
 	return nil, errNoSource
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/fanout"
 	"ace/shared/part"
 	"ace/shared/table"
 )
@@ -175,41 +176,68 @@ func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *lo
 	if d.winners, _ = source.(*winners); d.winners != nil {
 		d.winners.locked = locked
 	}
-	return j.eachKeys(ctx, func(n int, keys []table.Key) error {
+	return j.eachKeys(ctx, d.winners.checkOthers, func(p keyPart) error {
 		if d.winners != nil {
-			if err := d.winners.check(ctx, node, n); err != nil {
+			if err := d.winners.begin(ctx, node, p.decided); err != nil {
 				return err
 			}
 		}
-		if len(keys) > 0 {
-			if err := d.decide(ctx, n, keys); err != nil {
+		if len(p.keys) > 0 {
+			if err := d.decide(ctx, p.n, p.keys); err != nil {
 				return err
 			}
 		}
-		if err := d.checkAbsent(ctx, n == j.target.Keys.Parts-1); err != nil {
+		if err := d.checkAbsent(ctx, p.n == j.target.Keys.Parts-1); err != nil {
 			return err
 		}
 		if err := r.endPart(ctx); err != nil {
 			return err
 		}
-		j.storeProgress(ctx, j.totals.decidedProgress(n+1))
+		j.storeProgress(ctx, j.totals.decidedProgress(p.n+1))
 		return nil
 	})
 }
 
-// eachKeys calls fn for each part of the target's keys, with the number of the part and
-// its keys.
-func (j *unitRun) eachKeys(ctx context.Context, fn func(n int, keys []table.Key) error) error {
-	for n := range j.target.Keys.Parts {
-		keys, err := j.readKeys(ctx, n)
-		if err != nil {
-			return err
+// keyPart is the n-th part of the target's keys. In a repair by rule it has only the keys
+// for which the target is to be changed, and their decisions.
+type keyPart struct {
+	n       int
+	keys    []table.Key
+	decided decidedPart
+}
+
+// eachKeys calls fn for each part of the target's keys. While fn runs, the next part is
+// read and passed to prepare.
+func (j *unitRun) eachKeys(ctx context.Context, prepare func(context.Context, *keyPart) error, fn func(keyPart) error) error {
+	return fanout.Ahead(ctx, func(ctx context.Context, give func(keyPart) error) error {
+		for n := range j.target.Keys.Parts {
+			p, err := j.readPart(ctx, n)
+			if err == nil {
+				err = prepare(ctx, &p)
+			}
+			if err == nil {
+				err = give(p)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err := fn(n, keys); err != nil {
-			return err
-		}
+		return nil
+	}, fn)
+}
+
+// asRead prepares nothing.
+func asRead(context.Context, *keyPart) error { return nil }
+
+func (j *unitRun) readPart(ctx context.Context, n int) (p keyPart, err error) {
+	p.n = n
+	if !j.plan.byRule() {
+		p.keys, err = readKeys(ctx, j.store, j.plan, j.target.Keys, n)
+		return p, err
 	}
-	return nil
+	p.decided, err = j.loadDecisions(ctx, n)
+	p.keys = p.decided.keys()
+	return p, err
 }
 
 // dryRun does a dry run: it decides what to change, in a read-only transaction. If the
