@@ -54,8 +54,8 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 // Correlation returns how closely the physical order of rows follows key order, from 0
 // (not at all) to 1 (ascending or descending throughout). For each group with at least 10
 // samples, it computes the average distance between a sample's position in physical order
-// and its position in key order, and compares this distance with the average distance in
-// a random order. If no group has 10 samples, Correlation returns 1.
+// and its position in key order. It compares this distance with the average distance in a
+// random order. If no group has 10 samples, Correlation returns 1.
 func Correlation(samples []Sample) float64 {
 	groups := map[[2]int][]int{}
 	for _, s := range samples {

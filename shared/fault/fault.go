@@ -1,5 +1,6 @@
-// Package fault defines the error type that packages exchange: a code, which a transport
-// converts to a status, a message for the user, and a cause for the log.
+// Package fault defines the error type that packages exchange. An error has a code, a
+// message for the user, and a cause for the log. A transport converts the code to a
+// status.
 //
 // An adapter (for PostgreSQL, S3 or Lambda) converts the errors of its technology to
 // faults exactly once. Any other error counts as Internal, and its text is never shown to

@@ -1,7 +1,7 @@
 // Package patience retries steps of a task that failed because a node or the store could
-// not be used for a moment: for example, a node restarts, has no free connection or no
-// room for a lock, or cancels a statement because of a recovery conflict, or the store
-// asks for fewer requests.
+// not be used for a moment. For example, a node restarts, has no free connection or no
+// room for a lock, or cancels a statement because of a recovery conflict. The store may
+// ask for fewer requests.
 //
 // It is the only place that decides how long a task tolerates such a fault. The caller
 // must make sure that its step can be repeated: it has changed nothing, or it finds out
@@ -51,8 +51,8 @@ func (b Budget) Do(ctx context.Context, what string, fn func() error) error {
 
 // DoWithProgress is like Do for a step of many parts. progress returns a number that
 // grows with every part that any try has done. If the number is greater at a failure than
-// at the failures before, this failure counts as another fault, for which the whole
-// budget is available again.
+// at the failures before, this failure counts as another fault, and the whole budget is
+// available again.
 func (b Budget) DoWithProgress(ctx context.Context, what string, progress func() int64, fn func() error) error {
 	waits := retry.Backoff{First: firstWait, Max: maxWait}
 	var first time.Time

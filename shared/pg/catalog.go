@@ -43,8 +43,8 @@ func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdiges
 	return c.d, nil
 }
 
-// oldestServer is the number of the first server version (PostgreSQL 14) that can hash
-// records with a seed and can read a page range without reading the rest of the table.
+// oldestServer is the version number of PostgreSQL 14. Older servers cannot hash records
+// with a seed, and cannot read a page range without reading the rest of the table.
 const oldestServer = 140000
 
 // checkVersion returns an error if the server is older than the statements of this
@@ -119,9 +119,9 @@ func (c *catalogReader) relation(ctx context.Context) error {
 }
 
 // denied returns the error of a role that may not read the table. The error names the
-// missing privileges. usable means that the role may use the table's schema, readable
-// that it may read at least one column, and hidden that row security policies would hide
-// rows from the role.
+// missing privileges. usable means that the role may use the table's schema. readable
+// means that it may read at least one column. hidden means that row security policies
+// would hide rows from it.
 func (c *catalogReader) denied(usable, readable, hidden bool) error {
 	missing := table.Grants{Role: c.d.Role, Table: table.Name(c.schema, c.name)}
 	if !usable {

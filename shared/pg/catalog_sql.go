@@ -102,11 +102,11 @@ func databaseCollationVersion(version int) string {
 
 // indexesSQL returns the unique indexes and exclusion constraints of the tables with the
 // OIDs $1, and the table of each. A key must not have a column that contains NULL, but
-// attnotnull does not prove that a column contains none. attnotnull is true even if the
-// NOT NULL constraint is not validated (possible since PostgreSQL 18), and the constraint
-// of a partition may not be validated although that of the parent is. So for a column
-// whose constraint is not validated, the query also returns the statement that validates
-// the constraint (unproven).
+// attnotnull does not prove that a column contains none. It is true even if the NOT NULL
+// constraint is not validated, which is possible since PostgreSQL 18. The constraint of a
+// partition may not be validated although that of the parent is. So for a column whose
+// constraint is not validated, the query also returns the statement that validates the
+// constraint (unproven).
 //
 // The query finds partitions in pg_inherits, because pg_partition_tree would lock them.
 const indexesSQL = `

@@ -49,9 +49,8 @@ const clockSQL = `SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timesta
 
 // measureClock returns the node's clock minus this host's (skew), and the maximum error
 // of this difference (within). It assumes that the node reads its clock in the middle of
-// a round trip. The caller must have run an earlier statement in the transaction, because
-// the first call also begins the transaction, which would count as part of the round
-// trip.
+// a round trip. The caller must have run an earlier statement in the transaction.
+// Otherwise the round trip would include the beginning of the transaction.
 func (t *Tx) measureClock(ctx context.Context) (skew, within time.Duration, err error) {
 	sent := time.Now()
 	var clock int64

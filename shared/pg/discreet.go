@@ -30,10 +30,10 @@ const internalError = "XX000"
 //   - A missing privilege, and the classes of errors that are about the server and its
 //     objects, are not about values.
 //
-// There are two exceptions, whose messages may quote a value. Functions in PL/pgSQL and
-// PL/Python can raise an error with any SQLSTATE. The types of extensions such as PostGIS
-// report invalid values as internal errors. Of the internal errors, only that of a value
-// that exceeds the memory of the server is known to quote no value (see exceedsMemory).
+// There are two exceptions. Functions in PL/pgSQL and PL/Python can raise an error with
+// any SQLSTATE. The types of extensions such as PostGIS report invalid values as internal
+// errors. So an internal error may quote a value, unless a value exceeds the memory of
+// the server (see exceedsMemory).
 func mayQuoteValue(e *pgconn.PgError) bool {
 	switch {
 	case e.Routine == "exec_stmt_raise", e.Routine == "PLy_elog_impl": // RAISE of PL/pgSQL, errors of PL/Python

@@ -14,9 +14,9 @@ import (
 // transaction of its own, which is rolled back.
 
 // CheckWhere lets the server's parser check that a text is one boolean expression over
-// the versions of the nodes. The check is that of CheckFilter. The statement that is
-// checked has no parameters and no other names than those of the nodes and columns, so
-// the expression can refer to nothing else.
+// the versions of the nodes. It checks the text as CheckFilter does, in a statement whose
+// only names are those of the nodes and columns. The statement has no parameters. So the
+// expression can refer to nothing else.
 func (n *Node) CheckWhere(ctx context.Context, e table.Evaluation, where string) error {
 	columns := make([]string, len(e.Columns))
 	for i, c := range e.Columns {
@@ -174,10 +174,10 @@ func (n *Node) CheckOrder(ctx context.Context, e table.Evaluation, column int) e
 		explain(fmt.Sprintf("SELECT 1 FROM (SELECT NULL::%s%s AS v OFFSET 0) ace_list ORDER BY ace_list.v", c.Type, collate(c)), &plan))
 }
 
-// Extremes returns for each element of values the index of its least value or, if
-// greatest is set, of its greatest value, by the order of the column's type. Of equal
-// values, it is the first. Each element must have a value that is not NULL, and all
-// elements must have the same length.
+// Extremes returns, for each element of values, the index of its least value by the order
+// of the column's type. If greatest is set, it returns the index of the greatest value.
+// Of equal values, the first counts. Each element must have a value that is not NULL, and
+// all elements must have the same length.
 func (n *Node) Extremes(ctx context.Context, e table.Evaluation, column int, greatest bool, values []table.Row) ([]int, error) {
 	if len(values) == 0 {
 		return nil, nil

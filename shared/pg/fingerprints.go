@@ -11,10 +11,10 @@ import (
 	"ace/shared/table"
 )
 
-// Fingerprints returns one Fingerprint for each range: the digest of every row, in key
-// order, the combined digest of the keys, and the keys themselves if want.Keys is set. It
-// takes little longer than Sums, because the server sends all digests of a range as one
-// value. If there are more rows than want allows, the error is table.ErrMore.
+// Fingerprints returns one Fingerprint for each range: the digests of all rows in key
+// order, the combined digest of the keys and, if want.Keys is set, the keys themselves.
+// It takes little longer than Sums, because the server sends all digests of a range as
+// one value. If there are more rows than want allows, the error is table.ErrMore.
 func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
 	prints := make([]table.Fingerprint, len(ranges))
 	seen := make([]bool, len(ranges))
@@ -57,9 +57,9 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 // fingerprintSQL returns the query that sorts and aggregates at most limit rows of a
 // range. rows has the FROM and WHERE clauses that select the rows. If keys is set, the
 // result includes the keys. The result for a range is a single row with all digests, so
-// only limit bounds the memory that server and client need for it. The query converts
-// keys to text by concat, which calls the output function of the key's type. A cast to
-// text may return another text.
+// only limit bounds the memory of server and client. The query converts keys to text by
+// concat, which calls the output function of the key's type. A cast to text may return
+// another text.
 func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string {
 	head, inner := "", ""
 	if keys {

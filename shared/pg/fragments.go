@@ -89,10 +89,9 @@ func sameKey(s table.Source, right []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// addFilter returns the condition that a row meets condition, belongs to one of the
-// buckets that the source selects (Within), and is selected by the user's filter. Each of
-// the three may be missing. The filter may end with a comment (--), so a line break
-// follows it.
+// addFilter joins three conditions with AND: condition, the user's filter, and that the
+// row belongs to one of the buckets that the source selects (Within). Each of the three
+// may be missing. The filter may end with a comment (--), so a line break follows it.
 func addFilter(s table.Source, condition string) string {
 	var terms []string
 	if condition != "" {

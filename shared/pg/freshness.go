@@ -82,8 +82,8 @@ func readFreshness(v [][]byte) (table.Freshness, error) {
 	return table.Freshness{Rows: n[0], Youngest: n[3] + n[4] - n[1], Horizon: n[2], Next: n[3]}, nil
 }
 
-// readHorizon parses value, a horizon, and returns the lower of this horizon and before,
-// the lowest horizon that was read so far. 0 for before means that none was read yet.
+// readHorizon parses value, a horizon, and returns the lower of this horizon and before.
+// before is the lowest horizon that was read so far, or 0 if none was read yet.
 func readHorizon(value []byte, before int64) (int64, error) {
 	h, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil {

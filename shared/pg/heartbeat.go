@@ -10,10 +10,10 @@ import (
 // would end the transaction of a silent client.
 const beatsPerIdle = 3
 
-// startHeartbeat starts a goroutine that regularly sends a message to the server, so that
-// the server does not end the transaction while the client waits for another node or for
-// the archive. The caller must call the returned function before it closes the
-// connection. That function waits until the goroutine has ended.
+// startHeartbeat starts a goroutine that regularly sends a message to the server. Without
+// the messages, the server would end the transaction while the client waits for another
+// node or for the archive. The caller must call the returned function before it closes
+// the connection. That function waits until the goroutine has ended.
 func (t *Tx) startHeartbeat() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.cancelBeats = cancel

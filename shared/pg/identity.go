@@ -50,9 +50,10 @@ const mayReadControl = `pg_catalog.has_function_privilege('pg_catalog.pg_control
 // connection's server is stored, once it is known.
 const knownServer = "ace.server"
 
-// withIdentity adds the columns of the identity to a query that returns one row. When the
-// row is read, the identity is compared with the identity that an earlier transaction
-// found on the same connection, and with the server that the task expects.
+// withIdentity adds the columns of the identity to a query that returns one row. The row
+// handler of the query compares the identity with the one that an earlier transaction
+// found on the same connection. It also compares it with the server that the task
+// expects.
 func (t *Tx) withIdentity(q query) query {
 	q.sql += identityColumns
 	marks := t.conn.Conn().PgConn().CustomData()

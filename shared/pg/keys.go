@@ -296,7 +296,7 @@ const (
 	rowsPerAllocation = 64
 	// smallRow is the maximum size in bytes of the text of a row that shares an allocation.
 	// A shared allocation, with the texts of all its rows, stays in memory as long as one of
-	// its rows is in use, so a row with a large text must not share one.
+	// its rows is in use. So a row with a large text must not share one.
 	smallRow = 1 << 10
 )
 

@@ -252,9 +252,9 @@ type dialer struct {
 }
 
 // keepAlive returns the settings with which the kernel notices within a minute that the
-// peer of an idle connection is gone. TCP_USER_TIMEOUT is not set: it would replace this
-// limit, and would end a connection whose peer is alive but does not read, such as a
-// server that runs the first statement of a large pipeline.
+// peer of an idle connection is gone. TCP_USER_TIMEOUT is not set, because it would
+// replace this limit. It would also end a connection whose peer is alive but does not
+// read, such as a server that runs the first statement of a large pipeline.
 func keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 }

@@ -153,8 +153,8 @@ const (
 	// statement. The server holds all groups in memory, with some hundred bytes for each.
 	statementGroups = 256 << 10
 	// statementRanges is the maximum number of page ranges. At the start of the statement,
-	// the server allocates memory for all page ranges. For each page range, this is memory
-	// for as many groups as the planner expects rows.
+	// the server allocates the memory for all page ranges. For each page range, it allocates
+	// memory for as many groups as the planner expects rows.
 	statementRanges = 12
 )
 
@@ -204,9 +204,8 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.Page
 // bucketSumSQL returns the query for the row count and the digest of each fine bucket in
 // one page range. number is the index of the page range, and params the number of the
 // statement's parameters before those of the page range. Each page range has its own
-// query, because the hash table of one page range is small, and a lookup in it is much
-// cheaper than in one hash table for all page ranges. The outer query (coarseSumsSQL)
-// then adds up sums, not rows.
+// query and so its own small hash table. A lookup in it is much cheaper than in one hash
+// table for all page ranges. The outer query (coarseSumsSQL) then adds up sums, not rows.
 func bucketSumSQL(s table.Source, by table.Grouping, pages table.PageRange, number, params int) string {
 	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
 		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, pages, params))

@@ -67,9 +67,10 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int, co
 	return sample, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
 }
 
-// blocksRead returns a query that passes to found how many pages of the partitions the
-// session has read since it last reported statistics, and how many of them were in the
-// shared buffers. Both numbers are 0 if the server does not count.
+// blocksRead returns a query that counts the pages of the partitions that the session has
+// read since it last reported statistics. The row handler passes two numbers to found:
+// the pages read, and those of them that were in the shared buffers. Both are 0 if the
+// server does not count.
 func blocksRead(s table.Source, found func(pages, cached int64)) query {
 	names := make([]table.Key, len(s.Partitions))
 	for i, partition := range s.Partitions {

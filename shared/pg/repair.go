@@ -292,7 +292,7 @@ type written struct {
 // want rows. If guarded is set, the statement is sent after a savepoint, so that the
 // transaction can continue if the node refuses a row: then only this statement is undone.
 // values are the values that the statement writes. If the node refuses one of them, write
-// searches them for it.
+// finds out which.
 func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool, values written) error {
 	guarded = guarded || r.guarded
 	var wrote int64

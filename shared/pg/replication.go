@@ -190,11 +190,10 @@ func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 	return tx.call(ctx, doing, table.EndTransaction, queries...)
 }
 
-// originsSQL returns whether changes can be replicated from this node, whether the role
-// may set a replication origin, whether the server's settings permit replication origins,
-// and whether Spock is installed. A function spock.repair_mode counts only if it belongs
-// to the extension, because any role that may create schemas can create a schema with
-// this name.
+// originsSQL returns four conditions: changes can be replicated from this node, the role
+// may set a replication origin, the server's settings permit replication origins, and
+// Spock is installed. A function spock.repair_mode counts only if it belongs to the
+// extension, because any role that may create schemas can create a schema with this name.
 const originsSQL = `
 SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
        (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(f, 'EXECUTE'))
@@ -237,9 +236,9 @@ func (o *origins) unmarked() string {
 // they are marked, or that nothing is replicated from this node.
 //
 // An origin is set for the session, so it remains set after a commit. KeepLocal sets it
-// in a short transaction of its own: as long as a transaction that has created an origin
-// is open, every other session of the server that creates an origin waits for it, for
-// example in CREATE SUBSCRIPTION.
+// in a short transaction of its own. As long as a transaction that has created an origin
+// is open, other sessions of the server that create an origin must wait, for example in
+// CREATE SUBSCRIPTION.
 func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 	if r.tx.state != stateUnbegun {
 		return "", fault.New(fault.Internal, "node %q: the origin of a repair is set before its first statement", r.tx.node.name)

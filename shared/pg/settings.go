@@ -13,7 +13,7 @@ import (
 )
 
 // idleMargin is added to the statement timeout. The sum is the time for which the server
-// keeps a transaction open although it receives nothing from the client, because the
+// keeps a transaction open although it receives nothing from the client. Meanwhile the
 // client may be waiting for a statement of another node.
 const idleMargin = time.Minute
 

@@ -54,7 +54,7 @@ func TestWithin_GroupedOperatorsAgreeWithOneRowComparison(t *testing.T) {
 	}
 }
 
-// A check of an index counts the rows of all ranges, which may be one without bounds.
+// CheckIndex counts the rows of all ranges. There may be a single range, without bounds.
 func TestCheckIndex_OneRangeWithoutBoundsHasNoCondition(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	c.Exec(t, 0, `CREATE TABLE t (a int, b int, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, 1), (1, 2)`)

@@ -36,10 +36,10 @@ FROM used JOIN pg_type t ON t.oid = used.oid AND t.typtype <> 'd' JOIN pg_namesp
 WHERE NOT has_schema_privilege(n.oid, 'USAGE')
 ORDER BY n.nspname`
 
-// functionsSQL returns the functions that a repair calls and that the role has no
-// privilege to execute: those of CHECK constraints, generated columns and indexes, which
-// the server calls for every row that is written, and pg_control_system, which names the
-// server in the manifest.
+// functionsSQL returns the functions that a repair calls and that the role may not
+// execute. For every row that is written, the server calls the functions of CHECK
+// constraints, generated columns and indexes. The repair calls pg_control_system, to name
+// the server in the manifest.
 const functionsSQL = `
 WITH rels(oid) AS (
     SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),

@@ -102,10 +102,10 @@ func Doubts(path string, hasSecrets bool) string {
 }
 
 // SocketDirectory returns an error if a user other than root and the service's user could
-// replace the Unix socket at path, because the directory of the socket belongs to such a
-// user or is writable by others. It accepts a writable directory with the sticky bit,
-// such as /tmp, because the bit prevents users from replacing the files of others. It
-// also accepts a directory that does not exist.
+// replace the Unix socket at path. This is so if the directory of the socket belongs to
+// such a user or is writable by others. It accepts a writable directory with the sticky
+// bit, such as /tmp, because the bit prevents users from replacing the files of others.
+// It also accepts a directory that does not exist.
 func SocketDirectory(path string) error {
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)

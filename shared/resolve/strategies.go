@@ -46,8 +46,8 @@ func Union(nodes []string) Strategy {
 	}}
 }
 
-// FillNulls returns the strategy that fills a NULL with the value of the nodes that have
-// one, if these agree. columns are the names of the columns of a row. A key is undecided
+// FillNulls returns the strategy that replaces a NULL by the value that other nodes have,
+// if these nodes agree. columns are the names of the columns of a row. A key is undecided
 // as a whole if a node lacks the row, or if two nodes have different values in a column:
 // then filling only the other columns would leave the row different on the nodes.
 func FillNulls(nodes, columns []string) Strategy {

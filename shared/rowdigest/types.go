@@ -103,8 +103,8 @@ func (t Type) Underlying() Type {
 
 func fromInitdb(t Type) bool { return t.Schema == "pg_catalog" && t.OID < firstNormalOID }
 
-// isText reports whether a type is text or varchar. The hash of their values depends on
-// the collation, and the bytes of their values on the server encoding.
+// isText reports whether a type is text or varchar. The hash of a value of such a type
+// depends on the collation, and the bytes of the value on the server encoding.
 func isText(t Type) bool { return fromInitdb(t) && (t.Name == "text" || t.Name == "varchar") }
 
 // builtin returns the treatment of a type that comes with PostgreSQL. It returns false

@@ -16,6 +16,6 @@
 // the document lists each key.
 //
 // Memory is bounded: one row of each section at a time, two bits per row (with Keys two
-// bytes more), and hashes of a limited number of keys. If a pair has more keys, the
-// survey reads its rows several times.
+// bytes more), and hashes of a limited number of keys. If a pair has more keys than that,
+// the survey reads its rows several times.
 package rowpairs

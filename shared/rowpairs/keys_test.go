@@ -34,7 +34,8 @@ func findings(nodes []string, keys []versions, unsettled map[int]bool) difftest.
 	return list
 }
 
-// drawVersions draws keys in an order that Go cannot compute, as a collation may have it.
+// drawVersions draws keys in an order that Go cannot compute, such as that of a
+// collation.
 func drawVersions(t *rapid.T, nodes int) (keys []versions, unsettled map[int]bool) {
 	unsettled = map[int]bool{}
 	for n, key := range rapid.SliceOfNDistinct(rapid.StringMatching(`[aBcZ0-9]{1,3}`), 0, 25, rapid.ID).Draw(t, "keys") {

@@ -147,8 +147,8 @@ func (c *composition) values(at int) table.Row {
 	return values
 }
 
-// decision returns the decision that every node should have the row. If a node has this
-// row already, the decision names that node.
+// decision returns the decision that every node should have the row, or that the row is
+// undecided. If a node has the row already, the decision names that node.
 func (c *composition) decision() resolve.Decision {
 	if c.refused != "" {
 		return resolve.Decision{Verdict: resolve.Undecided, Reason: c.refused}

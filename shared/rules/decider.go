@@ -27,9 +27,10 @@ type Server interface {
 	Where(ctx context.Context, where string, cases []resolve.Case) ([]bool, error)
 	// AreIn returns for each key whether it equals one of the keys in list.
 	AreIn(ctx context.Context, keys, list []table.Key) ([]bool, error)
-	// Extremes returns for each element of values the index of its least value or, if
-	// greatest is set, of its greatest value, by the order of the column's type. Of equal
-	// values, it is the first. Each element has at least one value that is not NULL.
+	// Extremes returns, for each element of values, the index of its least value by the
+	// order of the column's type. If greatest is set, it returns the index of the greatest
+	// value. Of equal values, the first counts. Each element has at least one value that is
+	// not NULL.
 	Extremes(ctx context.Context, column string, greatest bool, values []table.Row) ([]int, error)
 }
 

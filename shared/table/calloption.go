@@ -7,10 +7,10 @@ type CallOption uint8
 
 const (
 	// ReleaseLocks releases the locks that the call acquired. It does not end the
-	// transaction or change its snapshot, and it does not release the lock that
-	// Access.Lock acquires at the beginning of the transaction. Without Access.Lock, the
-	// call leaves no lock on the table, so a session that alters the table need not wait
-	// for the end of the transaction.
+	// transaction or change its snapshot. It does not release the lock that Access.Lock
+	// acquires at the beginning of the transaction. Without Access.Lock, the call leaves no
+	// lock on the table, so a session that alters the table need not wait for the end of the
+	// transaction.
 	ReleaseLocks CallOption = 1 << iota
 	// EndTransaction ends the transaction in the same round trip as the call. Over a slow
 	// network, that halves the duration of a transaction with only one call. The next

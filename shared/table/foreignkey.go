@@ -25,8 +25,8 @@ type ForeignKey struct {
 	// Columns are the names of this table's columns in the foreign key: the referenced
 	// columns if Incoming is set, and the referring columns otherwise.
 	Columns []string `json:"columns"`
-	// Equal has, for each pair of columns, the operator that compares the referenced
-	// column with the referring one: OPERATOR(pg_catalog.=).
+	// Equal has, for each pair of columns, the operator that compares the referenced column
+	// with the referring one, such as OPERATOR(pg_catalog.=).
 	Equal []string `json:"equal"`
 	Full  bool     `json:"full,omitempty"` // the foreign key is MATCH FULL
 	// Hidden means that the role may not read all rows of the foreign key's columns in both

@@ -262,7 +262,7 @@ type Description struct {
 	PartitionsHidden bool
 	// TracksCommits means that track_commit_timestamp is on. CommitTimes means that the last
 	// writes of rows can be read, too. For this, the server must not be a standby, the role
-	// must have the privileges, and all rows of the table must be in heaps.
+	// must have the privileges to read them, and all rows of the table must be in heaps.
 	TracksCommits, CommitTimes bool
 	RowEstimate                int64  // the planner's estimate of the number of rows
 	SharedBuffers              int64  // size of the server's shared buffers in pages
@@ -344,12 +344,12 @@ type Source struct {
 	KeyEqual  []string `json:"key_equal"`  // the equality operator of each key column: OPERATOR(pg_catalog.=)
 	Order     []string `json:"order"`      // expressions that ranges compare: the key columns, or their texts under collation "C"
 	OrderType []string `json:"order_type"` // the types of the elements of Order
-	// OrderText is used if the nodes have different server encodings. A key column that is
-	// ordered by its text t then has textsend(t) in Order, the UTF-8 bytes of t, because
-	// bytes have the same order under every encoding. The element of OrderText with the
-	// same index is t itself: the bounds of ranges hold t, not its bytes. For every other
-	// element of Order, the element of OrderText is empty or missing, and the bounds hold
-	// the value of the element of Order.
+	// OrderText is used if the nodes have different server encodings. For a key column that
+	// is ordered by its text t, Order then has textsend(t), the UTF-8 bytes of t. These
+	// bytes have the same order under every encoding. The bounds of ranges hold t itself,
+	// and so does the element of OrderText with the same index. For every other element of
+	// Order, the element of OrderText is empty or missing, and the bounds hold the value of
+	// the element of Order.
 	OrderText []string `json:"order_text,omitempty"`
 	// ScalarOrder means that Order is one column of a plain base type. width_bucket can be
 	// called with such a column directly.

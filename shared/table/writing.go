@@ -135,7 +135,8 @@ type Subscription struct {
 	LocalOnly bool
 	Copied    bool // the subscription has completed its initial copy of the table
 	// Running reports that the subscription has an apply worker. Errors counts the errors
-	// that ended such workers; it is 0 before PostgreSQL 15, which does not count them.
+	// that ended such workers; it is 0 on servers before PostgreSQL 15, because they do not
+	// count errors.
 	Running bool
 	Errors  int64
 	// DisableOnError means that an error disables the subscription.

@@ -36,9 +36,10 @@ func ChooseKey(nodes []*table.Description) ([]string, error) {
 	return slices.MinFunc(keys, compareKeys).columns, nil
 }
 
-// KeyOrder returns columns, the columns of a key, in an order in which every node has an
-// index on them, so that key ranges can be read by these indexes. If columns already has
-// such an order, or if there is no such order, KeyOrder returns columns unchanged.
+// KeyOrder sorts columns, the columns of a key, in such an order that every node has an
+// index with the columns in this order. Key ranges can then be read by these indexes. If
+// columns already has such an order, or if there is none, KeyOrder returns columns
+// unchanged.
 func KeyOrder(nodes []*table.Description, columns []string) []string {
 	best := columns
 	found := false
@@ -167,8 +168,8 @@ func (k commonKey) marked() (count int) {
 	return count
 }
 
-// name returns a name for the key: of the names that its indexes have on the nodes, the
-// first in alphabetical order.
+// name returns the name of the key's index on one of the nodes: the name that is first in
+// alphabetical order.
 func (k commonKey) name() string {
 	names := make([]string, len(k.nodes))
 	for i, n := range k.nodes {

@@ -8,10 +8,10 @@ import (
 	"ace/shared/table"
 )
 
-// hashFunctions maps types to their hash functions. If a key has only one column and its
-// type is listed here, the key is hashed by this function, which is faster than the hash
-// of a record. The listed types are usual for keys whose order is not the physical order
-// of the rows, such as random uuids.
+// hashFunctions maps types to their hash functions. A key of a single column of such a
+// type is hashed by this function, which is faster than the hash of a record. The listed
+// types are usual for keys whose order is not the physical order of the rows, such as
+// random uuids.
 var hashFunctions = map[string]string{ //nolint:gochecknoglobals // a constant map
 	"uuid":    "uuid_hash_extended",
 	"text":    "hashtextextended",

@@ -262,8 +262,8 @@ const safePath = "pg_catalog, pg_temp"
 
 // searchPath returns the search_path of the statements that read the table. Every name in
 // these statements is qualified, except in the user's filter. A filter must have the same
-// meaning as in psql, so with a filter the path lists pg_catalog, the table's schema, the
-// schemas of the key's operators and the role's own path.
+// meaning as in psql. So with a filter, the path lists pg_catalog, the table's schema,
+// the schemas of the key's operators and the role's own path.
 //
 // If a compared column may contain names of objects, as a regclass does, the path is
 // safePath. The path decides whether the text of such a value includes the schema, and

@@ -173,11 +173,10 @@ func keyFamily(t rowdigest.Type) string {
 // installed into pg_catalog, so the schema alone does not decide.
 func inCatalog(t rowdigest.Type) bool { return t.Schema == "pg_catalog" && t.Extension == "" }
 
-// typeName returns a name by which the types of two nodes are matched. The name does not
-// contain the schema if the type belongs to PostgreSQL or to an extension. It does not
-// contain the schema of an enum, a composite type, a range or a multirange either,
-// because only the texts of their values are compared. A domain has the name of its base
-// type. All other types are named with their schema.
+// typeName returns a name by which the types of two nodes are matched. A type of
+// PostgreSQL or of an extension is named without its schema. So is an enum, a composite
+// type, a range or a multirange, because only the texts of its values are compared. A
+// domain has the name of its base type. Any other type is named with its schema.
 func typeName(t rowdigest.Type) string {
 	t = t.Underlying()
 	switch {
