@@ -347,7 +347,7 @@ func TestCorrelation_DistinguishesOrderFromDisorder(t *testing.T) {
 func TestCorrelation_MeasuresEachPartitionAndIgnoresUnknownOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	var samples []blockplan.Sample
-	for group := range 2 { // each partition is ordered, their ranks interleave
+	for group := range 2 { // both partitions are in key order, and their ranks interleave
 		for i := range 500 {
 			samples = append(samples, blockplan.Sample{Group: group, Rank: 2*i + group})
 		}

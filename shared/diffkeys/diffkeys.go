@@ -59,7 +59,7 @@ type limits struct {
 	chunkKeys  int // number of collected keys at which the keys are ranked
 	chunkBytes int // length in bytes of the texts of the collected keys at which they are ranked
 	headKeys   int // maximum number of keys that are buffered for each run during a merge
-	headBytes  int // length in bytes of the texts of these keys after which no further key is buffered
+	headBytes  int // length in bytes of the texts of the buffered keys after which no further key is buffered
 	fanIn      int // maximum number of runs that are merged at once
 }
 

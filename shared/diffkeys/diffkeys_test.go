@@ -199,7 +199,7 @@ func TestKeys_WithSeveralColumnsAreDistinguished(t *testing.T) {
 	o := diffkeys.Options{Columns: []string{"b", "a"}, Rank: func(keys []table.Key) ([]int, error) {
 		ranks := make([]int, len(keys))
 		for i, key := range keys {
-			ranks[i] = int(key[0][0]) // yz before z
+			ranks[i] = int(key[0][0]) // the first byte decides: yz before z
 		}
 		return ranks, nil
 	}}

@@ -22,7 +22,8 @@ type list struct {
 	keys       []string
 }
 
-// layouts write a document of these lists, in our layout and in the peer's two layouts.
+// layouts write a document of these lists, in our layout and in the two layouts of the
+// peer (see package difffile).
 var layouts = map[string]func([]list) string{
 	"ours": func(lists []list) string {
 		return `{"format":"ace-diff/1","summary":{"schema":"s","table":"t","primary_key":["k"],"nodes":["n1","n2","n3"],` +

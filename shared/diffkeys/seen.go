@@ -14,7 +14,7 @@ type seen struct {
 	seed maphash.Seed
 	at   map[uint64]int32 // from the hash of a key's text to its index in the buffer
 	next int              // the index after the key that was found last
-	hash uint64           // the hash that the method has computed last
+	hash uint64           // the hash that the last call of has computed
 }
 
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int32{}} }

@@ -253,7 +253,7 @@ func TestRefresh_AddsTheComparisonsOfOtherProcesses(t *testing.T) {
 	tables := measure.NewTables(10)
 	all := newRecords(diff("td_1", 0, 4, ""), rerun("tr_2", "td_1", 5, 0))
 	list := &recent{ids: []string{"tr_2", "deleted", "td_1"}}
-	for range 2 { // comparisons are read again
+	for range 2 { // the second call reads the same comparisons again
 		if err := tables.Refresh(t.Context(), list, all, noon); err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,7 @@ type Memory struct {
 // Line adds a row, which may contain any bytes.
 func (m *Memory) Line(row []byte) error { return m.packer.add(&m.blocks, row) }
 
-// Size returns how many bytes the rows take, without those that were not packed yet.
+// Size returns the size of the packed rows in bytes. The last rows may not be packed yet.
 func (m *Memory) Size() int { return m.blocks.Len() }
 
 // Seal packs the last rows. It must be called once, after the last call of Line and

@@ -31,7 +31,7 @@ func (n *Node) read(row func(values [][]byte) error, values [][]byte) (err error
 	return err
 }
 
-// answerFault returns the fault for an answer that the statement cannot have.
+// answerFault returns the fault for an answer that does not fit its statement.
 func (n *Node) answerFault(err error) error {
 	return fault.Wrap(err, fault.Unavailable, "node %q (%s) sent an answer that does not fit the statement", n.name, n.address)
 }

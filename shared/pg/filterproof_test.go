@@ -53,7 +53,7 @@ func TestProveFilter_AcceptsFiltersThatDependOnlyOnTheRow(t *testing.T) {
 	}
 }
 
-// Constants are evaluated: 'today' is another date tomorrow.
+// The plan shows the date that 'today' means now. Tomorrow it is another date.
 func TestProveFilter_ShowsEvaluatedConstants(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, d date)`)

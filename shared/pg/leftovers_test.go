@@ -71,7 +71,7 @@ func filterWays() []filterWay {
 		return work(tx)
 	}
 	return []filterWay{
-		{"checked", func(ctx context.Context, n *Node, s table.Source) error { // planning evaluates what is immutable
+		{"checked", func(ctx context.Context, n *Node, s table.Source) error { // planning the statement already calls its immutable functions
 			s.Filter = "evaluated($filter$" + s.Filter + "$filter$)"
 			_, err := n.CheckFilter(ctx, s)
 			return err

@@ -14,8 +14,8 @@ import (
 
 // limits bound how long the client waits for the server.
 type limits struct {
-	silence time.Duration // the longest time in which nothing is received or sent
-	total   time.Duration // the longest sum of all waits for one statement
+	silence time.Duration // the longest wait without a byte received or sent
+	total   time.Duration // the maximum sum of all waits for one statement
 }
 
 // silentError means that the server sent nothing for too long.

@@ -103,7 +103,7 @@ func (t *Tx) misfit(ctx context.Context, doing string, failed error, values writ
 	return &table.ViolationError{Column: values.names[found[place].column], Place: place, Fault: known}
 }
 
-// column returns the distinct texts of the column with the index at, sorted.
+// column returns the distinct texts of one column, sorted. at is the index of the column.
 func column(rows []table.Row, at int) []string {
 	var texts []string
 	for _, row := range rows {

@@ -275,7 +275,7 @@ func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 	for i := range table.RepairOrigins {
 		name := textArgs(table.RepairOrigin + strconv.Itoa(i+1))
 		err = r.tx.run(ctx, doingOrigin,
-			query{sql: "SET LOCAL synchronous_commit = local"}, // a new origin waits for no standby
+			query{sql: "SET LOCAL synchronous_commit = local"}, // creating an origin waits for no standby
 			query{sql: "SAVEPOINT ace_write"},
 			query{sql: "SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN pg_catalog.pg_replication_origin_create($1) END", args: name},
 			query{sql: "SELECT pg_catalog.pg_replication_origin_session_setup($1)", args: name},

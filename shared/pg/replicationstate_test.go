@@ -87,7 +87,7 @@ func TestReplicationState_OfEveryVersionAndOfAnyRole(t *testing.T) {
 	}
 }
 
-// withoutTimes returns a state without what changes between two readings.
+// withoutTimes returns a state without the values that change between two readings.
 func withoutTimes(s replication.State) replication.State {
 	for i := range s.Slots {
 		s.Slots[i].RetainedBytes, s.Slots[i].InactiveSeconds = nil, nil

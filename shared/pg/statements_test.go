@@ -358,7 +358,7 @@ func TestByKey_TwoRowsWithOneKeyAreAnError(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)
-	c.Exec(t, 0, `ALTER TABLE t DROP CONSTRAINT t_pkey`, `INSERT INTO t VALUES (7, 'again')`) // as under a damaged index
+	c.Exec(t, 0, `ALTER TABLE t DROP CONSTRAINT t_pkey`, `INSERT INTO t VALUES (7, 'again')`) // such a duplicate can exist if the index is damaged
 	tx := begin(t, n, s)
 	if _, err := tx.Digests(t.Context(), s, []table.Key{key("6"), key("7")}); fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("Digests: error %v, want one", err)

@@ -42,7 +42,7 @@ func TestTx_NamesAValueThatIsTooLarge(t *testing.T) {
 			_, _, err = rows.Next()
 		}
 		want := "('20')"
-		if unindexed { // a scan finds the first of the table
+		if unindexed { // a scan finds the first such row of the table
 			want = "('4')"
 		}
 		check(err, column+want)

@@ -299,10 +299,10 @@ func (t *Tx) beginning(ctx context.Context) []query {
 	}
 	if t.access.Lock {
 		queries = append(queries,
-			// The wait for the lock must show the task that waits.
+			// While the session waits for the lock, its application_name must show the task.
 			query{sql: "SET LOCAL application_name = '" + escapeLiteral(name) + "'"},
-			// The role's statement_timeout could end the wait for the lock, with another
-			// error.
+			// Otherwise the role's own statement_timeout could end the wait for the lock, with
+			// another error.
 			query{sql: fmt.Sprintf("SET LOCAL statement_timeout = %d", t.node.timeout.Milliseconds())},
 			query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
 			query{sql: lockSQL(t.access.Relation)})

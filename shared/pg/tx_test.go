@@ -135,7 +135,7 @@ func TestTx_FailedStatementCostsOnlyTheConnection(t *testing.T) {
 			t.Error("a transaction goes on after an error")
 		}
 		tx.Close()
-		tx.Close() // again does nothing
+		tx.Close() // a second Close does nothing
 	}
 	whole(t, n, s, 10)
 	idle(t, c)

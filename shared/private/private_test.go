@@ -172,7 +172,7 @@ func TestTree_AcceptsOnlyOwnFilesAndDirectories(t *testing.T) {
 		plant(path)
 		switch name {
 		case "a directory", "a hard link", "a file that others may read", "a file that a group may read":
-			must(t, private.Tree(dir)) // the parent directory is closed to others
+			must(t, private.Tree(dir)) // Tree accepts these, because the parent directory is closed to others
 		default:
 			checkRefusal(t, name, path, private.Tree(dir))
 		}

@@ -47,7 +47,7 @@ func digestBuiltins(t *testing.T, c *pgtest.Cluster) {
 		nulls = append(nulls, "NULL")
 	}
 	c.Exec(t, 0, "CREATE TABLE builtins ("+strings.Join(definitions, ", ")+")",
-		"INSERT INTO builtins VALUES ("+strings.Join(nulls, ", ")+")") // a domain may have a default
+		"INSERT INTO builtins VALUES ("+strings.Join(nulls, ", ")+")") // explicit NULLs, because a domain may have a default
 	for _, row := range found {
 		column := s.column("builtins", "c"+row[0])
 		if !rowdigest.Named(column.Type) {

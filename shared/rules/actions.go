@@ -11,7 +11,7 @@ const (
 	allowedChoice = "newest, non_null, min, max or {node: n1}"
 )
 
-// action returns the action in node, the value of the member what.
+// action returns the action that node describes. node is the value of the member what.
 func (p *parser) action(node *yaml.Node, what string) Action {
 	if node.Kind == yaml.ScalarNode {
 		kind := ActionKind(node.Value)

@@ -156,7 +156,7 @@ func (d *Decider) act(ctx context.Context, rule Rule, cases []resolve.Case, matc
 	return nil
 }
 
-// one returns the decision of a rule that is not ByColumn.
+// one returns the decision of a rule whose action is not ByColumn.
 func (d *Decider) one(rule Rule, c resolve.Case) resolve.Decision {
 	if strategy, ok := d.strategies[rule.Take.Kind]; ok {
 		return strategy.One(c)

@@ -202,7 +202,7 @@ func TestWhere_HostileTextsAreRefused(t *testing.T) {
 		"SELECT true",
 		"1",
 		"n1.id",
-		"id > 0", // of which node?
+		"id > 0", // it does not name a node
 		"n1.no_such_column > 1",
 		"n3.id > 1",
 		"t.id > 1",
