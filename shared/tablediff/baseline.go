@@ -29,10 +29,10 @@ const baselineFormat = "ace-baseline/1"
 
 const baselineType = "application/gzip"
 
-// Baseline is what a comparison stores for later incremental comparisons: which blocks
-// were equal when they were first digested, and in which snapshots; or, in the pages
-// strategy, the sums of every page range. docs/INCREMENTAL.md explains what a later
-// comparison may conclude from it.
+// Baseline is what a comparison stores for later incremental comparisons. It has the
+// blocks that were equal when they were first digested, and the snapshots in which these
+// were read. In the pages strategy it has the sums of every page range instead.
+// docs/INCREMENTAL.md explains what a later comparison may conclude from it.
 type Baseline struct {
 	Format   string              `json:"format"`
 	TaskID   string              `json:"task_id"`
@@ -47,7 +47,7 @@ type Baseline struct {
 }
 
 // PagesBaseline is stored instead of blocks in the pages strategy. It has the sums of
-// every page range and the settings with which they were computed. Digest is that
+// every page range and the settings with which they were computed. Digest is the Digest
 // of the plan.
 type PagesBaseline struct {
 	Digest  int                `json:"digest,omitempty"`
@@ -57,10 +57,9 @@ type PagesBaseline struct {
 	Ranges  [][]plan.RangeSums `json:"stretches"` // per node, the sums of its page ranges
 }
 
-// hashSettings returns a hash of the settings that must be the same in two plans, so that
-// the blocks or page ranges of one can be used by the other: what is compared, how rows
-// are digested and how keys are ordered. The seeds of the digests may differ, so the hash
-// does not include them.
+// hashSettings returns a hash of what is compared, how rows are digested and how keys are
+// ordered. A plan can use the blocks or page ranges of a baseline only if their hashes
+// are equal. The seeds of the digests may differ, so the hash does not include them.
 func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	type reading struct {
 		Relation, Less, AtLeast                                string
@@ -79,7 +78,7 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	}
 
 	strategy := p.Strategy
-	if strategy == plan.Sequential { // its chunks are key ranges too
+	if strategy == plan.Sequential { // the chunks of a sequential scan are key ranges too
 		strategy = plan.KeyRanges
 	}
 	raw, err := json.Marshal([]any{
@@ -336,8 +335,8 @@ const maxRegrid = 4
 
 // maxRechunk is the maximum ratio between the rows in a chunk of the new plan and the
 // rows in a chunk of a baseline. If the table has grown more, the baseline is not used,
-// because it has too many chunks. Its chunks may be larger than those of the new plan by
-// any ratio, as after a sequential scan: a chunk never has more rows than a block.
+// because it has too many chunks. The chunks of the baseline may be larger by any ratio,
+// as after a sequential scan, because a chunk never has more rows than a block.
 const maxRechunk = 4
 
 // reusePages sets the seeds, the buckets and the length of the page ranges of the plan to

@@ -36,7 +36,8 @@ func TestBaseline_DoesNotFitATableThatHasGrownMuch(t *testing.T) {
 	}
 }
 
-// The sums of page ranges are compared with sums that are computed now.
+// The stored sums of page ranges are compared with newly computed sums, so both must be
+// computed alike.
 func TestBaseline_OfPagesIsUsedOnlyIfItsRowsWereDigestedInTheSameWay(t *testing.T) {
 	const other = "another version of ACE, which digests rows in another way, made the baseline of task td_1"
 	for _, tt := range []struct {

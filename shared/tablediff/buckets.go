@@ -33,7 +33,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 		}
 		r.equal.Add(equal)
 
-	case r.plan.ByText: // no index has the order of the chunks
+	case r.plan.ByText: // no index can list the rows of a chunk
 		return r.scanChunks(ctx, nil)
 	default:
 		r.compareDense(sums)

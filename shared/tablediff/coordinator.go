@@ -152,11 +152,11 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 // a step, that step sets the field and later steps read it.
 type run struct {
 	*Coordinator
-	// Store replaces that of the Coordinator: it is the same archive, or a scratch above it
-	// (see useScratch).
+	// Store replaces the Store of the Coordinator. It is the same archive, or a scratch
+	// store on top of it (see useScratch).
 	Store             archive.Store
-	scratch           *scratch.Store // makePlan: what Store is, if it is a scratch
-	leaveScratch      func()         // makePlan: makes the worker use the archive again; nil without a scratch
+	scratch           *scratch.Store // makePlan: the same as Store if that is a scratch store; otherwise nil
+	leaveScratch      func()         // makePlan: makes the worker use the archive again; nil without a scratch store
 	request           Request
 	plan              *plan.Plan
 	progress          *progress

@@ -10,11 +10,14 @@ import (
 )
 
 // A damaged index may miss rows. A comparison that reads by such an index does not see
-// these rows, so it may miss differences. Three cheap checks detect this: a row that a
-// node seems to lack is searched for in its table without the index; the rows that the
-// index lists are compared with the rows that were read on the pages; the number of rows
-// in all ranges is compared with the number of rows in the table. Counting the rows of a
-// table costs a tenth of a comparison, so it is done only in some cases (see countsRows).
+// these rows, so it may miss differences. Three cheap checks detect this:
+//
+//   - A row that a node seems to lack is searched for in its table without the index.
+//   - The rows that the index lists are compared with the rows read on the pages.
+//   - The number of rows in all ranges is compared with the number of rows in the table.
+//
+// To count the rows of a table costs a tenth of a comparison, so the third check is done
+// only in some cases (see countsRows).
 
 const (
 	// countedRows is the maximum estimated number of rows of a table whose rows are always
@@ -127,10 +130,11 @@ func (r *run) rowsRead(node int) int64 {
 
 // listedDiffers reports whether the rows that a node's index listed differ from the rows
 // that were read on its pages. After a sequential scan it reports only whether the index
-// listed fewer rows: the table may be large and in use, so other rows were probably
-// written in between, and the check that follows reads the whole table. This does not
-// suffice if the order of the index depends on a collation of unknown version, because
-// rows that were inserted in between may make up for rows that the index misses.
+// listed fewer rows. A table that is scanned may be large and in use, so rows were
+// probably written between the scan and the listing. To report every difference would
+// then cause a check that reads the whole table. But if the order of the index depends on
+// a collation of unknown version, every difference is reported, because new rows may make
+// up for rows that the index misses.
 func (r *run) listedDiffers(node int) bool {
 	if r.expectedSums == nil {
 		return false

@@ -200,9 +200,9 @@ func (r *run) addOutliers(s *difffile.Summary) {
 	}
 }
 
-// warnAbsentKeys warns about keys that count as resolved although no node has a row for
-// them. A document of another tool may write keys in a form that PostgreSQL reads as
-// other keys.
+// warnAbsentKeys returns a warning about keys that count as resolved although no node has
+// a row for them. A document of another tool may write keys in a form that PostgreSQL
+// reads as other keys.
 func warnAbsentKeys(document string, keys int64) string {
 	return fmt.Sprintf("%d of the keys of %s are on no node: their rows were deleted everywhere, or the document writes keys in another form than PostgreSQL", keys, document)
 }
@@ -411,8 +411,8 @@ func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq
 	}
 }
 
-// lastWrite returns the last write of the row that a node, by index, has in a finding.
-// The time is empty if it is not known, as in parts of earlier versions.
+// lastWrite returns the last write of the row that the node with this index has in a
+// finding. The time is empty if it is not known, as in parts of earlier versions.
 func (f *findings) lastWrite(found plan.Finding, node int) (w difffile.LastWrite, err error) {
 	if w.Key, err = f.keyOn(found, node); err == nil && node < len(found.Writes) {
 		err = readWrite(&w, found.Writes[node])
@@ -420,9 +420,9 @@ func (f *findings) lastWrite(found plan.Finding, node int) (w difffile.LastWrite
 	return w, err
 }
 
-// keyOn returns the key as the row of a node, by index, spells it.
+// keyOn returns the key as it is spelt in the row of the node with this index.
 func (f *findings) keyOn(found plan.Finding, node int) (key difffile.Row, err error) {
-	if !f.run.plan.HasKeyVariants() { // all nodes spell it alike
+	if !f.run.plan.HasKeyVariants() { // all nodes spell the key alike
 		return readKey(found.Key)
 	}
 

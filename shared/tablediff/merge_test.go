@@ -154,8 +154,8 @@ func TestCheckConfirmed_EveryCandidateMustBeJudged(t *testing.T) {
 	}
 }
 
-// sumsOf draws what a scan finds for each chunk on each node; seldom does it differ from
-// the first node.
+// sumsOf draws the sum of each chunk on each node. Few sums differ from those of the
+// first node.
 func sumsOf(rt *rapid.T, p *plan.Plan) [][]table.Sum {
 	sums := make([][]table.Sum, len(p.Nodes))
 	for node := range sums {

@@ -38,8 +38,8 @@ func sealedPart(t *testing.T, r *run, u plan.Unit, totals plan.Totals, rows ...p
 	}
 }
 
-// knowing returns a run whose two nodes have a page range of 7 rows each at the baseline,
-// and one that was added later.
+// knowing returns a run with two nodes. At the baseline, each node had one page range,
+// with 7 rows. A second page range was added later.
 func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 	sum := table.Sum{Rows: 7, Digest: -3}
 	old := table.PageRange{To: 8}

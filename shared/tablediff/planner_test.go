@@ -33,7 +33,7 @@ func plannerOf(checksum string, nodes ...plan.Node) *planner {
 	return p
 }
 
-// A cluster that does not record commit times has no warning about them.
+// There is no warning if no node of the cluster records commit times.
 func TestChooseCommitTimes_WarnsOnlyIfAnotherNodeHasThem(t *testing.T) {
 	on, off := &table.Description{Node: "n1", TracksCommits: true, CommitTimes: true}, &table.Description{Node: "n2"}
 	standby := &table.Description{Node: "n3", TracksCommits: true}

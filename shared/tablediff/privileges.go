@@ -41,7 +41,8 @@ func (p *planner) readDescriptions(ctx context.Context) error {
 		return err
 	}
 
-	// Without a description nothing can be compared, whatever the role lacks.
+	// A node without a description cannot be compared, even if the role lacks only
+	// privileges on ignored columns.
 	for i, d := range p.descriptions {
 		if d == nil {
 			return denied[i]

@@ -15,12 +15,12 @@ import (
 )
 
 // With the strategy of sequential scans, each node is read once, by one statement per
-// partition that computes the sum of every chunk. PostgreSQL reads a table of more than a
-// quarter of its shared buffers through a ring of few buffers if it scans it
-// sequentially, and in no other case. So the comparison does not evict the pages that the
-// applications need, and the first run, whose pages are not in the shared buffers, reads
-// them in physical order. The costs are one long statement and snapshot per node, and
-// that a repeated unit reads its whole node again.
+// partition that computes the sum of every chunk. PostgreSQL reads a table through a ring
+// of few buffers if it scans the table sequentially and the table is larger than a
+// quarter of the shared buffers. Such a scan does not evict the pages that the
+// applications need. It also reads pages that are not in the shared buffers in physical
+// order. The strategy has two costs: each node has one long statement and snapshot, and a
+// repeated unit reads its whole node again.
 
 const (
 	// ringShare is the share of the shared buffers (one in ringShare) above which a table
@@ -37,10 +37,11 @@ const (
 	// between minProbed and maxProbed. Their pages do not pass through a ring either.
 	minProbed = 4
 	maxProbed = 16
-	// The server searches the key range of each row. With a cheap order (see cheapOrders)
-	// the time grows with the logarithm of the number of ranges, otherwise with the number
-	// itself. The number is bounded so that a scan is not slower than scanPagesPerSecond.
-	// The server also has the sum of each range in memory.
+	// For each row, the server searches for the key range that contains it. With a cheap
+	// order (see cheapOrders) the time grows with the logarithm of the number of ranges.
+	// With any other order it grows with the number itself. The number is bounded so that a
+	// scan is not slower than scanPagesPerSecond. The server also has the sum of each range
+	// in memory.
 	maxRanges       = 65_536
 	maxLinearRanges = 1_024
 )
@@ -163,9 +164,10 @@ func exceeds(pages int64, limit time.Duration) bool {
 	return limit > 0 && float64(pages) > scanPagesPerSecond*limit.Seconds()
 }
 
-// leavesRoom reports whether sequential scans read most pages of every node through a
-// ring, the filter selects most rows, the chunk of a row is cheap to find, and no node is
-// a standby, which ends a long statement that delays it.
+// leavesRoom reports whether all of these are true: sequential scans read most pages of
+// every node through a ring; the filter selects most rows; the chunk of a row is cheap to
+// find; and no node is a standby, which would cancel a long statement that delays its
+// recovery.
 func (p *planner) leavesRoom() bool {
 	if p.exact || !p.isOrderCheap() {
 		return false
@@ -190,9 +192,9 @@ func (p *planner) leavesRoom() bool {
 	return true
 }
 
-// maxSequentialChunks returns the maximum number of chunks, and so of sampled pages, with
-// sequential scans: 24 MB, or less with small shared buffers (a sixteenth of them), or
-// more with large ones (a 64th).
+// maxSequentialChunks returns the maximum number of chunks with sequential scans. A page
+// is sampled for each chunk. The sampled pages have at most 24 MB and at most a sixteenth
+// of the least shared buffers, but they may always have a 64th of these buffers.
 func (p *planner) maxSequentialChunks() int64 {
 	least := p.leastBuffers()
 	return max(min(sampledPages, least/16), least/64, 1)
@@ -208,9 +210,9 @@ func (p *planner) leastBuffers() int64 {
 	return least
 }
 
-// isSequentialUseful reports whether the rows are stored in key order, some node does not
-// have the table in its shared buffers already, and not most of the chunks differ.
-// samples are the sampled keys of all nodes.
+// isSequentialUseful reports whether all of these are true: the rows are stored in key
+// order; some node does not have the table in its shared buffers yet; and
+// mostChunksDiffer returns false. samples are the sampled keys of all nodes.
 func (p *planner) isSequentialUseful(ctx context.Context, samples []blockplan.Sample) (bool, error) {
 	if blockplan.Correlation(samples) < correlated {
 		return false, nil
@@ -220,7 +222,7 @@ func (p *planner) isSequentialUseful(ctx context.Context, samples []blockplan.Sa
 	for _, sample := range p.samples {
 		cached = cached && sample.Pages > 0 && sample.Cached*4 >= sample.Pages*3
 	}
-	if cached { // reading through the index evicts nothing then, and is a little faster
+	if cached { // then reading through the index evicts nothing and is a little faster
 		return false, nil
 	}
 

@@ -26,7 +26,7 @@ func sequentialPlanner(orderType string) *planner {
 	return p
 }
 
-// The whole rule, except for what only the samples show (isSequentialUseful).
+// This tests every condition except those that need samples (see isSequentialUseful).
 func TestSequential_IsChosenOnlyIfItIsCheapAndHarmless(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(p *planner)

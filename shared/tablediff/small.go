@@ -32,15 +32,16 @@ func (r *run) useScratch(p *plan.Plan) {
 	r.leaveScratch = r.LocalWorker.Use(p.TaskID, r.scratch)
 }
 
-// endScratch must be called when the run has ended.
+// endScratch makes the worker use the archive again. It must be called when the run has
+// ended.
 func (r *run) endScratch() {
 	if r.leaveScratch != nil {
 		r.leaveScratch()
 	}
 }
 
-// keepCandidates stores the plan and the parts that are only in memory if a compare unit
-// has found candidates.
+// If a compare unit has found candidates, keepCandidates stores the plan and the parts,
+// if these are only in memory.
 func (r *run) keepCandidates(ctx context.Context) error {
 	if r.scratch == nil || !slices.ContainsFunc(r.compared, func(t plan.Totals) bool { return t.Candidates > 0 }) {
 		return nil

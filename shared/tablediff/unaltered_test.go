@@ -43,8 +43,8 @@ func described(valueType string) cataloged {
 	}}
 }
 
-// The digests in an earlier version's plan have another text, although the table is the
-// same.
+// In a plan of an earlier version, the SQL of the digests has another text, although the
+// table is the same.
 func TestCheckUnaltered_AcceptsAPlanOfAnEarlierVersion(t *testing.T) {
 	for _, digest := range []int{0, rowdigest.RowVersion} {
 		planned := described("int4")

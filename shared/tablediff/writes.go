@@ -15,15 +15,15 @@ import (
 // a document is written, about a million rows.
 const keptWrites = 8 << 20
 
-// sectionWrites holds the last writes of the rows of one node of one pair. They are
-// kept while the rows are written, because the document lists them after all rows, and
-// reading the parts once more takes as long as for the rows.
+// sectionWrites holds the last writes of the rows of one node of one pair. The document
+// lists them after all rows. They are kept until then, because reading the parts a second
+// time would take as long as the first time.
 type sectionWrites struct {
 	rows part.Memory
 	line []byte
 }
 
-// keep adds the last write of the row that a node, by index, has in a finding.
+// keep adds the last write of the row that the node with this index has in a finding.
 func (w *sectionWrites) keep(found plan.Finding, node int) error {
 	w.line = append(append(w.line[:0], found.Key...), '\t') // JSON has no unescaped tab
 	if node < len(found.Writes) {
@@ -89,8 +89,8 @@ type section struct {
 }
 
 // keepsWrites reports whether the last writes of a node's rows are kept while the rows
-// are read. They are not if the nodes may spell keys differently, since the spelling is
-// in the row.
+// are read. They are not kept if the nodes may spell keys differently, since only the row
+// has the spelling of its node.
 func (f *findings) keepsWrites(node int) bool {
 	return f.run.plan.ReadsWrites(node) && !f.run.plan.HasKeyVariants() && f.writesSize < keptWrites
 }
@@ -104,8 +104,8 @@ func (f *findings) keepWrite(kept *sectionWrites, found plan.Finding, node int) 
 	return kept, kept.keep(found, node)
 }
 
-// sealWrites stores the last writes of a section whose rows were all read. It does
-// nothing if kept is nil.
+// sealWrites makes the last writes of a section available to Written, once all rows of
+// the section were read. It does nothing if kept is nil.
 func (f *findings) sealWrites(of section, kept *sectionWrites) error {
 	if kept == nil {
 		return nil
