@@ -56,9 +56,9 @@ func (r *unitRun) recordAbsentNodes(key table.Key, digest []*int64) {
 }
 
 // addListed adds sum to the totals of a node. sum is the number and the digest of rows
-// that were read through the node's index. addListed does nothing unless the first pass
-// reads pages: only then does the coordinator compare these totals with the rows that it
-// read on the pages.
+// that were read through the node's index. If the first pass does not read pages,
+// addListed does nothing, because the coordinator has no rows of pages to compare these
+// totals with.
 func (r *unitRun) addListed(node int, sum table.Sum) {
 	if !r.plan.ReadsPages() {
 		return

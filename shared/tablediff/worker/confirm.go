@@ -74,7 +74,7 @@ type confirmation struct {
 	positions      []int64         // number of candidates of each pair so far, including those of earlier units
 	blocks         bitmap.Set      // blocks with a mismatched key
 	variants       []keyVariant    // other spellings found while the rows were judged, see checkVariants
-	candidateTexts map[string]bool // texts of the other spellings of the keys being judged that are candidates too, see findVariants
+	candidateTexts map[string]bool // for the keys being judged: texts of those other spellings that are candidates too, see findVariants
 
 	// Buffers for the key that is being judged. The next key reuses them.
 	nodeRows      []table.Row

@@ -12,10 +12,10 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// moments is what key 7 holds at successive snapshots: the first pass; the report while
-// candidates are unchanged; the rounds of awaitSettled; and the report of the rest. The
-// rounds and the last report are only needed if the candidate has changed. "-" means no
-// row.
+// moments has the text in the row of key 7 in each snapshot of a node. "-" means no row.
+// The first snapshot is that of the first pass, the second that of reportWhileUnchanged.
+// The following ones are read only if the candidate has changed: one in each round of
+// awaitSettled, and one in the report of the remaining candidates.
 type moments []string
 
 func (m moments) states() []rows {
@@ -125,9 +125,9 @@ func TestConfirm_CountsEveryPairOfThreeNodes(t *testing.T) {
 
 	got := s.do(t, s.unit(plan.PhaseConfirm))
 	want := []plan.PairTotals{
-		{Different: 1, Columns: []int64{0, 1}},                     // n1/n2: 2
-		{OnlyA: 1, OnlyB: 2, Different: 1, Columns: []int64{0, 1}}, // n1/n3: 3; 4 and 250; 1
-		{OnlyA: 1, OnlyB: 2, Different: 2, Columns: []int64{0, 2}}, // n2/n3: 3; 4 and 250; 1 and 2
+		{Different: 1, Columns: []int64{0, 1}},                     // n1/n2: key 2 differs
+		{OnlyA: 1, OnlyB: 2, Different: 1, Columns: []int64{0, 1}}, // n1/n3: key 3 only on n1; keys 4 and 250 only on n3; key 1 differs
+		{OnlyA: 1, OnlyB: 2, Different: 2, Columns: []int64{0, 2}}, // n2/n3: key 3 only on n2; keys 4 and 250 only on n3; keys 1 and 2 differ
 	}
 
 	if diff := cmp.Diff(want, got.Pairs); diff != "" {

@@ -12,8 +12,8 @@ import (
 
 // report reads the rows of every unresolved candidate, beginning at candidate from, and
 // writes a finding if the text of the rows differs. It reads the rows only of the first
-// max_diff_rows + limitSlack candidates of each pair. A candidate that is not among these
-// candidates for any pair is only counted, by its digests.
+// max_diff_rows + limitSlack candidates of each pair. A candidate that is beyond this
+// limit in each of its pairs is only counted, by its digests.
 func (c *confirmation) report(ctx context.Context, from int64) error {
 	if from == 0 {
 		c.positions = slices.Clone(c.run.unit.Before)
@@ -78,9 +78,8 @@ func (changedError) Error() string { return "a candidate has changed" }
 // candidates were reported. If candidates may be key variants, it reports no candidate
 // and returns 0 and false.
 func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
-	// The first pass has matched rows by the text of their keys. The look-up in this pass
-	// also finds the rows with other spellings of a key, so a key variant would seem to have
-	// changed.
+	// The first pass has matched rows by the text of their keys. A look-up by key also finds
+	// the rows with other spellings of the key, so a key variant would seem to have changed.
 	if c.run.plan.HasKeyVariants() {
 		return 0, false, nil
 	}

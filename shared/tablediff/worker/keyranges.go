@@ -14,8 +14,8 @@ import (
 // The keys of a rerun are often close together, for instance after an outage or if all
 // keys of a table differ. Then reading a range of the key's index costs half as much as
 // looking up each key. The result of a range is used only if it is unambiguous: every
-// node has the same keys in the range, and for every key of the rerun that belongs to the
-// range they include a key with the same text. All other keys are looked up one by one.
+// node has the same keys in the range, and these keys include every key of the rerun that
+// belongs to the range, with the same text. All other keys are looked up one by one.
 
 const (
 	// rangeKeys is the number of keys that are read as one range.

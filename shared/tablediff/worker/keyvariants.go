@@ -29,8 +29,8 @@ type keyVariant struct {
 
 // findVariants finds the candidates that are other spellings of the keys in portion, and
 // records their texts in c.candidateTexts. It looks up a key only if some node has not
-// listed the key in this spelling: a key that every node has listed in this spelling has
-// no other spelling. It uses the snapshots in which the rows will be read.
+// listed the key in this spelling. If every node has listed it in this spelling, the key
+// has no other spelling. It uses the snapshots in which the rows will be read.
 func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	if !c.run.plan.HasKeyVariants() {
 		return nil

@@ -46,7 +46,7 @@ func TestPlanCache_ConcurrentUnitsReadAPlanOnce(t *testing.T) {
 	var cache planCache
 	store := withPlans(t, "td_1")
 	store.On(faulty.Get, archive.PlanKey("td_1"), func(int) faulty.Outcome {
-		time.Sleep(100 * time.Millisecond) // so that the others come meanwhile
+		time.Sleep(100 * time.Millisecond) // so that the other units start during the read
 		return faulty.Pass
 	})
 

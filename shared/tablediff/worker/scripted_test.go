@@ -22,9 +22,9 @@ import (
 // rows is a table of two columns: an integer key and a text.
 type rows map[int]string
 
-// scripted is a node whose table changes as the test requires, which a real server would
-// not do at the right moment. Its n-th snapshot has states[n]; later ones have the last
-// state.
+// scripted is a node whose table changes between snapshots. A real server cannot be made
+// to change at exactly the right moment. Its n-th snapshot has states[n]; later ones have
+// the last state.
 type scripted struct {
 	plan.Node
 	name   string

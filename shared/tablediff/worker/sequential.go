@@ -10,8 +10,9 @@ import (
 )
 
 // scanNode does a scan unit of the strategy with sequential scans. It reads all
-// partitions of the unit's node in one snapshot and stores the sum of each chunk. A unit
-// of each node runs at the same time, so a unit needs a slot of its own node only.
+// partitions of the unit's node in one snapshot and stores the sum of each chunk. The
+// units of all nodes run at the same time, and each reads only one node. So a unit needs
+// only a slot of its own node.
 func (r *unitRun) scanNode(ctx context.Context) error {
 	node := r.unit.Index
 	release, err := r.slots.acquire(ctx, r.plan.TaskID+"/"+r.plan.Nodes[node], 1)
@@ -53,7 +54,7 @@ func (r *unitRun) digestPartitions(ctx context.Context, tx plan.Tx, node int) (p
 	}
 
 	row := plan.NewPageSums(node, sums)
-	for _, horizon := range horizons { // of one snapshot; 0 for a partition without rows
+	for _, horizon := range horizons { // all horizons are of the same snapshot; a partition without rows has 0
 		row.Horizon = max(row.Horizon, horizon)
 	}
 	return row, nil

@@ -82,7 +82,7 @@ func TestSlots_AWaiterLeavesWhenItsContextEnds(t *testing.T) {
 			given <- err
 		}()
 
-		synctest.Wait() // it waits, and the task has two users
+		synctest.Wait() // acquire is waiting now, so the task has two users
 		cancel(why)
 		if err := <-given; !errors.Is(err, why) {
 			t.Errorf("got %v, want the cause", err)

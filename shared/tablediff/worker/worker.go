@@ -16,9 +16,9 @@ import (
 	"ace/shared/taskid"
 )
 
-// Worker does single units of work. Its only state is a cache of plans, which never
-// change, the slots of the tasks, and, while units read the pages of a table, the
-// snapshot that these units share. It is safe for concurrent use.
+// Worker does single units of work. Its only state is a cache of plans (which never
+// change), the slots and the stores of the tasks, and the snapshots that units share
+// while they read the pages of a table. It is safe for concurrent use.
 type Worker struct {
 	store       archive.Store
 	nodes       plan.Opener
@@ -122,8 +122,8 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	return r.totals, err
 }
 
-// createPart begins the part of a unit. Parts that may have many rows are compressed: the
-// merge reads them once for each section of the document.
+// createPart begins the part of a unit. Parts that may have many rows are compressed,
+// because the merge reads them once for each section of the document.
 func createPart(ctx context.Context, store archive.Store, u plan.Unit) (*part.Writer, error) {
 	if u.Phase == plan.PhaseCompare || u.Phase == plan.PhaseConfirm {
 		return part.CreatePacked(ctx, store, u.PartKey(), u.PartHeader())

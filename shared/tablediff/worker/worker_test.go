@@ -156,7 +156,7 @@ func TestWorker_SplitsChunksThatHaveGrownSinceTheScan(t *testing.T) {
 	s.plan.Strategy = plan.Pages
 	s.publish(t)
 	u := s.unit(plan.PhaseCompare)
-	u.Chunks, u.Rows = []int{2}, []int64{100} // it holds 9800 by now
+	u.Chunks, u.Rows = []int{2}, []int64{100} // the chunk has 9800 rows by now
 	got := s.do(t, u)
 	if got.Candidates != 1 || got.Keys != 9800 {
 		t.Errorf("found %d candidates of %d keys, want 1 of 9800", got.Candidates, got.Keys)
