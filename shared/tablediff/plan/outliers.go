@@ -7,9 +7,9 @@ type OutlierTotals struct {
 	Minority int64 `json:"minority"` // some other version is on more nodes than this node's version
 }
 
-// CountOutliers counts one key whose rows differ, in the elements of list, which has one
-// element for each node. differs reports, for each pair, whether the rows of the pair
-// differ. With fewer than three nodes no node is the exception, so nothing is counted.
+// CountOutliers counts one key whose rows differ. list has one element for each node.
+// differs has one element for each pair: whether the rows of the pair differ. With fewer
+// than three nodes no node is the exception, so nothing is counted.
 func CountOutliers(list []OutlierTotals, pairs []Pair, differs []bool) {
 	nodes := len(list)
 	if nodes < 3 {

@@ -125,10 +125,11 @@ type Plan struct {
 // Hash identifies the plan. Every part contains it.
 func (p *Plan) Hash() string { return p.hash }
 
-// ReadsWrites reports whether the last writes of rows are read from a node, by index.
+// ReadsWrites reports whether the last writes of rows are read from the node with this
+// index.
 func (p *Plan) ReadsWrites(node int) bool { return node < len(p.CommitTimes) && p.CommitTimes[node] }
 
-// Pair is two nodes of a plan, by index.
+// Pair has the indexes of two nodes of a plan.
 type Pair struct{ A, B int }
 
 // Pairs returns all pairs of nodes in cluster order.

@@ -44,7 +44,7 @@ func TestPackedSums_RoundTrip(t *testing.T) {
 func TestPackedSums_DamagedOnesAreAnError(t *testing.T) {
 	whole := PackSums([]table.Sum{{}, {Rows: 300, Digest: math.MinInt64}, {}, {Rows: 1, Digest: -1}})
 	for n := 1; n < len(whole); n++ {
-		if n == 11 { // the first of the two by itself
+		if n == 11 { // these bytes are the first of the two sums, which is complete
 			continue
 		}
 		if _, err := AddPacked(whole[:n], make([]table.Sum, 4)); err == nil {

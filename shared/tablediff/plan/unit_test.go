@@ -13,7 +13,7 @@ import (
 	"ace/shared/table"
 )
 
-// roundTrip sends a value through JSON.
+// roundTrip checks that a value is equal after it was encoded as JSON and decoded.
 func roundTrip[T any](rt *rapid.T, value T) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -37,7 +37,7 @@ func drawKey(rt *rapid.T, label string) table.Key {
 	return rapid.SliceOfN(rapid.String(), 1, 3).Draw(rt, label)
 }
 
-// some draws a list that is absent when it is empty.
+// some draws a list of at most four values, or nil.
 func some[T any](rt *rapid.T, of *rapid.Generator[T], label string) []T {
 	list := rapid.SliceOfN(of, 0, 4).Draw(rt, label)
 	if len(list) == 0 {
@@ -185,7 +185,7 @@ func TestUnitCheck_RefusesBucketsThatThePlanLacks(t *testing.T) {
 		}
 	}
 
-	p.ByText = true // no index follows its order
+	p.ByText = true // no index has the order of the chunks
 	if err := (Unit{Phase: PhaseCompare, To: 4, Dense: true}).Check(p); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("a dense unit of chunks by text: %v, want an Internal error", err)
 	}
