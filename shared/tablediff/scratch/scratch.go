@@ -1,6 +1,7 @@
 // Package scratch keeps the plan and the parts of one small comparison in memory. They
-// are deleted when the task ends, and making them again costs little: the comparison is
-// one unit of work. So storing them would cost more than it saves after a crash.
+// are deleted when the task ends. After a crash they can be made again at little cost,
+// because the comparison is one unit of work. So storing them would cost more than it
+// saves.
 //
 // Everything else is read and written in the archive, such as the document. The readers
 // and writers of plans and parts use a Store like any other, so they make the same
@@ -45,7 +46,7 @@ type object struct {
 	body        []byte
 }
 
-// New returns a store for the task, above the archive. It holds no objects yet.
+// New returns a store for the task on top of an archive. It holds no objects yet.
 func New(above archive.Store, taskID string) *Store {
 	return &Store{Store: above, taskID: taskID, objects: map[string]object{}}
 }
@@ -202,7 +203,8 @@ func (s *Store) Create(ctx context.Context, key, contentType string) (archive.Wr
 	return &writer{store: s, key: key, contentType: contentType}, nil
 }
 
-// List implements archive.Store. The prefix must not cover both kinds of objects.
+// List implements archive.Store. The prefix must not match both objects in memory and
+// objects in the archive.
 func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
 	s.mu.Lock()
 	if !s.inMemory(prefix) {
