@@ -19,7 +19,8 @@
 //     differ (1.0 and 1.00, a and A as citext). Each element has two keys: the key as the
 //     first node writes it, then the same key as the second node writes it. Documents of
 //     earlier versions call this member "respelt". Readers accept both names. All other
-//     rows of a pair belong together if and only if the texts of their keys are equal.
+//     rows of the two nodes have the same key if and only if the texts of their keys are
+//     equal.
 //
 //   - "written" lists, for each node in the summary's commit_times, which transaction was
 //     the last to write each row in "diffs": the row's key, the time of the commit, and

@@ -133,9 +133,9 @@ func must(tb testing.TB, err error) {
 	}
 }
 
-// libraryReader reads the rows of a document with jsontext, as fast as that can: names in
-// their usual order are not looked up, and duplicate names are detected by the caller, as
-// by our reader.
+// libraryReader reads the rows of a document with jsontext as fast as possible. It does
+// not look up names that are in their usual order. The caller detects duplicate names, as
+// it does with our reader.
 type libraryReader struct {
 	dec     *jsontext.Decoder
 	columns columns

@@ -20,8 +20,8 @@ const (
 	hugeSize = 20 << 20
 )
 
-// expand returns a template with a text of size bytes instead of @, which is never in
-// memory as a whole.
+// expand returns a template in which a text of size bytes replaces @. The text is never
+// in memory as a whole.
 func expand(template string, size int64) io.Reader {
 	before, after, _ := strings.Cut(template, huge)
 	return io.MultiReader(strings.NewReader(before), io.LimitReader(letters{}, size), strings.NewReader(after))
@@ -46,7 +46,7 @@ const (
 func ours(row, more string) string { return fmt.Sprintf(oursTemplate, row, more) }
 
 // checkDocument checks a document as an import does. It returns the number of bytes that
-// this allocated.
+// the check allocated.
 func checkDocument(t *testing.T, document io.Reader) (allocated uint64, err error) {
 	t.Helper()
 	var before, after runtime.MemStats
