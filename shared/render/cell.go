@@ -24,12 +24,13 @@ type piece struct {
 	indent  int  // for a line break, 1 plus the levels of indentation of the new line, or 0
 }
 
-// pieces are one value, in order. In the page's data they are JSON: a single string if it
-// is the whole value, and a list otherwise. In the list, a string is text that all nodes
-// have, a list of one string is text that differs, and a positive number is the number of
-// omitted characters. A negative number is a line break that is not part of the value: -1
-// is one without indentation, -2 is indented by one level. For example, ["ab",["c"],90]
-// is ab, which all nodes have, c, which differs, and 90 omitted characters.
+// pieces are the pieces of one value, in order. In the page's data they are JSON: a
+// string if they are only one text that all nodes have, and a list otherwise. In the
+// list, a string is text that all nodes have, a list of one string is text that differs,
+// and a positive number is the number of omitted characters. A negative number is a line
+// break that is not part of the value: -1 is one without indentation, -2 is indented by
+// one level. For example, ["ab",["c"],90] is ab, which all nodes have, c, which differs,
+// and 90 omitted characters.
 type pieces []piece
 
 // whole returns the pieces of a value in which nothing is marked.

@@ -52,9 +52,9 @@ type Excerpt struct {
 }
 
 // Rows writes the part of a page of the service that shows the differences of a document.
-// It skips the number first of differences and writes at most the number limit. The page
-// must contain Style and, at its end, Script. For browsers without scripts, Rows also
-// writes up to maxPlain of the differences as a plain table.
+// first is the number of differences to skip, and limit the maximum number to write. The
+// page must contain Style and, at its end, Script. For browsers without scripts, Rows
+// also writes up to maxPlain of the differences as a plain table.
 func Rows(ctx context.Context, w io.Writer, open rowpairs.Opener, first, limit int64) (Excerpt, error) {
 	doc, err := rowpairs.Open(ctx, open)
 	if err != nil {

@@ -227,9 +227,9 @@ func elements(text string, v jsonValue) []string {
 	return list
 }
 
-// elementsSpan returns the span of the elements from (inclusive) to (exclusive) of an
-// array. If there are no such elements, it returns an empty span at the place where they
-// are missing: after the previous element or after the opening bracket.
+// elementsSpan returns the span of the elements [from, to) of an array. If there are no
+// such elements, it returns an empty span at the place where they are missing: after the
+// previous element or after the opening bracket.
 func elementsSpan(v jsonValue, from, to int) span {
 	switch {
 	case from < to:

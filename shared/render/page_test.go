@@ -95,7 +95,8 @@ func TestPage_ShowsBothRowsAndMarksTheDifferences(t *testing.T) {
 	wantStatus(t, b, "1 to 5 of 5 differences")
 }
 
-// A key has a line with the last write of each node's row. The name of an origin is text.
+// Each key has a line with the last write of each node's row. Markup in the name of an
+// origin is shown as text.
 func TestPage_ShowsTheLastWrites(t *testing.T) {
 	t.Parallel()
 	s := difftest.Summary([]string{"n1", "n2", "n3"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "v", Type: "text"})
@@ -139,7 +140,7 @@ func TestPage_FiltersByPairKindColumnAndKey(t *testing.T) {
 		set  [][2]string
 		want string
 	}{
-		{[][2]string{{"pair", "1"}}, "1 to 50 of 300 differences"}, // n1 / n2
+		{[][2]string{{"pair", "1"}}, "1 to 50 of 300 differences"}, // pair 1 is n1/n2
 		{[][2]string{{"pair", "2"}}, "1 to 50 of 100 that pass the filter, of 300 differences"},
 		{[][2]string{{"kind", "d"}}, "1 to 50 of 80 that pass the filter, of 300 differences"},
 		{[][2]string{{"pair", ""}}, "1 to 50 of 240 that pass the filter, of 300 differences"},
@@ -328,7 +329,7 @@ func TestPage_WorksWithTheKeyboardAlone(t *testing.T) {
 		t.Helper()
 		return chromium.Eval[string](t, b, `document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.className || document.activeElement.tagName`)
 	}
-	// reach presses Tab until an element has the focus.
+	// reach presses Tab until the element want has the focus.
 	reach := func(want string) {
 		t.Helper()
 		for range 20 {
@@ -359,7 +360,7 @@ func TestPage_WorksWithTheKeyboardAlone(t *testing.T) {
 	reach("Next page")
 	press(kb.Enter)
 	wantStatus(t, b, "51 to 100 of 120 differences")
-	press(kb.Enter, kb.Enter) // the last page stays, and the button keeps the focus
+	press(kb.Enter, kb.Enter) // the second Enter has no effect, because the first has led to the last page
 	wantStatus(t, b, "101 to 120 of 120 differences")
 	if got := focused(); got != "Next page" {
 		t.Errorf("after turning the page the focus is on %q", got)
@@ -376,7 +377,7 @@ func TestPage_WorksWithTheKeyboardAlone(t *testing.T) {
 	chromium.Eval[bool](t, b, `(document.querySelector("#results + .pager [aria-label='Next page']").focus(), true)`)
 	press(kb.Enter)
 	wantStatus(t, b, "101 to 120 of 120 differences")
-	if got := focused(); got != "rows-title" { // the buttons below the rows scroll to their top
+	if got := focused(); got != "rows-title" { // the buttons below the rows move the focus to the title above the rows
 		t.Errorf("after turning the page below the rows the focus is on %q", got)
 	}
 }
@@ -536,7 +537,7 @@ func TestPage_HidesTheSameCharactersInGoAndInTheScript(t *testing.T) {
 func TestPage_CutsALongValueAroundItsDifference(t *testing.T) {
 	t.Parallel()
 	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "v", Type: "text"})
-	long := strings.Repeat("0123456789", 25_000) // 0.5 MB in all
+	long := strings.Repeat("0123456789", 25_000) // the two copies in a value have 0.5 MB
 	b := show(t, phone, htmlOf(t, s, difftest.List{n12: {
 		{Rows: [2]difffile.Row{difftest.Row("1", long+"<A>"+long), difftest.Row("1", long+"<B>"+long)}},
 	}}.Each))

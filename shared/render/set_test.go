@@ -81,7 +81,8 @@ func TestSetHTML_ShowsAnIncompleteComparisonAsSuch(t *testing.T) {
 	}
 }
 
-// A reader must not take a match of the replicated rows for one of the whole table.
+// A reader must not mistake a match of the replicated rows for a match of the whole
+// table.
 func TestSet_NamesWhatWasNotCompared(t *testing.T) {
 	d := setDocument()
 	d.Tables, d.Structure = d.Tables[:1], nil
