@@ -23,9 +23,9 @@ const (
 	afterEnd  = "not compared, because the task ended before"
 )
 
-// document returns the document with the results so far. A table without a result has its
-// verdict in the plan or, if it has none, the verdict skipped or failed. Its Error is the
-// reason why the table was not compared.
+// document returns the document with the results so far. A table without a result gets
+// the verdict that the plan has for it or, if the plan has none, the verdict skipped or
+// failed. Its Error is the reason why the table was not compared.
 func (r *run) document() setfile.Document {
 	r.progress.mu.Lock()
 	defer r.progress.mu.Unlock()

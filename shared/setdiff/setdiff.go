@@ -52,13 +52,13 @@ type Table struct {
 	Verdict   string   `json:"verdict,omitempty"`
 	Reason    string   `json:"reason,omitempty"`     // why the table is not to be compared
 	MissingOn []string `json:"missing_on,omitempty"` // the nodes that lack the table
-	// CompareOn are the nodes that have a missing table, if its rows are to be compared
-	// between them. Its verdict remains missing.
+	// CompareOn are the nodes that have the table, if some nodes lack it and its rows are to
+	// be compared between the others. The verdict of the table remains missing.
 	CompareOn []string `json:"compare_on,omitempty"`
 	Rows      int64    `json:"rows,omitempty"` // the largest estimate of the number of rows on a node
 	// TableFilter and IgnoreColumns replace those of the request: they restrict the
-	// comparison to the rows and columns that are replicated. Empty means that the
-	// request's are used.
+	// comparison to the rows and columns that are replicated. If one of them is empty, that
+	// of the request is used.
 	TableFilter   string   `json:"table_filter,omitempty"`
 	IgnoreColumns []string `json:"ignore_columns,omitempty"`
 }

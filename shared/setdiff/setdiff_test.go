@@ -39,7 +39,7 @@ const (
 	noResult   outcome = "completed without a result"
 )
 
-// bench is a parent whose tables end as the test says.
+// bench is a parent. Its tables end as outcomes requires.
 type bench struct {
 	store  *faulty.Store
 	tasks  *task.Registry
@@ -221,7 +221,7 @@ func TestRun_AnInterruptedRunIsContinued(t *testing.T) {
 			b.mu.Lock()
 			b.crash = ""
 			b.mu.Unlock()
-			b.outcomes = map[string]outcome{} // another list: the stored one is used
+			b.outcomes = map[string]outcome{}
 			b.outcomes = outcomes
 			result, _, err = b.run(t.Context(), oneByOne)
 		}
@@ -295,7 +295,7 @@ func TestRun_ACancelledRunHasNoDocumentAndNoMatch(t *testing.T) {
 		r.AtOnce = 1
 		request := r.TableDiff
 		r.TableDiff = func(name api.TableName) api.TableDiffRequest {
-			if name.Name == "t0" { // the second
+			if name.Name == "t0" { // the second table to run, because large tables are first
 				cancel(stop)
 			}
 			return request(name)
