@@ -27,9 +27,9 @@ func onceBefore(phase string, do func()) func(tablediff.Invoker) tablediff.Invok
 	})
 }
 
-// A plan is valid for the table as it was when the plan was made. A change after which
-// its ranges, pages or expressions mean something else on one node must not end in a
-// match. Any other change must not fail the task.
+// A plan describes the table as it was when the plan was made. If the table is altered so
+// that the ranges, pages or expressions of the plan mean something else on one node, the
+// task must not report a match. Any other alteration must not fail the task.
 func TestTableDiff_ATableAlteredDuringTheRunIsNeverAMatch(t *testing.T) {
 	t.Parallel()
 	plain := []string{`CREATE TABLE t (k text COLLATE "C" PRIMARY KEY, v int)`,
@@ -44,7 +44,7 @@ func TestTableDiff_ATableAlteredDuringTheRunIsNeverAMatch(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		create []string
-		phase  string // before which it happens on the first node
+		phase  string // alter runs on the first node before this phase
 		alter  []string
 		want   string
 	}{

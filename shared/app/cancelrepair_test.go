@@ -33,16 +33,16 @@ func cancelBefore(t *testing.T, store *faulty.Store, tasks *task.Registry, nth i
 			t.Error(err)
 		}
 		for _, id := range ids {
-			_, _ = tasks.RequestCancel(context.WithoutCancel(t.Context()), id) // it may have ended
+			_, _ = tasks.RequestCancel(context.WithoutCancel(t.Context()), id) // the task may have ended
 		}
 		return faulty.Pass
 	})
 	return called.Load
 }
 
-// The cancellation is requested before each call of the store (every third one in a short
-// test), each in a task of its own. The task ends CANCELLED and has changed nothing, or
-// COMPLETED because its only node had committed.
+// Each task is cancelled before another call of the store (in a short test, before every
+// third call). It must end CANCELLED without any change, or COMPLETED because its only
+// node had committed.
 //
 // Case O-F6, see docs/RELIABILITY.md.
 func TestTaskCancel_EndsARepairOrUndoAsCancelledAtWhateverStep(t *testing.T) {

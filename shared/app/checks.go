@@ -32,8 +32,8 @@ func ExamineNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck
 }
 
 // connections implements inventory.Connections. It has at most one connection to each
-// database of a node. These connections are separate from those of the tasks, so neither
-// a task nor a check waits for a connection of the other.
+// database of a node. These connections are separate from those of the tasks, so tasks
+// and checks never wait for each other.
 type connections struct{ *pg.Pools }
 
 func connect() inventory.Connections {

@@ -177,8 +177,8 @@ func TestCollations_KeysThatAreEqualOnOneNodeOnlyHideNoRow(t *testing.T) {
 	}
 }
 
-// Of two variants of a key, the first node's is reported, but only if the first pass has
-// read it.
+// If a key has two variants, that of the first node is reported, but only if the first
+// pass has read this variant.
 func TestCollations_AKeyVariantMissedByTheFirstPassHidesNoOther(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3), pgtest.CreateDatabase(0, "LOCALE 'C'"),

@@ -15,14 +15,14 @@ import (
 	"ace/shared/api"
 )
 
-// keyLayout is the indexes of the nodes on a table t (a int, b numeric, c text, v text).
+// keyLayout has the indexes of each node on a table t (a int, b numeric, c text, v text).
 // The values of a and b are unique, those of c are not.
 type keyLayout struct {
 	name     string
 	nodes    []string // per node
 	key      []string
 	strategy string
-	warnings []string // parts of them; there are no others
+	warnings []string // a part of each warning; there must be no other warnings
 }
 
 const byPage = `have the columns of the key`
@@ -232,7 +232,7 @@ func TestKeys_TypesInOtherSchemasMatchByDefinition(t *testing.T) {
 			`CREATE DOMAIN code AS text CHECK (VALUE <> '')`, `CREATE TYPE spans AS RANGE (subtype = float8)`)
 	}
 	for i, kind := range []struct {
-		column, value, spelled string // spelled: the text of the keys on n2, which are equal for the type
+		column, value, spelled string // spelled: another text of the same keys, for n2
 		warned                 bool
 	}{
 		{"citext", "'Key' || i", "'KEY' || i", false},

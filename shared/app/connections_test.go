@@ -119,7 +119,7 @@ func everything(t *testing.T, store archive.Store) string {
 	for _, key := range keys {
 		object, err := store.Get(t.Context(), key)
 		if errors.Is(err, archive.ErrNotFound) {
-			continue // working files go away when a task has ended
+			continue // working files are deleted when a task has ended
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -23,9 +23,9 @@ func TestTableRepair_CountsRowsThatViolateForeignKeys(t *testing.T) {
 		name        string
 		all         []string // x is the repaired table, o the other one
 		n1, n2      []string
-		says        string // of the repair; "" for no warning
+		says        string // the warning of the repair; "" for no warning
 		dry         string
-		orphansLeft int // found by the statement of the warning
+		orphansLeft int // number of rows that the statement in the warning finds
 	}{
 		{"written rows without a parent", []string{`CREATE TABLE o (id int PRIMARY KEY); CREATE TABLE x (id int PRIMARY KEY, o int REFERENCES o); INSERT INTO o VALUES (1)`},
 			[]string{`INSERT INTO o VALUES (100), (101)`, `INSERT INTO x VALUES (1, 1), (2, 100), (3, 101), (4, NULL)`}, nil,

@@ -22,10 +22,10 @@ type damagedTable struct {
 	rows    int
 	every   int // every nth row differs
 	key     string
-	keyOf   string // of row n
+	keyOf   string // SQL for the key of row n
 	filler  int
 	options []string
-	// strategy of a sound comparison.
+	// strategy is that of a comparison before the damage.
 	strategy string
 }
 
@@ -56,7 +56,7 @@ func (d damagedTable) differing() (rows int64) {
 	return rows
 }
 
-// spared runs a statement while the index is not maintained, in its own sessions.
+// spared runs a statement while the table's index is not maintained.
 func spared(t *testing.T, c *pgtest.Cluster, node int, table, setting, statement string) {
 	t.Helper()
 	for _, sql := range []string{setIndex(table, setting, "false"), statement, setIndex(table, setting, "true")} {
@@ -229,7 +229,7 @@ func TestDamagedIndexes_WithBrokenPagesAnAnswerIsCorrectOrAnError(t *testing.T) 
 	}{
 		"a missing entry": {true, func(page []byte, items []int) {
 			item := page[items[0]:]
-			binary.LittleEndian.PutUint32(item, binary.LittleEndian.Uint32(item)|3<<15) // dead
+			binary.LittleEndian.PutUint32(item, binary.LittleEndian.Uint32(item)|3<<15) // marks the entry as dead
 		}},
 		"entries of one another's rows": {false, func(page []byte, items []int) {
 			a, b := tupleOf(page, items[0]), tupleOf(page, items[1])
@@ -251,7 +251,7 @@ func TestDamagedIndexes_WithBrokenPagesAnAnswerIsCorrectOrAnError(t *testing.T) 
 				tables := damagedTables()[:1]
 				if where == "both nodes" && !tt.fails {
 					tables = damagedTables()[2:3]
-					tables[0].key, tables[0].keyOf = "int", "(n::bigint * 7919 % 51001)::int" // in no order
+					tables[0].key, tables[0].keyOf = "int", "(n::bigint * 7919 % 51001)::int" // the rows are not in key order
 				}
 				checkDamaged(t, c, tables, tt.fails, func(table string) {
 					for _, node := range nodes {
@@ -268,8 +268,8 @@ func tupleOf(page []byte, item int) []byte {
 }
 
 // breakPage stops a server, changes the page of the index that leads to row 100, and
-// starts the server. The given line pointers are that of the row and the four after it,
-// or before it at the end of the page.
+// starts the server. change gets the line pointer of the row and the four after it, or
+// the four before it at the end of the page.
 func breakPage(t *testing.T, c *pgtest.Cluster, node int, table string, change func(page []byte, items []int)) {
 	t.Helper()
 	at := c.QueryStrings(t, node, fmt.Sprintf(`SELECT current_setting('data_directory'), pg_relation_filepath('%[1]s_pkey'), k FROM %[1]s WHERE n = 100`, table))[0]

@@ -89,9 +89,9 @@ func TestEncodings_ATextThatOneNodeCannotStoreIsADifference(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		first, second string
-		only          string // SQL for a text that only the first node can hold, of one character
-		text          string // in the document
-		refusal       string // by the second
+		only          string // SQL for a text of one character that only the first node can store
+		text          string // the text as the document has it
+		refusal       string // the error of the second node
 	}{
 		{"UTF8", "LATIN1", raw("€"), "€", `has no equivalent in encoding "LATIN1"`},
 		{"UTF8", "WIN1252", raw("日"), "日", `has no equivalent in encoding "WIN1252"`},
@@ -114,8 +114,8 @@ func TestEncodings_ATextThatOneNodeCannotStoreIsADifference(t *testing.T) {
 	}
 }
 
-// checkUnholdable compares tables with a text, as a key and as a value, that only one
-// node can store.
+// checkUnholdable compares tables that have, as a key and as a value, a text that only
+// one node can store.
 func checkUnholdable(t *testing.T, s *apptest.Service, holder int, only, text, refusal string) {
 	t.Helper()
 	c := s.Cluster

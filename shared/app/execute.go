@@ -35,7 +35,7 @@ func (a *App) Handlers(invoker tablediff.Invoker, tables setdiff.Runner, capacit
 	statement := a.options.StatementTimeout
 	if capacity.InProcess {
 		local = a.worker
-	} else if limit := a.options.UnitTimeout / 2; limit > 0 { // a unit also waits for connections and writes its part
+	} else if limit := a.options.UnitTimeout / 2; limit > 0 { // half, because a unit also waits for connections and writes its part
 		statement = min(statement, limit)
 	}
 	diffs := tablediff.NewCoordinator(tablediff.CoordinatorOptions{

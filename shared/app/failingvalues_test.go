@@ -71,8 +71,8 @@ func TestTableRepair_AValueThatCannotBeConvertedIsNamed(t *testing.T) {
 	}
 }
 
-// A check of a domain calls a function whose body names a table without its schema. It
-// passes when the row is written, so it must pass when the value is converted.
+// A check of a domain calls a function whose body names a table without its schema. The
+// check passes when the row is written, so it must pass when the value is converted.
 func TestTableRepair_ConvertsToADomainUnderTheSearchPathOfTheRole(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -142,7 +142,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 	differingTable(t, c)
 	c.Exec(t, 1, `UPDATE t SET v = 'w' WHERE id = 4500`)
 	mixed := pgtest.NewCluster(t, pgtest.CreateDatabase(1, "ENCODING 'LATIN1'"))
-	for _, c := range []*pgtest.Cluster{c, mixed} { // the keys' orders differ, and in the second the bytes that a hash is of
+	for _, c := range []*pgtest.Cluster{c, mixed} { // the nodes order keys differently; in the second cluster, equal keys also have different bytes
 		c.ExecAll(t, `CREATE TABLE scanned (id text PRIMARY KEY)`)
 		c.Exec(t, 1, `DROP TABLE scanned; CREATE TABLE scanned (id text COLLATE "und-x-icu" PRIMARY KEY)`)
 		c.Exec(t, 0, `INSERT INTO scanned SELECT generate_series(1, 2000)`)
@@ -222,7 +222,7 @@ func TestTableDiff_TheReplyOfAnotherUnitIsRejected(t *testing.T) {
 		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			totals, err := next.Invoke(ctx, u)
 			if u.Phase == phase {
-				own := totals // what others read must not be written to
+				own := totals // a copy, because totals changes while other units read the first reply
 				first.CompareAndSwap(nil, &own)
 				totals = *first.Load()
 			}

@@ -18,7 +18,7 @@ func TestTableFilter_HostileTextsAreRefused(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 100) i; CREATE TABLE victim (id int)`)
-	submitted := map[string]string{} // task id -> filter; they run while others are submitted
+	submitted := map[string]string{} // task id -> filter; the tasks run while others are submitted
 	for _, text := range []string{
 		"true) OR (true",
 		"true) --",
@@ -144,7 +144,7 @@ func TestTableFilter_AnyBooleanExpressionWorks(t *testing.T) {
 	c.ExecAll(t, `CREATE SCHEMA "Extra ""1"""; CREATE FUNCTION "Extra ""1""".small(int) RETURNS boolean LANGUAGE sql AS 'SELECT $1 <= 10'`,
 		`CREATE TABLE t (id int PRIMARY KEY, v text, "Odd ""name" int); INSERT INTO t SELECT i, 'v' || i, i FROM generate_series(1, 2000) i`,
 		`CREATE TABLE other (id int); INSERT INTO other SELECT generate_series(1, 10)`)
-	c.Exec(t, 1, `DELETE FROM t WHERE id IN (7, 1500)`) // a filter for the first ten sees the first of the two
+	c.Exec(t, 1, `DELETE FROM t WHERE id IN (7, 1500)`) // the filter id <= 10 selects only the first of these rows
 	for _, text := range []string{
 		"id <= 10",
 		"id <= 10 -- a comment at the end",

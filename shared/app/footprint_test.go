@@ -21,7 +21,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scatteredTable creates a public.t that is large enough to be read in physical order.
+// scatteredTable returns SQL that creates a table that is large enough to be read in
+// physical order.
 func scatteredTable() string {
 	return `CREATE TABLE scattered (id uuid PRIMARY KEY, filler text);
 		INSERT INTO scattered SELECT md5(i::text)::uuid, repeat('f', 140) FROM generate_series(1, 60000) i`
@@ -222,7 +223,7 @@ func TestTableDiff_WritesNothingOnTheNodes(t *testing.T) {
 	differingTable(t, c)
 	c.ExecAll(t, scatteredTable())
 	c.Exec(t, 1, `UPDATE scattered SET filler = 'g' WHERE id::text LIKE '00%'`)
-	c.ExecAll(t, `VACUUM ANALYZE`, `VACUUM`, `CHECKPOINT`) // else the first reader of a page tidies it up
+	c.ExecAll(t, `VACUUM ANALYZE`, `VACUUM`, `CHECKPOINT`) // otherwise the first session that reads a page would change it
 	traces := func(node int) string {
 		return fmt.Sprint(c.QueryStrings(t, node, `SELECT pg_snapshot_xmax(pg_current_snapshot()), pg_current_wal_lsn(),
 			(SELECT sum(temp_files) FROM pg_stat_database), (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_locks WHERE pid <> pg_backend_pid())`))

@@ -20,7 +20,7 @@ type foreignKeys struct {
 	first, second string   // SQL that makes the type on each node
 	values        string   // SQL for the keys of both nodes, in terms of i
 	only          []string // SQL for the keys that only the first node has
-	texts         []string // of these
+	texts         []string // the texts of the keys in only
 }
 
 func allForeignKeys() []foreignKeys {

@@ -14,8 +14,9 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// trap raises an error and writes a line to the server's log. A read-only transaction can
-// write to the log, and a rollback does not remove the line.
+// trap is the body of a function that raises an error and writes a line to the server's
+// log. A read-only transaction can write to the log, and a rollback does not remove the
+// line.
 const trap = `LANGUAGE plpgsql AS $trap$ BEGIN RAISE LOG 'HOSTILE %[1]s'; RAISE EXCEPTION 'HOSTILE %[1]s'; END $trap$`
 
 // Types that stand for a polymorphic parameter.

@@ -70,7 +70,7 @@ func statementsOf(log string) []statement {
 		}
 		application, pid, level := log[at[2]:at[3]], log[at[4]:at[5]], log[at[6]:at[7]]
 		text := strings.TrimSuffix(strings.ReplaceAll(log[at[1]:end], "\n\t", "\n"), "\n")
-		if application != "ace" && !strings.HasPrefix(application, "ace ") { // the id of a task follows
+		if application != "ace" && !strings.HasPrefix(application, "ace ") { // the service's sessions are named ace, or ace and the id of a task
 			continue
 		}
 		if level == "DETAIL" && pending[pid] {
@@ -108,7 +108,7 @@ func unqualified(node any) []string {
 		}
 	case map[string]any:
 		for kind, value := range n {
-			if kind == "lockedRels" { // FOR UPDATE OF names what FROM has
+			if kind == "lockedRels" { // FOR UPDATE OF refers to names in FROM
 				continue
 			}
 			fields, ok := value.(map[string]any)

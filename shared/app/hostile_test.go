@@ -96,8 +96,8 @@ func logOf(t *testing.T, c *pgtest.Cluster, node int, from int) []byte {
 // Case T-F2, see docs/RELIABILITY.md.
 // Case T-F5, see docs/RELIABILITY.md.
 //
-// Another session's pg_temp cannot be filled from outside, and functions and operators
-// are never looked up there.
+// The test needs no hostile names in pg_temp: no other session can create objects in the
+// pg_temp of a session, and functions and operators are never looked up there.
 func TestNames_HostileOnesAreNeverCalled(t *testing.T) {
 	t.Parallel()
 	c, s := hostileCluster(t)
@@ -162,10 +162,11 @@ func everyOperation(t *testing.T, s *apptest.Service) {
 	there(t, s, "app.scattered", d.TaskID)
 }
 
-// there repairs a table, undoes that and repairs it again. The nodes are then equal.
+// there repairs a table, undoes the repair and repairs the table again. The nodes are
+// then equal.
 func there(t *testing.T, s *apptest.Service, name, id string) {
 	t.Helper()
-	fire := func(r *api.TableRepairRequest) { r.FireTriggers = name == "app.plain" } // for its deferrable constraint
+	fire := func(r *api.TableRepairRequest) { r.FireTriggers = name == "app.plain" } // app.plain has a deferrable constraint
 	for round := range 2 {
 		r := repair(t, s, id, "n1", fire)
 		if r.Status != api.StatusCompleted || r.Nodes["n2"].Outcome != api.OutcomeCommitted {

@@ -202,8 +202,8 @@ func TestIdentity_NamesOfObjectsUnderAFilterDoNotDependOnTheSearchPath(t *testin
 	}
 }
 
-// The cases are values that change places, and values that contain the separators of a
-// careless digest.
+// The cases are values that swap their columns or rows, and values that contain
+// characters that a careless digest could use as separators.
 func TestIdentity_ValuesDoNotMoveBetweenColumnsOrRows(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -18,10 +18,10 @@ import (
 type past struct {
 	name   string
 	create []string
-	one    []string // on one node
-	shape  []string // on one node too, but after it nothing is proven
-	all    []string // on every node, since the tables would not be of one shape otherwise
-	late   []string // in a transaction that is open while the tables are compared
+	one    []string // statements for one node
+	shape  []string // statements for one node, after which no block is proven unchanged
+	all    []string // statements for every node, because they change the shape of the table
+	late   []string // statements of a transaction that is open while the tables are compared
 	large  bool     // its comparison reads pages
 }
 
@@ -76,7 +76,7 @@ func pasts() []past {
 func TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("max_prepared_transactions", "5"))
-	for _, table := range pasts() { // one after the other: what is open in one holds the horizon of the others back
+	for _, table := range pasts() { // one after the other: an open transaction of one holds back the horizon of the others
 		t.Run(table.name, func(t *testing.T) {
 			s := apptest.New(t, c, apptest.Options{})
 			random := rand.New(rand.NewPCG(soak.Seed(t), 7))
@@ -86,7 +86,7 @@ func TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison(t *testing.T)
 			}
 			rounds, used, unchanged := soak.Rounds(t, few, many), 0, int64(0)
 			for round := range rounds {
-				if round%2 == 0 { // blocks that differ are never proven, and those that do become more and more
+				if round%2 == 0 { // new tables, because blocks that differ are never proven unchanged, and their number grows
 					c.ExecAll(t, append([]string{`DROP TABLE IF EXISTS t`}, table.create...)...)
 					uncounted(t, c, round)
 					s.Diff(t, "public.t", small()...)
@@ -141,7 +141,7 @@ func (p past) begin(t *testing.T, c *pgtest.Cluster, random *rand.Rand) (finish 
 	}
 }
 
-// goOn runs up to three statements.
+// goOn runs up to two statements of one, and rarely one of shape and one of all.
 func (p past) goOn(t *testing.T, c *pgtest.Cluster, random *rand.Rand) {
 	t.Helper()
 	for range random.IntN(3) {
@@ -164,7 +164,7 @@ func (p past) draw(from []string, random *rand.Rand) string {
 	return sql
 }
 
-// Transactions applied by logical replication have ids of the subscriber.
+// The subscriber assigns transaction ids of its own to the changes that it applies.
 func TestIncremental_DetectsChangesAppliedByReplication(t *testing.T) {
 	t.Parallel()
 	c := replicated(t)

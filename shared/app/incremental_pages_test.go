@@ -12,8 +12,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scattered is a table whose rows are not in key order, so it is read page by page, in
-// about 90 page ranges on each node.
+// scattered creates a table t and returns a service. The rows of t are not in key order,
+// so t is read page by page, in about 90 page ranges on each node.
 func scattered(t testing.TB, c *pgtest.Cluster) *apptest.Service {
 	t.Helper()
 	c.ExecAll(t, `CREATE TABLE t (id uuid PRIMARY KEY, v text, n int DEFAULT 0, filler text DEFAULT repeat('f', 120))`,
@@ -21,7 +21,7 @@ func scattered(t testing.TB, c *pgtest.Cluster) *apptest.Service {
 	return apptest.New(t, c, apptest.Options{})
 }
 
-// of returns row number i.
+// of returns a condition that selects row number i.
 func of(i int) string { return fmt.Sprintf("id = md5('%d')::uuid", i) }
 
 func TestIncremental_OfScatteredKeysDigestsOnlyChangedPages(t *testing.T) {
@@ -35,7 +35,7 @@ func TestIncremental_OfScatteredKeysDigestsOnlyChangedPages(t *testing.T) {
 	all := int64(-1)
 	for _, step := range []struct {
 		name, all, second string
-		changed           int64 // stretches of both nodes at most
+		changed           int64 // the maximum number of changed page ranges of both nodes
 		differ            int64
 	}{
 		{"nothing happens", ``, ``, 0, 0},

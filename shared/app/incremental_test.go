@@ -25,13 +25,14 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// checked is a table of a few blocks with the parameters of its comparisons.
+// checked creates a table t of a few blocks and returns a service. extra are more
+// statements for all nodes.
 func checked(t *testing.T, c *pgtest.Cluster, extra ...string) *apptest.Service {
 	t.Helper()
 	return checkedBy(t, c, nil, extra...)
 }
 
-// checkedBy is like checked with an invoker of the units.
+// checkedBy is like checked, but units are invoked through the invoker that by returns.
 func checkedBy(t *testing.T, c *pgtest.Cluster, by func(tablediff.Invoker) tablediff.Invoker, extra ...string) *apptest.Service {
 	t.Helper()
 	c.ExecAll(t, append([]string{`CREATE TABLE t (id int PRIMARY KEY, v text, n int DEFAULT 0)`,
@@ -227,8 +228,8 @@ func TestIncremental_ARestartedServerIsComparedInFull(t *testing.T) {
 	}
 }
 
-// The copy of a disk does not show its age: its transaction ids are below those of the
-// baseline, and all its names are equal.
+// A server that runs on an older copy of its disk has the same names as before, but its
+// transaction ids are below those of the baseline.
 func TestIncremental_ARestoredServerIsComparedInFull(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)

@@ -18,7 +18,7 @@ type keyKind struct {
 	setup []string // SQL to run first, on every node
 	types []string // of the key columns
 	keys  []string // SQL for each key column in terms of i = 1, 2, ...
-	rows  int      // how many of these; 0: manyKeys
+	rows  int      // the number of keys; 0: manyKeys
 	edge  []string // more keys, as lists of SQL values
 }
 

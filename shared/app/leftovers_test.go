@@ -47,7 +47,8 @@ SELECT 'advisory lock: ' || objid FROM pg_locks WHERE locktype = 'advisory' AND 
 UNION ALL SELECT 'large object: ' || oid FROM pg_largeobject_metadata
 UNION ALL SELECT 'relation: ' || relname FROM pg_class WHERE relpersistence = 't' OR relname = 'ace_left'`
 
-// effectsAtOnce is the number of comparisons with an effect before the other operations.
+// effectsAtOnce is the number of comparisons whose filter has a side effect that run
+// before the other operations.
 const effectsAtOnce = 4
 
 // Case O-F7, see docs/RELIABILITY.md.
@@ -83,7 +84,7 @@ func operationsAfter(t *testing.T, c *pgtest.Cluster, filters []pgtest.Effect) [
 	t.Helper()
 	s := apptest.New(t, c, apptest.Options{Parallel: 1})
 	defer s.App.Close()
-	for _, effect := range filters { // it fails where the effect spoils the filter itself
+	for _, effect := range filters { // the comparison fails if the effect breaks the filter itself
 		s.Wait(t, s.Submit(t, "public.t", "table_filter", effect.Filter))
 		nothingRemains(t, c, effect.Name)
 	}

@@ -24,7 +24,7 @@ import (
 )
 
 // falseAnswers returns, by name, what a compromised node answers instead of a message.
-// Each function returns a new value, because one may count.
+// Each function returns a new value, because a lie may count messages.
 func falseAnswers() map[string]func() liar.Lie {
 	rows := func(change func(m liar.Message) []liar.Message) func() liar.Lie {
 		return func() liar.Lie {

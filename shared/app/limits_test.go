@@ -20,7 +20,7 @@ func TestTableDiff_MaxDiffRowsLimitsOnlyTheListedRows(t *testing.T) {
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 3000) i`)
 	c.Exec(t, 1, `UPDATE t SET v = 'w' WHERE id % 10 = 0`) // 300 rows differ from both other nodes
-	c.Exec(t, 2, `DELETE FROM t WHERE id > 2950`)          // 50 rows, 5 of them among those
+	c.Exec(t, 2, `DELETE FROM t WHERE id > 2950`)          // 50 rows, of which 5 also differ on the second node
 	const changed, gone = 300, 50
 	for _, limit := range []int{1, 49, 50, 299, 300, 1000} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {

@@ -30,7 +30,7 @@ type written struct {
 	keyType  string
 	key      string // SQL of the key of the row whose number is %s
 	strategy string
-	phase    string // of the first pass
+	phase    string // the phase of the first pass
 }
 
 func writtenTables() []written {
@@ -62,8 +62,7 @@ type planted struct {
 	rows  map[int64]bool
 }
 
-// plant makes n rows whose numbers are above a limit different: it changes, deletes or
-// adds them.
+// plant changes, deletes or adds count rows whose numbers are greater than above.
 func (p *planted) plant(t *testing.T, count int, above int64) {
 	t.Helper()
 	for range count {
@@ -107,7 +106,7 @@ type director struct {
 	load    *load
 	pace    beat
 	plan    plan.Plan
-	lock    *pgx.Conn // holds replication up
+	lock    *pgx.Conn // its lock holds up the replication
 
 	planned, behind, level, settled sync.Once
 }
@@ -121,7 +120,7 @@ func (d *director) invoke(ctx context.Context, u plan.Unit, next tablediff.Invok
 			d.betweenRanges(ctx, u.Index)
 		}
 	}
-	if u.Phase == "confirm" { // what is in flight for longer than confirm_delay may be reported: make sure that nothing is
+	if u.Phase == "confirm" { // a change that is in flight for longer than confirm_delay may be reported, so wait until none is
 		d.level.Do(func() { d.catchUp(ctx) })
 		d.settled.Do(func() { d.check(d.pace.wait(ctx)) })
 	}
@@ -209,7 +208,7 @@ func TestLiveWrites_OnlyThePlantedDifferencesAreReported(t *testing.T) {
 			var sum tally
 			rounds := soak.Rounds(t, 1, 20)
 			for round := range rounds {
-				t.Run(fmt.Sprint("round ", round), func(t *testing.T) { // which closes its connections at its end
+				t.Run(fmt.Sprint("round ", round), func(t *testing.T) { // a subtest, so that its connections are closed at its end
 					f := compareUnderWrites(t, c, w, round)
 					sum.rows, sum.met, sum.unsettled = sum.rows+f.rows, sum.met+f.met, sum.unsettled+f.unsettled
 				})

@@ -46,7 +46,7 @@ func TestCheckNodes_RefusesOneServerTwiceInEachDatabase(t *testing.T) {
 	}
 }
 
-// It is not parallel, because it checks the goroutines of the process.
+// The test is not parallel, because it checks the goroutines of the process.
 func TestCheckNodes_LeavesNoGoroutineWhenCancelled(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -57,8 +57,8 @@ type history struct {
 	store  *faulty.Store
 	twin   func(from, to string) error
 	length int
-	keys   int           // that listings gave
-	limit  time.Duration // of a page
+	keys   int           // number of keys that listings have returned
+	limit  time.Duration // time limit of a page
 }
 
 // archived returns the list's entry of a document.
@@ -80,7 +80,8 @@ func (h *history) name(n int) string {
 	return digits[:5] + "/" + digits[5:] + "-" + archived(n).TaskID
 }
 
-// places returns the keys of an entry, that of the list of everything first.
+// places returns the keys of an entry in all lists. The first key is that in the list of
+// all documents.
 func (h *history) places(n int) (keys []string) {
 	e := archived(n)
 	for _, list := range [][2]string{{"", ""}, {e.ClusterName, ""}, {"", e.TableName}, {e.ClusterName, e.TableName}} {
@@ -116,7 +117,7 @@ func (h *history) add(t *testing.T, n int) error {
 	return errors.Join(errs...)
 }
 
-// check checks that documents are listed where this test lists them.
+// check checks that the index stores an entry under the keys that places returns.
 func (h *history) check(t *testing.T) {
 	t.Helper()
 	e, index := archived(0), diffindex.New(h.store)
@@ -158,8 +159,8 @@ type question struct {
 	name  string
 	query url.Values
 	first int              // the newest document that may be listed
-	last  int              // the oldest one; 0: of all
-	takes func(n int) bool // nil: every one
+	last  int              // the oldest document that may be listed; 0: the oldest of all
+	takes func(n int) bool // whether document n is listed; nil: every document is
 }
 
 func (h *history) questions() []question {

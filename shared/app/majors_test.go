@@ -21,7 +21,7 @@ func TestMajors_OneClusterOfAllVersions(t *testing.T) {
 	t.Parallel()
 	majors := everyMajor(t)
 	c := pgtest.NewCluster(t, pgtest.Majors(majors...))
-	c.ExecAll(t, `ALTER SCHEMA public OWNER TO pg_database_owner; REVOKE CREATE ON SCHEMA public FROM PUBLIC`) // the default since 15
+	c.ExecAll(t, `ALTER SCHEMA public OWNER TO pg_database_owner; REVOKE CREATE ON SCHEMA public FROM PUBLIC`) // the default since PostgreSQL 15
 	c.ExecAll(t, sampleOfObjects()...)
 	s := apptest.New(t, c, apptest.Options{})
 

@@ -26,7 +26,7 @@ const kilobytes = 8 << 10
 // and which pass different checks.
 func hugeValues() map[string]string {
 	const n = 500_000
-	var names []string // different ones
+	var names []string // 50,000 different names
 	for i := range 50_000 {
 		names = append(names, fmt.Sprintf("c%d", i))
 	}
@@ -46,7 +46,7 @@ func parametersOf(t *testing.T, s *apptest.Service, path string) []string {
 	body := string(s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path, RawQuery: "zzzzzzzz=1"}).Body)
 	list := regexp.MustCompile(`unknown parameter .*; the parameters are ([a-z_, ]+)`).FindStringSubmatch(body)
 	if list == nil {
-		if !strings.Contains(body, "this path has no parameters") && !strings.Contains(body, "there is no path") { // that of schedules
+		if !strings.Contains(body, "this path has no parameters") && !strings.Contains(body, "there is no path") { // the path of the schedules
 			t.Fatalf("%s: %s", path, body)
 		}
 		return nil

@@ -106,7 +106,7 @@ func TestIdentity_ArraysAndDomainsWithOtherModifiersAreComparedByTextAndRepaired
 }
 
 // A cast to bit(8) pads a shorter value, and a cast to bit varying(4) truncates a longer
-// one. A repair must refuse such values, also below a domain.
+// one. A repair must refuse such values, also if the column has a domain over the type.
 func TestIdentity_BitsThatDoNotFitAreNeitherPaddedNorTruncated(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

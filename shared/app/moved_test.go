@@ -42,10 +42,10 @@ func halfway(phase string, half int, do func()) func(tablediff.Invoker) tabledif
 // only at one end.
 type moving struct {
 	name      string
-	phase     string    // that reads the pages
-	key       [2]string // its type and collation on each node
+	phase     string    // the phase that reads the pages
+	key       [2]string // type and collation of the key on each node
 	roomAtEnd bool
-	ratio     string // of four workers
+	ratio     string // max_cpu_ratio, of four workers
 }
 
 // row returns the number of a row whose page is full, so that an update moves the row to
@@ -101,11 +101,11 @@ func TestPages_ARowThatMovesBetweenPagesIsComparedOnce(t *testing.T) {
 			m.create(t, c)
 			s := apptest.New(t, c, apptest.Options{Invoker: halfway(m.phase, 8, func() {
 				for node := range c.Nodes {
-					m.move(t, c, node, "filler = filler", 0, 4) // differing before and after; the same before and after
-					m.move(t, c, node, "v = 'w'", 5)            // as replication does
+					m.move(t, c, node, "filler = filler", 0, 4) // row 0 differs before and after; row 4 is equal before and after
+					m.move(t, c, node, "v = 'w'", 5)            // row 5 changes alike on both nodes, as with replication
 				}
-				m.move(t, c, 1, "filler = filler", 1, 2, 6)                                 // differing; on this node only; the same
-				c.ExecAll(t, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT`) // no lock is held until all pages are read
+				m.move(t, c, 1, "filler = filler", 1, 2, 6)                                 // row 1 differs, row 2 is on this node only, row 6 is equal
+				c.ExecAll(t, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT`) // fails if the comparison holds a lock until all pages are read
 			})})
 			d := s.Diff(t, "public.t", "block_rows", "1000", "batch_size", "4", "max_cpu_ratio", m.ratio)
 			var want []string
@@ -135,7 +135,7 @@ func TestPages_AreReadInSeveralSnapshotsIfOneExpires(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		ratio   string // of four workers
+		ratio   string // max_cpu_ratio, of four workers
 		longest time.Duration
 		halfway func()
 	}{

@@ -19,9 +19,10 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// Nodes refuse the service's connections for a while: from before the task starts until
-// its status shows that, or for 1.5 seconds after a unit of work of some phase is done or
-// after a repair or undo has stored before-images.
+// Nodes refuse the service's connections for a while. In some cases the refusal begins
+// before the task starts and ends when the task's status shows it. In the others it
+// begins when a unit of some phase is done, or when a repair or undo has stored
+// before-images, and lasts 1.5 seconds.
 //
 // Case O-P10, see docs/RELIABILITY.md.
 func TestTasks_NodesWithoutAFreeConnectionOnlyDelayThem(t *testing.T) {

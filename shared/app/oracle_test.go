@@ -22,8 +22,8 @@ type drifting struct {
 	create []string // for each node
 	fill   string
 	sorted string // the key as text whose bytes sort as the document does
-	pick   string // a condition that one row in n meets: %d is n, %d is which
-	insert string // a row of its own for each %d
+	pick   string // a condition that every n-th row meets; the first %d is n, the second which of n rows it is
+	insert string // inserts another row for each value of %d
 	pages  bool   // it is read in physical order
 	steps  int
 }
@@ -158,7 +158,7 @@ func oracle(t *testing.T, c *pgtest.Cluster, table drifting) (rows []string, tot
 	return rows, int64(len(all)), int64(differing)
 }
 
-// same reports whether all dumps have the same row for a key, as for most keys.
+// same reports whether all dumps have the same row for a key, or none has a row.
 func same(dumps []map[string]string, key string) bool {
 	first, ok := dumps[0][key]
 	for _, dump := range dumps[1:] {

@@ -64,8 +64,8 @@ func anyTasks() []anyTask {
 
 func lacking(t *testing.T, c *pgtest.Cluster) int { return 8000 - len(content(t, c, 1, "t")) }
 
-// The store fails for a second, beginning with each call after the submission (every
-// twelfth in a short test), each in a task of its own.
+// In each task, the store fails for a second, beginning with another call after the
+// submission (in a short test, with every twelfth call).
 //
 // Case O-F8, see docs/RELIABILITY.md.
 func TestTasks_AnOutageOfTheStoreLosesNothing(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// The more rows differ, the more of the engine's ways to find them a comparison uses. The
+// The way in which a comparison finds the rows that differ depends on their number. The
 // document and the counts must always be those of plain SQL.
 
 // manyRows rows are enough for sampled boundaries, and for a scattered key to be read
@@ -30,12 +30,12 @@ type wayTable struct {
 	name    string
 	options []pgtest.Option
 	columns string // definition of the key's columns
-	values  string // of them for the number i
+	values  string // values of the key's columns for the number i
 	key     string // names of the key's columns, the first of which is unique
 	sorted  string // the key as text whose bytes sort as the document does
 	args    []string
 	filter  string   // the condition in args
-	ways    []string // that the steps take
+	ways    []string // the ways in which the steps find the rows
 	resumed bool     // the comparison is also interrupted and resumed
 }
 

@@ -201,8 +201,8 @@ func answerOf(t *testing.T, s *apptest.Service, path, query string) string {
 	return string(response.Body)
 }
 
-// checkPrivateRows checks the document of privateTable: counts are those without redact,
-// and hashes are equal where values are.
+// checkPrivateRows checks the document of privateTable: the counts are those of a
+// comparison without redact, and hashes are equal if their values are.
 func checkPrivateRows(t *testing.T, d apptest.Diff) {
 	t.Helper()
 	if d.Result.MismatchedRows != 5 {

@@ -13,7 +13,8 @@ import (
 	"ace/shared/api"
 )
 
-// refusedKeys is a table whose first node stores a key that it does not accept as input.
+// refusedKeys is a table of which the first node stores a key that it does not accept as
+// input.
 type refusedKeys struct {
 	name   string
 	before []string // SQL that makes the types
@@ -56,8 +57,8 @@ func (k refusedKeys) fill(t *testing.T, c *pgtest.Cluster, table string, refusin
 	}
 }
 
-// A node that cannot read a key as input may still have its row. The row must not
-// be taken for absent: on both nodes, that would be a match.
+// A node that cannot read a key as input may still have its row. If the row were taken
+// for absent on both nodes, the result would be a match.
 // Case T-F8, see docs/RELIABILITY.md.
 func TestForeignKeys_AStoredKeyThatItsOwnNodeRefusesIsNotAbsent(t *testing.T) {
 	t.Parallel()
@@ -77,7 +78,8 @@ func TestForeignKeys_AStoredKeyThatItsOwnNodeRefusesIsNotAbsent(t *testing.T) {
 	}
 }
 
-// A document may be older than the constraint.
+// A document may be older than the constraint because of which the source refuses a key
+// of the document.
 // Case T-F8, see docs/RELIABILITY.md.
 func TestForeignKeys_ARepairKeepsARowWhoseKeyTheSourceRefuses(t *testing.T) {
 	t.Parallel()

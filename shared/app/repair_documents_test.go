@@ -47,7 +47,7 @@ func TestTableRepair_AcceptsDocumentsOfEveryKind(t *testing.T) {
 	const rows = `"n1/n2":{"n1":[{"id":1,"v":"stale"}],"n2":[{"id":3,"v":"x"},{"id":1,"v":"y"}]}`
 	tests := []struct {
 		name, body string
-		says       string // "" if it works
+		says       string // the error; "" if the repair completes
 	}{
 		{"the older layout of the peer", `{"diffs":{` + rows + `},"summary":{"schema":"public","table":"t","nodes":["n1","n2"],"primary_key":["id"]}}`, ""},
 		{"the newer one, without a summary", `{"diffs":{"n1/n2":{"rows":` + strings.TrimPrefix(rows, `"n1/n2":`) + `}}}`, ""},
@@ -114,7 +114,7 @@ func TestTableRepair_RejectsAChangedDocument(t *testing.T) {
 	}
 }
 
-// The same table is repaired with documents of comparisons of only a part of it.
+// Each document is of a comparison of only a part of the table.
 func TestTableRepair_APartialDocumentNeverDeletesACorrectRow(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{

@@ -14,7 +14,7 @@ import (
 	"ace/shared/api"
 )
 
-// generated returns SQL with one element for each number.
+// generated returns format for each number from 0 to n-1, joined by separator.
 func generated(n int, format, separator string) string {
 	pieces := make([]string, n)
 	for i := range pieces {
@@ -30,7 +30,7 @@ func TestTableRepair_AvoidsTrapsOfTheSchema(t *testing.T) {
 		all    string // on every node
 		n1, n2 string
 		counts string
-		holds  string // on n2 in the end
+		holds  string // what n2 has in the end
 	}{
 		{"a cycle of three, and an expression of two columns", `CREATE TABLE t (id int PRIMARY KEY, a int, b text); CREATE UNIQUE INDEX ON t ((a || lower(b)))`,
 			`INSERT INTO t VALUES (1, 1, 'A'), (2, 2, 'b'), (3, 3, 'c')`, `INSERT INTO t VALUES (1, 2, 'b'), (2, 3, 'C'), (3, 1, 'a')`, "+0 ~3 -0 =0 /0 committed", ``},
@@ -98,15 +98,15 @@ func TestTableRepair_AvoidsTrapsOfTheSchema(t *testing.T) {
 	}
 }
 
-// The properties that the table has on one node only.
+// Each case is a property that the table has on one node only.
 func TestTableRepair_HandlesTablesThatAreNotTheSame(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
 		n1, n2 string
 		ignore string
-		says   string     // "" if it works
-		rows   [][]string // of n2, then
+		says   string     // the error; "" if the repair completes
+		rows   [][]string // the rows of n2 after the repair
 	}{
 		{"columns in another order, with dropped ones between", `CREATE TABLE t (gone int, id int PRIMARY KEY, a text, b int); ALTER TABLE t DROP gone; INSERT INTO t VALUES (1, 'a', 1)`,
 			`CREATE TABLE t (b int, a text, id int PRIMARY KEY); INSERT INTO t VALUES (9, 'x', 1)`, "", "", [][]string{{"(1,a,1)"}}},
@@ -172,7 +172,7 @@ func TestTableRepair_ARowOfManyMegabytesIsRepairedAndRestored(t *testing.T) {
 	}
 }
 
-// Only the pairs with the source determine what differs from it.
+// A repair changes only rows that differ from those of the source.
 func TestTableRepair_IgnoresADifferenceBetweenTwoOtherNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))

@@ -25,7 +25,8 @@ func awaitRows(t *testing.T, c *pgtest.Cluster, node int, query, want string) {
 }
 
 // Case O-F2, see docs/RELIABILITY.md. A publisher is repaired from its subscriber. The
-// inserted rows would come back, and the subscription would stop.
+// inserted rows would be replicated to the subscriber, which has them already, and the
+// subscription would stop.
 func TestTableRepair_OfAPublisherDoesNotStopTheSubscription(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))

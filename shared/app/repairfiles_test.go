@@ -53,7 +53,7 @@ func TestTableRepair_ItsReportAndBeforeImagesCanBeDownloaded(t *testing.T) {
 	c.Exec(t, 2, `ALTER TABLE t ADD CHECK (v <> 'a')`)
 	reported := func(r *api.TableRepairRequest) { r.GenerateReport = true }
 	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", reported)
-	if r.Status != api.StatusFailed || r.Nodes["n2"].Outcome != api.OutcomeCommitted { // n3 refuses: what was done on n2 counts
+	if r.Status != api.StatusFailed || r.Nodes["n2"].Outcome != api.OutcomeCommitted { // n3 refuses the repair, but n2 has committed
 		t.Fatalf("%+v", r)
 	}
 	name, report := saved(t, s, "/ace/reports/"+r.TaskID)

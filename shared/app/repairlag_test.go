@@ -75,8 +75,8 @@ func TestTableRepair_ADryRunReportsTheLagOfASubscription(t *testing.T) {
 	}
 }
 
-// The subscription would insert rows again that it has yet to copy, and would stop with
-// an error.
+// Without the wait, the subscription would copy rows that the repair has already
+// inserted, and would stop with an error.
 func TestTableRepair_WaitsForTheFirstCopyOfASubscription(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("max_sync_workers_per_subscription", "0"))
@@ -113,7 +113,7 @@ func TestTableRepair_WithAllowLagRepairsAnyway(t *testing.T) {
 }
 
 // Both nodes subscribe to each other and skip changes with an origin, so a repair of one
-// node stays there.
+// node is not replicated to the other.
 func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingIsUndone(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.Majors(pgtest.Newest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"))
@@ -165,7 +165,8 @@ func dropAtEnd(t *testing.T, c *pgtest.Cluster, node int, subscription string) {
 }
 
 // backwards makes the first node, which is the source of truth, subscribe to the second.
-// A lock on the returned table blocks the changes that it applies.
+// A lock on the table held of the first node blocks the changes that the first node
+// applies.
 func backwards(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
@@ -176,8 +177,8 @@ func backwards(t *testing.T) *pgtest.Cluster {
 	return c
 }
 
-// A repair would revert changes of the target that the source of truth has not received
-// yet, and the source would receive them afterwards.
+// Without the wait, a repair would revert changes of the target that the source of truth
+// has not received yet, and the source would receive these changes afterwards.
 func TestTableRepair_WaitsUntilTheSourceHasTheChangesOfTheTarget(t *testing.T) {
 	t.Parallel()
 	c := backwards(t)
@@ -238,8 +239,8 @@ func TestTableRepair_WaitsForChangesWrittenJustBeforeItsLocks(t *testing.T) {
 	}
 }
 
-// mesh makes all three nodes subscribe to each other, with a table whose lock blocks what
-// a node applies. lagging is the node at which the changes of the last node must wait.
+// mesh makes three nodes subscribe to each other. A lock on the table held of a node
+// blocks the changes that the node applies.
 func mesh(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	c := pgtest.Own(t, pgtest.Nodes(3), pgtest.Majors(pgtest.Newest, pgtest.Newest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"))
@@ -303,8 +304,8 @@ func awaitContent(t *testing.T, c *pgtest.Cluster, node int, want [][]string) {
 	t.Fatalf("node %d has %v, want %v", node, got, want)
 }
 
-// A repair would revert the changes of a third node that the target has received and the
-// source of truth has not.
+// Without the wait, a repair would revert the changes of a third node that the target has
+// received and the source of truth has not.
 func TestTableRepair_WaitsUntilTheSourceHasTheChangesOfAThirdNode(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
@@ -365,7 +366,7 @@ func TestTableRepair_WaitsForChangesOfAThirdNodeWrittenJustBeforeItsLocks(t *tes
 	s := apptest.New(t, c, apptest.Options{})
 	d := driftOfOne(t, c, s)
 	writer, holder := c.Connect(t, 1), c.Connect(t, 0)
-	execOn(t, writer, `BEGIN; SELECT FROM t WHERE id = 1 FOR KEY SHARE`) // which holds up the repair, but not what is applied
+	execOn(t, writer, `BEGIN; SELECT FROM t WHERE id = 1 FOR KEY SHARE`) // this lock holds up the repair, but not the changes that replication applies
 	id := submitRepair(t, s, d.TaskID, "n1", nil)
 	awaitLock(t, c, 1)
 	execOn(t, holder, `BEGIN; LOCK TABLE held`)

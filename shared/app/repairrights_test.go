@@ -41,7 +41,7 @@ func TestTableRepair_NamesEveryMissingPrivilegeAtOnce(t *testing.T) {
 		grants  []string
 		change  func(*api.TableRepairRequest)
 		missing []string // statements, with ROLE for the role
-		refused bool     // the dry run too
+		refused bool     // the dry run is refused too
 	}{
 		{"may only read", []string{"GRANT SELECT ON t TO ROLE"}, nil,
 			[]string{`GRANT INSERT, UPDATE, DELETE ON public.t TO "ROLE"`, `GRANT SET ON PARAMETER session_replication_role TO "ROLE"`}, false},
@@ -93,9 +93,9 @@ type missingCase struct {
 	refused bool     // the dry run is refused too
 }
 
-// checkMissing repairs nodes n2 and n3 from n1, first in a dry run. It checks that both
-// name exactly the missing statements, once for both nodes, and that nothing else is
-// missing once they are run.
+// checkMissing repairs nodes n2 and n3 from n1, first in a dry run. It checks that the
+// dry run and the repair name exactly the missing statements, once for both nodes, and
+// that nothing is missing after these statements were run.
 func checkMissing(t *testing.T, s *apptest.Service, c *pgtest.Cluster, id string, want missingCase) {
 	t.Helper()
 	change := want.change

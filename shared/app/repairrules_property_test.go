@@ -254,9 +254,9 @@ func keysOf(holdings ...holding) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// By each strategy, random rows become what an oracle says that knows docs/RULES.md only.
-// The dry run announces it, and the undo restores every row. A repair during which an
-// application writes keeps what the application wrote.
+// Under each strategy, random rows become what an oracle predicts that follows only
+// docs/RULES.md. The dry run announces the same changes, and the undo restores every row.
+// A repair during which an application writes keeps what the application wrote.
 func TestTableRepair_ByRuleRandomRowsBecomeWhatAnOracleSays(t *testing.T) {
 	t.Parallel()
 	majors := []int{pgtest.Oldest, pgtest.Newest, pgtest.Oldest, pgtest.Oldest}

@@ -29,15 +29,15 @@ type writtenRow struct {
 // appWrites are what an application writes during a repair.
 type appWrites struct {
 	seed uint64
-	at   int // the number of the call, of those that store the state of a node, before which it writes
+	at   int // the number of the call, among the calls of the store below repairs/, before which the application writes
 
-	rows map[writtenRow]bool // those that were written
-	busy map[int]bool        // the nodes on which the repair had locked rows then
+	rows map[writtenRow]bool // the rows that were written
+	busy map[int]bool        // the nodes on which the repair had locked rows at that moment
 }
 
 // checkWithWrites repairs again, and writes to some rows after the decision. A row that
-// was written stays as it is. The other nodes keep the old row of this key, or the winner
-// if they were changed before or are being changed.
+// was written stays as it is. On each other node, the row with this key is the old one,
+// or the winner if the repair had already changed it or was changing it.
 func (round ruleRound) checkWithWrites(t *testing.T, s *apptest.Service, store *faulty.Store, d apptest.Diff) {
 	t.Helper()
 	c := s.Cluster
@@ -163,7 +163,7 @@ func (round ruleRound) checkWritten(t *testing.T, c *pgtest.Cluster, before, bet
 		if ruling.Kind == ruleoracle.Undecided {
 			undecided++
 		}
-		written, settled := false, true // the key was written, and only to what the winner is
+		written, settled := false, true // written: the application wrote the key; settled: what it wrote is the winner
 		for node := range c.Nodes {
 			if round.writes.rows[writtenRow{key, node}] {
 				written = true

@@ -72,9 +72,9 @@ func (b beat) wait(ctx context.Context) error {
 	return nil
 }
 
-// Numbers of rows: those that the table begins with are the multiples of rowStep, of
-// which the load leaves those of quietStep alone; what it adds ends in loadDigit, and
-// what ends in freeDigit is free.
+// The numbers of rows. The table begins with the multiples of rowStep. The load does not
+// write the multiples of quietStep. The numbers of the rows that it adds end in
+// loadDigit. A test may add rows whose numbers end in freeDigit.
 const (
 	rowStep   = 10
 	quietStep = 1000
@@ -86,8 +86,8 @@ const (
 type load struct {
 	table   string
 	key     string       // SQL of the key of the row whose number is %s
-	rows    int64        // that the table begins with
-	written atomic.Int64 // rows
+	rows    int64        // number of rows that the table begins with
+	written atomic.Int64 // number of rows that were written
 	unpaced atomic.Bool  // writers do not wait for replication
 	stop    context.CancelFunc
 	writers sync.WaitGroup
@@ -120,7 +120,7 @@ func startLoad(t *testing.T, c *pgtest.Cluster, seed uint64, l *load) *load {
 	return l
 }
 
-// run is one writer.
+// run is one writer, which writes until ctx ends.
 func (l *load) run(ctx context.Context, conn *pgx.Conn, pace beat, rng *rand.Rand) error {
 	for n := 1; ctx.Err() == nil; n++ {
 		if err := l.write(ctx, conn, rng); err != nil {
@@ -174,7 +174,7 @@ func (l *load) statement(rng *rand.Rand) (sql string, second int64) {
 	case kind < 4:
 		return `UPDATE TABLE SET balance = balance + 1 WHERE id IN (KEY1, KEY2)`, another
 	case kind < 5:
-		return `UPDATE TABLE SET v = v WHERE id IN (KEY1, KEY2)`, another // it only moves
+		return `UPDATE TABLE SET v = v WHERE id IN (KEY1, KEY2)`, another // the row moves, but does not change
 	case kind < 7:
 		return `INSERT INTO TABLE VALUES (KEY2, $2::bigint, 'new', $1::bigint, repeat('f', 140)) ON CONFLICT DO NOTHING`, fresh
 	case kind < 8:

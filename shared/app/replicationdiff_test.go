@@ -178,8 +178,8 @@ func TestReplicationDiff_FindsWhatIsBrokenInAMesh(t *testing.T) {
 	}
 }
 
-// Changes wait for a lock on the subscriber, an initial copy waits for it too, and a
-// change meets no row.
+// Changes wait for a lock on the subscriber, an initial copy waits for a lock, and an
+// update finds no row.
 func TestReplicationDiff_FindsWhatIsLateAndCountsConflicts(t *testing.T) {
 	t.Parallel()
 	c := twoWay(t)
@@ -246,7 +246,7 @@ func TestReplicationDiff_ReadsPglogical(t *testing.T) {
 	}
 	eventually(t, s, []string{})
 
-	// A role that may not read the schema of pglogical does not find that all is well.
+	// A role that may not read the schema of pglogical gets no verdict.
 	check, _ := c.Roles(t)
 	status, result, _ := replicationDiff(t, apptest.New(t, check, apptest.Options{Store: s.Store}))
 	if status.Status != api.StatusFailed || !strings.Contains(status.Error, "GRANT USAGE ON SCHEMA pglogical") || len(result.UnreadNodes) != 2 || result.Verdict != "" {

@@ -100,7 +100,7 @@ func answered(t *testing.T, handler http.Handler, r *http.Request, text string) 
 	}
 	body := recorder.Body.Bytes()
 	if recorder.Code == http.StatusPartialContent || header["Content-Encoding"] != "" {
-		body = nil // a part, or compressed
+		body = nil // the body is only a part, or compressed
 	}
 	if recorder.Code == http.StatusInternalServerError || ctx.Err() != nil {
 		problems = append(problems, fmt.Sprintf("status %d, %v: %.500s", recorder.Code, ctx.Err(), body))

@@ -136,7 +136,7 @@ func TestTableRerun_ALostOrWrongUnitIsNeverResolved(t *testing.T) {
 				switch {
 				case !met.Load():
 					t.Error("no unit was tampered with")
-				case phase == "confirm" && strings.Contains(name, "blocks"): // which blocks they were has no meaning there
+				case phase == "confirm" && strings.Contains(name, "blocks"): // the numbers of blocks have no meaning in a confirm unit
 					if status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), listedAnswer) {
 						t.Errorf("ended %s with %.300s", status.Status, status.Result)
 					}
@@ -212,7 +212,7 @@ func TestTableRerun_ResumesAnEarlierRun(t *testing.T) {
 			"while they are confirmed":    "parts/confirm",
 		} {
 			if behavior == api.BehaviorHostDB && !strings.Contains(at, "co") {
-				continue // until the keys are compared both do the same
+				continue // both behaviors do the same until the keys are compared
 			}
 			t.Run(behavior+" "+what, func(t *testing.T) {
 				t.Parallel()
@@ -258,13 +258,13 @@ func TestTableRerun_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
 	} {
 		for _, way := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
 			if way == faulty.FailAfter && !writes(op) {
-				continue // to a reader both are the same
+				continue // a call that only reads has no effect, so both outcomes are the same
 			}
 			t.Run(fmt.Sprintf("%s, outcome %d", op, way), func(t *testing.T) {
 				t.Parallel() // most of the time goes by waiting
 				store := faulty.Wrap(backing)
 				s := apptest.New(t, c, apptest.Options{Store: store})
-				for nth, more := 1, true; more; nth += max(1, 3/soak.Rounds(t, 1, 3)) { // most calls are those of a comparison
+				for nth, more := 1, true; more; nth += max(1, 3/soak.Rounds(t, 1, 3)) { // every third call in a short test, because most calls are the same as in a comparison
 					before := store.Count(op, "")
 					store.On(op, "", faulty.Nth(nth, way))
 					judgeRerun(t, s, store, diff, fmt.Sprintf("call %d", nth))

@@ -13,8 +13,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// asPeer returns a document in the layout of the older ACE, with the rows in reverse
-// order. That layout guarantees no order.
+// asPeer returns a document in the older layout of pgEdge ACE (see difffile/peer.go). The
+// rows are in reverse order, because this layout guarantees no order.
 func asPeer(t *testing.T, d apptest.Diff) []byte {
 	t.Helper()
 	rows := map[string]map[string][]map[string]*string{}
@@ -48,7 +48,7 @@ func TestTableRerun_FindsKeysOfEveryKindAgain(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
 	for i, kind := range slices.Concat(numberKeys(), textKeys(), timeKeys(), structuredKeys()) {
-		c.ExecAll(t, kind.setup...) // IF NOT EXISTS fails where two sessions create the same at once
+		c.ExecAll(t, kind.setup...) // before the parallel part, because IF NOT EXISTS fails if two sessions create the same object at once
 		kind.setup = nil
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +60,7 @@ func TestTableRerun_FindsKeysOfEveryKindAgain(t *testing.T) {
 			c.Exec(t, 1, "UPDATE "+table+" SET v = replace(v, ' changed', '') WHERE n % 2 = 0",
 				"UPDATE "+table+" SET v = v || ' more' WHERE n % 100 < 3")
 			c.Exec(t, 0, "DELETE FROM "+table+" WHERE n % 3 = 0")
-			if i%5 > 0 { // a few kinds of keys show what there is to show of both behaviors, and of the layout
+			if i%5 > 0 { // only every fifth kind of key is tested with both behaviors and with the peer's layout
 				checkAgainstComparison(t, s, "public."+table, before, behaviors()[i%2])
 				return
 			}

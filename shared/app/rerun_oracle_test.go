@@ -44,7 +44,7 @@ func TestTableRerun_IsAComparisonOfTheDocumentsKeys(t *testing.T) {
 			c.Exec(t, 1, table.sql(mutation{every: 70, which: 3, how: "delete"}))
 			c.Exec(t, 2, table.sql(mutation{every: 110, which: 4, how: "update"}))
 			before := s.Diff(t, "public.t")
-			c.Exec(t, 1, strings.TrimSuffix(table.fill, "; ANALYZE t")+" ON CONFLICT DO NOTHING") // what was deleted heals
+			c.Exec(t, 1, strings.TrimSuffix(table.fill, "; ANALYZE t")+" ON CONFLICT DO NOTHING") // restores the rows that were deleted
 			for step := range 3 {
 				d := mutations().Example(1000 + 100*i + step)
 				c.Exec(t, d.node, table.sql(d))

@@ -160,8 +160,8 @@ func TestTableRepair_ByRule(t *testing.T) {
 	}
 }
 
-// onNodes returns the same rows for each node. If from is not zero, the rows from that
-// key on are those of the node.
+// onNodes returns the same rows for each node. If from is not zero, each node has its own
+// rows, in own, from the key from on.
 func onNodes(rows string, from int, own ...string) (nodes [3]string) {
 	for node := range nodes {
 		nodes[node] = rows

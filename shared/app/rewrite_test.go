@@ -61,7 +61,8 @@ func (r *rewriter) rewrite(nodes ...int) {
 const waitsForTable = `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 	WHERE NOT l.granted AND l.locktype = 'relation' AND a.datname = current_database() AND a.application_name LIKE 'ace%')`
 
-// commit waits for a waiting reader, or for the end of the test.
+// commit commits the rewrite on a node as soon as a session of the node waits for a
+// table.
 func (r *rewriter) commit(node int) {
 	ctx := r.t.Context()
 	for waits := false; !waits; time.Sleep(20 * time.Millisecond) {
@@ -77,7 +78,8 @@ func (r *rewriter) commit(node int) {
 	}
 }
 
-// beforeUnit does something before the unit of a phase that has a number.
+// beforeUnit returns an invoker that calls do once, before the unit of a phase with this
+// index.
 func beforeUnit(phase string, index int, do func()) func(tablediff.Invoker) tablediff.Invoker {
 	var once sync.Once
 	return around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {

@@ -57,7 +57,7 @@ type rewritten struct {
 	conn    []*pgx.Conn
 	planted map[string]string // table: digest of its rows on the second node
 	diff    map[string]apptest.Diff
-	took    map[string]time.Duration // operation: without a rewrite
+	took    map[string]time.Duration // by operation, the duration without a rewrite
 	right   int
 	failed  int
 }
@@ -85,7 +85,7 @@ func newRewritten(t *testing.T) *rewritten {
 				"p": `INSERT INTO p SELECT md5('more' || i)::uuid, i, 'more' FROM generate_series(1, 20) i`,
 			}[table])
 		r.planted[table] = r.digest(1, table)
-		for range 2 { // the second builds on the first
+		for range 2 {
 			r.diff[table] = r.s.Diff(t, "public."+table, "block_rows", "1000", "batch_size", "1")
 		}
 	}
@@ -95,7 +95,7 @@ func newRewritten(t *testing.T) *rewritten {
 	return r
 }
 
-// digest identifies the rows of a table, whatever order they lie in.
+// digest returns a digest of the rows of a table that does not depend on their order.
 func (r *rewritten) digest(node int, table string) string {
 	r.t.Helper()
 	return fmt.Sprint(r.c.QueryStrings(r.t, node, `SELECT count(*), sum(hashtextextended(concat_ws('/', id, n, v), 0)) FROM `+table)[0])
@@ -106,7 +106,7 @@ type operation struct {
 	name   string
 	table  string
 	submit func() string
-	counts string // of a repair: what it does
+	counts string // of a repair: the counts of its changes
 	writes bool
 }
 
@@ -231,8 +231,8 @@ func (r *rewritten) judgeCounts(o operation, status api.TaskStatus) string {
 	return ""
 }
 
-// judgeRows checks that the rows of the second node are those before or after what wrote
-// them, and reports whether they are the latter.
+// judgeRows reports whether the operation completed. It checks that the second node has
+// the rows after if the operation completed, and the rows before otherwise.
 func (r *rewritten) judgeRows(o operation, status api.TaskStatus, before, after string) bool {
 	r.t.Helper()
 	done := status.Status == api.StatusCompleted

@@ -138,8 +138,8 @@ func TestSchemaDiff_StoresTheWorkOfASmallTableOnlyIfRowsDiffer(t *testing.T) {
 	store := faulty.Wrap(memstore.New(t))
 	s := apptest.New(t, c, apptest.Options{Store: store})
 
-	// A stream below tasks/ is a part, and the records of the parent and of its three tables
-	// are no streams.
+	// Create is called below tasks/ only for parts, since task records are stored without
+	// it.
 	end := s.SchemaEnd(t, s.SubmitSchema(t, "public", "compare", "data"))
 	if parts := store.Count(faulty.Create, "tasks/"); end.Result.Verdict != api.VerdictMatch || end.Result.Tables.Identical != 3 || parts != 0 {
 		t.Errorf("it ended %s with %d parts: %s", end.Status.Status, parts, end.Status.Result)
@@ -156,14 +156,14 @@ func TestSchemaDiff_StoresTheWorkOfASmallTableOnlyIfRowsDiffer(t *testing.T) {
 }
 
 // The comparison of a small table starts again as a whole. That must not count as
-// progress, for which it would be tried for ever.
+// progress, or the comparison would be tried again for ever.
 func TestSchemaDiff_ASmallTableWhoseDocumentCannotBeStoredFails(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	store := faulty.Wrap(memstore.New(t))
 	s := apptest.New(t, c, apptest.Options{Store: store, Patience: 200 * time.Millisecond})
-	store.On(faulty.Create, "diffs/", faulty.First(8, faulty.FailBefore)) // the document of the parent is no stream
+	store.On(faulty.Create, "diffs/", faulty.First(8, faulty.FailBefore)) // the document of the parent is stored without Create
 	end := s.SchemaEnd(t, s.SubmitSchema(t, "public", "compare", "data"))
 	if tries := store.Count(faulty.Create, "diffs/"); end.Result.Tables.Failed != 1 || tries > 4 {
 		t.Errorf("after %d tries it ended %s: %s", tries, end.Status.Status, end.Status.Result)

@@ -150,7 +150,7 @@ func TestSchemaDiff_IsCancelledWithItsTables(t *testing.T) {
 	}
 }
 
-// Another request is compared although a schema of many tables is waiting.
+// Another request is executed although a schema of many tables is waiting.
 func TestSchemaDiff_DoesNotDelayAnotherRequest(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

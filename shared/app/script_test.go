@@ -116,7 +116,7 @@ func TestScript_MakesTheChangesOfADryRun(t *testing.T) {
 		t.Errorf("%+v", got.Result)
 	}
 
-	// The rows are no longer as they were.
+	// The rows have changed since the dry run.
 	if _, err := psql(t, c, 1, script(t, s, dry.TaskID, "n2")); err == nil || !strings.Contains(err.Error(), `node n2: the row with the key ('1') exists already; nothing was changed`) {
 		t.Errorf("run again: %v", err)
 	}
@@ -276,8 +276,8 @@ func TestScript_KeepsBytesAndNamesOfEveryKind(t *testing.T) {
 	}
 }
 
-// With fire_triggers, a script needs no right to disable triggers. One that only inserts
-// needs no privilege but those on the columns.
+// With fire_triggers, a script needs no right to disable triggers. A script that only
+// inserts needs only privileges on the columns.
 func TestScript_LeavesTheSessionAsItWas(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))

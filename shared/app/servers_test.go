@@ -21,7 +21,7 @@ func sameTable(t *testing.T, c *pgtest.Cluster) {
 	c.Exec(t, 1, `UPDATE t SET v = 'x' WHERE id IN (5, 6)`)
 }
 
-// pointed returns the cluster with another address of one node.
+// pointed returns a copy of the cluster in which one node has another address.
 func pointed(c *pgtest.Cluster, node int, host string, port int) *pgtest.Cluster {
 	other := *c
 	other.Nodes = append([]pgtest.Node{}, c.Nodes...)
@@ -94,8 +94,7 @@ func TestServers_AStandbyIsComparedAndNotRepaired(t *testing.T) {
 		if change != nil {
 			continue
 		}
-		// What was repaired on n1 reaches its standby. The repair is taken back on n1
-		// alone.
+		// What was repaired on n1 reaches its standby. The test reverts the repair on n1 only.
 		c.Exec(t, 0, `UPDATE t SET v = 'v' WHERE id IN (5, 6)`)
 	}
 	c.Exec(t, 1, `UPDATE t SET v = 'v' WHERE id IN (5, 6)`)
@@ -138,7 +137,7 @@ func TestServers_AReadOnlyNodeIsNotRepaired(t *testing.T) {
 			s := apptest.New(t, c, apptest.Options{})
 			d := s.Diff(t, "public.t")
 			c.Exec(t, 1, `ALTER DATABASE `+c.DB+` SET `+setting+` = '`+value+`'`)
-			s = apptest.New(t, c, apptest.Options{Store: s.Store}) // with sessions that begin now
+			s = apptest.New(t, c, apptest.Options{Store: s.Store}) // whose sessions begin after the change
 			for _, change := range []func(*api.TableRepairRequest){dryRun, nil} {
 				r := repair(t, s, d.TaskID, "n1", change)
 				if r.Status != api.StatusFailed || !strings.Contains(r.Nodes["n2"].Error, setting) || r.Nodes["n2"].Outcome == "unknown" || r.Nodes["n2"].Updated != 0 {

@@ -24,8 +24,8 @@ type parameter struct {
 	values []string
 }
 
-// unusual has values of text parameters, and of those whose least or greatest value ends
-// every session.
+// unusual has values of text parameters, and of parameters whose least or greatest value
+// ends every session.
 var unusual = map[string][]string{
 	"DateStyle": {"German, DMY", "SQL, MDY"}, "TimeZone": {"America/St_Johns", "Asia/Kathmandu"}, "application_name": {"other"},
 	"backtrace_functions": {"int4in"}, "client_encoding": {"LATIN1", "SJIS"}, "createrole_self_grant": {"set, inherit"},
@@ -41,11 +41,11 @@ var unusual = map[string][]string{
 	"max_stack_depth": {"500kB"}, "work_mem": {"64kB", "256MB"}, "hash_mem_multiplier": {"1", "4"}, "geqo_pool_size": {"2", "1000"}, "geqo_generations": {"1", "100"},
 	"join_collapse_limit": {"1", "12"}, "from_collapse_limit": {"1", "12"}, "geqo_threshold": {"2", "12"},
 
-	// A node with it is not repaired, see TestServers_AReadOnlyNodeIsNotRepaired.
+	// A node with this setting is not repaired, see TestServers_AReadOnlyNodeIsNotRepaired.
 	"default_transaction_read_only": nil,
 
-	// Of code that the server loads, of settings of one transaction, and of messages by
-	// the megabyte.
+	// These parameters load code into the server, apply to one transaction, or cause
+	// megabytes of messages.
 	"dynamic_library_path": nil, "output_plugin_libraries": nil, "extension_control_path": nil, "extension_destdir": nil, "local_preload_libraries": nil,
 	"session_preload_libraries": nil, "transaction_isolation": nil, "transaction_read_only": nil, "transaction_deferrable": nil,
 	"client_min_messages": {"log"}, "log_min_messages": nil, "log_statement": nil, "debug_print_parse": nil, "debug_print_plan": nil,
@@ -81,7 +81,8 @@ func settableOf(t *testing.T, c *pgtest.Cluster) (found []parameter) {
 	return found
 }
 
-// pick returns a value for each parameter: the round-th, or the last.
+// pick returns a statement for each parameter that sets it to the value with the index
+// round, or to its last value if it has fewer.
 func pick(parameters []parameter, round int) []string {
 	var sql []string
 	for _, p := range parameters {

@@ -75,7 +75,7 @@ func (b *silenceBench) service(t *testing.T) *apptest.Service {
 	})
 }
 
-// silentOperations are the operations that a node may fall silent in.
+// silentOperations are the operations during which a node may fall silent.
 func silentOperations() map[string]func(t *testing.T, b *silenceBench, s *apptest.Service) api.TaskStatus {
 	return map[string]func(t *testing.T, b *silenceBench, s *apptest.Service) api.TaskStatus{
 		"diff": func(t *testing.T, _ *silenceBench, s *apptest.Service) api.TaskStatus {

@@ -23,7 +23,8 @@ func upgraded(major int, collation string) string {
 	return fmt.Sprintf("UPDATE pg_collation SET %s = 'da', collversion = '153.14-old' WHERE collname = '%s'", locale, collation)
 }
 
-// upgrade has the collation x of these nodes upgraded, with all indexes as they are.
+// upgrade simulates an upgrade of the collation x on these nodes. It does not rebuild
+// indexes.
 func upgrade(t *testing.T, c *pgtest.Cluster, nodes ...int) {
 	t.Helper()
 	for _, node := range nodes {
@@ -151,7 +152,7 @@ func checkNotRepaired(t *testing.T, s *apptest.Service, diffID string, stale ...
 	t.Helper()
 	before := content(t, s.Cluster, 1, "t")
 	for _, dry := range []bool{true, false} {
-		for _, source := range []string{"n1", "n2"}[:1+len(stale)%2] { // as a target too, if the other is not stale
+		for _, source := range []string{"n1", "n2"}[:1+len(stale)%2] { // if only one node is stale, it is tried as the source and as the target
 			status := s.Wait(t, submitRepair(t, s, diffID, source, func(r *api.TableRepairRequest) { r.DryRun = dry }))
 			node := s.Cluster.Nodes[stale[0]].Name
 			for _, want := range []string{

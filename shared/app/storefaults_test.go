@@ -18,8 +18,8 @@ import (
 	"ace/shared/task"
 )
 
-// Every call of the store (every second one in a short test) fails once, before or after
-// it takes effect, each in its own run. The task completes with the correct verdict.
+// In each run, another call of the store fails once (in a short test, every second call),
+// before or after it takes effect. The task completes with the correct verdict.
 //
 // Case O-F8, see docs/RELIABILITY.md.
 func TestTableDiff_AFaultOfTheStoreChangesNothing(t *testing.T) {
@@ -32,7 +32,7 @@ func TestTableDiff_AFaultOfTheStoreChangesNothing(t *testing.T) {
 	} {
 		for _, outcome := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
 			if outcome == faulty.FailAfter && !writes(op) {
-				continue // to a reader both are the same
+				continue // a call that only reads has no effect, so both outcomes are the same
 			}
 			t.Run(fmt.Sprintf("%s, outcome %d", op, outcome), func(t *testing.T) {
 				t.Parallel() // most of the time goes by waiting
@@ -78,15 +78,15 @@ func judge(t *testing.T, s *apptest.Service, store *faulty.Store, what string) {
 	}
 }
 
-// outcome waits for a task's end. Where the fault kept the task from being started or
-// finished it does what the next start of the service does: it looks for open tasks.
+// outcome waits for a task's end. If the fault has prevented the start or the end of the
+// task, outcome resumes the task, as the next start of the service would.
 func outcome(t *testing.T, s *apptest.Service, store *faulty.Store, id string) api.TaskStatus {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 		rec, err := s.App.Tasks().Get(t.Context(), id)
 		if err != nil {
-			continue // the fault itself
+			continue // the read failed because of the fault
 		}
 		if rec.Status.Terminal() {
 			store.Heal()

@@ -32,7 +32,7 @@ func (s *afterPlan) PutIfAbsent(ctx context.Context, key, contentType string, bo
 }
 
 // switchedOperations are the operations for a service whose second node is another server
-// from the plan on. Each returns the error of its task.
+// as soon as the plan is stored. Each returns the error of its task.
 func switchedOperations() map[string]func(t *testing.T, s *apptest.Service, diffID, repairID string) string {
 	return map[string]func(t *testing.T, s *apptest.Service, diffID, repairID string) string{
 		"diff": func(t *testing.T, s *apptest.Service, _, _ string) string {
@@ -91,7 +91,7 @@ func TestServers_AnotherServerInTheMiddleOfATaskIsAnError(t *testing.T) {
 				proxy.Switch(c.Nodes[1])
 				switching := apptest.New(t, right, apptest.Options{Store: &afterPlan{Store: store, then: func() {
 					proxy.Switch(other)
-					time.Sleep(1100 * time.Millisecond) // the pool looks whether older connections are alive
+					time.Sleep(1100 * time.Millisecond) // the pool checks only older connections
 				}}})
 				message := run(t, switching, d.TaskID, done.TaskID)
 				for _, want := range []string{`node "n2" (127.0.0.1:`, "is not the server that this began with", "expected the server started", "found the"} {

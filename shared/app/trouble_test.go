@@ -44,7 +44,7 @@ func troubles() []trouble {
 			pgtest.ServerSetting("max_locks_per_transaction", "10"), pgtest.ServerSetting("max_connections", "20"),
 		}, func(t *testing.T, c *pgtest.Cluster) func() {
 			hog := c.Connect(t, 1)
-			take := func(ctx context.Context, from int) error { // what others have given back too
+			take := func(ctx context.Context, from int) error { // also takes the locks that other sessions have released
 				_, err := hog.Exec(ctx, `SELECT pg_advisory_lock($1::int, i) FROM generate_series(1, 1000000) i`, from)
 				return err
 			}
@@ -124,7 +124,7 @@ func TestTableDiff_WaitsForAFailingServerAndThenReportsIt(t *testing.T) {
 	}
 }
 
-// troubledPlanning runs a comparison whose server is in trouble from before the start for
+// troubledPlanning runs a comparison. The trouble begins before the comparison and lasts
 // three seconds.
 func troubledPlanning(t *testing.T, c *pgtest.Cluster, tt trouble) {
 	t.Helper()

@@ -44,8 +44,8 @@ func TestIdentity_DifferentBytesWithEqualTextAreNoDifference(t *testing.T) {
 
 // Case T-F6, see docs/RELIABILITY.md.
 //
-// An array without NULLs may have a null bitmap. If replication wrote it as text, it has
-// none.
+// An array without NULLs may have a null bitmap. An array that replication wrote as text
+// has no such bitmap.
 func TestIdentity_AnArrayWithANullBitmapIsNoCandidate(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -113,7 +113,7 @@ func checkReport(t *testing.T, s *apptest.Service, r repaired) {
 	}
 }
 
-// An undo names the rows that a trigger keeps from being as they were.
+// An undo names the rows that a trigger prevents it from restoring.
 func TestTableUndo_NamesTheRowsThatCannotBeRestored(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
