@@ -55,8 +55,8 @@ func TestList_ReturnsWhatAnotherProcessHasChanged(t *testing.T) {
 	})
 }
 
-// Whether the documents of one day exist is found by a listing. It is right next to
-// renderings, and for the first and the last document of the day.
+// A listing finds which documents of a day exist. It must be right if renderings are next
+// to documents, and for the first and the last document of the day.
 func TestList_OmitsDocumentsThatAreGoneFromADayOfMany(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
@@ -117,7 +117,7 @@ func TestList_FewOfManyDocumentsOfADayCostABoundedListing(t *testing.T) {
 	}
 }
 
-// A cached entry is no way around the clusters that a caller may see.
+// A cached entry is not returned if the caller may not see its cluster.
 func TestList_OmitsWhatTheCallerMayNotSee(t *testing.T) {
 	store := newStore(t)
 	x := diffindex.New(store)

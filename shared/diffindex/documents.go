@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// listedTogether is the number of documents of one day from which a listing finds
-	// whether they exist, instead of a request for each.
+	// listedTogether is the minimum number of documents of one day whose existence is
+	// checked by one listing. Fewer documents are checked by a request each.
 	listedTogether = 32
-	// listedPer bounds the keys that such a listing reads, per document. A filter may select
-	// a few of many documents of a day.
+	// listedPer is the maximum number of keys that such a listing reads for each document to
+	// check. It is limited because a filter may select few of the many documents of a day.
 	listedPer = 16
 )
 
@@ -64,8 +64,8 @@ type foundDocuments struct {
 	unread   []string // the keys that the listing did not reach
 }
 
-// listDocuments finds which of the keys exist by a listing. The keys are sorted and have
-// the same prefix up to the last slash.
+// listDocuments finds by one listing which of the keys exist. The keys are sorted and
+// have the same prefix up to the last slash.
 func (x *Index) listDocuments(ctx context.Context, keys []string) (foundDocuments, error) {
 	first, last := keys[0], keys[len(keys)-1]
 	prefix := first[:strings.LastIndexByte(first, '/')+1]

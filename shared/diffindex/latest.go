@@ -14,7 +14,7 @@ const (
 	// latestScan is the most entries that one call of Latest reads. It reads more than one
 	// only if the cluster has tables of this name in several databases.
 	latestScan = 100
-	// latestFor is how long Latest returns what it found, unless this process changes the
+	// latestFor is how long Latest returns a cached result, unless this process changes the
 	// list.
 	latestFor = 30 * time.Second
 	// maxLatest bounds the tables that are cached.

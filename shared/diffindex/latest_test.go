@@ -67,8 +67,8 @@ func TestLatest_ReadsEntriesOfEarlierVersions(t *testing.T) {
 	}
 }
 
-// The cost for a table does not depend on the number of documents, and there is none for
-// a table that was asked about just before.
+// The cost for a table does not depend on the number of documents, and a second call for
+// the same table reads nothing.
 func TestLatest_ReadsTwoObjectsPerTable(t *testing.T) {
 	store := newStore(t)
 	x := diffindex.New(store)

@@ -15,8 +15,8 @@ import (
 	"ace/shared/diffindex"
 )
 
-// Names that sort before and after the slash of a directory, and a name that is too long
-// for a key.
+// The names sort before and after the slash of a directory, and one name is too long for
+// a key.
 func TestTables_ReturnsTheNewestTasksOfEachTable(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
