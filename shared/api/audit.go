@@ -15,8 +15,8 @@ const (
 )
 
 const (
-	// maxCallerName is the maximum number of bytes of the name of a caller: an ARN of AWS is
-	// longer than a name of a callers file.
+	// maxCallerName is the maximum number of bytes of the name of a caller. The name may be
+	// the ARN of an AWS identity, which is longer than a name in the callers file.
 	maxCallerName = 512
 
 	allowedCaller     = "a name of 1 to 512 bytes"
@@ -48,8 +48,8 @@ type AuditEntry struct {
 	Format string `json:"format"` // ace-audit/1
 	ID     string `json:"id"`
 	At     Time   `json:"at"`
-	// Action is the operation: table-diff, table-repair, task-cancel and so on; diffs for an
-	// imported document, rules for a stored rules document.
+	// Action is the operation, such as table-diff, table-repair or task-cancel. It is diffs
+	// if a document was imported, and rules if a rules document was stored.
 	Action  string `json:"action"`
 	Outcome string `json:"outcome"` // accepted, refused, or unreadable if the entry is damaged
 	// RequestedBy has no caller if the token of the request was wrong.
@@ -58,16 +58,16 @@ type AuditEntry struct {
 	DBName      string      `json:"dbname,omitempty"`
 	TableName   string      `json:"table_name,omitempty"`
 	TaskID      string      `json:"task_id,omitempty"` // the task that was started or cancelled
-	// Existing means that the request started no task, because an identical one had not
-	// ended. TaskID is that task.
+	// Existing reports that the request started no task, because an identical task had not
+	// ended. TaskID is the id of the identical task.
 	Existing bool `json:"existing,omitempty"`
 	// Parameters is the request. Instead of the text of table_filter, which may hold data,
 	// it has the length of the text.
 	Parameters json.RawMessage `json:"parameters,omitempty"`
 	Object     string          `json:"object,omitempty"` // the key of the stored document or rules
 	Reason     string          `json:"reason,omitempty"` // why the request was refused
-	// Unrecorded is the number of refused requests before this one that have no entry,
-	// because there were too many.
+	// Unrecorded is the number of requests that were refused before this one, but were too
+	// many to get an entry each.
 	Unrecorded int64 `json:"unrecorded,omitempty"`
 }
 

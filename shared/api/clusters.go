@@ -16,7 +16,7 @@ type Cluster struct {
 	Databases     []ClusterDatabase `json:"databases,omitempty"` // the first is the default
 	Nodes         []ClusterNode     `json:"nodes,omitempty"`     // the active nodes
 	InactiveNodes []string          `json:"inactive_nodes,omitempty"`
-	Warnings      []string          `json:"warnings,omitempty"` // messages that name settings of the definition without an effect
+	Warnings      []string          `json:"warnings,omitempty"` // messages about settings of the definition that have no effect
 	Error         string            `json:"error,omitempty"`
 }
 
@@ -90,9 +90,9 @@ type NodeServer struct {
 	Version   string `json:"version"`
 	Role      string `json:"role"`
 	Superuser bool   `json:"superuser"`
-	// CanRepair reports that nothing but privileges on the table can prevent a repair
-	// with the default parameters. Otherwise RepairObstacles has the reasons, each with
-	// what to do.
+	// CanRepair reports that a repair with the default parameters can run, if the role has
+	// the privileges on the table. If CanRepair is false, RepairObstacles has the reasons,
+	// each with what to do.
 	CanRepair            bool     `json:"can_repair"`
 	RepairObstacles      []string `json:"repair_obstacles,omitempty"`
 	InRecovery           bool     `json:"in_recovery"` // the server is a standby

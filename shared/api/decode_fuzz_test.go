@@ -10,8 +10,8 @@ import (
 	"ace/shared/fault"
 )
 
-// FuzzDecodeRequests checks every request's decoder: a refused request is the caller's
-// mistake, its message is bounded, and decoding takes no long time.
+// FuzzDecodeRequests checks the decoder of every request: it returns within seconds, and
+// each error is a mistake of the caller, in a message of bounded size.
 func FuzzDecodeRequests(f *testing.F) {
 	decoders := []func(api.Params) error{
 		func(p api.Params) error { _, err := api.DecodeTableDiff(p); return err },
@@ -61,7 +61,7 @@ func FuzzDecodeRequests(f *testing.F) {
 }
 
 // checkInvalid checks that an error is the caller's mistake, in a message of bounded
-// size. An id that is malformed, or of another kind of task, may be NotFound.
+// size. For a malformed id or an id of another type of task, the code may be NotFound.
 func checkInvalid(t *testing.T, err error) {
 	t.Helper()
 	code := fault.CodeOf(err)

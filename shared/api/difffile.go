@@ -24,7 +24,7 @@ const (
 	allowedDiffFile = "it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
 	// importFirst is the error for a relative path or a URL. Users of pgEdge ACE may send
-	// these, because it stores diff files on its host's disk.
+	// these, because pgEdge ACE stores diff files on the disk of its host.
 	importFirst = "relative paths and URLs are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 

@@ -32,9 +32,9 @@ type ArchivedDiff struct {
 	ClusterName    string `json:"cluster_name"`
 	DBName         string `json:"dbname"`
 	TableName      string `json:"table_name"`
-	Parent         string `json:"parent,omitempty"` // id of the task for several tables that submitted this task; absent if there is none
+	Parent         string `json:"parent,omitempty"` // id of the schema-diff or repset-diff that submitted this task; absent for all other tasks
 	FinishedAt     Time   `json:"finished_at"`
-	Verdict        string `json:"verdict,omitempty"` // absent if a task that compares several tables found no difference, but could not compare all tables
+	Verdict        string `json:"verdict,omitempty"` // absent if a comparison of several tables found no difference, but could not compare all of them
 	TotalRows      int64  `json:"total_rows"`
 	MismatchedRows int64  `json:"mismatched_rows"`
 	DiffFile       string `json:"diff_file"` // the key of the document in the archive

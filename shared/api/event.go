@@ -28,7 +28,7 @@ func IsEventType(text string) bool { return slices.Contains(EventTypes(), text) 
 // task has ended; no request asks for it. An event contains no values of rows and no text
 // that may quote one: neither keys nor the message of an error.
 type Event struct {
-	ID   string    `json:"id"` // the same whenever the event is sent again
+	ID   string    `json:"id"` // the same each time the event is sent
 	Type string    `json:"type"`
 	Time Time      `json:"timestamp"` // when the task ended
 	Data EventData `json:"data"`

@@ -19,8 +19,8 @@ type File struct {
 	ETag        string // the ETag without its quotes
 	Size        int64  // size of the content in bytes
 	ModTime     time.Time
-	// Open returns the content. The transport must close it. If the content is damaged
-	// and this is detected, Open, Seek or Read fails before the last byte is returned.
+	// Open returns the content. The transport must close it. If damage to the content is
+	// detected, Open, Seek or Read fails before the last byte is returned.
 	Open func(ctx context.Context) (io.ReadSeekCloser, error)
 	// Presign returns a URL that downloads the content without credentials.
 	Presign func(ctx context.Context) (string, error)

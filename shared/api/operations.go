@@ -262,8 +262,8 @@ func repsetDiffParams() []Param {
 	})
 }
 
-// setParams returns the parameters of a comparison of several tables. which is the
-// parameter that selects these tables.
+// setParams returns the parameters of a comparison of several tables. The argument which
+// is the parameter that selects the tables.
 func setParams(which Param) []Param {
 	req := newSetRequest()
 	patterns := Values{Pattern: patternPatterns}

@@ -109,7 +109,8 @@ func checkDescription(t *testing.T, operation api.Operation, p api.Param, decode
 }
 
 // checkValues compares the machine-readable values of a parameter with what decode
-// accepts: every word of OneOf and both ends of a range, but no neighbour of them.
+// accepts: decode must accept every word of OneOf and both ends of a range, but not the
+// numbers next to the ends.
 func checkValues(t *testing.T, operation api.Operation, p api.Param, problem func(url.Values) string) {
 	t.Helper()
 	accepts := func(value string) bool {
@@ -147,7 +148,7 @@ func checkValues(t *testing.T, operation api.Operation, p api.Param, problem fun
 	}
 	for _, value := range notations() {
 		matches, accepted := pattern.MatchString(value), accepts(value)
-		noBounds := matches && (p.Name == "after" || strings.HasPrefix(value, "11m") || strings.HasPrefix(value, "1969") || strings.HasPrefix(value, "2024-13")) // a pattern of cursors, times and delays
+		noBounds := matches && (p.Name == "after" || strings.HasPrefix(value, "11m") || strings.HasPrefix(value, "1969") || strings.HasPrefix(value, "2024-13")) // the patterns of cursors, times and delays have no bounds
 		if matches != accepted && !noBounds {
 			t.Errorf("%s=%q of %s is accepted: %t, but matches %s: %t", p.Name, value, operation.Name, accepted, pattern, matches)
 		}

@@ -35,13 +35,13 @@ type Values struct {
 	From     string // the least number; "": no minimum
 	Above    string // the number that all values exceed; "": none
 	To       string // the greatest number; "": no maximum
-	MinItems int    // the minimum number of items of a list, which must all be different; 0: no such rule
+	MinItems int    // the minimum number of items of a list; 0: no minimum. The items must all be different
 	All      bool   // the list may be the word all instead
 }
 
-// The patterns of Values. A pattern of a name allows 63 characters, although the parsers
-// allow only 63 bytes, which a regular expression cannot count. Otherwise each pattern
-// allows what the parser of its parameter accepts.
+// The patterns of Values. Each pattern allows what the parser of its parameter accepts,
+// except for the length of a name: a pattern allows 63 characters, a parser 63 bytes. A
+// regular expression cannot count bytes.
 const (
 	patternBare   = "[^\\x00-@\\[-^`{-\\x7f][^\\x00-#%-/:-@\\[-^`{-\\x7f]{0,62}"
 	patternQuoted = `"([^"\x00]|""){1,63}"`

@@ -55,10 +55,10 @@ func (p Patterns) Match(table TableName) bool {
 	})
 }
 
-// matchesPattern reports whether a pattern matches the whole text. It must need less than
-// a microsecond, because it may be called for 1,000 patterns and a million objects.
+// matchesPattern reports whether a pattern matches the whole text. It may be called for
+// 1,000 patterns and a million objects, so it must return within a microsecond.
 func matchesPattern(pattern, text string) bool {
-	rest, retry := "", "" // the pattern after the last * so far, and the text after the characters that this * has matched
+	rest, retry := "", "" // rest is the pattern after the last *; retry is the text after what that * has matched
 	starred := false
 	for text != "" {
 		_, width := utf8.DecodeRuneInString(text)
@@ -70,7 +70,7 @@ func matchesPattern(pattern, text string) bool {
 			pattern, text = pattern[1:], text[width:]
 		case strings.HasPrefix(pattern, text[:width]):
 			pattern, text = pattern[width:], text[width:]
-		case starred: // the last * matches one more character, and the rest is tried again
+		case starred: // let the last * match one more character, and match rest again
 			_, width := utf8.DecodeRuneInString(retry)
 			retry = retry[width:]
 			pattern, text = rest, retry

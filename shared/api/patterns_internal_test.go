@@ -30,7 +30,8 @@ func TestMatchesPattern_IsTheRegularExpression(t *testing.T) {
 	})
 }
 
-// A check of a database has up to 1,000 patterns and some hundred thousand objects.
+// A comparison may match 1,000 patterns with the names of several hundred thousand
+// objects.
 func TestPatterns_MatchIsFast(t *testing.T) {
 	t.Parallel()
 	patterns := Patterns{strings.Repeat("a*", 20) + "b", "*_old", "audit.*"}

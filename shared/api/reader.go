@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// reader reads the parameters of a request one by one. It records their problems and the
-// names that were read: all other names are unknown parameters.
+// reader reads the parameters of a request one by one. It records the problems of the
+// values, and the names that it has read. All other names are unknown parameters.
 type reader struct {
 	params   Params
 	read     []string // the names that were read
@@ -16,8 +16,8 @@ type reader struct {
 
 func newReader(p Params) *reader { return &reader{params: p} }
 
-// value returns the value of a parameter. If the parameter is absent, ok is false. If it
-// has a problem, value records the problem, and ok is false too.
+// value returns the value of a parameter. If the parameter is absent, ok is false. If the
+// parameter has a problem, value records the problem, and ok is false too.
 func (r *reader) value(name string) (value string, ok bool) {
 	r.read = append(r.read, name)
 	given := r.params.values[name]

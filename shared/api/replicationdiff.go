@@ -120,14 +120,14 @@ func replicationDiffParams() []Param {
 // ReplicationResult is the result of a comparison of how nodes replicate. It is also in
 // the record of a task that failed because a node could not be read.
 type ReplicationResult struct {
-	// Verdict is differ if there are findings, otherwise match. It is absent if there
-	// is no finding, but a node could not be read, or not completely.
+	// Verdict is differ if there are findings, and match if there are none. It is absent if
+	// there are no findings but some node could not be read completely.
 	Verdict  string              `json:"verdict,omitempty"`
 	Findings ReplicationFindings `json:"findings"`
 	// Worst has the first 20 findings of the document, which is sorted by rank.
 	Worst      []finding.Finding `json:"worst,omitempty"`
 	ReportFile string            `json:"report_file"` // the key of the document in the archive
-	// UnreadNodes are the nodes that could not be read, or not completely.
+	// UnreadNodes are the nodes that could not be read completely.
 	UnreadNodes []UnreadNode `json:"unread_nodes,omitempty"`
 	// Unknown is the number of facts that the role could not read or that the comparison
 	// could not decide. The document lists them.
@@ -137,7 +137,7 @@ type ReplicationResult struct {
 // MaxWorst is the maximum number of findings in ReplicationResult.Worst.
 const MaxWorst = 20
 
-// Total returns the number of all findings.
+// Total returns the number of findings of all ranks.
 func (f ReplicationFindings) Total() int { return f.Broken + f.Behind + f.Asymmetric + f.Different }
 
 // ReplicationFindings counts the findings about replication by their rank.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The systems in which a replication set may be. A set of the native logical replication
-// is a publication.
+// The systems that have replication sets. In PostgreSQL's own logical replication, a
+// publication is the set.
 const (
 	SystemPublication = "publication"
 	SystemPGLogical   = "pglogical"
@@ -18,8 +18,8 @@ const (
 // anySystem stands for any of the systems.
 const anySystem = "repset"
 
-// maxRepset is the maximum number of bytes of repset_name: a name in PostgreSQL has at
-// most 63, and the longest prefix 12.
+// maxRepset is the maximum number of bytes of repset_name: 12 of the longest prefix
+// (publication:) and 63 of a name in PostgreSQL.
 const maxRepset = 75
 
 func systems() []string { return []string{SystemPublication, SystemPGLogical, SystemSpock} }
@@ -36,8 +36,8 @@ type RepsetDiffRequest struct {
 // Repset names a publication or a replication set.
 type Repset string
 
-// Split returns the system, or "" if the text names none, and the name of the set as in
-// the system catalog.
+// Split returns the system and the name of the set as in the system catalog. The system
+// is "" if r names none.
 func (r Repset) Split() (system, name string) {
 	before, after, found := strings.Cut(string(r), ":")
 	switch {

@@ -39,7 +39,7 @@ func resolveProblem(resolve string) string {
 	return oneOf("resolve", resolve, resolutions()...)
 }
 
-// The values of missing: what it means that a node lacks a row that another node has.
+// The values of missing: what a repair by rule does with a row that some nodes lack.
 const (
 	MissingInsert = "insert"
 	MissingDelete = "delete"
@@ -65,8 +65,8 @@ func parseClockSkew(text string) (*Duration, error) {
 // DefaultClockSkew is the default of max_clock_skew.
 const DefaultClockSkew = Duration(time.Second)
 
-// ByRule reports whether a rule decides which version of a row is right, and not
-// source_of_truth.
+// ByRule reports whether a rule, instead of source_of_truth, decides which version of a
+// row is right.
 func (r TableRepairRequest) ByRule() bool { return r.Resolve != "" }
 
 // comparesTimes reports whether the repair may compare commit times.

@@ -3,7 +3,7 @@ package api
 // Right is what a caller must be allowed to do to use a route.
 type Right string
 
-// The rights. None includes another one.
+// The rights. No right includes another right.
 const (
 	// RightRead allows to see tasks, documents, reports, clusters and tables.
 	RightRead Right = "read"
@@ -13,8 +13,9 @@ const (
 	// read the before-images. It also allows to cancel the tasks of other callers.
 	RightRepair Right = "repair"
 
-	// RightAny is not a right of a caller. It means that any of the rights suffices for the
-	// route: which one is needed depends on the task.
+	// RightAny is not a right of a caller. It means that the caller must have at least one
+	// right. Which right the request needs depends on the task, so the handler of the
+	// request checks that.
 	RightAny Right = "any"
 	// RightNone means that a route needs no right.
 	RightNone Right = ""
@@ -69,7 +70,7 @@ type RequestedBy struct {
 	// From is the address from which the request came, or "uid" and the id of the user whose
 	// process was at the other end of a Unix socket.
 	From string `json:"from,omitempty"`
-	// Via is the way of the request: "http", "page", "lambda", "schedule" or "command".
+	// Via is how the request was sent: "http", "page", "lambda", "schedule" or "command".
 	Via string `json:"via,omitempty"`
 	// UserAgent is the program that sent the request, as it names itself.
 	UserAgent string `json:"user_agent,omitempty"`

@@ -34,8 +34,8 @@ const (
 	RouteBackup   Route = "/ace/backup"
 	RouteClusters Route = "/ace/clusters"
 	// RouteClusterCheck is a route of its own, and not a parameter of RouteClusters,
-	// because a check connects to nodes: it may take seconds, needs passwords and has
-	// another answer.
+	// because a check connects to nodes: it may take seconds, needs passwords and returns
+	// other data.
 	RouteClusterCheck Route = "/ace/cluster-check"
 	RouteTables       Route = "/ace/tables"
 	RouteOpenAPI      Route = "/ace/openapi.json"

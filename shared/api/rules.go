@@ -48,8 +48,7 @@ func DecodeRules(p Params) (RulesRequest, error) {
 	return req, r.finish(found)
 }
 
-// DecodeAddRules decodes the parameters of the request to add a rules document, which has
-// none.
+// DecodeAddRules returns an error if the request to add a rules document has parameters.
 func DecodeAddRules(p Params) (AddRulesRequest, error) {
 	return AddRulesRequest{}, newReader(p).finish(nil)
 }

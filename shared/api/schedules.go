@@ -42,7 +42,7 @@ type ScheduledRun struct {
 	TaskID  string          `json:"task_id,omitempty"` // id of the schema-diff; absent unless the job has a pattern such as public.*
 	Verdict string          `json:"verdict,omitempty"` // match, differ, incomplete or failed; absent until the run ends
 	Error   string          `json:"error,omitempty"`   // the reason why no table was compared
-	Tasks   []ScheduledTask `json:"tasks"`             // one for each table; if the run has submitted a schema-diff, they are listed when it has ended
+	Tasks   []ScheduledTask `json:"tasks"`             // one for each table; the tasks that a schema-diff submitted are listed only after the schema-diff has ended
 	// NotCompared are the tables that were not compared, because they have no key or
 	// because fail_fast left them out.
 	NotCompared   []NotCompared `json:"not_compared,omitempty"`

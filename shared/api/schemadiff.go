@@ -23,7 +23,7 @@ type SchemaDiffRequest struct {
 // schemas of users.
 type Schemas []string
 
-// All reports whether all schemas of users are meant.
+// All reports whether s stands for all schemas of users.
 func (s Schemas) All() bool { return len(s) == 1 && s[0] == allSchemas }
 
 // NewSchemaDiffRequest returns a request with all defaults. The caller must set the
@@ -32,8 +32,8 @@ func NewSchemaDiffRequest() SchemaDiffRequest {
 	return SchemaDiffRequest{SetRequest: newSetRequest()}
 }
 
-// Name returns the schemas in the form in which the task's table_name has them, such as
-// public.*, or * for all schemas.
+// Name returns the table_name of the task: the schemas, such as public.*,audit.*, or *
+// for all schemas.
 func (r SchemaDiffRequest) Name() string {
 	if r.Schemas.All() {
 		return allSchemas

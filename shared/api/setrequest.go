@@ -64,7 +64,7 @@ func newSetRequest() SetRequest {
 	}
 }
 
-// TuningOf returns the parameters of a table-diff that do not depend on its table.
+// TuningOf returns those parameters of a table-diff that a TuningRequest has.
 func TuningOf(r TableDiffRequest) TuningRequest {
 	return TuningRequest{
 		BlockRows: r.BlockRows, MaxCPURatio: r.MaxCPURatio, BatchSize: r.BatchSize, Output: r.Output, Quiet: r.Quiet,

@@ -16,7 +16,7 @@ const (
 
 // Whether a comparison may read tables by sequential scans.
 const (
-	SequentialScanAuto   = "auto"   // if they leave the pages of other sessions in the shared buffers, and should not be slower than reading by key ranges
+	SequentialScanAuto   = "auto"   // if the scans do not evict the pages of other sessions from the shared buffers, and are probably not slower than key ranges
 	SequentialScanAlways = "always" // wherever it is possible
 	SequentialScanNever  = "never"
 )
@@ -67,8 +67,8 @@ type TableDiffRequest struct {
 	// Redact are columns whose values the document has only as keyed hashes. The names are
 	// as in the system catalog.
 	Redact []string `json:"redact,omitempty"`
-	// SequentialScan is whether the table is read by one sequential scan per node. ""
-	// means SequentialScanNever.
+	// SequentialScan is SequentialScanAuto or SequentialScanAlways. "" means
+	// SequentialScanNever.
 	SequentialScan string `json:"sequential_scan,omitempty"`
 }
 

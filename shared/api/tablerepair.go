@@ -8,9 +8,9 @@ import (
 
 const allowedTargets = `"all" or different nodes of the cluster other than source_of_truth, separated by commas`
 
-// TableRepairRequest asks to make the rows that a diff document lists equal to those of
-// the source of truth, on the other nodes. The JSON form of the request is stored as the
-// parameters of the task.
+// TableRepairRequest asks to make the rows that a diff document lists equal on all nodes:
+// to the row of the source of truth, or to the version that a rule chooses. The JSON form
+// of the request is stored as the parameters of the task.
 type TableRepairRequest struct {
 	ClusterName   string   `json:"cluster_name"`
 	DiffFile      DiffFile `json:"diff_file"`
@@ -80,7 +80,7 @@ func (r TableRepairRequest) problems() problems {
 		found.add("insert_only", "insert_only and upsert_only are both true; set only one of them")
 	}
 	source := r.SourceOfTruth
-	if r.ByRule() { // the tie-breaker may be repaired too
+	if r.ByRule() { // with a rule, source_of_truth only breaks ties, so it may be repaired too
 		source = ""
 	}
 	found.add("nodes", targetsProblem(r.Nodes, source))
@@ -117,15 +117,16 @@ const (
 // RepairResult is the result of a repair.
 type RepairResult struct {
 	SourceOfTruth string `json:"source_of_truth,omitempty"`
-	// Resolve is what decided. It is empty if it was source_of_truth, and so are the
-	// following members, up to Rules.
+	// Resolve is the parameter resolve of the request. If source_of_truth decided, Resolve
+	// and the following members, up to Rules, are empty.
 	Resolve string `json:"resolve,omitempty"`
-	// Undecided counts the keys without a winner, which are left alone on every node, and
-	// the rows that were left alone on a node because they changed after the decision.
+	// Undecided counts the keys without a winner, which are not changed on any node. It also
+	// counts the rows that are not repaired on a node because they changed after the
+	// decision.
 	Undecided     *int64         `json:"undecided,omitempty"`
 	UndecidedKeys []UndecidedKey `json:"undecided_keys,omitempty"` // the first hundred of them
-	// Rules counts the keys by the number and the name of the rule that decided, or
-	// otherwise.
+	// Rules counts the keys by the number and the name of the rule that decided. It counts
+	// the keys that no rule matched under "otherwise".
 	Rules map[string]int64 `json:"rules,omitempty"`
 	// ClockDifferences has, for resolve=newest, each node's clock minus that of the
 	// service.

@@ -46,7 +46,7 @@ type ListedTable struct {
 	// EstimatedRows is the largest estimate of the nodes. It is absent if no node has one.
 	EstimatedRows *int64 `json:"estimated_rows,omitempty"`
 	// Key has the columns by which a comparison of the nodes that have the table would match
-	// rows. It is empty if there is no such key; NoKey is the reason.
+	// rows. If there is no such key, Key is empty, and NoKey is the reason.
 	Key            []string        `json:"key,omitempty"`
 	NoKey          string          `json:"no_key,omitempty"`
 	MissingOn      []string        `json:"missing_on,omitempty"` // nodes that lack the table

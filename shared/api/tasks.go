@@ -65,7 +65,7 @@ type TaskStatus struct {
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`
 	TableName   string          `json:"table_name"`           // the table; the schemas of a schema-diff, such as public.*; the set of a repset-diff, such as publication:orders; "(replication)" for a replication-diff
-	Parent      string          `json:"parent,omitempty"`     // id of the task for several tables that submitted this task; absent if there is none
+	Parent      string          `json:"parent,omitempty"`     // id of the schema-diff or repset-diff that submitted this task; absent for all other tasks
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request, as it was stored
 	Error       string          `json:"error,omitempty"`      // why the task has not completed; absent unless Status is FAILED or CANCELLED
 	Progress    *Progress       `json:"progress,omitempty"`   // absent unless Status is RUNNING
@@ -191,7 +191,7 @@ type TaskList struct {
 	Next  string       `json:"next,omitempty"` // the parameter after of the next page
 }
 
-// NoParent as TasksRequest.Parent asks for the tasks that have no parent.
+// NoParent is the value of TasksRequest.Parent that selects the tasks without a parent.
 const NoParent = "none"
 
 const (
@@ -247,7 +247,7 @@ func (r TasksRequest) problems() problems {
 // accepts tasks (RouteReady).
 type HealthRequest struct{}
 
-// Health answers the probes.
+// Health answers a check of health or readiness.
 type Health struct {
 	Status string `json:"status"` // "ok"
 }

@@ -20,8 +20,8 @@ const (
 const TaskIDForm = `(t[dru]|[rs]d|rs)` + idForm
 
 // The forms of names and task ids, as regular expressions. tableIDForm is the form of the
-// id of any task about one table. diffIDForm is
-// the form of the id of a table-diff, and repairIDForm that of a repair or rerun.
+// id of any task about one table. diffIDForm is the form of the id of a table-diff, and
+// repairIDForm that of a table-repair or table-rerun.
 const (
 	nameForm     = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
 	idForm       = `_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?`

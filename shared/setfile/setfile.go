@@ -66,9 +66,9 @@ type Table struct {
 	MissingOn      []string      `json:"missing_on,omitempty"` // the nodes that lack the table
 	Error          string        `json:"error,omitempty"`      // why the table was not compared, or why its comparison failed
 
-	// TableFilter and IgnoreColumns are those of a repset-diff, if the set does not
-	// replicate all rows and columns of the table: other rows and columns were not
-	// compared.
+	// TableFilter and IgnoreColumns are set in a repset-diff if the set does not replicate
+	// all rows and columns of the table. The rows and columns that are not replicated were
+	// not compared.
 	TableFilter   string   `json:"table_filter,omitempty"`
 	IgnoreColumns []string `json:"ignore_columns,omitempty"`
 }
@@ -78,7 +78,8 @@ type Table struct {
 func (t Table) IsRestricted() bool { return t.TableFilter != "" || len(t.IgnoreColumns) > 0 }
 
 // Restriction describes which rows and columns of the table were compared, such as "only
-// rows with (id > 100), without the columns a, b". It is "" if all were.
+// rows with (id > 100), without the columns a, b". It is "" if all rows and columns were
+// compared.
 func (t Table) Restriction() string {
 	var parts []string
 	if t.TableFilter != "" {
@@ -96,9 +97,9 @@ func (t Table) Restriction() string {
 
 // Summarize sets the counts and the verdict of the summary from the tables and findings.
 //
-// The verdict is differ if a row differs, a node lacks a table, or a finding has the
-// rank blocks or drifts. Otherwise it is match if every table was identical or skipped
-// and Error is empty, and "" if not.
+// The verdict is differ if a row differs, a node lacks a table, or a finding has the rank
+// blocks or drifts. If none of these is true, the verdict is match if every table was
+// identical or skipped and Error is empty. In all other cases the verdict is "".
 func (d *Document) Summarize() {
 	s := &d.Summary
 	s.Tables, s.TotalRows, s.MismatchedRows, s.Findings = api.SetTables{}, 0, 0, api.SetFindings{}

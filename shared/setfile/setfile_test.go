@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzRead checks that an accepted document is written and read as the same document, and
-// that the error of any other is the caller's mistake.
+// that all other content is refused as the caller's mistake.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"format":"` + setfile.Format + `","tables":[{"table_name":"public.a","verdict":"identical","task_id":"td_1"}]}`))
 	f.Add([]byte(`{"format":"` + setfile.Format + `","format":"x"}`))
