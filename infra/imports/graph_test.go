@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// graph holds, for each package of the module, what its files import: not its tests, and
-// on Linux.
+// graph holds, for each package of the module, what its files import on Linux. It does
+// not include test files.
 type graph map[string][]string
 
 // readGraph reads every package of the module at root.
@@ -30,7 +30,7 @@ func readGraph(root, module string) (graph, error) {
 	return g, err
 }
 
-// ignored says which directories the go command does not look into.
+// ignored reports whether the go command ignores a directory of this name.
 func ignored(name string) bool {
 	return name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
 }
@@ -54,7 +54,7 @@ func (g graph) addPackage(root, module, dir string) error {
 	return nil
 }
 
-// packages are those at or below this path, sorted.
+// packages returns the packages at or below a path, sorted.
 func (g graph) packages(at string) []string {
 	var found []string
 	for name := range g {
@@ -66,8 +66,8 @@ func (g graph) packages(at string) []string {
 	return found
 }
 
-// reached returns every package that from imports, through however many packages of the
-// module, with the chain that leads there.
+// reached returns every package that from imports, directly or through other packages of
+// the module, with the chain of imports that leads there.
 func (g graph) reached(from string) map[string][]string {
 	chains := map[string][]string{from: {from}}
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {

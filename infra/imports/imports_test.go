@@ -28,8 +28,8 @@ func testSupport() []string {
 	}
 }
 
-// rule says what the packages at or below some paths must never reach, however
-// indirectly.
+// rule names packages that the packages at or below some paths must not import, directly
+// or indirectly.
 type rule struct {
 	why   string
 	from  []string
@@ -94,8 +94,8 @@ func TestImports_NoPackageReachesWhatItMustNotKnow(t *testing.T) {
 	}
 }
 
-// violations words every forbidden chain of imports, and every path of the rule at which
-// there is no package.
+// violations returns a message for every forbidden chain of imports, and for every path
+// of the rule at which there is no package.
 func (r rule) violations(g graph) []string {
 	var found []string
 	for _, from := range r.from {
@@ -121,8 +121,8 @@ func (r rule) forbidden(g graph, name string) []string {
 	return found
 }
 
-// matches knows that "os" and "net" forbid themselves only: net/url and os/signal are
-// others.
+// matches reports whether never forbids the import of reached. It also forbids the
+// packages below it. Only "os" and "net" do not: os/signal and net/url are allowed.
 func matches(reached, never string) bool {
 	if never == "os" || never == "net" {
 		return reached == never

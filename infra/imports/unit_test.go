@@ -24,7 +24,7 @@ func serverPackages() []string {
 	}
 }
 
-// testFile is what decides whether a test file needs a server.
+// testFile has what decides whether a test file needs a server.
 type testFile struct {
 	path     string
 	excluded bool            // from make unit
@@ -34,8 +34,8 @@ type testFile struct {
 }
 
 // A test file is excluded from `make unit` exactly if it needs a server: it imports one
-// of serverPackages, or it uses a declaration of such a file. That nothing excluded is
-// missing, `make unit` itself shows, since it would not compile.
+// of serverPackages, or it uses a declaration of such a file. A file that wrongly is not
+// excluded would make `make unit` fail to compile.
 func TestUnit_ExcludesExactlyTheTestFilesThatNeedAServer(t *testing.T) {
 	for dir, files := range readTestFiles(t) {
 		fromServerFiles := map[string]bool{}

@@ -27,8 +27,8 @@ import (
 	"ace/shared/invoke"
 )
 
-// notExpressed lists requests that the service refuses although they are valid by the
-// description, by the reason.
+// notExpressed lists, by the reason, requests that the service refuses although the
+// description allows them.
 func notExpressed() map[string][]string {
 	return map[string][]string{
 		"a pattern does not compare times":   {"confirm_delay too long", "confirm_delay without unit is seconds"},

@@ -221,7 +221,7 @@ func split(out string) map[string]string {
 		name, text, _ := strings.Cut(section, "\n")
 		sections[name] = text
 		if !strings.HasSuffix(text, "\n") && text != "" {
-			sections[name] += "\n" // it was cut off with the next heading
+			sections[name] += "\n" // split has removed the newline before the next heading
 		}
 	}
 	return sections

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// rules are the bucket's rules of what expires: by prefix, after how many days, as the
-// template writes it.
+// rules returns after how many days the objects with each prefix expire, as the template
+// writes the number.
 func rules(t *testing.T) map[string]string {
 	t.Helper()
 	listed, _ := load(t).Get("Resources", "Archive", "Properties", "LifecycleConfiguration", "Rules").([]any)

@@ -42,7 +42,7 @@ const (
 	decrypt, encrypt        = "kms:Decrypt", "kms:GenerateDataKey"
 )
 
-// needs says it for each directory below functions/.
+// needs returns the needs of the functions, by the name of the directory in functions/.
 func needs() map[string]need {
 	submission := need{variables: []string{"ACE_CLUSTERS", "ACE_FUNCTION_TASKRUNNER"}, actions: []string{call, remove, get, list, put}}
 	checks := submission
@@ -153,7 +153,7 @@ func TestTemplate_HasEveryRouteOnce(t *testing.T) {
 	loaded := load(t)
 	var want, got []string
 	for _, route := range api.Routes() {
-		if route != api.RouteSchedules { // of the schedules that `ace serve` keeps; here EventBridge has them
+		if route != api.RouteSchedules { // only `ace serve` has this route; the functions are scheduled by EventBridge
 			want = append(want, string(route))
 		}
 	}

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// bare returns a PATH of a machine that has these programs only. A program without a
-// script is the real one; one with a script sees its arguments noted first.
+// bare returns a PATH that has only these programs. A program with an empty script is the
+// real one. For the others, the arguments of each call are recorded, and then the script
+// runs.
 func bare(t *testing.T, programs map[string]string) (path string, noted func() []string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -17,7 +17,7 @@ import (
 	"ace/shared/task"
 )
 
-// client uses the API, however it is reached.
+// client sends requests to one deployment of the API: the functions or the local service.
 type client struct {
 	name    string
 	cluster string
@@ -37,8 +37,7 @@ func (s *site) open(t *testing.T, prefix string) *s3.Store {
 	return store
 }
 
-// locally is the local service over the same nodes, with an archive of its own, over
-// HTTP.
+// locally returns the local service over the same nodes, with its own archive, over HTTP.
 func (s *site) locally(t *testing.T) *client {
 	t.Helper()
 	service := apptest.New(t, s.cluster, apptest.Options{Store: s.open(t, "local")})
@@ -97,7 +96,8 @@ func (c *client) wait(t *testing.T, taskID string) api.TaskStatus {
 	return api.TaskStatus{}
 }
 
-// document downloads the document of a completed task, as the API says where it is.
+// document downloads the document of a completed task. It follows a redirect to the
+// archive.
 func (c *client) document(t *testing.T, taskID string) []byte {
 	t.Helper()
 	return c.documentAs(t, taskID, api.FormatJSON)

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// longestInit is what AWS allows a function to start before it starts it again.
+	// longestInit is the time that AWS allows for the start of a function. After it, AWS
+	// restarts the function.
 	longestInit = 10 * time.Second
-	// largestPackage is what a function's archive may have: its size is most of what a cold
-	// start waits for.
+	// largestPackage is the maximum size of a function's archive in bytes. Most of a cold
+	// start depends on this size.
 	largestPackage = 15e6
 )
 
-// packed returns how large a function's binary is in an archive. gzip is another program
-// since packing in this one, with the race detector, takes half a minute.
+// packed returns the size of a function's binary in an archive. It runs gzip, because
+// compressing in this process, with the race detector, takes half a minute.
 func packed(t *testing.T, binary string) int {
 	t.Helper()
 	archive, err := exec.Command("gzip", "-c", binary).Output()
@@ -42,7 +43,7 @@ func TestFunctions_StartQuicklyAndAreSmall(t *testing.T) {
 	}
 	for _, directory := range directories {
 		name := directory.Name()
-		// Nothing to do, or nothing that could be done: each function answers either at once.
+		// Each function answers at once: it has nothing to do, or the payload is no work.
 		if _, err := d.lambda.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String(name), Payload: []byte(`{}`)}); err != nil {
 			t.Fatal(err)
 		}

@@ -27,8 +27,8 @@ func (s *site) table(t *testing.T, rows int) (mismatched int64) {
 	return int64(rows/1000) + 8
 }
 
-// comparable returns what two documents of the same rows must share: all but times, ids
-// and how many worked on it.
+// comparable returns a document without times, ids and the degree of parallelism, so that
+// the results for two documents of the same rows are equal.
 func comparable(t *testing.T, document []byte) string {
 	t.Helper()
 	var all map[string]any
@@ -145,7 +145,8 @@ func TestBlockWorker_KeepsItsConnectionsBetweenInvocations(t *testing.T) {
 	before := sessions()
 	wantCompleted(t, d.wait(t, d.submit(t)), mismatched)
 	units := len(d.emulator.Invocations(worker))
-	// One is the block worker's, up to four are the task runner's, two ask for this number.
+	// One connection is that of the block worker, up to four are those of the task
+	// runner, and two are those of the function sessions.
 	if opened := sessions() - before; opened < 2 || opened > 7 || units < 30 {
 		t.Errorf("%d connections to a node for %d units", opened, units)
 	}
@@ -168,7 +169,7 @@ func (d *deployment) unitsDone(t *testing.T) map[string]int {
 	return done
 }
 
-// Not parallel: other tests would add to the three seconds.
+// Not parallel: other tests would delay the task runner, which has only 4 seconds.
 func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T) {
 	s := newSite(t)
 	mismatched := s.table(t, 40_000)
@@ -195,8 +196,8 @@ func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T
 	}
 }
 
-// Not parallel: a transaction of another test would keep what is unchanged from being
-// proven.
+// Not parallel: with an open transaction of another test, no row could be proven to be
+// unchanged.
 func TestIncremental_IsProvenAcrossInvocations(t *testing.T) {
 	s := newSite(t)
 	s.cluster.ExecAll(t, `CREATE TABLE t (id uuid PRIMARY KEY, v text, filler text DEFAULT repeat('f', 120))`,

@@ -49,7 +49,7 @@ func newSite(t *testing.T, opts ...pgtest.Option) *site {
 	return s
 }
 
-// passwordSecret is where the functions' definitions say that the password is.
+// passwordSecret is the secret to which the definitions of the functions refer.
 const passwordSecret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf"
 
 // uploadDefinition puts a definition into the bucket, with the secret instead of the
@@ -70,11 +70,11 @@ func (s *site) uploadDefinition(t *testing.T, path string) {
 	}
 }
 
-// settings of a deployment.
+// settings are the settings of a deployment.
 type settings struct {
 	prefix   string // of the archive
 	env      map[string]string
-	limits   map[string]time.Duration // of functions; else a minute
+	limits   map[string]time.Duration // time limits of functions; the default is a minute
 	capacity map[string]int           // concurrency of functions
 	faults   map[string]emulator.Faults
 	seed     uint64
@@ -92,7 +92,7 @@ type deployment struct {
 	client
 }
 
-// deploy sets for every function the variables that the template names, and nothing else.
+// deploy runs the functions with the variables that the template names, and no others.
 func (s *site) deploy(t *testing.T, o settings) *deployment {
 	t.Helper()
 	loaded, err := template.Load("../../../template.yaml")
@@ -216,7 +216,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.t.Output().Write(p)
 }
 
-// awsClient is the real client, as others would use it.
+// awsClient returns the Lambda client of the AWS SDK for the emulator.
 func awsClient(e *emulator.Emulator) *lambda.Client {
 	return lambda.New(lambda.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(e.URL()), Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),

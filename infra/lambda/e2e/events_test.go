@@ -61,8 +61,8 @@ func (e *events) refuse(refuses bool) {
 	e.refuses = refuses
 }
 
-// wait waits until the event of a task has arrived, and returns its type. It calls again
-// while there is none.
+// wait waits until the event of a task has arrived, and returns its type. Until then it
+// calls again repeatedly.
 func (e *events) wait(t *testing.T, taskID string, again func()) string {
 	t.Helper()
 	for deadline := time.Now().Add(taskTimeout); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {

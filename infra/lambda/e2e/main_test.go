@@ -48,8 +48,8 @@ func (w withBinaries) Run() int {
 	return w.M.Run()
 }
 
-// readMains makes the sources of the functions something that the test has read, so that
-// go test knows when they change.
+// readMains reads the sources of the functions, so that go test uses no cached result
+// after one has changed.
 func readMains() error {
 	mains, err := filepath.Glob(filepath.Join(functionsDir, "*", "*.go"))
 	for _, path := range mains {

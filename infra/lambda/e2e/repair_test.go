@@ -24,12 +24,11 @@ func (c *client) completed(t *testing.T, taskID string) api.TaskStatus {
 	return status
 }
 
-// step is one thing that is done with a table, and what came of it: all but times and
-// ids.
+// step is an operation on a table and its outcome, without times and ids.
 type step struct{ name, outcome string }
 
-// lifeOfADifference finds the rows of public.t that differ, looks at them again, repairs
-// them, takes that back.
+// lifeOfADifference compares public.t, compares the rows that differ again, repairs them
+// and undoes the repair. It returns these steps.
 func (c *client) lifeOfADifference(t *testing.T) []step {
 	t.Helper()
 	var steps []step
@@ -129,7 +128,7 @@ func TestRepair_GoesOnInAnotherInvocationOfTheTaskRunner(t *testing.T) {
 		switch {
 		case run.Error == "":
 			handed++
-		case !strings.Contains(run.Error, "Sandbox.Timedout"): // a machine with much to do may be too slow to hand over
+		case !strings.Contains(run.Error, "Sandbox.Timedout"): // a busy machine may be too slow to hand over
 			t.Errorf("a task runner failed: %s", run.Error)
 		}
 	}

@@ -17,15 +17,15 @@ type Installation struct {
 	BinDir string // absolute path of the directory with initdb and postgres
 }
 
-// Installations returns the installations with which tests run that do not name a major
-// version, by ascending major version: those in the directories of ACE_PG_BINDIRS (a list
+// Installations returns the installations for tests that name no major version, by
+// ascending major version. They are those in the directories of ACE_PG_BINDIRS (a list
 // like PATH), Debian's, and the newest of those that `make deps` creates below the
 // module's .cache. Installations of the same major version are in this order.
 func Installations() []Installation {
 	return installationsIn(append(ownDirs(), newestPackage))
 }
 
-// EveryMajor returns what Installations does, and the installations of all other major
+// EveryMajor returns the result of Installations and the installations of all other major
 // versions below the module's .cache.
 func EveryMajor() []Installation {
 	return installationsIn(append(ownDirs(), everyPackage))

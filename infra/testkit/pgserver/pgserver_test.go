@@ -55,7 +55,7 @@ func start(t *testing.T, o pgserver.Options) *pgserver.Server {
 	return s
 }
 
-// anyInstallation is the lowest major.
+// anyInstallation returns the installation of the lowest major version.
 func anyInstallation(t *testing.T) pgserver.Installation {
 	t.Helper()
 	all := pgserver.Installations()
@@ -65,8 +65,7 @@ func anyInstallation(t *testing.T) pgserver.Installation {
 	return all[0]
 }
 
-// query runs one statement over TCP with the password and returns the single value it
-// returns.
+// query runs one statement over TCP with the password and returns its only value.
 func query(s *pgserver.Server, pw, statement string) (string, error) {
 	dsn := url.URL{
 		Scheme: "postgres", User: url.UserPassword(pgserver.Superuser, pw), Path: "postgres",

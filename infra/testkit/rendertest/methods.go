@@ -6,10 +6,10 @@ import (
 	"text/template/parse"
 )
 
-// NoMethods fails the test if a template calls a method of a value. The templates of ACE
-// cannot: they would fail where the call is reached. views are values of all types that
-// the templates are executed with. A name counts as a method if a type that is reachable
-// from views has a method of this name, and none has a field of this name.
+// NoMethods fails the test if a template calls a method of a value. In the program, such
+// a call would fail when it is reached. views are values of all types that the templates
+// are executed with. A name counts as a method if a type that is reachable from views has
+// a method of this name, and none has a field of this name.
 func NoMethods(tb testing.TB, trees []*parse.Tree, views ...any) {
 	tb.Helper()
 	n := names{methods: map[string]string{}, fields: map[string]bool{}, seen: map[reflect.Type]bool{}}
