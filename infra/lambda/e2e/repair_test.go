@@ -27,8 +27,8 @@ func (c *client) completed(t *testing.T, taskID string) api.TaskStatus {
 // step is an operation on a table and its outcome, without times and ids.
 type step struct{ name, outcome string }
 
-// lifeOfADifference compares public.t, compares the rows that differ again, repairs them
-// and undoes the repair. It returns these steps.
+// lifeOfADifference compares public.t, reruns the comparison, repairs the rows and undoes
+// the repair. It returns these steps.
 func (c *client) lifeOfADifference(t *testing.T) []step {
 	t.Helper()
 	var steps []step

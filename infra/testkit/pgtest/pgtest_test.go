@@ -150,7 +150,7 @@ func TestServerGoroutines_AreAllThatAServerNeeds(t *testing.T) {
 	goleak.VerifyNone(t, before, pgtest.ServerGoroutines())
 }
 
-// recorder is a testing.TB that records a failure without failing the test.
+// recorder is a testing.TB that records a failure and panics instead of failing the test.
 type recorder struct {
 	testing.TB
 	message string
