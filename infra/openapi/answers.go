@@ -11,8 +11,8 @@ import (
 	"ace/shared/tablerepair"
 )
 
-// The service writes these documents as streams, so no Go type of the service has all
-// their members. The types below list the members for the description.
+// The service writes the documents below as streams, so no Go type of the service has all
+// their members. These types list the members for the description.
 type (
 	// DiffDocument is the document of a comparison or rerun.
 	DiffDocument struct {

@@ -82,8 +82,8 @@ func (l *link) candidates(nodes []Node, used map[*Slot]bool) []Node {
 	return found
 }
 
-// use makes n the provider of the subscription, and sets the fields of the subscription
-// and of the slot that name each other.
+// use makes n the provider of the subscription. It records the provider in the
+// subscription and the subscription in the slot.
 func (l *link) use(n Node) {
 	l.provider, l.slot = n, n.slot(l.sub.Slot)
 	l.sub.Provider, l.sub.LagBytes, l.sub.LagSeconds = n.Name, l.slot.LagBytes, l.slot.LagSeconds

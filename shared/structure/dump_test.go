@@ -17,8 +17,8 @@ import (
 )
 
 // dumped has the types of entries that pg_dump writes for objects, with the kind of
-// finding that covers each. An empty kind means that the object is not compared;
-// docs/STRUCTURE.md must name it then, by the words in leftOut.
+// finding that covers each. An empty kind means that the object is not compared. Then
+// docs/STRUCTURE.md must contain the words that leftOut has for it.
 func dumped() map[string]string {
 	return map[string]string{
 		"ACL": "grants", "AGGREGATE": "aggregate", "CHECK CONSTRAINT": "check", "COLLATION": "collation", "COMMENT": "comment", "CONSTRAINT": "primary key",

@@ -55,10 +55,10 @@ func Logged(handle func(context.Context, Event) (Answer, error), log *endpoint.R
 const jwtPrefix = "jwt:"
 
 // identity returns the caller of an event. The caller has all rights, because AWS has
-// authenticated it and its IAM policies decide which routes it may use. Its name is the
-// ARN of its identity. Without IAM, the name is the subject of its JSON web token with
-// jwtPrefix, or caller.AWS. In the events of API Gateway and function URLs, AWS sets
-// these fields. A direct invocation of the function (lambda:InvokeFunction) can set any.
+// authenticated it and checks the IAM policies of each route. The name of the caller is
+// its ARN. Without IAM, it is the subject of the caller's JSON web token with jwtPrefix,
+// or caller.AWS. In the events of API Gateway and function URLs, AWS sets these fields. A
+// direct invocation of the function (lambda:InvokeFunction) can set any.
 func identity(event Event) caller.Identity {
 	name := caller.AWS
 	if a := event.RequestContext.Authorizer; a != nil {
