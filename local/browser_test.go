@@ -69,7 +69,7 @@ func record(t *testing.T, s *service) *recorder {
 	t.Helper()
 	r := &recorder{seen: map[string]attempt{}}
 	r.Server = httptest.NewServer(&httputil.ReverseProxy{
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // of requests that the browser gives up
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // logs requests that the browser has aborted
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host = "http", s.host
 			p.Out.Host = p.In.Host

@@ -200,7 +200,7 @@ func TestServe_WarnsOfSuperusersAndWaitsForNoNode(t *testing.T) {
 	plain := asRole(t, c)
 	h := newHome(t, c)
 	silent := *plain
-	silent.Name = "a_silent" // it is checked first
+	silent.Name = "a_silent" // the service checks it first
 	silent.Nodes = slices.Clone(c.Nodes)
 	at, _ := listenSilently(t).Addr().(*net.TCPAddr)
 	silent.Nodes[0].Port, silent.Nodes[1].Port = at.Port, closedPort(t)

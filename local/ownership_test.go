@@ -46,7 +46,7 @@ func TestServe_RefusesADataDirectoryThatOthersMayHaveChanged(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		plant func(data, elsewhere string) error
-		path  string // within the data directory
+		path  string // a path within the data directory
 		want  string
 	}{
 		{"the directory is another user's", func(data, _ string) error { return os.Chown(data, 65534, 65534) }, "", "chown -R"},

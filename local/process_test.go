@@ -29,7 +29,7 @@ type settings map[string]string
 // process is one run of the program.
 type process struct {
 	cmd    *exec.Cmd
-	output *printed // of stdout and stderr together
+	output *printed // stdout and stderr together
 	ended  chan struct{}
 }
 

@@ -225,7 +225,7 @@ type service struct {
 	scheduler     *schedule.Scheduler
 	certificates  *certificates    // nil if the service serves no TLS
 	schedules     string           // the schedules file; "": there is none
-	config        config.Config    // for what SIGHUP reads again
+	config        config.Config    // the configuration, with the files that SIGHUP reads again
 	callers       caller.Tokens    // the callers whose tokens are accepted; not used if no token is required
 	guard         httpx.Options    // which requests are accepted
 	command       bool             // the only client is a command in this process

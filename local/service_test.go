@@ -36,7 +36,7 @@ const taskTimeout = 90 * time.Second
 // archive in ace-data/. Both are the default paths.
 type home struct {
 	dir      string
-	password string // of the databases
+	password string // the password of the databases
 }
 
 // newHome returns a home with the definition of a cluster. When the test ends, the files
@@ -72,7 +72,7 @@ type service struct {
 	*process
 	home   home
 	client *http.Client
-	host   string // of the URL
+	host   string // the host and port in the URL
 }
 
 // serve runs the service on a free port and waits until it answers.

@@ -159,7 +159,7 @@ func cancelsSoon(t *testing.T, s *service, c *pgtest.Cluster) {
 // survives interrupts a comparison twice, first with SIGKILL, then with SIGTERM.
 func survives(t *testing.T, h home, c *pgtest.Cluster, d drift) {
 	first := h.serve(t, nil)
-	id := underWay(t, first, c, strconv.Itoa(bigRows(t)/200_000), 60) // of 200 units
+	id := underWay(t, first, c, strconv.Itoa(bigRows(t)/200_000), 60) // the comparison has 200 units
 	first.kill()
 	crashed := h.parts(t, id)
 	before := rowsRead(t, c, 0)

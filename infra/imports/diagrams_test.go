@@ -13,7 +13,7 @@ import (
 
 // diagram is a Mermaid flowchart of ARCHITECTURE.md.
 type diagram struct {
-	labels map[string]string // of a node, by its name; a node without a label is its own label
+	labels map[string]string // the label of each node by its name; a node without a label is its own label
 	solid  []edge
 	dotted []edge
 }

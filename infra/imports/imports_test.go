@@ -11,7 +11,7 @@ import (
 
 const (
 	module = "ace"
-	root   = "../.." // of the module, seen from this package
+	root   = "../.." // the module's root, relative to this package
 	pgx    = "github.com/jackc/pgx"
 	minio  = "github.com/minio/minio-go"
 	dirs   = "ace/shared/archive/dirstore"

@@ -27,8 +27,8 @@ func serverPackages() []string {
 // testFile has what decides whether a test file needs a server.
 type testFile struct {
 	path     string
-	excluded bool            // from make unit
-	server   bool            // it imports a package of serverPackages
+	excluded bool            // make unit excludes the file
+	server   bool            // the file imports a package of serverPackages
 	declares []string        // names at package level
 	mentions map[string]bool // all identifiers
 }

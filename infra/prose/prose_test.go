@@ -28,7 +28,7 @@ func found(t *testing.T, name, text string) []string {
 }
 
 func TestCheck_FindsListedWordsInGo(t *testing.T) {
-	const give, nobody = "gi" + "ves", "no" + "body" // this file is checked itself
+	const give, nobody = "gi" + "ves", "no" + "body" // split, because prose also checks this file
 	source := "// Package p " + give + " values.\npackage p\n\n" +
 		"import \"fmt\"\n\n" +
 		"// Nothing is wrong here: `" + nobody + "` is code.\nfunc Test" + strings.ToUpper(nobody[:1]) + nobody[1:] + "Waits() error {\n" +
@@ -46,7 +46,7 @@ func TestCheck_FindsListedWordsInGo(t *testing.T) {
 }
 
 func TestCheck_FindsWideComments(t *testing.T) {
-	wide := strings.Repeat("x ", 44) // with the slashes 91 columns
+	wide := strings.Repeat("x ", 44) // 91 columns with the slashes
 	source := "package p\n\n// " + wide[:87] + "\n// " + wide + "\n//nolint:all // " + wide + "\nvar _ = 1 // " + wide + "\n// http://" + wide + "\n"
 	if diff := cmp.Diff([]string{"4: comment of 91 columns -> wrap at 90"}, found(t, "p.go", source)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)

@@ -28,8 +28,8 @@ func load(t *testing.T) *template.Template {
 
 // need is what a function's code needs of its deployment.
 type need struct {
-	variables []string // besides those that all read
-	actions   []string // on top of s3:ListBucket, in the order of the alphabet
+	variables []string // variables in addition to those that all functions read
+	actions   []string // actions in addition to s3:ListBucket, sorted
 	scheduled bool
 }
 

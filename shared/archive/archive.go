@@ -15,10 +15,10 @@ import (
 	"ace/shared/fault"
 )
 
-// Errors of a Store, to be matched with errors.Is. The error of a call with invalid
-// arguments or in the wrong order is a fault with code Invalid or Internal. The error of
-// a read of damaged content is a fault with code Internal. Any other error of a Store is
-// a fault with code Unavailable.
+// Errors of a Store, to be matched with errors.Is. A call with invalid arguments or in
+// the wrong order returns a fault with code Invalid or Internal. A read of damaged
+// content returns a fault with code Internal. Any other error is a fault with code
+// Unavailable.
 var (
 	// ErrNotFound: no object has this key.
 	ErrNotFound = fault.New(fault.NotFound, "no such object in the archive")

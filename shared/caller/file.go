@@ -16,7 +16,7 @@ const (
 	// MaxFile is the maximum size of a callers file in bytes.
 	MaxFile = 64 << 10
 
-	maxTokens = 8 // of one caller
+	maxTokens = 8 // maximum number of tokens of one caller
 
 	allowedFields   = "name, token_sha256, rights, clusters"
 	allowedName     = api.AllowedName + ", once in the file"

@@ -10,7 +10,7 @@ import (
 // Store describes where the archive is stored: in a directory of this host, or in a
 // bucket of any S3 service.
 type Store struct {
-	Embedded bool   // in a directory
+	Embedded bool   // the archive is in a directory
 	Dir      string // the directory; empty unless Embedded is set
 	Bucket   string
 	Prefix   string // the prefix without slashes at its beginning and end

@@ -296,9 +296,9 @@ func TestQueue_DropRemovesOnlyAWaitingTask(t *testing.T) {
 	q := invoke.NewQueue(1, 2, g.run)
 	start(q, "td_1", "td_2", "td_3")
 	g.waitStarted(t)
-	q.Drop("td_1") // is running
+	q.Drop("td_1") // td_1 is running
 	q.Drop("td_2")
-	q.Drop("td_4") // does not exist
+	q.Drop("td_4") // td_4 does not exist
 	start(q, "td_1", "td_2")
 	for range 2 {
 		g.release <- struct{}{}

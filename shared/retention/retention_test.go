@@ -239,7 +239,7 @@ func TestSweep_KeepsTheTasksOfAParentThatIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	child := b.submitted(t, task.New{Type: task.TableDiff, Parameters: json.RawMessage("{}"), Parent: parent.TaskID})
-	if _, err := b.Tasks.RequestCancel(t.Context(), child.TaskID); err != nil { // it ends now
+	if _, err := b.Tasks.RequestCancel(t.Context(), child.TaskID); err != nil { // the task ends now
 		t.Fatal(err)
 	}
 	sweep := func(want ...string) {
@@ -276,7 +276,7 @@ func TestSweep_KeepsTheTasksOfANewerParent(t *testing.T) {
 	child := b.submitted(t, task.New{Type: task.TableDiff, Parameters: json.RawMessage("{}"), Parent: parent.TaskID})
 	other := b.submitted(t, task.New{Type: task.TableDiff, Parameters: json.RawMessage("{}")})
 	for _, rec := range []task.Record{parent, child, other} {
-		if _, err := b.Tasks.RequestCancel(t.Context(), rec.TaskID); err != nil { // it ends now
+		if _, err := b.Tasks.RequestCancel(t.Context(), rec.TaskID); err != nil { // the task ends now
 			t.Fatal(err)
 		}
 	}

@@ -78,7 +78,7 @@ func (j *Job) decode(cluster, table string, args map[string]string) (err error) 
 	}
 
 	if j.Set, err = setRequest(cluster, schema, args); err != nil {
-		j.Set.Schemas = api.Schemas{schema} // so that the other fields are checked as those of a pattern
+		j.Set.Schemas = api.Schemas{schema} // the other fields are checked as those of a pattern
 	}
 	j.Request = j.Set.TableDiff(api.TableName{Schema: j.Set.Schemas[0], Name: anyTable})
 	return err

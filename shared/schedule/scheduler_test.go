@@ -39,7 +39,7 @@ type bench struct {
 	tasks    *task.Registry
 	now      time.Time
 	file     string
-	tables   []string // of a schema; some end with " without key", " missing" or " drifts"
+	tables   []string // tables of a schema; some end with " without key", " missing" or " drifts"
 	down     error    // the error with which the tables cannot be listed
 	room     int      // number of submissions that the queue accepts
 	started  []string // task ids, in order

@@ -61,7 +61,7 @@ func compareSchema(t *testing.T, c *pgtest.Cluster, schema string) []finding.Fin
 // schemaModel is a random schema: tables t0, t1, ... with columns c0, c1, ...
 type schemaModel struct {
 	name   string
-	labels []string // of the enum "kind"
+	labels []string // the labels of the enum "kind"
 	tables [][]columnModel
 }
 

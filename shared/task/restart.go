@@ -47,7 +47,7 @@ func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	// Durable: the start. Of concurrent calls one succeeds.
 	next := v.Record
 	next.Starts++
-	next.Lease = nil // it has expired, and this write must not renew it
+	next.Lease = nil // the lease has expired, and this write must not renew it
 	next.Revision = rand.Text()
 	_, err = r.swap(ctx, v, next)
 	if errors.Is(err, archive.ErrPrecondition) {

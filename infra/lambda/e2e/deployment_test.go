@@ -72,7 +72,7 @@ func (s *site) uploadDefinition(t *testing.T, path string) {
 
 // settings are the settings of a deployment.
 type settings struct {
-	prefix   string // of the archive
+	prefix   string // the prefix of the archive
 	env      map[string]string
 	limits   map[string]time.Duration // time limits of functions; the default is a minute
 	capacity map[string]int           // concurrency of functions

@@ -60,7 +60,7 @@ type Options struct {
 	Snapshot time.Duration                             // how long a snapshot may be shared; 0: one minute
 	Patience time.Duration                             // how long a step tolerates a fault; 0: ten seconds
 	Lease    time.Duration                             // how long a lease is valid; 0: the default of package app
-	Callers  *caller.Tokens                            // of the web page; nil: everyone may do everything
+	Callers  *caller.Tokens                            // the callers of the web page; nil: everyone may do everything
 	Log      *slog.Logger                              // nil: logs to the test's output
 
 	// AnswerMargin and RepairAnswerTimeout bound the waits for a node that sends nothing
