@@ -126,7 +126,8 @@ func at(server *httptest.Server, host string) string {
 }
 
 // attacks is a page that tries to start comparisons at the service whose URL is in the
-// fragment, in every way that a page has. The name of the table is the name of the way.
+// fragment. It does so in every way in which a page can send a request. The name of the
+// table is the name of the way.
 const attacks = `<!doctype html><title>evil</title><body><script>
 const [service, cluster] = decodeURIComponent(location.hash.slice(1)).split(" ")
 const to = (way) => service + "/ace/table-diff?cluster_name=" + cluster + "&table_name=public." + way

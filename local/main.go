@@ -33,9 +33,9 @@ func main() {
 }
 
 // exitCode returns the exit status for an error. The commands of the client have their
-// own statuses. The other commands end with status 1, after which a service manager
-// should restart the service, or with status 78 after an error in the configuration,
-// which a restart does not correct.
+// own statuses. The other commands return 78 for an error in the configuration, which a
+// restart does not correct. They return 1 for any other error, after which a service
+// manager should restart the service.
 func exitCode(err error) int {
 	const failed, misconfigured = 1, 78 // 78 is EX_CONFIG of sysexits.h
 	var exit *client.ExitError

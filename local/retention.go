@@ -10,8 +10,8 @@ import (
 const retentionEvery = 24 * time.Hour
 
 // retain deletes tasks and documents that ended or were imported more than the given
-// number of days ago, at the start and every day until the context ends. If days is 0, it
-// deletes only abandoned uploads.
+// number of days ago. It does so at the start and every day until the context ends. If
+// days is 0, it deletes only abandoned uploads.
 func (s *service) retain(ctx context.Context, days int) {
 	sweeper := s.app.Retention()
 	sweeper.Keep = s.scheduler.Needed

@@ -11,8 +11,8 @@ import (
 
 // withPage returns a handler that serves the web page and passes all other requests to
 // next. If ACE_PAGE is false, it returns next. Requests for the web page are not in the
-// metrics of the API, because a stream of events that is open for minutes would count as
-// a slow request.
+// metrics of the API. Otherwise a stream of events that is open for minutes would count
+// as a slow request.
 func (s *service) withPage(next http.Handler, mux *endpoint.Mux, c config.Config, opts httpx.Options) (http.Handler, error) {
 	if !c.Page {
 		return next, nil

@@ -73,8 +73,8 @@ const driftHundred = `UPDATE hundred SET city = 'DRIFT ' || city WHERE city NOT 
 // rows that differed in the comparison are equal in the rerun, as after late replication.
 const healHundred = `UPDATE hundred SET city = substr(city, 7) WHERE city LIKE 'DRIFT %'`
 
-// driftTimed changes all rows again whenever it is run. The version of the second node is
-// the newest.
+// driftTimed changes all rows again whenever it is run, so the versions of the second
+// node are the newest.
 const driftTimed = `UPDATE timed SET city = reverse(city) || '.'`
 
 // ruleOfTimed has an expression that is evaluated for each row.

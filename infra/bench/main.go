@@ -3,10 +3,10 @@
 // once. Both times are measured in the same run and under the same load.
 //
 // For each case the nodes are restarted, the table is read once so that it is in memory,
-// and the limit is the median of three digest scans. Then the service compares the table:
-// the time of the first run is reported separately, and the result of the case is the
-// median time of five more runs. Times are from submission to completion according to the
-// task's record, so they include API, task store and document. Of a cold case (see
+// and the limit is the median of three digest scans. Then the service compares the table
+// six times. The time of the first run is reported separately, and the result of the case
+// is the median time of the others. Times are from submission to completion according to
+// the task's record, so they include API, task store and document. In a cold case (see
 // measureCold) all times are those of first runs.
 package main
 

@@ -57,9 +57,9 @@ func (s *session) taskID() (string, error) {
 	return args[0], api.CheckTaskID(args[0])
 }
 
-// fetch downloads the file of a task that params select: to the path in --output-file, to
-// Stdout if that path is "-", or else to a file in the current directory whose name is
-// the task's id, suffix and the format.
+// fetch downloads the file of a task that params select, to the path in --output-file. If
+// that path is "-", it writes to Stdout. If it is empty, the file is in the current
+// directory, and its name consists of the task's id, suffix and the format.
 func (s *session) fetch(ctx context.Context, route api.Route, params url.Values, suffix string) error {
 	id, err := s.taskID()
 	if err != nil {

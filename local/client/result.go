@@ -256,7 +256,8 @@ func ruleNumber(label string) int {
 	return unnumbered
 }
 
-// printUndecided prints how many rows a repair by rule left alone, and the first of them.
+// printUndecided prints how many rows the rules did not decide, and the keys of the first
+// ones.
 func (s *session) printUndecided(c changes) {
 	if c.Undecided == 0 {
 		return

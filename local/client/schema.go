@@ -137,7 +137,8 @@ func colorOfTable(t setfile.Table) text.Color {
 	return text.FgRed
 }
 
-// remarksOf returns why a table was not compared, and which of its rows and columns were.
+// remarksOf returns why a table was not compared, and which of its rows and columns were
+// compared.
 func remarksOf(t setfile.Table) string {
 	remarks := firstLine(safe(t.Error))
 	if restriction := cut(safe(t.Restriction()), 80); remarks != "" && restriction != "" {

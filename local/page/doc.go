@@ -16,7 +16,7 @@
 // request before. A repair is started only after a dry run, by a form that names the
 // table and the nodes.
 //
-// Run reads in the background what takes time. It checks the nodes and reads the history
-// of the archive when a page asks for them, and reads the progress of tasks once for all
-// open pages, only while pages are open.
+// Run reads the data that takes time in the background. It checks the nodes and reads the
+// history of the archive when a page asks for them. While pages are open, it reads the
+// progress of tasks once for all of them.
 package page

@@ -41,9 +41,9 @@ func (f Filter) matches(e api.AuditEntry) bool {
 }
 
 // List returns entries, the newest first, and the cursor of the next page; the cursor is
-// empty on the last page. A page may have fewer entries than the limit, or none, even if
-// it is not the last, because one call lists a bounded number of days and reads a bounded
-// number of entries.
+// empty on the last page. One call lists a bounded number of days and reads a bounded
+// number of entries. So even a page before the last may have fewer entries than the
+// limit, or none.
 func (l *Log) List(ctx context.Context, f Filter) (entries []api.AuditEntry, next string, err error) {
 	f.Limit = cmp.Or(f.Limit, defaultLimit)
 	oldest, newest, err := l.days(ctx, f)

@@ -1,6 +1,6 @@
-// Package endpoint handles a request independently of its transport: it finds the route,
-// checks the method and the size, decodes and validates the parameters, calls the use
-// case (a function of package service) and encodes its answer.
+// Package endpoint handles a request independently of its transport. It finds the route,
+// checks the method and the size, and decodes and validates the parameters. Then it calls
+// the use case (a function of package service) and encodes its answer.
 //
 // Every response has Cache-Control: no-store. Every error is {"error": "..."} with a
 // status according to status.go. A panic is a 500 response. An error that is not a fault

@@ -60,9 +60,9 @@ func New(opts Options, endpoints ...Endpoint) (*Mux, error) {
 // request.
 func (m *Mux) BodyLimit() int { return m.bodyLimit }
 
-// Streams reports whether the endpoint reads the body of a request with this method and
-// path as a stream, and returns the maximum number of bytes of the body. A transport that
-// cannot stream may set Request.Body instead.
+// Streams reports whether the endpoint reads the body of such a request as a stream, and
+// returns the maximum number of bytes of the body. A transport that cannot stream may set
+// Request.Body instead.
 func (m *Mux) Streams(method, path string) (maxBody int64, ok bool) {
 	e, _, err := m.find(path)
 	return e.MaxBody, err == nil && method == methodPost && e.Receive != nil

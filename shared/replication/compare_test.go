@@ -127,8 +127,8 @@ func TestCompare_JoinsATableWithTwoTexts(t *testing.T) {
 	}
 }
 
-// If two nodes have a slot with the name of the subscription's slot, nothing is known
-// about the provider, and the state of the subscriber says so once.
+// If two nodes have a slot with the name of the subscription's slot, the provider is
+// unknown. The state of the subscriber reports this once.
 func TestCompare_ReportsAnAmbiguousProviderAsUnknown(t *testing.T) {
 	nodes := []replication.Node{with(node("n1"), "a"), with(node("n2"), "a"), reader("n3", sub("a"))}
 	want := []replication.Unknown{{

@@ -154,10 +154,10 @@ func (r *Runner) handle(
 	return handler(ctx, rec, report)
 }
 
-// settle stores how the task ended. err is the error of the work. lost is the reason why
-// the renewal of the lease stopped the work (the lease was lost, a request to cancel
-// arrived, or the store was unreachable), or nil. settle does not end the task if the
-// lease was lost, if the store is unreachable, or if the task is handed over.
+// settle stores how the task ended. err is the error of the work. lost is nil, or the
+// reason why the renewal of the lease stopped the work: the lease was lost, a request to
+// cancel arrived, or the store was unreachable. settle does not end the task if the lease
+// was lost, if the store is unreachable, or if the task is handed over.
 func (r *Runner) settle(
 	ctx context.Context, log *slog.Logger, lease *task.Lease, outcome Outcome, err, lost error,
 ) {

@@ -24,8 +24,8 @@ const (
 
 var everyPattern = regexp.MustCompile(`^([1-9][0-9]{0,6}) ?(m|min|minutes?|h|hours?|d|days?|w|weeks?)$`)
 
-// every is a timing that is due at the multiples of its duration since 1970-01-01 UTC, so
-// that a restart of the service does not change the due times.
+// every is a timing that is due at the multiples of its duration since 1970-01-01 UTC. So
+// a restart of the service does not change the due times.
 type every time.Duration
 
 // Next implements timing.

@@ -26,8 +26,8 @@ import (
 type ReplicationReader interface {
 	// ReplicationState returns the state of a node, and the identity of its server.
 	ReplicationState(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error)
-	// ReplicationSets returns only the publications and replication sets of a node and
-	// its server's properties, and the identity of its server.
+	// ReplicationSets returns a state that has only the server, the publications and the
+	// replication sets of a node, and the identity of the server.
 	ReplicationSets(ctx context.Context, target cluster.Target) (replication.State, table.Identity, error)
 }
 

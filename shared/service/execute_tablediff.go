@@ -119,10 +119,10 @@ func (e *Executor) compare(ctx context.Context, x execution, c comparison) (runn
 const phaseRender = "render"
 
 // render stores the requested rendering next to the document and returns the diff_file of
-// the result. The document is already archived, so an error of the rendering does not
-// fail the task: problem, the output_error of the result, reports it, and a later
-// download can render the document again. render returns an error only if ctx has ended,
-// which means that the task must stop.
+// the result. The document is already archived, so a failed rendering does not fail the
+// task, and a later download can render the document again. problem is the reason of the
+// failure, which becomes the output_error of the result. render returns an error only if
+// ctx has ended, which means that the task must stop.
 func (e *Executor) render(ctx context.Context, x execution, document task.Document, format string) (diffFile, problem string, err error) {
 	var rendering archive.Info
 	err = x.patience.Do(ctx, "rendering", func() (err error) {

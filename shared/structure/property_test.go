@@ -153,9 +153,8 @@ func (s schemaModel) atOnce() string {
 	return b.String()
 }
 
-// stepByStep returns SQL that creates the same schema in a random order, by small
-// statements, with columns that are dropped again, with other spellings and with names
-// that are changed later.
+// stepByStep returns SQL that creates the same schema in a random order by small
+// statements. It also drops columns again, changes names later, and uses other spellings.
 func (s schemaModel) stepByStep(r *rand.Rand) string {
 	statements := []string{fmt.Sprintf("CREATE SCHEMA %s; CREATE TYPE %[1]s.later AS ENUM ('%s')", s.name, s.labels[len(s.labels)-1])}
 	for _, label := range s.labels[:len(s.labels)-1] {

@@ -178,7 +178,8 @@ func TestOpen_ReturnsTheOldestSubmissionFirst(t *testing.T) {
 	now := noon
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	var want []string
-	// Four in one second, diffs and repairs in turn, and two in the next.
+	// Submit four tasks in one second, diffs and repairs in turn, and two in the next
+	// second.
 	for i := range 6 {
 		n := diffOf("public.users")
 		if i%2 == 1 {

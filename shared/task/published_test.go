@@ -132,7 +132,7 @@ func TestOnEnded_IsCalledByTheNextProcessIfTheFirstDies(t *testing.T) {
 		t.Errorf("the plan: %v", err)
 	}
 
-	// Both ways by which a later process finds the task lead to the hook.
+	// A later process finds the task in one of two ways. Both must call the hook.
 	for name, find := range map[string]func(*task.Registry) error{
 		"acquire": func(next *task.Registry) error {
 			_, err := next.Acquire(t.Context(), rec.TaskID, "host-2", task.AcquireOptions{})

@@ -1,8 +1,8 @@
 //go:build !unit
 
-// The tests of this package run the service as it is deployed: the real function
-// binaries, each in processes of its own under the emulator, in front of real PostgreSQL
-// servers and a real S3 server, driven through API Gateway events.
+// The tests of this package run the service as it is deployed. The emulator runs each of
+// the real function binaries in its own processes. The nodes are real PostgreSQL servers,
+// the archive is a real S3 server, and the requests are events of API Gateway.
 package e2e_test
 
 import (

@@ -1,7 +1,7 @@
 // Command components lists what a built program consists of. `components BINARY VERSION
-// SBOM LICENSES` reads the build information of the program and writes a software bill
-// of materials (CycloneDX) and the licenses of everything that is linked. The same
-// program produces the same bytes.
+// SBOM LICENSES` reads the build information of the program. It writes a software bill of
+// materials (CycloneDX) and the licenses of everything that is linked. The same program
+// produces the same bytes.
 package main
 
 import (

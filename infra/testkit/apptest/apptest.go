@@ -268,8 +268,8 @@ func (s *Service) Download(t testing.TB, taskID, format string) []byte {
 	return raw
 }
 
-// All returns the values of one column in the rows that the document lists for a node in
-// a pair of nodes, in the order of the document.
+// All returns the values of one column in the rows that the document lists for one node
+// of a pair, in the order of the document.
 func (d Diff) All(pair, node, column string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, row := range d.Rows {

@@ -1,4 +1,4 @@
-// Package endpointtest runs the same requests through every transport of a Mux, so that a
+// Package endpointtest sends the same requests through every transport of a Mux. So a
 // test can state the API's response once and check it for all transports. It is for tests
 // only.
 package endpointtest

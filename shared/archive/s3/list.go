@@ -26,8 +26,7 @@ func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.
 }
 
 // firstPage is the number of keys in the first page of a listing. Most callers need only
-// a few keys, or only need to know whether an object exists, and the store needs many
-// times as long for a full page of a thousand keys.
+// a few keys. The store needs many times as long for a full page of a thousand keys.
 const firstPage = 128
 
 func (s *Store) listFrom(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {

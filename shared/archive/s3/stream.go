@@ -92,8 +92,8 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 		return archive.Info{}, archive.EndedError(w.key)
 	}
 	defer w.Abort()
-	// The upload of the previous part runs under the context of Create. If ctx ends first,
-	// this cancels that upload too.
+	// The upload of the previous part runs under the context of Create. It must also be
+	// cancelled if ctx ends.
 	defer context.AfterFunc(ctx, w.cancel)()
 	if w.err != nil {
 		return archive.Info{}, w.err

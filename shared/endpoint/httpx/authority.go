@@ -14,8 +14,8 @@ type authority struct {
 
 // parseAuthority parses host or host:port. It returns false for a user
 // ("http://evil@localhost"), a zone of an IPv6 address, brackets around anything but an
-// IPv6 address, and a port that is not a number. It is this strict because a text that a
-// browser understands as another host must not be accepted as an allowed host.
+// IPv6 address, and a port that is not a number. A less strict parser might accept as an
+// allowed host what a browser understands as another host.
 func parseAuthority(text string) (authority, bool) {
 	text = strings.ToLower(text)
 	if rest, isIPv6 := strings.CutPrefix(text, "["); isIPv6 {

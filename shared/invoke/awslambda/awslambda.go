@@ -94,8 +94,8 @@ func (i *Invoker) Start(ctx context.Context, taskID string) error {
 // Accepts returns nil, because the number of waiting tasks is not limited (see Submit).
 func (i *Invoker) Accepts() error { return nil }
 
-// Drop does nothing. A task that was cancelled while it waited need not be removed from
-// the queue of AWS, because the function that AWS starts for it returns at once.
+// Drop does nothing. A task that was cancelled while it waited may stay in the queue of
+// AWS, because the function that AWS starts for it returns at once.
 func (i *Invoker) Drop(string) {}
 
 // The maximum sizes of a payload that Lambda accepts, in bytes.

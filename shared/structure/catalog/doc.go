@@ -6,8 +6,8 @@
 // absent, unless the older server behaves as if the property had a certain value (every
 // constraint is enforced before PostgreSQL 18). Then the property has that value.
 //
-// Read needs no privilege on a table. It reads no rows of tables, with one exception: for
-// a column that a sequence serves, it reads the largest (or smallest) value of the column
-// by one probe of an index, if an index begins with the column and the role may read the
+// Read needs no privilege on a table. It reads no rows of tables, with one exception: the
+// largest (or smallest) value of a column that a sequence serves. It reads this value by
+// one probe of an index, if an index begins with the column and the role may read the
 // column. Read does not write and executes no code of users.
 package catalog
