@@ -87,8 +87,8 @@ func adaptMemory(ctx context.Context, limit int64) {
 
 // softLimit returns the soft memory limit to set. limit is the result of limitMemory, and
 // live is the number of bytes that the last garbage collection left in use. If live is at
-// least three quarters of limit, the soft limit is raised, so that a number of bytes can
-// be allocated before the next collection: limit, or a quarter of live if that is more.
+// least three quarters of limit, the soft limit is raised above live. The difference is
+// limit, or a quarter of live if that is more.
 func softLimit(limit, live int64) int64 {
 	if live < limit/4*3 {
 		return limit

@@ -74,8 +74,8 @@ func setHeadline(r api.SetResult) string {
 	return line
 }
 
-// printSet prints the tables that are not identical or of which only the replicated rows
-// or columns were compared, and the findings about structure.
+// printSet prints the findings about structure, the tables that are not identical, and
+// the tables of which only the replicated rows or columns were compared.
 func (s *session) printSet(ctx context.Context, t task, r api.SetResult) {
 	if r.DiffFile == "" {
 		return

@@ -148,8 +148,9 @@ func (s *session) printChunk(document *rowpairs.Document, chunk []rowpairs.Diffe
 }
 
 // shownColumns returns the indexes of the columns to print: those of the key first, and
-// then those that differ in at least one of the rows. It returns all columns if all is
-// set, or if no column differs because every key of chunk is missing on one of the nodes.
+// then those that differ in at least one of the rows. If all is set, it returns all
+// columns. It also returns all columns if none differs because every key of chunk is
+// missing on one of the nodes.
 func shownColumns(document *rowpairs.Document, chunk []rowpairs.Difference, all bool) []int {
 	key := document.Key()
 	different := make([]bool, len(document.Summary().Columns))

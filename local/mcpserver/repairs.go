@@ -158,8 +158,8 @@ func repairOf(dryRun api.TaskStatus, now time.Time) (req api.TableRepairRequest,
 	return req, nil
 }
 
-// checkChanges returns an error if the repeated counts are not those of the dry run's
-// result, or if the dry run found nothing to change.
+// checkChanges returns an error if the dry run found nothing to change, or if the
+// repeated counts are not those of its result.
 func checkChanges(dryRun api.TaskStatus, repeated map[string]changes) error {
 	var result struct {
 		Nodes map[string]changes `json:"nodes"`

@@ -30,8 +30,8 @@ func (b *tab) click(t testing.TB, selector string) {
 	b.Do(t, chromedp.Click(selector))
 }
 
-// shot takes a screenshot of the whole page for the documentation, if -update is set and
-// the screen is the one for which the picture is wanted.
+// shot takes a screenshot of the whole page for the documentation if -update is set and
+// the screen is the wanted one.
 func (b *tab) shot(t testing.TB, size, wanted chromium.Screen, name string) {
 	t.Helper()
 	if !*update || size != wanted {

@@ -22,8 +22,8 @@ const verifyAtOnce = 8 << 20
 //   - OpenVerified fails for an object of up to 8 MiB.
 //   - Read returns an error instead of the last bytes of a larger object that is read
 //     from its beginning.
-//   - Seek fails if the next read of a larger object would begin neither at its beginning
-//     nor at the end of the previous read. To check, Seek reads the whole object.
+//   - If a larger object is to be read from another offset, Seek reads the whole object
+//     first, and fails.
 func OpenVerified(ctx context.Context, store Store, info Info, sum string) (io.ReadSeekCloser, error) {
 	v := &verified{ReadSeekCloser: Open(ctx, store, info), info: info, sum: sum, hash: sha256.New()}
 	if info.Size > verifyAtOnce {

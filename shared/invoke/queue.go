@@ -115,9 +115,9 @@ func (q *Queue) accepts() error {
 }
 
 // submitted returns how many tasks are waiting or running, without the tasks that parents
-// have submitted: each parent has only a few such tasks in the queue, and a parent that
-// was accepted must not fail because the queue has become full. The caller must hold
-// q.mu.
+// have submitted. Each parent has only a few such tasks in the queue, and they must not
+// make the queue full: a parent that was accepted must not fail because of that. The
+// caller must hold q.mu.
 func (q *Queue) submitted() int {
 	n := 0
 	for _, t := range q.known {

@@ -41,8 +41,9 @@ func (c *comparison) cluster() {
 	}
 }
 
-// mesh adds findings about each pair of nodes that replicate in both directions, or in
-// one direction although they seem to be set up for both.
+// mesh adds findings about each pair of nodes that replicate in both directions. It also
+// adds findings about pairs that replicate in one direction although they seem to be set
+// up for both.
 func (c *comparison) mesh() {
 	for i, a := range c.nodes {
 		for _, b := range c.nodes[i+1:] {

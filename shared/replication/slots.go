@@ -68,9 +68,9 @@ func (c *comparison) slot(n Node, s *Slot) {
 	c.add(f)
 }
 
-// pauses reports whether an inactive slot is no problem: its subscription is enabled
-// and has a worker, which will connect again, and neither its lag nor the time since it
-// became inactive exceeds the maximum.
+// pauses reports whether an inactive slot is no problem. Its subscription must be enabled
+// and have a worker, which will connect again. Its lag and the time since it became
+// inactive must not exceed the maximum.
 func (c *comparison) pauses(s *Slot) bool {
 	late := s.LagBytes != nil && *s.LagBytes > c.options.MaxLagBytes || s.InactiveSeconds != nil && *s.InactiveSeconds > c.options.MaxLagSeconds
 	for _, l := range c.links {

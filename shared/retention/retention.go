@@ -86,7 +86,7 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 
 // isParentKept reports whether a task has a parent that is still open, that ended at or
 // after the time before, or that a newer version of the program has stored. Such a task
-// is kept, because the document of the parent names the document of the task.
+// must not be deleted, because the document of the parent names the document of the task.
 func (s *Sweeper) isParentKept(ctx context.Context, rec task.Record, before time.Time) (bool, error) {
 	if rec.Parent == "" {
 		return false, nil
@@ -194,8 +194,8 @@ func (s *Sweeper) deleteBelow(ctx context.Context, prefix string) error {
 	return err
 }
 
-// deleteOld deletes the objects whose keys begin with prefix, that were last written
-// before the time before, and whose keys are not in needed. It returns their number.
+// deleteOld deletes the objects below prefix that were last written before the time
+// before, except those whose keys are in needed. It returns their number.
 func (s *Sweeper) deleteOld(ctx context.Context, prefix string, before time.Time, needed map[string]bool) (int, error) {
 	var keys []string
 	err := s.Store.List(ctx, prefix, "", func(info archive.Info) bool {

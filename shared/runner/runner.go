@@ -212,9 +212,9 @@ func (r *Runner) leaseLost() {
 	}
 }
 
-// wasCancelled reports whether the work ended with err because it found the request to
-// cancel the task before the goroutine that renews the lease found it. A unit of a
-// repair, for example, checks for the request itself (task.Registry.CheckLease).
+// wasCancelled reports whether the work ended with err because it found a request to
+// cancel the task, before the goroutine that renews the lease found the request. For
+// example, a unit of a repair checks for the request itself (task.Registry.CheckLease).
 func (r *Runner) wasCancelled(ctx context.Context, lease *task.Lease, err error) bool {
 	if fault.CodeOf(err) != fault.Cancelled {
 		return false

@@ -48,8 +48,8 @@ func (m members) schemas() []string {
 }
 
 // merge replaces partitions by their topmost partitioned table where this does not change
-// the compared rows. If the partitioned table is a member, its partitions are merged into
-// it. Otherwise it replaces its partitions if they are all members, the same on all
+// the compared rows. If the partitioned table is a member, merge joins its partitions to
+// it. Otherwise the partitions are replaced if they are all members, the same on all
 // nodes, and replicated as a whole. A table that is not a partition of the same table on
 // every node stays, because the partitioned table lacks some of its rows.
 func (m members) merge(catalogs map[string]catalog.Catalog) members {

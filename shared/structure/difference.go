@@ -255,8 +255,8 @@ func samePermutation(groups []group) bool {
 
 // preferred returns the index in groups of the value that all nodes should have. This is
 // the value to which all others can be changed without a loss (see ddl.Widens), such as
-// bigint if the others are integer. If there is no such value, it is the most frequent
-// one, and in a tie the first.
+// bigint if the others are integer. If there is no such value, preferred chooses the most
+// frequent one, and in a tie the first.
 func preferred(kind catalog.Kind, property catalog.Property, groups []group) int {
 	for i, g := range groups {
 		accepts := func(other group) bool {

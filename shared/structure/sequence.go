@@ -185,9 +185,9 @@ func further(a, b int64, descending bool) bool {
 	return a > b
 }
 
-// lag returns the reason why the sequence of a node is behind the values of its group,
-// and the statement that sets the sequence after them. If the sequence will repeat none
-// of these values, the reason is "".
+// lag returns why the sequence of a node is behind the values of its group, and the
+// statement that sets the sequence after these values. If the sequence will repeat none
+// of them, the reason is "".
 func (s *sequence) lag(node string, group []string, interleaved bool) (reason string, fix []string) {
 	state, descending := s.states[node], s.increment[node] < 0
 	wanted, known := s.furthest(node, group, interleaved)
@@ -217,9 +217,9 @@ func columnName(column catalog.ServedColumn) string {
 	return catalog.ID{Kind: catalog.Column, Schema: column.Schema, Relation: column.Table, Name: column.Name}.String()
 }
 
-// describe returns what a finding shows of the sequence on a node: its last value, and
-// the largest (or smallest) value of each column that it serves, or the reason why the
-// role may not read the value.
+// describe returns what a finding shows of the sequence on a node. This is its last
+// value, and the largest (or smallest) value of each column that it serves. If the role
+// may not read a value, it is the reason.
 func (s *sequence) describe(state catalog.SequenceState, descending bool) string {
 	var parts []string
 	switch {

@@ -50,8 +50,7 @@ type New struct {
 }
 
 // openMarker is the content of open/<id>. Submission has the same value as in the task's
-// record, so that a submission can distinguish its own marker from that of another
-// submission.
+// record. By this value, a submission recognizes its own marker.
 type openMarker struct {
 	Submission  string    `json:"submission"`
 	SubmittedAt time.Time `json:"submitted_at"`

@@ -23,8 +23,8 @@ const (
 // Restart reports whether a task that no runner works on should be started now, and
 // records the start. The first start is due when the record has not been written for a
 // lease's duration, by the store's clock. For each further start that time doubles.
-// Restart ends a task as FAILED if it was started maxStarts times without a runner
-// acquiring it, and clears a task that has ended.
+// Restart clears a task that has ended. If a task was started maxStarts times and no
+// runner has acquired it, Restart ends the task as FAILED.
 //
 // Any process may call Restart periodically for every task that Open returns. Of
 // concurrent calls one returns true.

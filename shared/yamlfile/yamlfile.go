@@ -50,8 +50,8 @@ func (r *Reader) Err() error {
 	return fault.New(fault.Invalid, "%s", strings.Join(r.problems, "\n"))
 }
 
-// Entries returns the entries of the list in the only field of the file, whose name is
-// that of an entry in the plural. It records what is wrong with the file as a whole.
+// Entries returns the entries of the file's only field, which is a list. The name of the
+// field is the plural of Entry. Entries records what is wrong with the file as a whole.
 func (r *Reader) Entries(data []byte) []*yaml.Node {
 	plural := r.Entry + "s"
 	if len(data) > r.MaxSize {

@@ -2,8 +2,8 @@ package apicases
 
 import "ace/shared/api"
 
-// RightsCase has the rights of which each suffices for a route, before the service looks
-// at the task or the cluster of the request.
+// RightsCase lists rights for a route, each of which suffices until the service checks
+// the task or the cluster of the request.
 type RightsCase struct {
 	Route   api.Route
 	Methods []string

@@ -30,11 +30,11 @@ const fixedWork = `(async () => {
 type Measured struct{ Took, Allowed float64 }
 
 // Measure calls measure and returns its result, and the limit for it. limit is the limit
-// on an idle machine with 2 cores. To find out how busy this machine is, Measure does a
-// fixed amount of work (fixedWork) in the tab idle before and after the measurement. The
+// on an idle machine with 2 cores. Before and after the measurement, Measure does a fixed
+// amount of work (fixedWork) in the tab idle, to find out how busy this machine is. The
 // limit grows with the time of this work, or with the largest slowdown that a function in
-// further returns, but to at most maxSlowdown times limit. So the limit depends on the
-// page and not on the other programs that run on the machine.
+// further returns. It grows to at most maxSlowdown times limit. So the limit does not
+// depend on the other programs that run on the machine.
 func Measure(t testing.TB, idle *Tab, limit float64, measure func() float64, further ...func() float64) Measured {
 	t.Helper()
 	before := Eval[float64](t, idle, fixedWork)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// For each request with a context of withClock, clockTransport records the time of the
-// store's clock, which is in the Date header of the response. Only the store's clock
+// clockTransport records the time of the store's clock for each request with a context of
+// withClock. The time is in the Date header of the response. Only the store's clock
 // decides whether a lease has expired, never the clock of this host. minio-go itself
 // returns the Date header only for Get.
 type clockTransport struct{ next http.RoundTripper }

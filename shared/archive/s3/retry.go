@@ -44,9 +44,9 @@ func transient(err error) bool {
 
 // notApplied reports whether err proves that the store did not carry out a conditional
 // write: the store was not reached, it refused the request, or it failed to store the
-// object. Servers that store objects as files report the last case when a concurrent
-// delete has removed an empty directory to which they were about to write:
-// ExistingObjectIsDirectory (versitygw) or AccessDenied (MinIO).
+// object. The last case occurs on servers that store objects as files: a concurrent
+// delete removes an empty directory to which the server was about to write. The error is
+// then ExistingObjectIsDirectory (versitygw) or AccessDenied (MinIO).
 func notApplied(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {

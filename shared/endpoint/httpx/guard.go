@@ -83,7 +83,7 @@ func isProbe(path string) bool {
 // neither the header X-ACE-Request nor a token: the browser would first ask for
 // permission (a CORS preflight), which the service never grants.
 //
-// A request with neither of them must be addressed to this machine, and must come from a
+// A request with neither of them must be addressed to this machine. It must come from a
 // page of this service (Sec-Fetch-Site is "same-origin") or from a program that is not a
 // browser. A browser's request without Sec-Fetch-Site, or with "none", is refused,
 // because a foreign page can cause such a request.

@@ -87,9 +87,9 @@ func (r *sequenceReader) addProbe(v [][]byte) {
 }
 
 // statements returns the statements that read the values of all sequences and columns
-// whose Unknown is "". Each result row is about a column or about a sequence itself. The
-// row of a column has the index of the sequence in states, the index of the column in
-// Columns, the value of Furthest, and false. The row of a sequence has the index of the
+// whose Unknown is "". A result row is about a column or about a sequence itself. The row
+// of a column has four values: the index of the sequence in states, the index of the
+// column in Columns, Furthest, and false. The row of a sequence has the index of the
 // sequence, -1, last_value and is_called.
 func (r *sequenceReader) statements() []string {
 	var selects []string
