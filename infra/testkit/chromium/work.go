@@ -33,8 +33,8 @@ type Measured struct{ Took, Allowed float64 }
 // on an idle machine with 2 cores. Before and after the measurement, Measure does a fixed
 // amount of work (fixedWork) in the tab idle, to find out how busy this machine is. The
 // limit grows with the time of this work, or with the largest slowdown that a function in
-// further returns. It grows to at most maxSlowdown times limit. So the limit does not
-// depend on the other programs that run on the machine.
+// further returns. It grows to at most maxSlowdown times limit. So other programs on the
+// machine do not make a page exceed its limit.
 func Measure(t testing.TB, idle *Tab, limit float64, measure func() float64, further ...func() float64) Measured {
 	t.Helper()
 	before := Eval[float64](t, idle, fixedWork)
