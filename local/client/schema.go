@@ -15,8 +15,8 @@ import (
 )
 
 // shownTables is the maximum number of tables, and also of findings about structure, that
-// are printed after a comparison of several tables. Skipped tables are not printed, and
-// identical ones only if not all their rows and columns were compared.
+// are printed after a comparison of several tables. Skipped tables are not printed.
+// Identical tables are printed only if just a part of their rows or columns was compared.
 const shownTables = 40
 
 // schemaDiff runs `ace schema-diff CLUSTER SCHEMA`.

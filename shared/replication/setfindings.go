@@ -149,9 +149,9 @@ func (c *setComparison) partly(m Member, has map[string]string) {
 	})
 }
 
-// add returns the statement that adds a table to the set, or "" if the other nodes do not
-// replicate the whole table, because the statement would have to repeat their
-// expressions.
+// add returns the statement that adds a table to the set. It returns "" if the other
+// nodes replicate only some rows or columns, because the statement would have to repeat
+// their row filters and column lists.
 func (c *setComparison) add(m Member) string {
 	if !m.IsWhole() {
 		return ""

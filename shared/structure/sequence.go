@@ -87,8 +87,8 @@ func (s *sequence) add(node string, state catalog.SequenceState, definition cata
 }
 
 // repeatsByDesign reports whether the values of a sequence may repeat on purpose, so that
-// they cannot be compared. On some node, the sequence cycles, or a column's default calls
-// a function that derives other values from the sequence, such as snowflake.nextval.
+// they cannot be compared. This is so if, on some node, the sequence cycles or a column's
+// default calls a function that derives other values from it, such as snowflake.nextval.
 func (c *comparison) repeatsByDesign(s *sequence) bool {
 	return slices.ContainsFunc(s.nodes, func(node string) bool {
 		return s.states[node].Derived || c.objects[s.id][node].Get(catalog.Cycle) == "true"

@@ -46,8 +46,8 @@ func NewContext(browser context.Context, t testing.TB, patience time.Duration) c
 	return ctx
 }
 
-// NewTab opens an empty tab like NewContext. When the test ends, the tab fails it if its
-// pages have reported an error, or requested a URL that allowed does not accept.
+// NewTab opens an empty tab like NewContext. At its end, the test fails if a page of the
+// tab has reported an error, or requested a URL that allowed does not accept.
 func NewTab(browser context.Context, t testing.TB, patience time.Duration, s Screen, allowed func(url string) bool) *Tab {
 	t.Helper()
 	b := &Tab{Context: NewContext(browser, t, patience)}
