@@ -221,8 +221,6 @@ func TestRun_AnInterruptedRunIsContinued(t *testing.T) {
 			b.mu.Lock()
 			b.crash = ""
 			b.mu.Unlock()
-			b.outcomes = map[string]outcome{}
-			b.outcomes = outcomes
 			result, _, err = b.run(t.Context(), oneByOne)
 		}
 		if fault.CodeOf(err) != fault.Unavailable {
