@@ -134,6 +134,24 @@ func TestRead_NamesAnObjectThatIsDamagedInTheArchive(t *testing.T) {
 	}
 }
 
+// A damaged sum must not make the backup of all other objects unreadable.
+func TestRead_NamesAnObjectWhoseSumIsTooLong(t *testing.T) {
+	for _, begins := range []string{string(sumOf("a", "content")), ""} {
+		var out bytes.Buffer
+		w := backup.NewWriter(&out, backup.Owner{}, taken, "v1")
+		sum := []byte(begins + strings.Repeat("x", backup.MaxSum))
+		if err := w.Add(backup.Object{Path: "a", Sum: sum, Size: 7, Content: strings.NewReader("content")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if found, m, err := read(&out); err != nil || !slices.Equal(m.Damaged, []string{"a"}) || found["a"] != "content" {
+			t.Errorf("got %+v, %v", m, err)
+		}
+	}
+}
+
 func TestRead_RefusesAnObjectThatWasDamagedLater(t *testing.T) {
 	whole := write(t, objects())
 	at := bytes.Index(whole, []byte("abcdef"))

@@ -30,9 +30,19 @@ func lockDirectory(dir string) (*os.File, error) {
 	defer f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		owner, _ := readLock(f)
+		if owner == "" {
+			return nil, fault.New(fault.Conflict, "the data directory %s is in use by another process, such as ace restore", dir)
+		}
 		return nil, fault.New(fault.Conflict, "the data directory %s is in use: another ace serve is running on it%s", dir, owner)
 	}
 	return nil, fault.Wrap(err, fault.Invalid, "the data directory %s cannot be locked; use a local filesystem", dir)
+}
+
+// unlockDirectory releases the lock of a directory.
+func unlockDirectory(lock *os.File) {
+	// A child process has the lock file open, too, until its exec.
+	_ = syscall.Flock(int(lock.Fd()), syscall.LOCK_UN)
+	lock.Close()
 }
 
 // readLock returns what the lock file contains: the process that has the lock, as a

@@ -30,7 +30,8 @@ type Restored struct {
 
 // Restore restores a backup into a directory, which must be empty or not exist. A backup
 // that is not complete or is damaged is an error (Invalid) and leaves the directory as it
-// was. When Restore returns nil, the archive is durable.
+// was. When Restore returns nil, the archive is durable. Restore has the lock of the
+// directory meanwhile, so no service can start in it.
 func Restore(ctx context.Context, dir string, in io.Reader) (Restored, error) {
 	dir, err := private.Resolve(dir)
 	if err != nil {
@@ -44,12 +45,22 @@ func Restore(ctx context.Context, dir string, in io.Reader) (Restored, error) {
 		return Restored{}, err
 	}
 	if !isEmpty(dir) {
-		return Restored{}, fault.New(fault.Conflict, "the directory %s is not empty: restore into an empty or a new directory", dir)
+		return Restored{}, notEmpty(dir)
+	}
+	lock, err := lockDirectory(dir)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer unlockDirectory(lock)
+	// Another process may have used the directory before it was locked.
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 1 {
+		return Restored{}, notEmpty(dir)
 	}
 
-	r := &restoration{ctx: ctx, dir: dir}
+	r := &restoration{ctx: ctx, dir: dir, lock: lock}
 	if r.result.Manifest, err = r.run(in); err != nil {
 		_ = os.RemoveAll(filepath.Join(dir, restoringDir))
+		_ = os.Remove(filepath.Join(dir, lockFile))
 		if !existed {
 			_ = os.Remove(dir)
 		}
@@ -58,10 +69,15 @@ func Restore(ctx context.Context, dir string, in io.Reader) (Restored, error) {
 	return r.result, nil
 }
 
+func notEmpty(dir string) error {
+	return fault.New(fault.Conflict, "the directory %s is not empty: restore into an empty or a new directory", dir)
+}
+
 // restoration is a call of Restore.
 type restoration struct {
 	ctx    context.Context //nolint:containedctx // a restoration belongs to one call
 	dir    string
+	lock   *os.File // of the directory
 	result Restored
 }
 
@@ -136,12 +152,8 @@ func (r *reading) Read(p []byte) (int, error) {
 // publish makes the objects durable and moves them to their places. The contents follow
 // their sums: without its content, an object does not exist.
 func (r *restoration) publish() error {
-	root, err := os.Open(r.dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := unix.Syncfs(int(root.Fd())); err != nil {
+	// The lock was opened before the first write, so Syncfs reports an error of any write.
+	if err := unix.Syncfs(int(r.lock.Fd())); err != nil {
 		return err
 	}
 	for _, name := range []string{sumsDir, filesDir} {
@@ -152,7 +164,7 @@ func (r *restoration) publish() error {
 	if err := os.Remove(filepath.Join(r.dir, restoringDir)); err != nil {
 		return err
 	}
-	return root.Sync()
+	return syncDir(r.dir)
 }
 
 // failed returns the fault for an error of the operating system or of the context, and

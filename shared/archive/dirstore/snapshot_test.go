@@ -364,6 +364,57 @@ func TestRestore_LeavesNothingOfABackupThatEndsEarly(t *testing.T) {
 	}
 }
 
+// meanwhile calls do once, before the first read.
+type meanwhile struct {
+	io.Reader
+	do func()
+}
+
+func (m *meanwhile) Read(p []byte) (int, error) {
+	if m.do != nil {
+		m.do()
+		m.do = nil
+	}
+	return m.Reader.Read(p)
+}
+
+// A service that starts too early must not work with an empty archive, nor prevent that
+// the objects get to their places.
+func TestRestore_NoOtherProcessUsesTheDirectoryMeanwhile(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	w := backup.NewWriter(&out, backup.Owner{}, time.Now(), "test")
+	content := []byte("content")
+	if err := w.Add(backup.Object{Path: "a", Sum: sumText("a", content), Size: int64(len(content)), Content: bytes.NewReader(content)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := out.Bytes()
+
+	dir := tempDir(t)
+	_, err := dirstore.Restore(t.Context(), dir, &meanwhile{bytes.NewReader(whole), func() {
+		s, err := dirstore.Open(t.Context(), dirstore.Options{Dir: dir})
+		if fault.CodeOf(err) != fault.Conflict {
+			t.Errorf("the directory was opened during the restore: %v", err)
+		}
+		if err == nil {
+			put(t, s, "b", "of the service")
+			_ = s.Close()
+		}
+		if _, err := dirstore.Restore(t.Context(), dir, bytes.NewReader(whole)); fault.CodeOf(err) != fault.Conflict {
+			t.Errorf("a second restore at the same time: %v", err)
+		}
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+	if got := contents(t, openStore(t, dir)); len(got) != 1 || got["a"] != "content" {
+		t.Errorf("restored are %v", got)
+	}
+}
+
 // TestSnapshot_PausesWritesBriefly reports how long writes wait for a snapshot of a large
 // archive: go test -run PausesWrites -v.
 func TestSnapshot_PausesWritesBriefly(t *testing.T) {

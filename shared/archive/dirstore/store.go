@@ -227,9 +227,7 @@ func (s *Store) release() {
 	if s.tmp != nil {
 		s.tmp.Close()
 	}
-	// A child process has the lock file open, too, until its exec.
-	_ = syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
-	s.lock.Close()
+	unlockDirectory(s.lock)
 }
 
 // Location returns the zero value: the objects of a directory have no s3:// address.
