@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
@@ -252,6 +254,64 @@ func TestBackup_ThatEndsEarlyLeavesNothing(t *testing.T) {
 	h.serve(t, nil)
 	if n := h.preserved(t); n > 0 {
 		t.Errorf("tmp/ has %d files after the start", n)
+	}
+}
+
+// heldBody is the body of a response that ends only after release was closed.
+type heldBody struct {
+	io.ReadCloser
+	release <-chan struct{}
+}
+
+func (b heldBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		<-b.release
+	}
+	return n, err
+}
+
+func TestBackup_ASecondCommandDoesNotDisturbTheFirst(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, pgtest.NewCluster(t))
+	s := h.serve(t, nil)
+	begun, release := make(chan struct{}), make(chan struct{})
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) { p.Out.URL.Scheme, p.Out.URL.Host = "http", s.host },
+		ModifyResponse: func(r *http.Response) error {
+			r.Body = heldBody{r.Body, release}
+			close(begun)
+			return nil
+		},
+	})
+	defer proxy.Close()
+	free := sync.OnceFunc(func() { close(release) })
+	defer free()
+
+	file := filepath.Join(h.dir, "x.tar")
+	first := start(t, h.dir, settings{"ACE_SERVER": proxy.URL}, "backup", file)
+	<-begun
+	code, output := runLong(t, h.dir, settings{"ACE_SERVER": s.host}, "backup", file)
+	if code != 2 || !strings.Contains(output, "another ace backup is writing") {
+		t.Errorf("the second command ended with %d: %s", code, output)
+	}
+	free()
+	if code := first.wait(t, taskTimeout); code != 0 {
+		t.Errorf("the first command ended with %d: %s", code, first.output.String())
+	}
+	if code, output := runLong(t, h.dir, nil, "backup", "verify", file); code != 0 {
+		t.Errorf("verify ended with %d: %s", code, output)
+	}
+	if exists(t, file+".part") {
+		t.Error("the partial file remains")
+	}
+
+	// What a killed command has left is replaced.
+	killed := filepath.Join(h.dir, "killed.tar")
+	try(t, os.WriteFile(killed+".part", []byte("half"), 0o644))
+	s.backUp(t, killed)
+	if info, err := os.Stat(killed); err != nil || info.Mode().Perm() != 0o600 || exists(t, killed+".part") {
+		t.Errorf("after a killed command: %v, %v", info, err)
 	}
 }
 

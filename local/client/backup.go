@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -45,54 +43,19 @@ func backUp(ctx context.Context, s *session) error {
 		return s.finishBackup("the standard output", manifest, false)
 	}
 
-	path := s.path(args[0])
-	file, err := createPartial(path)
+	file, err := createPartial(s.path(args[0]))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // fails after the rename
-	defer file.Close()
+	defer file.abandon()
 	manifest, err := s.receiveBackup(ctx, file)
 	if err != nil {
 		return err
 	}
-	if err := publish(file, path); err != nil {
+	if err := file.publish(); err != nil {
 		return fault.New(fault.Invalid, "the backup cannot be written: %v", err)
 	}
 	return s.finishBackup(args[0], manifest, s.cmd.Bool(flagJSON))
-}
-
-// createPartial creates the file path.part, which others cannot read. It fails if a file
-// exists at path.
-func createPartial(path string) (*os.File, error) {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Conflict, "%s exists already; name another file", path)
-	}
-	partial := path + ".part"
-	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Invalid, "the backup cannot be written: %v", err)
-	}
-	file, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "the backup cannot be written: %v", err)
-	}
-	return file, nil
-}
-
-// publish makes a file durable and renames it to path.
-func publish(file *os.File, path string) error {
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }
 
 // receiveBackup writes a backup to out and verifies it.
