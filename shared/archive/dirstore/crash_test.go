@@ -310,23 +310,26 @@ func TestStore_SurvivesKill9AmongManyWriters(t *testing.T) {
 	}
 }
 
-// readStored returns the last count of each writer, and kills the process after some.
+// readStored returns the last count of each writer. It kills the process after some
+// counts, and after each writer has stored one.
 func readStored(t *testing.T, out io.Reader, process *os.Process) map[int]int {
 	t.Helper()
 	stored := map[int]int{}
 	lines := bufio.NewScanner(out)
+	killed := false
 	for total := 0; lines.Scan(); {
 		var writer, n int
 		if _, err := fmt.Sscanf(lines.Text(), "stored %d %d", &writer, &n); err != nil {
 			continue
 		}
 		stored[writer] = n
-		if total++; total == 300 {
+		if total++; !killed && total >= 300 && len(stored) == writers {
+			killed = true
 			_ = process.Kill()
 		}
 	}
-	if len(stored) != writers {
-		t.Errorf("only %d writers have stored something", len(stored))
+	if !killed {
+		t.Errorf("the process ended although only %d writers have stored something", len(stored))
 	}
 	return stored
 }

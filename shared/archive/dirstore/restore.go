@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,10 +31,11 @@ type Restored struct {
 	Unfinished []string
 }
 
-// Restore restores a backup into a directory, which must be empty or not exist. A backup
-// that is not complete or is damaged is an error (Invalid) and leaves the directory as it
-// was. When Restore returns nil, the archive is durable. Restore has the lock of the
-// directory meanwhile, so no service can start in it.
+// Restore restores a backup into a directory, which must be empty, not exist, or have
+// only what a killed Restore has left. A backup that is not complete or is damaged is an
+// error (Invalid) and leaves the directory empty, or absent. When Restore returns nil,
+// the archive is durable. Restore has the lock of the directory meanwhile, so no service
+// can start in it.
 func Restore(ctx context.Context, dir string, in io.Reader) (Restored, error) {
 	dir, err := private.Resolve(dir)
 	if err != nil {
@@ -44,17 +48,16 @@ func Restore(ctx context.Context, dir string, in io.Reader) (Restored, error) {
 	if err := private.Directory(dir); err != nil {
 		return Restored{}, err
 	}
-	if !isEmpty(dir) {
-		return Restored{}, notEmpty(dir)
+	if err := checkFree(dir); err != nil {
+		return Restored{}, err
 	}
 	lock, err := lockDirectory(dir)
 	if err != nil {
 		return Restored{}, err
 	}
 	defer unlockDirectory(lock)
-	// Another process may have used the directory before it was locked.
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 1 {
-		return Restored{}, notEmpty(dir)
+	if err := checkFree(dir); err != nil { // another process may have used it before it was locked
+		return Restored{}, err
 	}
 
 	r := &restoration{ctx: ctx, dir: dir, lock: lock}
@@ -69,8 +72,37 @@ func Restore(ctx context.Context, dir string, in io.Reader) (Restored, error) {
 	return r.result, nil
 }
 
-func notEmpty(dir string) error {
+// checkFree returns an error (Conflict) unless a directory is empty or has only what a
+// killed Restore has left: the lock, restoringDir and, if that was moved already, the
+// directory of the sums.
+func checkFree(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fault.Wrap(err, fault.CodeOfFile(err), "the directory %s cannot be read: %s", dir, hint(err))
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	for _, left := range [][]string{nil, {lockFile}, {lockFile, restoringDir}, {lockFile, restoringDir, sumsDir}} {
+		if slices.Equal(names, left) {
+			return nil
+		}
+	}
 	return fault.New(fault.Conflict, "the directory %s is not empty: restore into an empty or a new directory", dir)
+}
+
+// checkRestored returns an error if a Restore was killed before all objects were at their
+// places.
+func (s *Store) checkRestored() error {
+	err := os.Remove(filepath.Join(s.dir, restoringDir)) // it is empty once they are
+	switch {
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist):
+		return fault.New(fault.Invalid, "the data directory %s cannot be used: ace restore was interrupted in it; run ace restore again", s.dir)
+	}
+	return s.unusable(err)
 }
 
 // restoration is a call of Restore.
@@ -82,6 +114,11 @@ type restoration struct {
 }
 
 func (r *restoration) run(in io.Reader) (backup.Manifest, error) {
+	for _, name := range []string{sumsDir, restoringDir} {
+		if err := os.RemoveAll(filepath.Join(r.dir, name)); err != nil {
+			return backup.Manifest{}, r.failed(err)
+		}
+	}
 	for _, name := range []string{filesDir, sumsDir} {
 		if err := os.MkdirAll(filepath.Join(r.dir, restoringDir, name), dirMode); err != nil {
 			return backup.Manifest{}, r.failed(err)

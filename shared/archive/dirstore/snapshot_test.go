@@ -358,9 +358,12 @@ func TestRestore_LeavesNothingOfABackupThatEndsEarly(t *testing.T) {
 	if len(objects) != 2 || !slices.Equal(restored.Unfinished, []string{"td_20240315_123456"}) {
 		t.Errorf("the whole backup: %v, %+v", objects, restored)
 	}
-	writeFile(t, filepath.Join(empty, "x"), []byte("x"))
-	if _, err := dirstore.Restore(t.Context(), empty, bytes.NewReader(whole)); fault.CodeOf(err) != fault.Conflict {
-		t.Errorf("restored into a directory that is not empty: %v", err)
+	for _, name := range []string{"x", "sums", "restoring"} {
+		used := tempDir(t)
+		writeFile(t, filepath.Join(used, name), []byte("x"))
+		if _, err := dirstore.Restore(t.Context(), used, bytes.NewReader(whole)); fault.CodeOf(err) != fault.Conflict {
+			t.Errorf("restored into a directory that has the file %s: %v", name, err)
+		}
 	}
 }
 
@@ -378,10 +381,9 @@ func (m *meanwhile) Read(p []byte) (int, error) {
 	return m.Reader.Read(p)
 }
 
-// A service that starts too early must not work with an empty archive, nor prevent that
-// the objects get to their places.
-func TestRestore_NoOtherProcessUsesTheDirectoryMeanwhile(t *testing.T) {
-	t.Parallel()
+// wholeBackup returns a backup of an archive that has one object.
+func wholeBackup(t *testing.T) []byte {
+	t.Helper()
 	var out bytes.Buffer
 	w := backup.NewWriter(&out, backup.Owner{}, time.Now(), "test")
 	content := []byte("content")
@@ -391,8 +393,67 @@ func TestRestore_NoOtherProcessUsesTheDirectoryMeanwhile(t *testing.T) {
 	if _, err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	whole := out.Bytes()
+	return out.Bytes()
+}
 
+// killedRestore returns the directory of a restore that was killed after it had written
+// the object.
+func killedRestore(t *testing.T, whole []byte) string {
+	t.Helper()
+	dir, killed := tempDir(t), filepath.Join(tempDir(t), "killed")
+	end := len(whole) - 1024
+	_, err := dirstore.Restore(t.Context(), dir, io.MultiReader(bytes.NewReader(whole[:end]), &meanwhile{bytes.NewReader(whole[end:]), func() {
+		copyTree(t, dir, killed)
+	}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return killed
+}
+
+// A service must not start with an empty archive where a restore was killed.
+func TestRestore_ThatWasKilledCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	whole := wholeBackup(t)
+	for name, moved := range map[string][]string{"before the objects are moved": nil, "after the sums were moved": {"sums"}} {
+		dir := killedRestore(t, whole)
+		for _, kind := range moved {
+			if err := os.Rename(filepath.Join(dir, "restoring", kind), filepath.Join(dir, kind)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := dirstore.Open(t.Context(), dirstore.Options{Dir: dir})
+		if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), "ace restore was interrupted") {
+			t.Errorf("%s: the service starts: %v", name, err)
+		}
+		if err == nil {
+			_ = s.Close()
+		}
+		if _, err := dirstore.Restore(t.Context(), dir, bytes.NewReader(whole)); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := contents(t, openStore(t, dir)); len(got) != 1 || got["a"] != "content" {
+			t.Errorf("%s: restored are %v", name, got)
+		}
+	}
+
+	dir := killedRestore(t, whole)
+	for _, kind := range []string{"sums", "files"} {
+		if err := os.Rename(filepath.Join(dir, "restoring", kind), filepath.Join(dir, kind)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := contents(t, openStore(t, dir)); len(got) != 1 || got["a"] != "content" {
+		t.Errorf("after both were moved: %v", got)
+	}
+}
+
+// A service that starts too early must not work with an empty archive, nor prevent that
+// the objects get to their places.
+func TestRestore_NoOtherProcessUsesTheDirectoryMeanwhile(t *testing.T) {
+	t.Parallel()
+	whole := wholeBackup(t)
 	dir := tempDir(t)
 	_, err := dirstore.Restore(t.Context(), dir, &meanwhile{bytes.NewReader(whole), func() {
 		s, err := dirstore.Open(t.Context(), dirstore.Options{Dir: dir})

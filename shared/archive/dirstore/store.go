@@ -131,6 +131,9 @@ func open(ctx context.Context, opts Options, tuning tuning) (*Store, error) {
 
 // start prepares the directory. The process has its lock.
 func (s *Store) start(ctx context.Context) error {
+	if err := s.checkRestored(); err != nil {
+		return err
+	}
 	for _, name := range []string{filesDir, sumsDir, journalDir, tmpDir} {
 		if err := private.Directory(filepath.Join(s.dir, name)); err != nil {
 			return refused(err)
