@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
@@ -446,5 +447,20 @@ func TestRestore_NamesTheTasksThatResume(t *testing.T) {
 	}
 	if result := restored.serve(t, nil).completed(t, id); result.TotalRows != 10 {
 		t.Errorf("the resumed task found %+v", result)
+	}
+}
+
+func TestRestore_ShowsCharactersThatControlATerminalAsEscapes(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	w := backup.NewWriter(&out, backup.Owner{}, time.Now(), "v1")
+	try(t, w.Add(backup.Object{Path: "open/tr_%1b%5d0%3bforged%07%0anext", Content: strings.NewReader("")}))
+	_, err := w.Close()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "x.tar")
+	try(t, err, os.WriteFile(file, out.Bytes(), 0o600))
+	_, output := runLong(t, dir, nil, "restore", file, filepath.Join(dir, "new"))
+	if !strings.Contains(output, `tr_\x1b]0;forged\a\nnext`) || strings.ContainsAny(output, "\x1b\a") {
+		t.Errorf("restore printed %q", output)
 	}
 }

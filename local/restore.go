@@ -16,6 +16,7 @@ import (
 	"ace/local/client"
 	"ace/shared/archive/dirstore"
 	"ace/shared/fault"
+	"ace/shared/visible"
 )
 
 func restoreCommand() *cli.Command {
@@ -67,7 +68,10 @@ func warnOfUnfinished(ids []string) {
 		return
 	}
 	slices.Sort(ids)
-	fmt.Fprintf(os.Stdout, "\n%d tasks had not ended and resume when a service starts with this archive:\n  %s\n", len(ids), strings.Join(ids, "\n  "))
+	fmt.Fprintf(os.Stdout, "\n%d tasks had not ended and resume when a service starts with this archive:\n", len(ids))
+	for _, id := range ids {
+		fmt.Fprintf(os.Stdout, "  %s\n", visible.Line(id)) // the file of the backup may be forged
+	}
 	isRepair := func(id string) bool { return strings.HasPrefix(id, "tr_") || strings.HasPrefix(id, "tu_") }
 	if slices.ContainsFunc(ids, isRepair) {
 		fmt.Fprint(os.Stdout, "\nThose that begin with tr_ or tu_ change rows. A transaction that was committed is not repeated, but a\n"+
