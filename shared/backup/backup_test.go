@@ -8,6 +8,8 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -176,6 +178,31 @@ func TestRead_RefusesWhatIsNoBackup(t *testing.T) {
 	newer := bytes.Replace(write(t, nil), []byte("ace-backup/1"), []byte("ace-backup/2"), 1)
 	if _, _, err := read(bytes.NewReader(newer)); !strings.Contains(fmt.Sprint(err), "ace-backup/2") {
 		t.Errorf("a newer format: %v", err)
+	}
+}
+
+// A small file with a hole would fill the disk of a restore.
+func TestRead_RefusesAFileWithHoles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/files", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(dir+"/files/a", []byte("x"), 0o600), os.Truncate(dir+"/files/a", 1<<40)); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"pax", "gnu"} {
+		command := exec.CommandContext(t.Context(), "tar", "--format="+format, "--sparse", "-c", "files/a")
+		command.Dir = dir
+		content, err := command.Output()
+		if err != nil || len(content) > 1<<20 {
+			t.Fatalf("%s: %d bytes, %v", format, len(content), err)
+		}
+		_, err = backup.Read(bytes.NewReader(content), func(o backup.Object) error {
+			return fmt.Errorf("an object of %d bytes", o.Size)
+		})
+		if fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", format, err)
+		}
 	}
 }
 

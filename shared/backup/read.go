@@ -33,8 +33,8 @@ func Read(in io.Reader, each func(Object) error) (Manifest, error) {
 		if header.Typeflag == tar.TypeDir && (header.Name == filesDir || header.Name == sumsDir) {
 			continue
 		}
-		if header.Typeflag != tar.TypeReg {
-			return Manifest{}, r.damaged("the entry %.300q is no file", header.Name)
+		if header.Typeflag != tar.TypeReg || hasHoles(header) {
+			return Manifest{}, r.damaged("the entry %.300q is no file, or has holes", header.Name)
 		}
 		if header.Name == ManifestFile {
 			return r.end(header)
@@ -43,6 +43,17 @@ func Read(in io.Reader, each func(Object) error) (Manifest, error) {
 			return Manifest{}, err
 		}
 	}
+}
+
+// hasHoles reports whether an entry has only a part of its content: the rest are zeros,
+// with which a small file could fill a disk.
+func hasHoles(header *tar.Header) bool {
+	for name := range header.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 // counter counts the bytes that were read.
