@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 
 	"ace/shared/archive"
@@ -82,7 +83,7 @@ func (d *decision) appendPacked(out []byte) []byte {
 }
 
 // readDecision reads what appendPacked wrote. If brief is set, it does not decode the
-// row.
+// row, and the result needs no memory for it.
 func readDecision(line []byte, voters int, brief bool) (d decision, err error) {
 	r := packedReader{text: string(line)}
 	for _, text := range r.row() {
@@ -103,7 +104,9 @@ func readDecision(line []byte, voters int, brief bool) (d decision, err error) {
 		}
 	}
 	d.digest = r.fixed()
-	if !brief {
+	if brief {
+		d.release()
+	} else {
 		d.row = r.row()
 		r.damaged = r.damaged || r.text != ""
 	}
@@ -111,6 +114,15 @@ func readDecision(line []byte, voters int, brief bool) (d decision, err error) {
 		return d, errPacked
 	}
 	return d, nil
+}
+
+// release copies the texts of a decision. They are parts of its line, which also has the
+// row and would stay in memory as long as they do.
+func (d *decision) release() {
+	for i, text := range d.key {
+		d.key[i] = strings.Clone(text)
+	}
+	d.reason = strings.Clone(d.reason)
 }
 
 // UndecidedKey is a key that a repair by rule leaves alone, with the reason.

@@ -2,6 +2,8 @@ package tablerepair
 
 import (
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 
 	"ace/shared/resolve"
@@ -28,6 +30,32 @@ func TestDecision_IsReadAsItWasStored(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(brief, d) {
 		t.Errorf("without its row: %+v, %v", brief, err)
 	}
+}
+
+// The decisions of a part are in memory together, and their rows may be large. The test
+// is not parallel, because other tests allocate memory.
+func TestDecision_DoesNotKeepTheRowThatItDoesNotDecode(t *testing.T) {
+	d := exampleDecision()
+	large := strings.Repeat("x", 1<<20)
+	d.row[0] = &large
+	line := d.appendPacked(nil)
+
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	decisions := make([]decision, 100)
+	for i := range decisions {
+		var err error
+		if decisions[i], err = readDecision(line, 3, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 20<<20 {
+		t.Errorf("%d decisions without their rows keep %d MB", len(decisions), grown>>20)
+	}
+	runtime.KeepAlive(decisions)
 }
 
 // Only a node that has another version than the winner is changed, and only while it has
