@@ -59,6 +59,7 @@ var parsers = []struct{ what, dir, function, target string }{
 	{"ACE_STORE", "shared/config", "parseBucket", "FuzzStore"},
 	{"definitions of views", "shared/structure", "tokens", "FuzzTokens"},
 	{"delays that servers ask for", "shared/retry", "WithDelay", "FuzzWithDelay"},
+	{"messages of PostgreSQL, before the driver reads them", "shared/pg", "newMessages", "FuzzMessages"},
 	{"texts on a terminal", "shared/visible", "JSON", "FuzzJSON"},
 }
 

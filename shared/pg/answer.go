@@ -31,7 +31,12 @@ func (n *Node) read(row func(values [][]byte) error, values [][]byte) (err error
 	return err
 }
 
+// answerError is an answer that does not fit its statement.
+type answerError struct{ error }
+
+func (e *answerError) Unwrap() error { return e.error }
+
 // answerFault returns the fault for an answer that does not fit its statement.
 func (n *Node) answerFault(err error) error {
-	return fault.Wrap(err, fault.Unavailable, "node %q (%s) sent an answer that does not fit the statement", n.name, n.address)
+	return fault.Wrap(&answerError{err}, fault.Unavailable, "node %q (%s) sent an answer that does not fit the statement", n.name, n.address)
 }

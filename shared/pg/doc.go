@@ -25,6 +25,8 @@
 // So heartbeat.go sends messages while the client waits for other nodes or for the
 // archive.
 //
+// What a server sends is bounded too (messages.go), before the driver allocates memory.
+//
 // # States of a transaction
 //
 // A Tx has a connection from the start. Its first call begins a transaction on the

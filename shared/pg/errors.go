@@ -74,6 +74,11 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 		return n.silenceFault(doing, silent)
 	}
 
+	var refused *messageError
+	if errors.As(err, &refused) {
+		return n.answerFault(err)
+	}
+
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return fault.Wrap(err, fault.Unavailable, "node %q (%s): the connection was lost while %s", n.name, n.address, doing)

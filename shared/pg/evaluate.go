@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"ace/shared/fault"
 	"ace/shared/table"
 )
 
@@ -201,6 +202,9 @@ func (n *Node) Extremes(ctx context.Context, e table.Evaluation, column int, gre
 			commaList(candidates), direction, p.list(1)),
 		args: p.ofRows(values),
 		row: func(v [][]byte) error {
+			if len(chosen) == len(values) {
+				return fault.New(fault.Internal, "more rows than were sent")
+			}
 			at, err := place(v[0], len(p))
 			chosen = append(chosen, at)
 			return err

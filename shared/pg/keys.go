@@ -208,6 +208,7 @@ func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err erro
 		head += ", " + writeColumns(s)
 	}
 	q := byKey(s, keys, head, r.lock)
+	q.values = true
 	queries := append(before, withSavepoint(append(settings(lookupPlans(s)), q), mark, 0)...)
 	r.query = slices.IndexFunc(queries, func(other query) bool { return other.sql == q.sql })
 	r.stream, err = r.tx.open(r.ctx, "reading differing rows", 0, queries...)
@@ -234,27 +235,39 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 		if index != r.query {
 			continue
 		}
-		if len(values) == 0 {
-			return -1, table.KeyedRow{}, r.tx.node.answerFault(errors.New("a row without columns"))
-		}
-		i, err := r.place(values[0])
+		i, row, err := r.read(values)
 		if err != nil {
+			r.tx.link.abandon(err) // the rest of a false answer may have no end
 			return -1, table.KeyedRow{}, err
 		}
-		if i == r.last {
-			return -1, table.KeyedRow{}, r.tx.node.duplicateKey(r.keys[i])
-		}
-		if i < r.last {
-			return -1, table.KeyedRow{}, r.tx.node.answerFault(errors.New("keys out of order"))
-		}
-		r.last = i
-		var row table.KeyedRow
-		err = r.tx.node.read(func(values [][]byte) error {
-			row, err = r.readRow(values)
-			return err
-		}, values[1:])
-		return i, row, err
+		return i, row, nil
 	}
+}
+
+// read returns a row and the index of its key in r.keys. values are those of the result
+// row.
+func (r *rowStream) read(values [][]byte) (int, table.KeyedRow, error) {
+	if len(values) == 0 {
+		return -1, table.KeyedRow{}, r.tx.node.answerFault(errors.New("a row without columns"))
+	}
+	i, err := r.place(values[0])
+	if err != nil {
+		return -1, table.KeyedRow{}, err
+	}
+	if i == r.last {
+		return -1, table.KeyedRow{}, r.tx.node.duplicateKey(r.keys[i])
+	}
+	if i < r.last {
+		return -1, table.KeyedRow{}, r.tx.node.answerFault(errors.New("keys out of order"))
+	}
+
+	r.last = i
+	var row table.KeyedRow
+	err = r.tx.node.read(func(values [][]byte) error {
+		row, err = r.readRow(values)
+		return err
+	}, values[1:])
+	return i, row, err
 }
 
 // place returns the index in r.keys of the key to which a result row belongs. value is

@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,8 +9,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // limits bound how long the client waits for the server.
@@ -42,7 +41,8 @@ const writeChunk = 64 << 10
 // if the server's process hangs or packets are lost.
 //
 // Only the time during which the client waits counts. A client that reads slowly does not
-// exceed a limit.
+// exceed a limit. messages.go bounds how much a server sends that does not let the client
+// wait.
 type link struct {
 	net.Conn
 
@@ -55,6 +55,11 @@ type link struct {
 	end     time.Time     // the deadline that the driver has set; zero if it has set none
 	open    bool          // the server has accepted the session
 	dead    bool          // no further byte is read or written
+	because error         // why the link was abandoned; nil if it was not
+	writing bool          // a write is in progress
+
+	began    time.Time // when the statement began
+	received received  // what the server has sent, see messages.go
 }
 
 // allow sets the limits of the next statement. The time that the client waited for
@@ -63,6 +68,8 @@ func (l *link) allow(to limits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.limits, l.waited, l.since = to, 0, time.Now()
+	l.began = l.since
+	l.received.rows, l.received.aside, l.received.late, l.received.unread = 0, 0, 0, 0
 }
 
 // Read reads what the server has sent.
@@ -78,7 +85,7 @@ func (l *link) Read(b []byte) (int, error) {
 		n, err := l.Conn.Read(b)
 		if n > 0 || !isTimeout(err) {
 			l.progress(n)
-			return n, err
+			return n, cmp.Or(l.countUnread(n), err)
 		}
 		if err := l.expired(err); err != nil {
 			return 0, err
@@ -93,6 +100,8 @@ func (l *link) Write(b []byte) (written int, err error) {
 		return 0, err
 	}
 	defer l.finish()
+	l.setWriting(true)
+	defer l.setWriting(false)
 	for written < len(b) {
 		if err := l.arm(l.Conn.SetWriteDeadline); err != nil {
 			return written, err
@@ -122,7 +131,7 @@ func (l *link) begin() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {
-		return errLinkDead
+		return l.reason()
 	}
 	if l.waiting == 0 {
 		l.since = time.Now()
@@ -169,7 +178,7 @@ func (l *link) arm(set func(time.Time) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {
-		return errLinkDead
+		return l.reason()
 	}
 	return set(l.next())
 }
@@ -192,7 +201,7 @@ func (l *link) expired(err error) error {
 	now := time.Now()
 	switch {
 	case l.dead:
-		return errLinkDead
+		return l.reason()
 	case !l.end.IsZero() && !now.Before(l.end):
 		l.dead = true // no response to a cancel request before the deadline of the driver
 		return err
@@ -314,9 +323,9 @@ func (c *cancelConn) SetDeadline(at time.Time) error {
 	return c.Conn.SetDeadline(at)
 }
 
-// linkOf returns the link of a session.
-func linkOf(conn *pgconn.PgConn) *link {
-	switch c := conn.Conn().(type) {
+// linkOf returns the link of a session, whose connection is conn.
+func linkOf(conn net.Conn) *link {
+	switch c := conn.(type) {
 	case *link:
 		return c
 	case *tls.Conn:
@@ -324,5 +333,5 @@ func linkOf(conn *pgconn.PgConn) *link {
 			return l
 		}
 	}
-	return &link{Conn: conn.Conn()} // not reached: every session uses a link
+	return &link{Conn: conn} // not reached: every session uses a link
 }

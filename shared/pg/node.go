@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"time"
 
@@ -115,11 +116,6 @@ func (p *Pools) node(target cluster.Target, pool *pgxpool.Pool) *Node {
 	return n
 }
 
-// maxBody is the maximum length in bytes of a message that a server may announce.
-// PostgreSQL never sends a longer one. The driver allocates the memory for a message when
-// its length arrives, so a server could otherwise announce any length.
-const maxBody = 1 << 30
-
 func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	config, err := parseConfig(target)
 	if err != nil {
@@ -133,7 +129,7 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	config.PingTimeout = cancelGrace
 	config.BeforeConnect = p.beforeConnect(target)
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		linkOf(conn.PgConn()).sessionOpened()
+		linkOf(conn.PgConn().Conn()).sessionOpened()
 		return nil
 	}
 
@@ -141,9 +137,8 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	cc.Password = target.Password.Reveal()
 	applyOptions(cc, target)
 	cc.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		frontend := pgproto3.NewFrontend(r, w)
-		frontend.SetMaxBodyLen(maxBody)
-		return frontend
+		conn, _ := w.(net.Conn) // the driver passes its connection
+		return pgproto3.NewFrontend(newMessages(r, conn), w)
 	}
 	cc.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}

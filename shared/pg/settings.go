@@ -51,7 +51,8 @@ var pinned = append(textSettings(), []setting{ //nolint:gochecknoglobals // a co
 	{"max_parallel_workers_per_gather", "0"},
 	{"jit", "off"},
 	{"lock_timeout", lockTimeout},
-	{"tcp_keepalives_idle", "30"}, // where tcp_user_timeout is not set, a lost client is noticed within a minute
+	{"client_min_messages", "error"}, // notices, such as those of a trigger, are not shown
+	{"tcp_keepalives_idle", "30"},    // where tcp_user_timeout is not set, a lost client is noticed within a minute
 	{"tcp_keepalives_interval", "10"},
 	{"tcp_keepalives_count", "3"},
 }...)

@@ -39,7 +39,7 @@ var harmless = map[string]string{
 	"max_parallel_maintenance_workers": defines, "password_encryption": defines, "scram_iterations": defines,
 	"allow_system_table_mods": "ACE alters no table",
 
-	"application_name": logs, "backtrace_functions": logs, "client_min_messages": logs, "compute_query_id": logs,
+	"application_name": logs, "backtrace_functions": logs, "compute_query_id": logs,
 	"debug_pretty_print": logs, "debug_print_parse": logs, "debug_print_plan": logs, "debug_print_rewritten": logs,
 	"escape_string_warning": logs, "jit_dump_bitcode": logs, "log_duration": logs, "log_error_verbosity": logs,
 	"log_executor_stats": logs, "log_lock_failures": logs, "log_lock_waits": logs, "log_min_duration_sample": logs,

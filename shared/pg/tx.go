@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type query struct {
 	row      func(values [][]byte) error
 	affected func(rows int64)
 	fixed    bool // the text is one of a few, so the statement may be prepared (prepared.go)
+	values   bool // its rows have values of columns, so a row may be as large as PostgreSQL allows
 }
 
 // textArgs returns text parameters as the wire protocol sends them.
@@ -84,7 +86,7 @@ func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
 
 func (n *Node) newTx(conn *pgxpool.Conn, mode string, access table.Access) *Tx {
 	return &Tx{
-		node: n, conn: conn, link: linkOf(conn.Conn().PgConn()), wait: n.wait, mode: mode, access: access,
+		node: n, conn: conn, link: linkOf(conn.Conn().PgConn().Conn()), wait: n.wait, mode: mode, access: access,
 		// The transaction is idle until the slowest node has answered, which may need the
 		// full statement timeout.
 		idle: n.timeout + idleMargin,
@@ -220,6 +222,7 @@ func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, q
 			continue
 		}
 		if err := t.node.read(queries[i].row, values); err != nil {
+			s.abandonFalse(err)
 			_ = s.close()
 			return t.node.fault(ctx, doing, err)
 		}
@@ -246,6 +249,7 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 		s.send(internal, query{sql: "SAVEPOINT ace"})
 	}
 
+	t.link.expectValues(slices.ContainsFunc(queries, func(q query) bool { return q.values }))
 	s.send(ofCaller, queries...)
 	if !t.access.Files.IsZero() {
 		s.send(internal, t.checkFiles(t.access.Relation, t.access.Files))
@@ -363,6 +367,7 @@ type stream struct {
 	pipeline *pgconn.Pipeline
 	reader   *pgconn.ResultReader // reads the current statement; nil between statements
 	current  sent                 // the statement whose result is being read
+	rows     int                  // number of rows read of a statement that is not a query of the call
 	pending  []sent               // the statements after current
 
 	preparing []statement // the statements whose preparation the server has not confirmed yet
@@ -403,6 +408,11 @@ func (s *stream) next() (int, [][]byte, error) {
 		if s.current.purpose == ofCaller {
 			return s.current.index, s.reader.Values(), nil
 		}
+		if s.rows++; s.rows > 1 {
+			err := s.tx.node.answerFault(errors.New("several rows where the statement returns one"))
+			s.tx.link.abandon(err)
+			return 0, nil, s.fail(err)
+		}
 		if err := s.handle(s.reader.Values()); err != nil {
 			return 0, nil, err
 		}
@@ -429,7 +439,7 @@ func (s *stream) nextResult() (bool, error) {
 			if len(s.pending) == 0 {
 				return false, s.fail(s.tx.node.answerFault(errors.New("more results than statements")))
 			}
-			s.current, s.pending = s.pending[0], s.pending[1:]
+			s.current, s.pending, s.rows = s.pending[0], s.pending[1:], 0
 			return true, nil
 		default:
 			return false, nil
@@ -448,6 +458,7 @@ func (s *stream) handle(row [][]byte) error {
 	}
 
 	err := s.tx.node.read(s.current.row, row)
+	s.abandonFalse(err)
 	if err != nil && s.current.purpose == toBegin {
 		s.tx.state = stateFailed
 		_ = s.pipeline.Close()
@@ -471,6 +482,15 @@ func (s *stream) fail(err error) error {
 		return s.tx.checkServer(s.ctx, err)
 	}
 	return err
+}
+
+// abandonFalse abandons the connection if err means that the server's answer does not fit
+// the statement. The rest of such an answer is not read, because it may have no end.
+func (s *stream) abandonFalse(err error) {
+	var of *answerError
+	if errors.As(err, &of) {
+		s.tx.link.abandon(err)
+	}
 }
 
 // close ends the stream and discards the results that were not read.

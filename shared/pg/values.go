@@ -66,9 +66,13 @@ func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Ro
 
 	converted := make([]table.Row, 0, len(rows))
 	err := t.run(ctx, "converting values", query{sql: "SAVEPOINT " + writeMark}, query{
-		args: p.ofRows(rows),
-		sql:  fmt.Sprintf("SELECT %s FROM %s l ORDER BY l.ord", commaList(qualify("l", p.names())), p.list(1)),
+		args:   p.ofRows(rows),
+		values: true,
+		sql:    fmt.Sprintf("SELECT %s FROM %s l ORDER BY l.ord", commaList(qualify("l", p.names())), p.list(1)),
 		row: func(v [][]byte) error {
+			if len(converted) == len(rows) {
+				return t.node.answerFault(errors.New("more values than were sent"))
+			}
 			converted = append(converted, readTexts(v))
 			return nil
 		},
