@@ -14,7 +14,7 @@ type benchCase struct {
 	Latency bool // the round trip to every node takes 20 ms
 	CPUs    int  // the value of GOMAXPROCS for the service; the comparison then has max_cpu_ratio=1; 0 means the defaults of both
 	Differs int64
-	Large   bool // the table is loaded and the case is measured only if the case is selected by name
+	Load    string // SQL that creates Table; such a case is measured only if it is selected by name
 
 	Follow string // the endpoint that runs on the document of the comparison and is measured; empty means that the comparison itself is measured
 	Args   string // further parameters of the request to the endpoint Follow
@@ -98,10 +98,23 @@ SELECT c.index + n * (SELECT max(index) FROM customers), customer_id, first_name
        subscription_date, website
 FROM generate_series(0, 4) n, customers c ORDER BY 1`
 
+// narrow creates a table with fifty times as many rows as customers, of 48 bytes each.
+// The primary key is added last, which is faster.
+const narrow = `
+CREATE TABLE narrow (id bigint, account int NOT NULL, at timestamptz NOT NULL);
+INSERT INTO narrow
+SELECT i, i % 1000003, timestamptz '2020-01-01 00:00+00' + i * interval '1 sec' FROM generate_series(1, 50 * (SELECT count(*) FROM customers)) i;
+ALTER TABLE narrow ADD PRIMARY KEY (id)`
+
+const scatteredNarrow = `
+UPDATE narrow SET account = -1 WHERE id IN (SELECT i * (SELECT max(id) FROM narrow) / 201 FROM generate_series(1, 200) i);
+DELETE FROM narrow WHERE id IN (7, 77, 777);
+INSERT INTO narrow SELECT max(id) + n, 0, '2020-01-01' FROM narrow, generate_series(1, 2) n GROUP BY n`
+
 // wanted reports whether a case is to be measured, which is so if its name contains the
-// text in only. If only is "", all cases are measured except the Large ones.
+// text in only. If only is "", all cases are measured except those with Load.
 func (c benchCase) wanted(only string) bool {
-	return strings.Contains(c.Name, only) && (!c.Large || only != "")
+	return strings.Contains(c.Name, only) && (c.Load == "" || only != "")
 }
 
 // cases returns the cases. Their order matters, because each Drift also affects the
@@ -156,7 +169,9 @@ func cases() []benchCase {
 		{Name: "incremental: uuid, nothing", Table: "unordered", Copy: "ledger", Nodes: 2, Incremental: true},
 		{Name: "incremental: uuid, 1 % in 5 %", Table: "unordered", Copy: "ledger", Nodes: 2, Incremental: true, Change: fewOfUnordered},
 		{Name: "incremental: uuid, all", Table: "unordered", Copy: "ledger", Nodes: 2, Incremental: true, Change: `UPDATE unordered SET memo = memo`},
-		{Name: "large: 10 M rows, equal", Table: "large", Nodes: 2, Large: true},
-		{Name: "large: 10 M rows, 205 scattered", Table: "large", Nodes: 2, Large: true, Differs: 205, Drift: strings.ReplaceAll(scattered, "customers", "large")},
+		{Name: "large: 10 M rows, equal", Table: "large", Nodes: 2, Load: large},
+		{Name: "large: 10 M rows, 205 scattered", Table: "large", Nodes: 2, Load: large, Differs: 205, Drift: strings.ReplaceAll(scattered, "customers", "large")},
+		{Name: "narrow: 100 M rows, equal", Table: "narrow", Nodes: 2, Load: narrow},
+		{Name: "narrow: 100 M rows, 205 scattered", Table: "narrow", Nodes: 2, Load: narrow, Differs: 205, Drift: scatteredNarrow},
 	}
 }

@@ -18,9 +18,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 
 	"ace/infra/testbed"
 )
@@ -74,7 +75,7 @@ func run(ctx context.Context, b *bench, only, output string) (err error) {
 	var results []result
 	printHeader()
 	for _, c := range cases() {
-		if (c.Large || c.Copy != "") && !c.wanted(only) { // the table of the case does not exist
+		if (c.Load != "" || c.Copy != "") && !c.wanted(only) { // the table of the case does not exist
 			continue
 		}
 		measured, err := b.runCase(ctx, c, c.wanted(only))
@@ -122,24 +123,41 @@ func (b *bench) recordCommitTimes(ctx context.Context, table string) error {
 // load creates, on every node, the tables that only some cases need, if one of these
 // cases is selected.
 func (b *bench) load(ctx context.Context, only string) error {
-	copied := map[string]bool{}
+	loaded := map[string]bool{}
 	for _, c := range cases() {
-		if c.Copy == "" || copied[c.Table] || !c.wanted(only) {
+		if c.Copy == "" || loaded[c.Table] || !c.wanted(only) {
 			continue
 		}
-		copied[c.Table] = true
+		loaded[c.Table] = true
 		_, err := b.nodes.All(ctx, "-c", fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", c.Table, c.Copy),
 			"-c", fmt.Sprintf("INSERT INTO %s SELECT * FROM %s", c.Table, c.Copy), "-c", "VACUUM ANALYZE "+c.Table)
 		if err != nil {
 			return err
 		}
 	}
-	if !slices.ContainsFunc(cases(), func(c benchCase) bool { return c.Large && c.wanted(only) }) {
-		return nil
+	for _, c := range cases() {
+		if c.Load == "" || loaded[c.Table] || !c.wanted(only) {
+			continue
+		}
+		loaded[c.Table] = true
+		fmt.Fprintf(os.Stderr, "loading the table %s\n", c.Table)
+		if err := b.create(ctx, c); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(os.Stderr, "loading the large table")
-	_, err := b.nodes.All(ctx, "-c", large, "-c", "VACUUM ANALYZE large")
-	return err
+	return nil
+}
+
+// create runs Load on the case's nodes at once.
+func (b *bench) create(ctx context.Context, c benchCase) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for node := range c.Nodes {
+		group.Go(func() error {
+			_, err := b.nodes.One(ctx, node, "-c", c.Load, "-c", "VACUUM ANALYZE "+c.Table)
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 // write stores the results as JSON.
