@@ -34,7 +34,8 @@ func (l *lane) write(ctx context.Context) {
 }
 
 // alter rewrites, truncates, alters and creates the table again, on a node at a time,
-// until no new work is to begin. Each change leaves all rows as they are.
+// until no new work is to begin. Each change leaves all rows as they are. A change that
+// copies them locks the table first, so that no row is written between copy and deletion.
 func (l *lane) alter(ctx context.Context) {
 	r := rand.New(rand.NewPCG(l.seed, 300+uint64(len(l.table.name))))
 	changes := []struct{ name, sql string }{
@@ -42,8 +43,8 @@ func (l *lane) alter(ctx context.Context) {
 		{"CLUSTER", `CLUSTER %[1]s USING %[1]s_pkey`},
 		{"ALTER TYPE", `ALTER TABLE %[1]s ALTER COLUMN v TYPE varchar(2000); ALTER TABLE %[1]s ALTER COLUMN v TYPE text`},
 		{"ADD COLUMN", `ALTER TABLE %[1]s ADD COLUMN extra double precision DEFAULT random(); ALTER TABLE %[1]s DROP COLUMN extra`},
-		{"TRUNCATE and refill", `CREATE TEMP TABLE saved ON COMMIT DROP AS TABLE %[1]s; TRUNCATE %[1]s; INSERT INTO %[1]s SELECT * FROM saved`},
-		{"DROP and create", `CREATE TABLE again (LIKE %[1]s INCLUDING DEFAULTS INCLUDING INDEXES); INSERT INTO again SELECT * FROM %[1]s; DROP TABLE %[1]s;
+		{"TRUNCATE and refill", `LOCK TABLE %[1]s; CREATE TEMP TABLE saved ON COMMIT DROP AS TABLE %[1]s; TRUNCATE %[1]s; INSERT INTO %[1]s SELECT * FROM saved`},
+		{"DROP and create", `LOCK TABLE %[1]s; CREATE TABLE again (LIKE %[1]s INCLUDING DEFAULTS INCLUDING INDEXES); INSERT INTO again SELECT * FROM %[1]s; DROP TABLE %[1]s;
 			ALTER TABLE again RENAME TO %[1]s; ALTER INDEX again_pkey RENAME TO %[1]s_pkey; GRANT SELECT, INSERT, UPDATE, DELETE ON %[1]s TO ` + aceRole},
 	}
 	for !l.over() && ctx.Err() == nil {
