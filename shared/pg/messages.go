@@ -21,7 +21,7 @@ const (
 	maxAnswer = 64 << 20
 	// maxAnswers bounds the sum of all rows of a statement whose rows have no values of
 	// columns. The caller collects such rows in memory.
-	maxAnswers = 256 << 20
+	maxAnswers = 1 << 30
 	// maxReport bounds an error, a notice, or any other message that is not a row. An error
 	// may quote a value.
 	maxReport = 16 << 20
