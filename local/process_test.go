@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	startTimeout = 20 * time.Second
+	startTimeout = time.Minute
 	poll         = 5 * time.Millisecond
 )
 
