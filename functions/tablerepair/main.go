@@ -1,5 +1,6 @@
-// Command tablerepair is the function of the routes /ace/table-repair and /ace/rules: it
-// stores the task and starts the task runner, and stores and returns rules documents.
+// Command tablerepair is the function that handles the routes /ace/table-repair and
+// /ace/rules. It stores the task of a repair and starts the task runner. It also stores
+// and returns rules documents.
 package main
 
 import "ace/shared/app/function"

@@ -149,8 +149,9 @@ func (s *service) processor() time.Duration {
 	return time.Duration(user+system) * clockTick
 }
 
-// How much more than at the start the service may use afterwards: a cache may fill, and a
-// connection to a node may be open. A leak is found by the growth per task, see growth.
+// After the load, the service may use this much more than at the start, because a cache
+// may fill and a connection to a node may be open. The growth per task shows a leak, see
+// growth.
 const (
 	moreHeap       = 12 << 20
 	moreGoroutines = 8

@@ -211,9 +211,9 @@ func leftObjects(keys, tasks []string) (left []string) {
 	return left
 }
 
-// isAbandoned reports whether an object is one that a killed process may leave for a
-// while: the marker of a task that no client has an id of, and the object of a probe. The
-// service deletes both when they are old.
+// isAbandoned reports whether a killed process may have left the object: the marker of a
+// task whose id no client has received, or the object of a probe. The service deletes
+// such objects when they are old.
 func isAbandoned(key string, tasks []string) bool {
 	id, marker := strings.CutPrefix(key, "open/")
 	return marker && !slices.Contains(tasks, id) || strings.HasPrefix(key, "probe/")

@@ -87,7 +87,7 @@ func (s *service) supervise() {
 	}
 }
 
-// signal sends a signal to the process. end states that the process will end by it.
+// signal sends a signal to the process. If end is true, the process is expected to end.
 func (s *service) signal(sig os.Signal, end bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -239,9 +239,9 @@ func (p *Page) show(w http.ResponseWriter, status int, name string, v view) erro
 	return nil
 }
 
-// showError answers a failed request with a page that shows the reason. An error that is
-// not a *refusal may have a text for developers only. It is logged, and the page shows
-// only its public message.
+// showError answers a failed request with a page that shows the reason. The text of an
+// error that is not a *refusal may be for developers only. Such an error is logged, and
+// the page shows only its public message.
 func (p *Page) showError(w http.ResponseWriter, r *http.Request, err error) {
 	var refused *refusal
 	if !errors.As(err, &refused) {

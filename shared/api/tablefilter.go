@@ -30,8 +30,8 @@ func parseFilter(text string) (string, error) {
 var wherePattern = regexp.MustCompile(`^(?i:where)(?:[^A-Za-z0-9_$\x80-\x{10ffff}]|$)`)
 
 // withoutWhere returns a filter without the word WHERE at its start, and without the
-// white space and comments before that word. It returns a filter that does not begin with
-// WHERE unchanged.
+// white space and comments before that word. A filter that does not begin with WHERE is
+// returned unchanged.
 func withoutWhere(filter string) string {
 	rest := skipSpace(filter)
 	if !wherePattern.MatchString(rest) {

@@ -142,7 +142,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 	differingTable(t, c)
 	c.Exec(t, 1, `UPDATE t SET v = 'w' WHERE id = 4500`)
 	mixed := pgtest.NewCluster(t, pgtest.CreateDatabase(1, "ENCODING 'LATIN1'"))
-	for _, c := range []*pgtest.Cluster{c, mixed} { // the nodes order keys differently; in the second cluster, equal keys also have different bytes
+	for _, c := range []*pgtest.Cluster{c, mixed} { // the nodes order keys differently; in the second cluster, they also store the same key as different bytes
 		c.ExecAll(t, `CREATE TABLE scanned (id text PRIMARY KEY)`)
 		c.Exec(t, 1, `DROP TABLE scanned; CREATE TABLE scanned (id text COLLATE "und-x-icu" PRIMARY KEY)`)
 		c.Exec(t, 0, `INSERT INTO scanned SELECT generate_series(1, 2000)`)

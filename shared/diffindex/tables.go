@@ -11,9 +11,9 @@ import (
 // Tables calls fn for every table that has a document in the list, until fn returns
 // false. It passes the ids of the tasks of the table's newest documents: at most limit
 // ids, the newest first. The number of entries that it lists per table is bounded,
-// however many documents the table has. It does not return the names of the tables,
-// because a key may have only a shortened name: the record of each task has the names. A
-// task or its document may have been deleted.
+// however many documents the table has. Tables does not pass the names of the tables,
+// because a key may contain only a shortened name. The full name is in the task's record.
+// A task or its document may have been deleted.
 func (x *Index) Tables(ctx context.Context, limit int, fn func(taskIDs []string) bool) error {
 	s := &tableScan{limit: limit, fn: fn}
 	for !s.done {

@@ -137,8 +137,8 @@ func (t *Tx) Close() {
 	t.conn, t.state = nil, stateClosed
 }
 
-// closing returns the limits of the client's waits while it closes a transaction whose
-// results it no longer needs.
+// closing returns how long the client may wait for a transaction to close whose results
+// are no longer needed.
 func closing() limits { return limits{silence: cancelGrace, total: cancelGrace} }
 
 // abandon rolls the transaction back. If user code may have run in the session

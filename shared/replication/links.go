@@ -129,8 +129,7 @@ func (l *link) published() (tables map[string][]*PublishedTable, missing []strin
 	return tables, missing
 }
 
-// between returns the links whose provider is the node from and whose subscriber is the
-// node to.
+// between returns the links from one node, the provider, to another, the subscriber.
 func between(links []*link, from, to string) []*link {
 	var found []*link
 	for _, l := range links {

@@ -76,7 +76,7 @@ type keyless struct {
 	Reason string        `json:"reason"`
 }
 
-// check is the comparison of one table and its rerun.
+// check is the comparison of one table, with the rerun of that comparison.
 type check struct {
 	Table   api.TableName `json:"table_name"`
 	TaskID  string        `json:"task_id,omitempty"` // "" until the task is submitted

@@ -97,8 +97,8 @@ func (t Table) Restriction() string {
 
 // Summarize sets the counts and the verdict of the summary from the tables and findings.
 //
-// The verdict is differ if a row differs, a node lacks a table, or a finding has the rank
-// blocks or drifts. If none of these is true, the verdict is match if every table was
+// The verdict is "differ" if a row differs, a node lacks a table, or a finding has the
+// rank "blocks" or "drifts". Otherwise the verdict is "match" if every table was
 // identical or skipped and Error is empty. In all other cases the verdict is "".
 func (d *Document) Summarize() {
 	s := &d.Summary

@@ -43,8 +43,8 @@ func AppendKey(out []byte, key Key) []byte {
 }
 
 // appendText appends text to out as a JSON string. The same text must always become the
-// same bytes, because a rerun stores the SHA-256 of its keys as these functions write
-// them.
+// same bytes, because a rerun stores the SHA-256 of the bytes that these functions write
+// for its keys.
 func appendText(out []byte, text string) []byte {
 	if !needsNoEscape(text) {
 		quoted, _ := json.Marshal(text) // marshalling a string cannot fail

@@ -48,8 +48,8 @@ func Read(ctx context.Context, node Querier, version int, schemas []string) (Cat
 	return c, err
 }
 
-// schemaNames returns the parameter of the statements in sql.go: the names of the schemas
-// as a JSON array, in the bytes that the node stores (see package rawtext).
+// schemaNames returns the parameter of the statements in sql.go: a JSON array of the
+// names of the schemas, each in the encoding of the node (see package rawtext).
 func schemaNames(schemas []string) ([]byte, error) {
 	if schemas == nil {
 		schemas = []string{}
