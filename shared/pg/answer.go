@@ -1,11 +1,13 @@
 package pg
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"ace/shared/fault"
+	"ace/shared/table"
 )
 
 // read calls row, the row handler of a statement, with the values of a result row. A
@@ -25,6 +27,9 @@ func (n *Node) read(row func(values [][]byte) error, values [][]byte) (err error
 		err = n.answerFault(fmt.Errorf("%w\n%s", broken, debug.Stack()))
 	}()
 	err = row(values)
+	if errors.Is(err, table.ErrMore) { // the caller's limit is reached, and the answer is correct
+		return err
+	}
 	if fault.CodeOf(err) == fault.Internal { // the row contradicts the statement
 		return n.answerFault(err)
 	}

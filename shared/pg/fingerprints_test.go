@@ -89,6 +89,9 @@ func TestFingerprints_FailIfARangeHasTooManyRows(t *testing.T) {
 			if prints, err := tx.Fingerprints(t.Context(), s, ranges, table.FingerprintRequest{Keys: true, MaxRangeRows: limit, MaxRows: limit}); !errors.Is(err, want) || (err == nil) != (want == nil) {
 				t.Errorf("%d ranges with room for %d give %d prints, error %v; want %v", len(ranges), limit, len(prints), err, want)
 			}
+			if digests, err := tx.Digests(t.Context(), s, []table.Key{key("7")}); err != nil || digests[0] == nil {
+				t.Errorf("with room for %d rows, the transaction cannot be used afterwards: %v", limit, err)
+			}
 			tx.Close()
 		}
 	}
