@@ -210,7 +210,8 @@ func TestTemplate_IsClosedAndKeepsItsSecrets(t *testing.T) {
 	}
 }
 
-// A function that may not use the key cannot read what the bucket has encrypted with it.
+// A function without permission to use the key cannot read objects that the bucket has
+// encrypted with the key.
 func TestTemplate_OnlyTheKeyOfTheBucketMayBeUsed(t *testing.T) {
 	loaded := load(t)
 	rules, _ := loaded.Get("Resources", "Archive", "Properties", "BucketEncryption", "ServerSideEncryptionConfiguration").([]any)

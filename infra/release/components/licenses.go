@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// license matches the names of the files of a module that must be distributed with the
-// program because of the module's license.
+// license matches the names of those files of a module that must be distributed with the
+// program, because the license of the module requires it.
 var license = regexp.MustCompile(`(?i)^((un)?licen[cs]e|copying|notice|copyright|patents)([-._].*)?$`)
 
 // collect returns the license files of Go and of the modules. A module without one is an

@@ -103,9 +103,9 @@ func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, do
 	return 0, true, err
 }
 
-// countPosition counts a candidate for each pair in which it differs. It reports whether
-// the rows of the candidate must be read, because at least one of these pairs has not
-// exceeded the limit (max_diff_rows + limitSlack).
+// countPosition counts a candidate for each pair of nodes in which it differs. It reports
+// whether at least one of these pairs is still within the limit (max_diff_rows +
+// limitSlack). Only then must the rows of the candidate be read.
 func (c *confirmation) countPosition(candidate indexed) bool {
 	if candidate.Digest == nil { // the candidate may differ in any pair
 		return true
