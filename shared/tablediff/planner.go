@@ -57,8 +57,8 @@ type Request struct {
 	// its plan has the filter and the ignored columns of the document.
 	Filter        string
 	IgnoreColumns []string
-	// Redact are the columns whose values are redacted. A rerun also redacts the columns that
-	// are redacted in the document that it reruns.
+	// Redact are the columns whose values are redacted. A rerun also redacts the columns
+	// that are redacted in the document that it reruns.
 	Redact []string
 
 	BlockRows int
