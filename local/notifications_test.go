@@ -164,7 +164,8 @@ func TestServe_NotifiesOfTasksThatDifferFailAndRepairAlsoAfterKillNine(t *testin
 		t.Errorf("exit code %d", code)
 	}
 
-	// A command that runs the service itself notifies before it ends.
+	// A command that finds no service runs it itself and notifies before it ends.
+	env["ACE_LISTEN"] = freeAddress(t)
 	hook.answers(nil)
 	if code, text := run(t, h.dir, env, "table-diff", c.Name, "public.t"); code != 1 {
 		t.Errorf("exit code %d: %s", code, text)

@@ -92,7 +92,7 @@ func (b *bench) coldComparison(ctx context.Context, c benchCase) (r result, err 
 	if err := b.restart(ctx); err != nil {
 		return r, err
 	}
-	service, err := testbed.StartService(ctx, b.binary, dir)
+	service, err := testbed.StartService(ctx, b.binary, dir, testbed.Place{})
 	if err != nil {
 		return r, err
 	}

@@ -111,7 +111,7 @@ func (b *bench) measureWarm(ctx context.Context, c benchCase) (r result, err err
 	if c.CPUs > 0 {
 		environ = append(environ, "GOMAXPROCS="+strconv.Itoa(c.CPUs))
 	}
-	service, err := testbed.StartService(ctx, b.binary, dir, environ...)
+	service, err := testbed.StartService(ctx, b.binary, dir, testbed.Place{}, environ...)
 	if err != nil {
 		return r, err
 	}

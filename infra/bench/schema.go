@@ -53,7 +53,7 @@ func measureSchema(ctx context.Context, binary, dir string, nodes *testbed.Nodes
 	if err := testbed.Define(testbed.Clusters(data), "bench", nodes.Ports()); err != nil {
 		return err
 	}
-	service, err := testbed.StartService(ctx, binary, data)
+	service, err := testbed.StartService(ctx, binary, data, testbed.Place{})
 	if err != nil {
 		return err
 	}

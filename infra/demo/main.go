@@ -17,7 +17,10 @@ import (
 	"ace/infra/testbed"
 )
 
-const nodeCount = 3
+const (
+	nodeCount      = 3
+	defaultAddress = "127.0.0.1:5000" // of ACE_LISTEN
+)
 
 // next is the text that states what a user can do after the demo.
 const next = `
@@ -122,7 +125,11 @@ func start(ctx context.Context, binary string, nodes *testbed.Nodes, dir string)
 	if err := testbed.Define(testbed.Clusters(dir), "demo", nodes.Ports()); err != nil {
 		return nil, err
 	}
-	return testbed.StartService(ctx, binary, dir)
+	address, err := testbed.FreeAddress(ctx, defaultAddress)
+	if err != nil {
+		return nil, err
+	}
+	return testbed.StartService(ctx, binary, dir, testbed.Place{Address: address})
 }
 
 // wait keeps the service and the nodes running until Ctrl-C.

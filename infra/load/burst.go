@@ -18,6 +18,9 @@ import (
 
 // burst has the result of all submissions.
 type burst struct {
+	holds  int    // tasks that are accepted while none can end
+	isFull func() // is called when so many have been accepted
+
 	mu      sync.Mutex
 	ids     []string
 	took    latencies
@@ -50,7 +53,7 @@ func submitAtOnce(ctx context.Context, b *bed, r *report) error {
 		return errors.New("the tasks do not fill the queue: -tasks must be greater")
 	}
 
-	s := &burst{}
+	s := &burst{holds: b.queue + running}
 	began, err := s.submitAll(ctx, b, r)
 	if err != nil {
 		return err
@@ -87,8 +90,8 @@ func submitAtOnce(ctx context.Context, b *bed, r *report) error {
 
 func small(n int) string { return fmt.Sprintf("public.t%d", n%smallTables) }
 
-// submitAll submits all tasks: most by clients of the API, some by command lines once the
-// queue is full. The tables are locked until each command line has met the full queue. It
+// submitAll submits all tasks: most by clients of the API, some by command lines once no
+// more is accepted. The tables are locked until each command line has met the full queue. It
 // returns the time when the tables were unlocked.
 func (s *burst) submitAll(ctx context.Context, b *bed, r *report) (released time.Time, err error) {
 	release, err := b.lockTables(ctx)
@@ -97,19 +100,21 @@ func (s *burst) submitAll(ctx context.Context, b *bed, r *report) (released time
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	full := make(chan struct{}) // is closed when a submission has been refused
-	isFull := sync.OnceFunc(func() { close(full) })
+	// A refusal does not show that the queue stays full: a worker may be about to take a
+	// task from it. A command line that is accepted then would wait for the unlocking.
+	full := make(chan struct{})
+	s.isFull = sync.OnceFunc(func() { close(full) })
 	var clients, commands, busy sync.WaitGroup
 	for n := range b.clients {
 		clients.Go(func() {
-			if err := s.submitShare(ctx, b, n, isFull); err != nil {
+			if err := s.submitShare(ctx, b, n); err != nil {
 				cancel(err)
 			}
 		})
 	}
-	go func() { // if none is refused, each command line reports that the queue is not full
+	go func() { // if all are accepted, each command line reports that the queue is not full
 		clients.Wait()
-		isFull()
+		s.isFull()
 	}()
 	busy.Add(b.commands)
 	for n := range b.commands {
@@ -138,15 +143,11 @@ func (s *burst) submitAll(ctx context.Context, b *bed, r *report) (released time
 	return released, err
 }
 
-// submitShare submits the tasks of one client. It calls isFull when a submission is
-// refused.
-func (s *burst) submitShare(ctx context.Context, b *bed, client int, isFull func()) error {
+// submitShare submits the tasks of one client.
+func (s *burst) submitShare(ctx context.Context, b *bed, client int) error {
 	for n := client; n < b.tasks-b.commands && ctx.Err() == nil; n += b.clients {
 		began := time.Now()
-		id, err := b.service.submit(ctx, small(n), func(a answer) {
-			isFull()
-			began = s.refuse(ctx, a)
-		})
+		id, err := b.service.submit(ctx, small(n), func(a answer) { began = s.refuse(ctx, a) })
 		if err != nil {
 			return err
 		}
@@ -205,6 +206,9 @@ func (s *burst) accept(id string, took time.Duration) {
 	s.ids = append(s.ids, id)
 	if took > 0 {
 		s.took = append(s.took, took)
+	}
+	if len(s.ids) == s.holds {
+		s.isFull()
 	}
 }
 

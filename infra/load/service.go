@@ -37,7 +37,7 @@ func (b *bed) begin(ctx context.Context, environ ...string) error {
 		environ = append(environ, "AWS_ACCESS_KEY_ID="+o.AccessKey, "AWS_SECRET_ACCESS_KEY="+o.SecretKey)
 	}
 	began := time.Now()
-	running, err := testbed.StartServiceOn(ctx, b.binary, b.dir, b.archiveURL(), environ...)
+	running, err := testbed.StartService(ctx, b.binary, b.dir, testbed.Place{Store: b.archiveURL()}, environ...)
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	preferredAddress = "127.0.0.1:5000"
-	startTimeout     = 20 * time.Second
-	stopTimeout      = 10 * time.Second
+	startTimeout = 20 * time.Second
+	stopTimeout  = 10 * time.Second
 )
 
 // Service is a running `ace serve`.
@@ -47,18 +46,24 @@ func Build(ctx context.Context, dir string) (binary string, err error) {
 	return binary, nil
 }
 
-// StartService starts the binary, which stores its data below dir, and waits until the
-// service answers. environ is added to the environment variables of this process.
-func StartService(ctx context.Context, binary, dir string, environ ...string) (*Service, error) {
-	return StartServiceOn(ctx, binary, dir, "file://"+filepath.Join(dir, "archive"), environ...)
+// Place says where a service listens and keeps its archive.
+type Place struct {
+	Address string // "" is a free address other than the default one, at which the commands of other tests look for a service
+	Store   string // a value of ACE_STORE; "" is a directory below that of the service
 }
 
-// StartServiceOn is like StartService, with the archive at another place. store is a
-// value of ACE_STORE.
-func StartServiceOn(ctx context.Context, binary, dir, store string, environ ...string) (*Service, error) {
-	address, err := FreeAddress(ctx, preferredAddress)
-	if err != nil {
-		return nil, err
+// StartService starts the binary, which stores its data below dir, and waits until the
+// service answers. environ is added to the environment variables of this process.
+func StartService(ctx context.Context, binary, dir string, at Place, environ ...string) (*Service, error) {
+	address, store := at.Address, at.Store
+	if address == "" {
+		var err error
+		if address, err = FreeAddress(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if store == "" {
+		store = "file://" + filepath.Join(dir, "archive")
 	}
 	s := &Service{URL: "http://" + address, log: &output.Buffer{}, ended: make(chan error, 1)}
 	s.process = exec.Command(binary, "serve", //nolint:noctx // Close stops it with a signal
