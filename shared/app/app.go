@@ -51,6 +51,9 @@ type Options struct {
 	// RepairAnswerTimeout bounds the wait for a node that sends nothing while a repair may
 	// hold locks. 0 means one minute.
 	RepairAnswerTimeout time.Duration
+	// RepairLockWait bounds how long an attempt of a repair waits for another repair of
+	// the table to end. 0 means 30 seconds.
+	RepairLockWait time.Duration
 	// SnapshotMax bounds how long units of work share a snapshot when they read a table
 	// by page ranges. A unit that begins later uses a new snapshot.
 	SnapshotMax time.Duration
@@ -147,7 +150,7 @@ func New(o Options) *App {
 		a.tasks.Observe(o.Observer)
 	}
 	a.worker = worker.New(o.Store, a.nodes(), o.SnapshotMax)
-	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.lockedNodes(), a.tasks).Do, a.logUnitFailure)}
+	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.lockedNodes(), a.tasks).WaitForLock(o.RepairLockWait).Do, a.logUnitFailure)}
 	return a
 }
 

@@ -197,7 +197,7 @@ func newLied(t *testing.T) *lied {
 	c.Exec(t, 2, spoiled)
 	l := &lied{c: c, server: liar.New(t, c.Nodes[2])}
 	l.s = apptest.New(t, pointed(c, 2, "127.0.0.1", l.server.Port()), apptest.Options{
-		Patience: 200 * time.Millisecond, Timeout: time.Second, AnswerMargin: time.Second, RepairAnswerTimeout: time.Second,
+		Patience: 200 * time.Millisecond, Timeout: time.Second, AnswerMargin: time.Second, RepairAnswerTimeout: time.Second, RepairLockWait: time.Second,
 	})
 	l.honest = l.s.Diff(t, "public.t")
 	l.repairOf = func(t *testing.T, source string, change func(*api.TableRepairRequest)) string {

@@ -98,7 +98,7 @@ func (a *attempt) nameRefusedRow(ctx context.Context, failed error) error {
 // repeat applies the changes for nameRefusedRow, which rolls the transaction back
 // afterwards.
 func (a *attempt) repeat(ctx context.Context) error {
-	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
+	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, a.lockWait); err != nil {
 		return err
 	}
 	if err := a.tx.Hold(ctx, a.target.Write.Source); err != nil {

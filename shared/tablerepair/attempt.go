@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// repairLockWait bounds how long an attempt waits for another repair of the table to
-	// end. After that the attempt fails, and may be repeated.
+	// repairLockWait is the default of Worker.lockWait.
 	repairLockWait = 30 * time.Second
 	// repairLockPoll is the time between two tries to acquire the repair lock.
 	repairLockPoll = 200 * time.Millisecond
@@ -102,7 +101,7 @@ func (a *attempt) prepare(ctx context.Context) error {
 		a.totals.Warnings = append(a.totals.Warnings, "node "+a.target.Node+": "+reason)
 	}
 
-	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
+	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, a.lockWait); err != nil {
 		return err
 	}
 

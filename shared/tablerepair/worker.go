@@ -1,6 +1,7 @@
 package tablerepair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,11 +19,21 @@ type Worker struct {
 	store  archive.Store
 	nodes  Opener
 	leases Leases
+	// lockWait bounds how long an attempt waits for another repair of the table to end.
+	// After that the attempt fails, and may be repeated.
+	lockWait time.Duration
 }
 
 // NewWorker returns a worker.
 func NewWorker(store archive.Store, nodes Opener, leases Leases) *Worker {
-	return &Worker{store: store, nodes: nodes, leases: leases}
+	return &Worker{store: store, nodes: nodes, leases: leases, lockWait: repairLockWait}
+}
+
+// WaitForLock sets how long an attempt waits for another repair of the table to end, and
+// returns w. 0 leaves the default, 30 seconds.
+func (w *Worker) WaitForLock(d time.Duration) *Worker {
+	w.lockWait = cmp.Or(d, w.lockWait)
+	return w
 }
 
 // Do does one unit: an attempt to repair a target, or the decisions of a dry run. If an
@@ -35,7 +46,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	if err := u.check(plan); err != nil {
 		return Totals{}, err
 	}
-	j := &unitRun{store: w.store, leases: w.leases, unit: u, plan: plan}
+	j := &unitRun{store: w.store, leases: w.leases, lockWait: w.lockWait, unit: u, plan: plan}
 	if u.Phase == phaseDecide {
 		if j.voters, err = j.openVoters(ctx, w.nodes); err != nil {
 			return Totals{}, err
@@ -56,6 +67,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 type unitRun struct {
 	store          archive.Store
 	leases         Leases
+	lockWait       time.Duration
 	unit           Unit
 	plan           *Plan
 	target         *Target

@@ -66,6 +66,7 @@ type Options struct {
 	// AnswerMargin and RepairAnswerTimeout bound the waits for a node that sends nothing
 	// (see app.Options). 0 means the defaults of package app.
 	AnswerMargin, RepairAnswerTimeout time.Duration
+	RepairLockWait                    time.Duration // see app.Options
 }
 
 // Service is the service over one cluster.
@@ -107,7 +108,7 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	a := app.New(app.Options{
 		Store: o.Store, Clusters: cluster.NewSource(cluster.Options{Path: dir}),
 		MaxConns: 2 * o.Parallel, StatementTimeout: o.Timeout, SnapshotMax: o.Snapshot, Patience: o.Patience, Lease: o.Lease, Log: log,
-		AnswerMargin: o.AnswerMargin, RepairAnswerTimeout: o.RepairAnswerTimeout,
+		AnswerMargin: o.AnswerMargin, RepairAnswerTimeout: o.RepairAnswerTimeout, RepairLockWait: o.RepairLockWait,
 	})
 	var invoker tablediff.Invoker = invoke.NewInProcess(a.Worker())
 	if o.Invoker != nil {
