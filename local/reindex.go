@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"ace/shared/config"
 	"ace/shared/diffindex"
+	"ace/shared/fault"
 	"ace/shared/task"
 )
 
@@ -32,8 +35,8 @@ func reindex(ctx context.Context, c config.Config) error {
 		return err
 	}
 	_, err = fmt.Fprintf(os.Stdout, "%d tasks and %d documents are listed, %d documents that are gone were taken off the list\n", listed, done.Listed, done.Removed)
-	if err == nil && done.Newer > 0 {
-		_, err = fmt.Fprintf(os.Stdout, "%d tasks were skipped, because a newer version of ACE has stored them\n", done.Newer)
+	for _, id := range slices.Sorted(maps.Keys(done.Unreadable)) {
+		_, err = fmt.Fprintf(os.Stdout, "task %s was skipped: %s\n", id, fault.PublicMessage(done.Unreadable[id]))
 	}
 	return err
 }

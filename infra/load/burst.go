@@ -19,7 +19,7 @@ import (
 // burst has the result of all submissions.
 type burst struct {
 	holds  int    // tasks that are accepted while none can end
-	isFull func() // is called when so many have been accepted
+	isFull func() // is called when holds tasks have been accepted
 
 	mu      sync.Mutex
 	ids     []string
@@ -91,8 +91,8 @@ func submitAtOnce(ctx context.Context, b *bed, r *report) error {
 func small(n int) string { return fmt.Sprintf("public.t%d", n%smallTables) }
 
 // submitAll submits all tasks: most by clients of the API, some by command lines once no
-// more is accepted. The tables are locked until each command line has met the full queue. It
-// returns the time when the tables were unlocked.
+// more is accepted. The tables are locked until each command line has met the full queue.
+// It returns the time when the tables were unlocked.
 func (s *burst) submitAll(ctx context.Context, b *bed, r *report) (released time.Time, err error) {
 	release, err := b.lockTables(ctx)
 	if err != nil {

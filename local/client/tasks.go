@@ -93,6 +93,7 @@ func tasks(ctx context.Context, s *session) error {
 		rows.AppendRow(table.Row{one.TaskID, one.TaskType, safe(one.ClusterName + " " + one.TableName), one.Status, age(one.SubmittedAt), safe(by), took, outcomeOf(t)})
 	}
 	rows.Render()
+	s.notShown(list.Unreadable)
 	s.more(list.Next)
 	return nil
 }
@@ -141,6 +142,7 @@ func diffs(ctx context.Context, s *session) error {
 	}
 	rows.SetColumnConfigs(numbers(5, 6, 7))
 	rows.Render()
+	s.notShown(list.Unreadable)
 	s.more(list.Next)
 	return nil
 }
@@ -163,6 +165,13 @@ func (s *session) printJSON(route api.Route, raw []byte, into any) (done bool, e
 		return true, nil
 	}
 	return false, decode(raw, string(route), into)
+}
+
+// notShown prints which tasks a list lacks because they cannot be read.
+func (s *session) notShown(tasks []api.UnreadableTask) {
+	for _, u := range tasks {
+		writeLine(s.Stderr, "Task %s is not shown: %s", safe(u.TaskID), safe(u.Reason))
+	}
 }
 
 // more prints how to read the next page of a list. If next is empty, there is no next

@@ -22,7 +22,10 @@ type DiffsRequest struct {
 // DiffList is a page of the list of documents. Next is empty on the last page.
 type DiffList struct {
 	Diffs []ArchivedDiff `json:"diffs"`
-	Next  string         `json:"next,omitempty"` // the parameter after of the next page
+	// Unreadable are tasks of this part of the list whose entries and records are damaged.
+	// Their documents may or may not pass the filter.
+	Unreadable []UnreadableTask `json:"unreadable,omitempty"`
+	Next       string           `json:"next,omitempty"` // the parameter after of the next page
 }
 
 // ArchivedDiff is one document in the archive.

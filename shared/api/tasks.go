@@ -188,7 +188,16 @@ type TasksRequest struct {
 // TaskList is a page of the list of tasks. Next is empty on the last page.
 type TaskList struct {
 	Tasks []TaskStatus `json:"tasks"`
-	Next  string       `json:"next,omitempty"` // the parameter after of the next page
+	// Unreadable are tasks of this part of the list whose records are damaged, or which a
+	// newer version of ACE has stored. They may or may not pass the filter.
+	Unreadable []UnreadableTask `json:"unreadable,omitempty"`
+	Next       string           `json:"next,omitempty"` // the parameter after of the next page
+}
+
+// UnreadableTask is a task whose record cannot be read.
+type UnreadableTask struct {
+	TaskID string `json:"task_id"`
+	Reason string `json:"reason"`
 }
 
 // NoParent is the value of TasksRequest.Parent that selects the tasks without a parent.

@@ -159,6 +159,9 @@ func (l *Log) read(ctx context.Context, id string) (api.AuditEntry, error) {
 	if errors.Is(err, archive.ErrNotFound) {
 		return api.AuditEntry{}, nil
 	}
+	if err == nil && e.ID != id {
+		err = fault.New(fault.Internal, "object %s in the archive is damaged: it is the entry %q", archive.AuditKey(timeOf(id), id), e.ID)
+	}
 	if fault.CodeOf(err) == fault.Internal {
 		return api.AuditEntry{Format: Format, ID: id, At: api.At(timeOf(id)), Outcome: api.AuditUnreadable, Reason: fault.PublicMessage(err)}, nil
 	}

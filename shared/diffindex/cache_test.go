@@ -41,8 +41,8 @@ func TestList_ReturnsWhatAnotherProcessHasChanged(t *testing.T) {
 			for _, verdict := range []string{"match", "differ", "match"} {
 				rec.Result = json.RawMessage(`{"diff_file": "` + rec.Document.Key + `", "verdict": "` + verdict + `"}`)
 				add(t, other, rec)
-				if entries, _, err := x.List(t.Context(), filter); err != nil || len(entries) != 1 || entries[0].Verdict != verdict {
-					t.Errorf("listed %+v, %v, want the verdict %s", entries, err, verdict)
+				if page, err := x.List(t.Context(), filter); err != nil || len(page.Entries) != 1 || page.Entries[0].Verdict != verdict {
+					t.Errorf("listed %+v, %v, want the verdict %s", page.Entries, err, verdict)
 				}
 			}
 		}

@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
+	"strings"
+	"time"
 
 	"ace/shared/archive"
 	"ace/shared/fanout"
@@ -88,23 +89,41 @@ func (x *Index) entry(ctx context.Context, key string) (entry Entry, exists bool
 	return entry, exists, err
 }
 
-// readEntry is like entry. It also returns the ETag of the object.
+// readEntry is like entry. It also returns the ETag of the object. Instead of a damaged
+// entry, it returns what the task's record says, without an ETag. If the record is
+// unreadable too, the code of the error is Internal.
 func (x *Index) readEntry(ctx context.Context, key string) (entry Entry, etag string, exists bool, err error) {
-	object, err := x.store.Get(ctx, key)
-	if err != nil {
-		return Entry{}, "", false, ignoreNotFound(err)
+	_, info, err := archive.ReadJSON(ctx, x.store, key, &entry)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return Entry{}, "", false, nil
+	case fault.CodeOf(err) == fault.Internal, err == nil && !strings.HasPrefix(entry.Key, archive.DiffsPrefix):
+		entry, exists, err = x.fromRecord(ctx, taskOf(key))
+		return entry, "", exists, err
+	case err != nil:
+		return Entry{}, "", false, err
 	}
-	defer object.Body.Close()
-
-	body, err := io.ReadAll(object.Body)
-	if err != nil {
-		return Entry{}, "", false, fault.Wrap(err, fault.Unavailable, "%s in the archive cannot be read to its end", key)
-	}
-	if err := json.Unmarshal(body, &entry); err != nil {
-		return Entry{}, "", false, fault.Wrap(err, fault.Internal, "%s in the archive is damaged; run `ace reindex` to repair the index", key)
-	}
-	return entry, object.ETag, true, nil
+	return entry, info.ETag, true, nil
 }
+
+// fromRecord returns the entry of a task by its record. It returns false if the task has
+// none.
+func (x *Index) fromRecord(ctx context.Context, id string) (Entry, bool, error) {
+	rec, err := task.NewRegistry(x.store, time.Now).Get(ctx, id)
+	switch {
+	case fault.CodeOf(err) == fault.NotFound, fault.CodeOf(err) == fault.Invalid:
+		return Entry{}, false, nil
+	case task.IsUnreadable(err):
+		return Entry{}, false, fault.Wrap(err, fault.Internal, "%s", fault.PublicMessage(err))
+	case err != nil:
+		return Entry{}, false, err
+	}
+	entry, ok := entryOf(rec)
+	return entry, ok, nil
+}
+
+// taskOf returns the id of the task from the key of an entry.
+func taskOf(key string) string { return timelist.TaskID(key[strings.LastIndexByte(key, '/')+1:]) }
 
 func ignoreNotFound(err error) error {
 	if errors.Is(err, archive.ErrNotFound) {

@@ -26,17 +26,17 @@ func pages(t rapid.TB, x *diffindex.Index, f diffindex.Filter) []string {
 	t.Helper()
 	var ids []string
 	for {
-		entries, next, err := x.List(context.Background(), f)
+		page, err := x.List(context.Background(), f)
 		if err != nil {
 			t.Fatalf("%+v: %v", f, err)
 		}
-		for _, e := range entries {
+		for _, e := range page.Entries {
 			ids = append(ids, e.TaskID)
 		}
-		if next == "" {
+		if page.Next == "" {
 			return ids
 		}
-		f.After = next
+		f.After = page.Next
 	}
 }
 
@@ -58,7 +58,14 @@ func all(records ...task.Record) iter.Seq2[task.Record, error] {
 }
 
 // The entries of the document stay, because this version cannot make them again.
-func TestRebuild_SkipsATaskOfANewerVersion(t *testing.T) {
+func TestRebuild_SkipsAnUnreadableTask(t *testing.T) {
+	for name, unreadable := range map[string]string{"newer": fmt.Sprintf(`{"format": %d, "task_id": 5}`, task.CurrentFormat+1), "damaged": `{"task_id"`} {
+		t.Run(name, func(t *testing.T) { rebuildWith(t, []byte(unreadable)) })
+	}
+}
+
+func rebuildWith(t *testing.T, unreadable []byte) {
+	t.Helper()
 	store := newStore(t)
 	x := diffindex.New(store)
 	var records []task.Record
@@ -69,7 +76,7 @@ func TestRebuild_SkipsATaskOfANewerVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n == 1 {
-			body = fmt.Appendf(nil, `{"format": %d, "task_id": %q}`, task.CurrentFormat+1, rec.TaskID)
+			body = unreadable
 		}
 		if _, err := store.Put(t.Context(), archive.TaskKey(rec.TaskID), "application/json", body); err != nil {
 			t.Fatal(err)
@@ -77,9 +84,14 @@ func TestRebuild_SkipsATaskOfANewerVersion(t *testing.T) {
 		records = append(records, rec)
 	}
 	add(t, x, records[1])
+	for _, key := range indexKeys(t, store)[:2] { // even a damaged entry is better than none
+		if _, err := store.Put(t.Context(), key, "application/json", []byte("{")); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	done, err := x.Rebuild(t.Context(), task.NewRegistry(store, time.Now).All(t.Context()))
-	if err != nil || done != (diffindex.Rebuilt{Listed: 2, Newer: 1}) {
+	if err != nil || done.Listed != 2 || done.Removed != 0 || len(done.Unreadable) != 1 || done.Unreadable[records[1].TaskID] == nil {
 		t.Errorf("rebuilt %+v, %v", done, err)
 	}
 	if keys := indexKeys(t, store); len(keys) != 3*4 {
@@ -91,9 +103,9 @@ func TestList_DescribesADocumentByItsTasksResult(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
 		add(t, x, completed(t, store, 1, "demo", "public.users", noon))
-		entries, next, err := x.List(t.Context(), diffindex.Filter{})
-		if err != nil || next != "" || len(entries) != 1 {
-			t.Fatalf("listed %+v, next %q, %v", entries, next, err)
+		page, err := x.List(t.Context(), diffindex.Filter{})
+		if err != nil || page.Next != "" || len(page.Entries) != 1 {
+			t.Fatalf("listed %+v, %v", page, err)
 		}
 		want := diffindex.Entry{
 			TaskID: "td_20240315_000001", Type: task.TableDiff, ClusterName: "demo", DBName: "app", TableName: "public.users",
@@ -101,7 +113,7 @@ func TestList_DescribesADocumentByItsTasksResult(t *testing.T) {
 			DiffFile: "diffs/2024-03-15/td_20240315_000001.json", Key: "diffs/2024-03-15/td_20240315_000001.json", Size: 2,
 			Restrictions: &diffindex.Restrictions{},
 		}
-		if diff := gocmp.Diff(want, entries[0]); diff != "" {
+		if diff := gocmp.Diff(want, page.Entries[0]); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	})
@@ -189,9 +201,9 @@ func TestList_AFirstPageCostsOneListingAndTwoRequestsPerEntry(t *testing.T) {
 		"the oldest": {Limit: 20, ClusterName: "demo", Until: noon.Add(20 * time.Second)},
 	} {
 		listings, reads, stats := store.Count(faulty.List, ""), store.Count(faulty.Get, ""), store.Count(faulty.Stat, "")
-		entries, _, err := diffindex.New(store).List(t.Context(), f)
-		if err != nil || len(entries) != 20 {
-			t.Fatalf("%s: %d entries, %v", name, len(entries), err)
+		page, err := diffindex.New(store).List(t.Context(), f)
+		if err != nil || len(page.Entries) != 20 {
+			t.Fatalf("%s: %d entries, %v", name, len(page.Entries), err)
 		}
 		listings, reads, stats = store.Count(faulty.List, "")-listings, store.Count(faulty.Get, "")-reads, store.Count(faulty.Stat, "")-stats
 		if listings != 1 || reads != 20 || stats != 20 {
@@ -210,9 +222,9 @@ func TestList_APageOfARareVerdictReadsABoundedNumberOfEntries(t *testing.T) {
 	}
 	add(t, x, match)
 	f := diffindex.Filter{Verdict: "match", Limit: 20}
-	entries, next, err := diffindex.New(store).List(t.Context(), f) // an index that has read nothing before
-	if reads, stats := store.Count(faulty.Get, ""), store.Count(faulty.Stat, ""); err != nil || len(entries) != 0 || next == "" || reads != 1000 || stats != 0 {
-		t.Errorf("the first page has %d entries, next %q, %v, after %d reads and %d checks", len(entries), next, err, reads, stats)
+	page, err := diffindex.New(store).List(t.Context(), f) // an index that has read nothing before
+	if reads, stats := store.Count(faulty.Get, ""), store.Count(faulty.Stat, ""); err != nil || len(page.Entries) != 0 || page.Next == "" || reads != 1000 || stats != 0 {
+		t.Errorf("the first page has %d entries, next %q, %v, after %d reads and %d checks", len(page.Entries), page.Next, err, reads, stats)
 	}
 	if got := pages(t, x, f); !slices.Equal(got, []string{match.TaskID}) {
 		t.Errorf("the pages hold %v, want %s", got, match.TaskID)
@@ -222,7 +234,7 @@ func TestList_APageOfARareVerdictReadsABoundedNumberOfEntries(t *testing.T) {
 func TestList_RejectsInvalidFilters(t *testing.T) {
 	x := diffindex.New(newStore(t))
 	for _, f := range []diffindex.Filter{{Limit: -1}, {Limit: 1001}, {Verdict: "differs"}, {After: "../x"}, {After: "td_20240315_000001"}, {After: "99999/99999999-td_1/../x"}} {
-		if _, _, err := x.List(t.Context(), f); fault.CodeOf(err) != fault.Invalid {
+		if _, err := x.List(t.Context(), f); fault.CodeOf(err) != fault.Invalid {
 			t.Errorf("%+v returns %v", f, err)
 		}
 	}
@@ -276,7 +288,7 @@ func TestRebuild_ListsExactlyTheDocumentsThatExist(t *testing.T) {
 			t.Fatal(err)
 		}
 		done, err := x.Rebuild(t.Context(), all(records...))
-		if err != nil || done != (diffindex.Rebuilt{Listed: 3, Removed: 1}) {
+		if err != nil || done.Listed != 3 || done.Removed != 1 || len(done.Unreadable) > 0 {
 			t.Errorf("rebuilt %+v, %v", done, err)
 		}
 		if keys := indexKeys(t, store); len(keys) != 3*4 {

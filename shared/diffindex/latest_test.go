@@ -58,7 +58,7 @@ func TestLatest_ReadsEntriesOfEarlierVersions(t *testing.T) {
 	rec := completed(t, faulty.Wrap(store), 1, "demo", "public.t", noon)
 	add(t, diffindex.New(store), rec)
 	err := store.List(t.Context(), archive.DiffIndexRoot, "", func(info archive.Info) bool {
-		_, err := store.Put(t.Context(), info.Key, "application/json", []byte(`{"task_id": "td_20240315_000001", "dbname": "app", "verdict": "match"}`))
+		_, err := store.Put(t.Context(), info.Key, "application/json", []byte(`{"task_id": "td_20240315_000001", "dbname": "app", "verdict": "match", "key": "diffs/2024-03-15/td_20240315_000001.json"}`))
 		return err == nil
 	})
 	entry, exists, latestErr := diffindex.New(store).Latest(t.Context(), "demo", "app", "public.t")

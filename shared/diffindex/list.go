@@ -9,6 +9,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/task"
 	"ace/shared/timelist"
 )
 
@@ -31,77 +32,98 @@ type Filter struct {
 	Sees func(cluster string) bool
 }
 
-// List returns a page of documents, sorted by the time at which they finished (newest
-// first), and the cursor of the next page. The cursor is empty on the last page. A page
-// may have fewer entries than the limit, or none, even if it is not the last: if
-// documents were deleted without their entries, or if few of the entries that were read
-// have the verdict.
-func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
+// Page is a page of the list of documents, sorted by the time at which they finished, the
+// newest first.
+type Page struct {
+	Entries []Entry
+	// Unreadable are the tasks whose entries and records are damaged. Their documents may
+	// or may not pass the filter.
+	Unreadable []task.Unreadable
+	Next       string // the cursor of the next page; "" on the last page
+}
+
+// List returns a page of documents. It may have fewer entries than the limit, or none,
+// even if it is not the last: if documents were deleted without their entries, or if few
+// of the entries that were read have the verdict.
+func (x *Index) List(ctx context.Context, f Filter) (Page, error) {
 	if err := f.check(); err != nil {
-		return nil, "", err
+		return Page{}, err
 	}
 
 	names, err := x.names(ctx, f)
 	if err != nil {
-		return nil, "", err
+		return Page{}, err
 	}
 
+	page := Page{Entries: []Entry{}}
 	next := ""
 	if most := f.mostRead(); len(names) > most {
 		names, next = names[:most], names[most-1].Name
 	}
 
-	entries := []Entry{}
 	for len(names) > 0 {
 		batch := names[:min(len(names), max(f.limit(), atOnce))]
 		names = names[len(batch):]
 
-		listed, err := x.readAll(ctx, f, batch)
+		read, err := x.readAll(ctx, f, batch)
 		if err != nil {
-			return nil, "", err
+			return Page{}, err
 		}
-		for i, entry := range listed {
-			if entry == nil {
+		for i, l := range read {
+			if l.unread != nil && (f.Sees == nil || f.ClusterName != "") { // otherwise the caller may not see its cluster
+				page.Unreadable = append(page.Unreadable, task.Unreadable{TaskID: timelist.TaskID(batch[i].Name), Err: l.unread})
+			}
+			if l.entry == nil {
 				continue
 			}
-			entries = append(entries, *entry)
-			if len(entries) == f.limit() && (i+1 < len(batch) || len(names) > 0) {
-				return entries, batch[i].Name, nil
+			page.Entries = append(page.Entries, *l.entry)
+			if len(page.Entries) == f.limit() && (i+1 < len(batch) || len(names) > 0) {
+				page.Next = batch[i].Name
+				return page, nil
 			}
 		}
 	}
-	return entries, next, nil
+	page.Next = next
+	return page, nil
 }
 
-// readAll returns these entries. An entry is nil if it does not exist, if its document
+// listed is what was read for an entry. Both members are nil if the entry or its document
 // does not exist, or if the filter excludes its verdict or its cluster.
-func (x *Index) readAll(ctx context.Context, f Filter, versions []timelist.Version) ([]*Entry, error) {
+type listed struct {
+	entry  *Entry
+	unread error // why neither the entry nor its record can be read
+}
+
+// readAll reads these entries.
+func (x *Index) readAll(ctx context.Context, f Filter, versions []timelist.Version) ([]listed, error) {
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
-	entries, err := fanout.Map(ctx, atOnce, versions, func(ctx context.Context, v timelist.Version) (*Entry, error) {
+	read, err := fanout.Map(ctx, atOnce, versions, func(ctx context.Context, v timelist.Version) (listed, error) {
 		entry, exists, err := x.cached(ctx, prefix, v)
 		switch {
+		case task.IsUnreadable(err):
+			return listed{unread: err}, nil
 		case !exists, f.Verdict != "" && entry.Verdict != f.Verdict, f.Sees != nil && !f.Sees(entry.ClusterName):
-			return nil, err
+			return listed{}, err
 		}
-		return &entry, err
+		return listed{entry: &entry}, err
 	})
 	if err != nil {
 		return nil, err
 	}
 
 	var keys []string
-	for _, entry := range entries {
-		if entry != nil {
-			keys = append(keys, entry.Key)
+	for _, l := range read {
+		if l.entry != nil {
+			keys = append(keys, l.entry.Key)
 		}
 	}
 	existing, err := x.documents(ctx, keys)
-	for i, entry := range entries {
-		if entry != nil && !existing[entry.Key] {
-			entries[i] = nil
+	for i, l := range read {
+		if l.entry != nil && !existing[l.entry.Key] {
+			read[i].entry = nil
 		}
 	}
-	return entries, err
+	return read, err
 }
 
 // cached returns a version of an entry, or a newer one. It reads the entry only if the

@@ -3,7 +3,6 @@ package diffindex
 import (
 	"cmp"
 	"context"
-	"errors"
 	"iter"
 	"strings"
 	"sync/atomic"
@@ -18,7 +17,9 @@ import (
 type Rebuilt struct {
 	Listed  int // number of documents in the list
 	Removed int // number of documents removed from the list because they no longer exist
-	Newer   int // number of tasks that a newer version has stored; their entries stay as they are
+	// Unreadable says by task id why the record of a task cannot be read: it is damaged, or
+	// a newer version has stored it. The entries of these tasks stay as they are.
+	Unreadable map[string]error
 }
 
 // Rebuild adds the document of every task in records to the list, if the document exists.
@@ -26,14 +27,14 @@ type Rebuilt struct {
 // runs, because it does not remove entries that are added at the same time.
 func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, error]) (Rebuilt, error) {
 	var (
-		unread error
-		newer  int
-		listed atomic.Int64
+		unread     error
+		unreadable = map[string]error{}
+		listed     atomic.Int64
 	)
 	readable := func(yield func(task.Record) bool) {
 		for rec, err := range records {
-			if errors.Is(err, task.ErrNewer) {
-				newer++
+			if task.IsUnreadable(err) {
+				unreadable[rec.TaskID] = err
 				continue
 			}
 			if err != nil {
@@ -58,8 +59,8 @@ func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, erro
 	}
 
 	// Entries are removed only after all records were read without an error.
-	removed, err := x.prune(ctx)
-	return Rebuilt{Listed: int(listed.Load()), Removed: removed, Newer: newer}, err
+	removed, err := x.prune(ctx, unreadable)
+	return Rebuilt{Listed: int(listed.Load()), Removed: removed, Unreadable: unreadable}, err
 }
 
 // restore adds the entry of a task if the task's document exists, and reports whether the
@@ -76,8 +77,9 @@ func (x *Index) restore(ctx context.Context, rec task.Record) (bool, error) {
 }
 
 // prune removes the entries whose document no longer exists, and returns the number of
-// those documents. It holds only the keys of one page in memory.
-func (x *Index) prune(ctx context.Context) (int, error) {
+// those documents. It leaves the entries of the tasks in kept. It holds only the keys of
+// one page in memory.
+func (x *Index) prune(ctx context.Context, kept map[string]error) (int, error) {
 	var removed atomic.Int64
 	everything := archive.DiffIndexPrefix("", "")
 	for after := ""; ; {
@@ -87,6 +89,9 @@ func (x *Index) prune(ctx context.Context) (int, error) {
 		}
 		after = keys[len(keys)-1]
 		err = x.each(ctx, keys, func(ctx context.Context, key string) error {
+			if _, keep := kept[taskOf(key)]; keep {
+				return nil
+			}
 			_, exists, err := x.read(ctx, key)
 			if fault.CodeOf(err) == fault.Internal { // the entry is damaged, and restore did not replace it
 				exists, err = false, nil

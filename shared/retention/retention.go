@@ -13,7 +13,6 @@ package retention
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
@@ -95,7 +94,7 @@ func (s *Sweeper) isParentKept(ctx context.Context, rec task.Record, before time
 	switch {
 	case fault.CodeOf(err) == fault.NotFound:
 		return false, nil
-	case errors.Is(err, task.ErrNewer):
+	case task.IsUnreadable(err):
 		return true, nil
 	}
 	return parent.FinishedAt == nil || !parent.FinishedAt.Before(before), err

@@ -211,11 +211,11 @@ func TestSweep_AnInterruptedSweepListsNoDeletedDocumentAndIsResumed(t *testing.T
 			}
 			return
 		}
-		entries, _, listErr := b.Diffs.List(t.Context(), diffindex.Filter{})
-		if listErr != nil || len(entries) > 1 {
-			t.Errorf("after %d: %v, %v", failed, entries, listErr)
+		page, listErr := b.Diffs.List(t.Context(), diffindex.Filter{})
+		if listErr != nil || len(page.Entries) > 1 {
+			t.Errorf("after %d: %v, %v", failed, page, listErr)
 		}
-		for _, entry := range entries {
+		for _, entry := range page.Entries {
 			if _, err := b.store.Stat(t.Context(), entry.Key); err != nil {
 				t.Errorf("after %d: %s is listed: %v", failed, entry.Key, err)
 			}

@@ -21,7 +21,7 @@ func (s *Service) stat(ctx context.Context, what string, recorded task.Document)
 	case fault.CodeOf(err) == fault.NotFound:
 		return archive.Info{}, fault.New(fault.NotFound, "%s is no longer in the archive", what)
 	case err == nil && info.Size != recorded.Size:
-		return archive.Info{}, fault.New(fault.Internal, "%s is damaged: it has %d bytes instead of %d", what, info.Size, recorded.Size)
+		return archive.Info{}, fault.New(fault.Internal, "the archive is damaged: the size of %s is %d bytes instead of %d", what, info.Size, recorded.Size)
 	}
 	return info, err
 }

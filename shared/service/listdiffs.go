@@ -22,16 +22,16 @@ func (s *Service) ListDiffs(ctx context.Context, req api.DiffsRequest) (api.Diff
 	if !by.SeesAll() {
 		filter.Sees = by.Sees
 	}
-	entries, next, err := s.Diffs.List(ctx, filter)
+	page, err := s.Diffs.List(ctx, filter)
 	if err != nil {
 		return api.DiffList{}, err
 	}
 
-	diffs, err := fanout.Map(ctx, comparisonsAtOnce, entries, s.archivedDiff)
+	diffs, err := fanout.Map(ctx, comparisonsAtOnce, page.Entries, s.archivedDiff)
 	if err != nil {
 		return api.DiffList{}, err
 	}
-	return api.DiffList{Diffs: diffs, Next: next}, nil
+	return api.DiffList{Diffs: diffs, Unreadable: unreadable(page.Unreadable), Next: page.Next}, nil
 }
 
 func (s *Service) archivedDiff(ctx context.Context, e diffindex.Entry) (api.ArchivedDiff, error) {

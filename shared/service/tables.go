@@ -9,6 +9,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/inventory"
 	"ace/shared/table"
+	"ace/shared/task"
 )
 
 // comparisonsAtOnce bounds the number of tables whose last comparisons are looked up
@@ -86,7 +87,7 @@ const unknownFilter = "unknown: the parameters of the task cannot be read"
 
 // restrictions returns the parameters that restricted a comparison to some rows, nodes or
 // columns. It returns false if the entry lacks them and the task, whose record has them,
-// has been deleted meanwhile. If the record is damaged, the filter is unknownFilter.
+// has been deleted meanwhile. If the record is unreadable, the filter is unknownFilter.
 func (s *Service) restrictions(ctx context.Context, entry diffindex.Entry) (diffindex.Restrictions, bool, error) {
 	if entry.Restrictions != nil {
 		return *entry.Restrictions, true, nil
@@ -97,10 +98,10 @@ func (s *Service) restrictions(ctx context.Context, entry diffindex.Entry) (diff
 	if err == nil {
 		found, err = diffindex.RestrictionsOf(rec)
 	}
-	switch fault.CodeOf(err) {
-	case fault.NotFound:
+	switch {
+	case fault.CodeOf(err) == fault.NotFound:
 		return diffindex.Restrictions{}, false, nil
-	case fault.Internal:
+	case task.IsUnreadable(err):
 		return diffindex.Restrictions{TableFilter: unknownFilter}, true, nil
 	}
 	return found, err == nil, err

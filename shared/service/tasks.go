@@ -7,6 +7,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/caller"
+	"ace/shared/fault"
 	"ace/shared/task"
 )
 
@@ -61,15 +62,23 @@ func (s *Service) ListTasks(ctx context.Context, req api.TasksRequest) (api.Task
 	if !by.SeesAll() {
 		filter.Clusters = append([]string{}, by.Clusters...) // not nil, which would mean all
 	}
-	records, next, err := s.Tasks.List(ctx, filter)
+	page, err := s.Tasks.List(ctx, filter)
 	if err != nil {
 		return api.TaskList{}, err
 	}
-	list := api.TaskList{Tasks: make([]api.TaskStatus, 0, len(records)), Next: next}
-	for _, rec := range records {
+	list := api.TaskList{Tasks: make([]api.TaskStatus, 0, len(page.Records)), Unreadable: unreadable(page.Unreadable), Next: page.Next}
+	for _, rec := range page.Records {
 		list.Tasks = append(list.Tasks, s.status(rec))
 	}
 	return list, nil
+}
+
+// unreadable converts tasks whose records cannot be read to the form of the API.
+func unreadable(tasks []task.Unreadable) (shown []api.UnreadableTask) {
+	for _, u := range tasks {
+		shown = append(shown, api.UnreadableTask{TaskID: u.TaskID, Reason: fault.PublicMessage(u.Err)})
+	}
+	return shown
 }
 
 // Health reports that the service answers requests.

@@ -15,7 +15,12 @@ import (
 	"ace/shared/task"
 )
 
-const documentType = "application/json"
+const (
+	documentType = "application/json"
+	// maxStored is the maximum size of a plan and of a document, in bytes. A table takes a
+	// few hundred bytes of each.
+	maxStored = 1 << 30
+)
 
 // The reasons why a table was not compared.
 const (
@@ -130,7 +135,7 @@ func (r *run) publish(ctx context.Context, d setfile.Document) (task.Document, s
 // Internal if the object is not a document of this format.
 func ReadDocument(ctx context.Context, store archive.Store, key string) ([]byte, setfile.Document, error) {
 	var d setfile.Document
-	body, _, err := archive.ReadJSON(ctx, store, key, &d)
+	body, _, err := archive.ReadJSONUpTo(ctx, store, key, maxStored, &d)
 	if err == nil && d.Format != setfile.Format {
 		err = fault.New(fault.Internal, "object %s in the archive is not a document of format %s", key, setfile.Format)
 	}

@@ -49,7 +49,7 @@ func (r *run) makePlan(ctx context.Context) error {
 
 func (r *run) loadPlan(ctx context.Context) error {
 	var stored plan
-	if _, _, err := archive.ReadJSON(ctx, r.Store, archive.PlanKey(r.request.Parent.TaskID), &stored); err != nil {
+	if _, _, err := archive.ReadJSONUpTo(ctx, r.Store, archive.PlanKey(r.request.Parent.TaskID), maxStored, &stored); err != nil {
 		return err
 	}
 	if stored.Format != planFormat {

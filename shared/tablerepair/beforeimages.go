@@ -31,20 +31,33 @@ func NewBeforeImages(store archive.Store) *BeforeImages { return &BeforeImages{s
 // from the parts that the attempts stored. It verifies each part by the part's footer.
 // The error is NotFound if no row was changed.
 func (b *BeforeImages) Ensure(ctx context.Context, rec task.Record) (task.Document, error) {
-	record := archive.BeforeImagesRecordKey(rec.TaskID, rec.SubmittedAt)
-	var known task.Document
-	if _, _, err := archive.ReadJSON(ctx, b.store, record, &known); !errors.Is(err, archive.ErrNotFound) {
+	if known, err := b.known(ctx, rec); !errors.Is(err, archive.ErrNotFound) {
 		return known, err
 	}
 	made, err := b.create(ctx, rec)
 	if err != nil {
 		return task.Document{}, err
 	}
-	if err := archive.PutJSONIfAbsent(ctx, b.store, record, made); !errors.Is(err, archive.ErrPrecondition) {
+	err = archive.PutJSONIfAbsent(ctx, b.store, archive.BeforeImagesRecordKey(rec.TaskID, rec.SubmittedAt), made)
+	if !errors.Is(err, archive.ErrPrecondition) {
 		return *made, err
 	}
-	_, _, err = archive.ReadJSON(ctx, b.store, record, &known) // another process created the document first
-	return known, err
+	return b.known(ctx, rec) // another process created the document first
+}
+
+// known returns what is recorded about the document. If it does not exist yet, the error
+// is archive.ErrNotFound.
+func (b *BeforeImages) known(ctx context.Context, rec task.Record) (task.Document, error) {
+	record := archive.BeforeImagesRecordKey(rec.TaskID, rec.SubmittedAt)
+	var known task.Document
+	_, _, err := archive.ReadJSON(ctx, b.store, record, &known)
+	if err == nil && known.Key != archive.BeforeImagesKey(rec.TaskID, rec.SubmittedAt) {
+		err = fault.New(fault.Internal, "object %s in the archive is damaged: it names the document %q", record, known.Key)
+	}
+	if err != nil {
+		return task.Document{}, err
+	}
+	return known, nil
 }
 
 func (b *BeforeImages) create(ctx context.Context, rec task.Record) (*task.Document, error) {

@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync/atomic"
 
@@ -102,11 +101,10 @@ func (r *Registry) moveEntry(ctx context.Context, name string) (bool, error) {
 	return true, r.store.Delete(ctx, flatKey(name))
 }
 
-// ignoreUnreadable returns nil for the error of a record that does not exist, that a
-// newer version has stored, or that is damaged.
+// ignoreUnreadable returns nil for the error of a record that does not exist or is
+// unreadable.
 func ignoreUnreadable(err error) error {
-	switch code := fault.CodeOf(err); {
-	case code == fault.NotFound, code == fault.Internal, errors.Is(err, ErrNewer):
+	if fault.CodeOf(err) == fault.NotFound || IsUnreadable(err) {
 		return nil
 	}
 	return err

@@ -67,15 +67,15 @@ func everyPage(t *testing.T, r *task.Registry, f task.Filter) []string {
 	t.Helper()
 	var ids []string
 	for {
-		records, next, err := r.List(t.Context(), f)
+		page, err := r.List(t.Context(), f)
 		if err != nil {
 			t.Fatalf("%+v: %v", f, err)
 		}
-		ids = append(ids, idsOf(records)...)
-		if next == "" {
+		ids = append(ids, idsOf(page.Records)...)
+		if page.Next == "" {
 			return ids
 		}
-		f.After = next
+		f.After = page.Next
 	}
 }
 
@@ -135,9 +135,9 @@ func TestList_HasTheTasksInTheListOfEarlierVersions(t *testing.T) {
 	checkLists(t, r, records)
 
 	// A client that began with an earlier version has a cursor of that version.
-	page, _, err := r.List(t.Context(), task.Filter{After: fmt.Sprintf("%013d-%s", 9_999_999_999_999-records[4].SubmittedAt.UnixMilli(), records[4].TaskID)})
-	if err != nil || len(page) != 15 || page[0].TaskID != records[5].TaskID {
-		t.Errorf("listed %v after %s, %v", idsOf(page), records[4].TaskID, err)
+	page, err := r.List(t.Context(), task.Filter{After: fmt.Sprintf("%013d-%s", 9_999_999_999_999-records[4].SubmittedAt.UnixMilli(), records[4].TaskID)})
+	if err != nil || len(page.Records) != 15 || page.Records[0].TaskID != records[5].TaskID {
+		t.Errorf("listed %v after %s, %v", idsOf(page.Records), records[4].TaskID, err)
 	}
 }
 
@@ -195,9 +195,9 @@ func TestList_APageReadsOnlyItsOwnRecordsAndEachOnce(t *testing.T) {
 				most = 4 // the records of open tasks are read to order them
 			}
 			before := store.Count(faulty.Get, "")
-			got, _, err := reader.List(t.Context(), f)
-			if read := store.Count(faulty.Get, "") - before; err != nil || len(got) != want || read > most {
-				t.Errorf("%+v, call %d: %d tasks after %d reads, want %d after at most %d; %v", f, again, len(got), read, want, most, err)
+			got, err := reader.List(t.Context(), f)
+			if read := store.Count(faulty.Get, "") - before; err != nil || len(got.Records) != want || read > most {
+				t.Errorf("%+v, call %d: %d tasks after %d reads, want %d after at most %d; %v", f, again, len(got.Records), read, want, most, err)
 			}
 		}
 	}

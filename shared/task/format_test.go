@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,8 +42,12 @@ func TestRegistry_LeavesATaskOfANewerFormatAlone(t *testing.T) {
 		}
 	}
 
-	if records, _, err := r.List(t.Context(), task.Filter{}); err != nil || len(records) != 1 || records[0].TaskID != other.TaskID {
-		t.Errorf("listed %v, %v", idsOf(records), err)
+	for _, f := range []task.Filter{{}, {Status: task.Queued}} {
+		page, err := r.List(t.Context(), f)
+		if err != nil || !slices.Equal(idsOf(page.Records), []string{other.TaskID}) ||
+			len(page.Unreadable) != 1 || page.Unreadable[0].TaskID != rec.TaskID || !errors.Is(page.Unreadable[0].Err, task.ErrNewer) {
+			t.Errorf("%+v: listed %+v, %v", f, page, err)
+		}
 	}
 	for old, err := range r.EndedBefore(t.Context(), noon.Add(time.Hour)) {
 		t.Errorf("retention deletes %s, %v", old.TaskID, err)

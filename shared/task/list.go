@@ -36,23 +36,39 @@ type Filter struct {
 	After    string // the cursor that List returned with the previous page
 }
 
-// List returns tasks, the newest first, and the cursor of the next page; the cursor is
-// empty on the last page. A page may have fewer records than the limit, or none, even if
-// it is not the last, because one call reads at most 1000 records. The tasks of a cluster
-// and of a table have lists of their own, and the tasks that are QUEUED or RUNNING are
-// found by their open markers. So only other filters read records that they exclude.
-func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error) {
+// Page is a page of the list of tasks, the newest first.
+type Page struct {
+	Records []Record
+	// Unreadable are tasks whose records are damaged, or which a newer version has stored.
+	// They may or may not pass the filter.
+	Unreadable []Unreadable
+	Next       string // the cursor of the next page; "" on the last page
+}
+
+// Unreadable is a task whose record cannot be read.
+type Unreadable struct {
+	TaskID string
+	Err    error
+}
+
+// List returns a page of tasks. It may have fewer records than the limit, or none, even
+// if it is not the last, because one call reads at most 1000 records. The tasks of a
+// cluster and of a table have lists of their own, and the tasks that are QUEUED or
+// RUNNING are found by their open markers. So only other filters read records that they
+// exclude.
+func (r *Registry) List(ctx context.Context, f Filter) (Page, error) {
 	if name, ok := nameOfFlat(f.After); ok { // a cursor of an earlier version
 		f.After = name
 	}
 	if err := f.check(); err != nil {
-		return nil, "", err
+		return Page{}, err
 	}
 
-	names, err := r.names(ctx, f)
+	names, unreadable, err := r.names(ctx, f)
 	if err != nil {
-		return nil, "", err
+		return Page{}, err
 	}
+	page := Page{Unreadable: unreadable}
 	next := ""
 	if most := f.mostRead(); len(names) > most {
 		names, next = names[:most], names[most-1].Name
@@ -61,25 +77,28 @@ func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error)
 		names = slices.DeleteFunc(names, func(v timelist.Version) bool { return !mayHaveType(timelist.TaskID(v.Name), f.Type) })
 	}
 
-	var records []Record
 	for len(names) > 0 {
 		batch := names[:min(len(names), max(f.limit(), atOnce))]
 		names = names[len(batch):]
 		read, err := fanout.Map(ctx, atOnce, batch, r.readListed)
 		if err != nil {
-			return nil, "", err
+			return Page{}, err
 		}
-		for i, rec := range read {
-			if rec == nil || !f.matches(*rec) {
-				continue
+		for i, l := range read {
+			switch {
+			case l.unread != nil && f.knowsClusters():
+				page.Unreadable = append(page.Unreadable, Unreadable{timelist.TaskID(batch[i].Name), l.unread})
+			case l.record != nil && f.matches(*l.record):
+				page.Records = append(page.Records, *l.record)
 			}
-			records = append(records, *rec)
-			if len(records) == f.limit() && (i+1 < len(batch) || len(names) > 0) {
-				return records, batch[i].Name, nil
+			if len(page.Records) == f.limit() && (i+1 < len(batch) || len(names) > 0) {
+				page.Next = batch[i].Name
+				return page, nil
 			}
 		}
 	}
-	return records, next, nil
+	page.Next = next
+	return page, nil
 }
 
 func (f Filter) limit() int { return cmp.Or(f.Limit, defaultLimit) }
@@ -94,20 +113,26 @@ func (f Filter) mostRead() int {
 
 // names returns the names of the entries to read, with their versions. If there are more,
 // it also returns the next one, so the caller can detect that the page is not the last.
-func (r *Registry) names(ctx context.Context, f Filter) ([]timelist.Version, error) {
+// The names of unreadable open tasks are unknown, so these tasks are returned with the
+// first page.
+func (r *Registry) names(ctx context.Context, f Filter) ([]timelist.Version, []Unreadable, error) {
 	of := timelist.Range{After: f.After, Most: f.mostRead() + 1}
 	if f.Status == Queued || f.Status == Running {
-		return r.openNames(ctx, of)
+		names, unreadable, err := r.openNames(ctx, of)
+		if f.After != "" || f.ClusterName != "" || f.Clusters != nil {
+			unreadable = nil
+		}
+		return names, unreadable, err
 	}
 	// The flat list is read first: a task that is moved meanwhile is in one of the lists.
 	flat, err := r.flatNames(ctx, of.After, of.Most)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	listed, err := fanout.Map(ctx, atOnce, f.clusters(), func(ctx context.Context, cluster string) ([]timelist.Version, error) {
 		return timelist.Names(ctx, r.store, archive.TaskIndexPrefix(cluster, f.TableName), of)
 	})
-	return timelist.Merge(of.Most, append(listed, flat)...), err
+	return timelist.Merge(of.Most, append(listed, flat)...), nil, err
 }
 
 // clusters returns the clusters whose lists have all tasks that pass the filter. The
@@ -119,50 +144,79 @@ func (f Filter) clusters() []string {
 	return []string{f.ClusterName}
 }
 
-// openNames returns the names of the tasks that have an open marker. These tasks may have
-// no entry yet.
-func (r *Registry) openNames(ctx context.Context, of timelist.Range) ([]timelist.Version, error) {
+// knowsClusters reports whether every name that List reads is that of a task of the
+// selected clusters. Otherwise the cluster of an unreadable task is unknown.
+func (f Filter) knowsClusters() bool {
+	return f.Clusters == nil || f.ClusterName != "" || len(f.Clusters) <= atOnce
+}
+
+// openNames returns the names of the tasks that have an open marker, and those of these
+// tasks that cannot be read. The tasks may have no entry yet.
+func (r *Registry) openNames(ctx context.Context, of timelist.Range) ([]timelist.Version, []Unreadable, error) {
 	open, err := r.openSet(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ids := slices.Collect(maps.Keys(open))
-	names, err := fanout.Map(ctx, atOnce, ids, func(ctx context.Context, id string) (timelist.Version, error) {
-		rec, err := r.Get(ctx, id)
-		if err != nil {
-			return timelist.Version{}, ignoreUnlisted(err)
-		}
-		return timelist.Version{Name: indexName(rec)}, nil
-	})
-	names = slices.DeleteFunc(names, func(v timelist.Version) bool { return v.Name <= of.After })
-	return timelist.Merge(of.Most, names), err
-}
-
-// readListed returns the record of the task with an entry. It returns nil for a task that
-// is not listed: retention has deleted it, or a newer version has stored it. The record
-// of a task that has ended does not change until the task is forgotten, which changes the
-// version of the entry. So it is read only once.
-func (r *Registry) readListed(ctx context.Context, v timelist.Version) (*Record, error) {
-	if rec, ok := r.ended.Get(v); ok {
-		return rec, nil
-	}
-	rec, err := r.Get(ctx, timelist.TaskID(v.Name))
+	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(open)), func(id string) bool { return CheckID(id) != nil })
+	read, err := fanout.Map(ctx, atOnce, ids, r.getListed)
 	if err != nil {
-		return nil, ignoreUnlisted(err)
+		return nil, nil, err
 	}
-	if rec.Status.Terminal() && len(rec.Result)+len(rec.Parameters) <= maxCachedSize {
-		r.ended.Put(v, &rec)
+
+	var names []timelist.Version
+	var unreadable []Unreadable
+	for i, l := range read {
+		switch {
+		case l.unread != nil:
+			unreadable = append(unreadable, Unreadable{ids[i], l.unread})
+		case l.record != nil && indexName(*l.record) > of.After:
+			names = append(names, timelist.Version{Name: indexName(*l.record)})
+		}
 	}
-	return &rec, nil
+	return timelist.Merge(of.Most, names), unreadable, nil
 }
 
-// ignoreUnlisted returns nil for the error of a record that does not exist, or that a
-// newer version has stored. A list without it is better than none.
-func ignoreUnlisted(err error) error {
-	if errors.Is(err, ErrNewer) || fault.CodeOf(err) == fault.NotFound || fault.CodeOf(err) == fault.Invalid {
-		return nil
+// listed is what was read for an entry. Both members are nil for a task that retention
+// has deleted.
+type listed struct {
+	record *Record
+	unread error // why the record cannot be read
+}
+
+// readListed returns the record of the task with an entry. The record of a task that has
+// ended does not change until the task is forgotten, which changes the version of the
+// entry. So it is read only once.
+func (r *Registry) readListed(ctx context.Context, v timelist.Version) (listed, error) {
+	if rec, ok := r.ended.Get(v); ok {
+		return listed{record: rec}, nil
 	}
-	return err
+	l, err := r.getListed(ctx, timelist.TaskID(v.Name))
+	if rec := l.record; rec != nil && rec.Status.Terminal() && len(rec.Result)+len(rec.Parameters) <= maxCachedSize {
+		r.ended.Put(v, rec)
+	}
+	return l, err
+}
+
+// getListed returns the record of a task for a list. An error means that no record can be
+// read now.
+func (r *Registry) getListed(ctx context.Context, id string) (listed, error) {
+	rec, err := r.Get(ctx, id)
+	switch {
+	case err == nil:
+		return listed{record: &rec}, nil
+	case fault.CodeOf(err) == fault.NotFound:
+		return listed{}, nil
+	case IsUnreadable(err):
+		return listed{unread: err}, nil
+	}
+	return listed{}, err
+}
+
+// IsUnreadable reports whether an error of Get means that the task's record is damaged or
+// was stored by a newer version. It concerns this task only, and a retry does not help.
+func IsUnreadable(err error) bool {
+	var fe *fault.Error
+	return errors.Is(err, ErrNewer) || errors.As(err, &fe) && fe.Code == fault.Internal
 }
 
 func (f Filter) check() error {
@@ -191,8 +245,9 @@ func (f Filter) matches(rec Record) bool {
 }
 
 // All yields the record of every task, in the order of the keys. It is used to rebuild
-// data that is derived from the records. It ends with the first error and skips a task
-// that is deleted meanwhile.
+// data that is derived from the records. It skips a task that is deleted meanwhile. It
+// ends with the first error, unless the error means that the record is unreadable (see
+// IsUnreadable); the yielded record then has nothing but its TaskID.
 func (r *Registry) All(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		stopped := false
@@ -205,7 +260,8 @@ func (r *Registry) All(ctx context.Context) iter.Seq2[Record, error] {
 			if fault.CodeOf(err) == fault.NotFound {
 				return true
 			}
-			stopped = !yield(rec, err) || err != nil && !errors.Is(err, ErrNewer)
+			rec.TaskID = id
+			stopped = !yield(rec, err) || err != nil && !IsUnreadable(err)
 			return !stopped
 		})
 		if err != nil && !stopped {
@@ -220,7 +276,7 @@ func (r *Registry) Reindex(ctx context.Context) (int, error) {
 	count := 0
 	records := func(yield func(Record) bool) {
 		for rec, err := range r.All(ctx) {
-			if errors.Is(err, ErrNewer) {
+			if IsUnreadable(err) {
 				continue // its entry stays as it is
 			}
 			if err != nil {

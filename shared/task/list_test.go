@@ -47,11 +47,11 @@ func TestList_FiltersAndReturnsTheNewestFirst(t *testing.T) {
 		{"the newest two", task.Filter{Limit: 2}, ids[:2]},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			records, _, err := r.List(t.Context(), tt.filter)
+			page, err := r.List(t.Context(), tt.filter)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := idsOf(records); !slices.Equal(got, tt.want) {
+			if got := idsOf(page.Records); !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -74,8 +74,8 @@ func TestList_FiltersByTypeAndFindsUndosOfEarlierVersions(t *testing.T) {
 	ids[task.TableUndo] = append([]string{old}, ids[task.TableUndo]...)
 	for _, typ := range task.Types() {
 		for _, f := range []task.Filter{{Type: typ}, {Type: typ, TableName: "public.users", Status: task.Queued}} {
-			if records, next, err := r.List(t.Context(), f); err != nil || next != "" || !slices.Equal(idsOf(records), ids[typ]) {
-				t.Errorf("%+v lists %v, next %q, %v; want %v", f, idsOf(records), next, err, ids[typ])
+			if page, err := r.List(t.Context(), f); err != nil || page.Next != "" || !slices.Equal(idsOf(page.Records), ids[typ]) {
+				t.Errorf("%+v lists %v, next %q, %v; want %v", f, idsOf(page.Records), page.Next, err, ids[typ])
 			}
 		}
 	}
@@ -97,8 +97,8 @@ func TestList_SkipsObjectsThatAreNoEntries(t *testing.T) {
 		}
 	}
 	for _, f := range []task.Filter{{}, {Type: task.TableDiff}, {TableName: "public.users"}} {
-		if records, next, err := r.List(t.Context(), f); err != nil || next != "" || !slices.Equal(idsOf(records), []string{want}) {
-			t.Errorf("%+v lists %v, next %q, %v", f, idsOf(records), next, err)
+		if page, err := r.List(t.Context(), f); err != nil || page.Next != "" || !slices.Equal(idsOf(page.Records), []string{want}) {
+			t.Errorf("%+v lists %v, next %q, %v", f, idsOf(page.Records), page.Next, err)
 		}
 	}
 }
@@ -139,15 +139,15 @@ func TestList_PagesCoverEverythingOnce(t *testing.T) {
 		var got []string
 		filter := task.Filter{Limit: limit}
 		for {
-			records, next, err := r.List(t.Context(), filter)
+			page, err := r.List(t.Context(), filter)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, idsOf(records)...)
-			if next == "" {
+			got = append(got, idsOf(page.Records)...)
+			if page.Next == "" {
 				break
 			}
-			filter.After = next
+			filter.After = page.Next
 		}
 		if !slices.Equal(got, ids) {
 			t.Errorf("pages of %d have %v, want %v", limit, got, ids)
@@ -158,7 +158,7 @@ func TestList_PagesCoverEverythingOnce(t *testing.T) {
 func TestList_RefusesInvalidFilters(t *testing.T) {
 	r, _ := newRegistry(t)
 	for _, f := range []task.Filter{{Limit: -1}, {Limit: 1001}, {Status: "DONE"}, {Type: "table-fix"}, {After: "../x"}} {
-		_, _, err := r.List(t.Context(), f)
+		_, err := r.List(t.Context(), f)
 		wantCode(t, err, fault.Invalid)
 	}
 }
@@ -168,9 +168,9 @@ func TestList_IncludesATaskWithoutAnIndexEntryOnceItIsAcquired(t *testing.T) {
 	store.On(faulty.Put, "index/", faulty.First(1, faulty.FailBefore))
 	rec := create(t, r, diffOf("public.users"))
 	acquire(t, r, rec.TaskID, "host-1")
-	records, _, err := r.List(t.Context(), task.Filter{TableName: "public.users"})
-	if err != nil || !slices.Equal(idsOf(records), []string{rec.TaskID}) {
-		t.Errorf("listed %v, %v; want %s", idsOf(records), err, rec.TaskID)
+	page, err := r.List(t.Context(), task.Filter{TableName: "public.users"})
+	if err != nil || !slices.Equal(idsOf(page.Records), []string{rec.TaskID}) {
+		t.Errorf("listed %v, %v; want %s", idsOf(page.Records), err, rec.TaskID)
 	}
 }
 

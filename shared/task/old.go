@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -40,7 +39,7 @@ func (r *Registry) EndedBefore(ctx context.Context, before time.Time) iter.Seq2[
 				if err = r.removeEntry(ctx, info.Key); err == nil { // an interrupted Forget left it
 					return true
 				}
-			case fault.CodeOf(err) == fault.Invalid, errors.Is(err, ErrNewer):
+			case fault.CodeOf(err) == fault.Invalid, IsUnreadable(err):
 				return true
 			case err == nil && (open[id] || rec.FinishedAt == nil || !rec.FinishedAt.Before(before)):
 				return true

@@ -107,9 +107,9 @@ func TestList_SelectsByTheParent(t *testing.T) {
 	parent := create(t, r, n)
 	child := create(t, r, childOf(parent.TaskID, "a/1"))
 	for filter, want := range map[string]string{parent.TaskID: child.TaskID, task.NoParent: parent.TaskID} {
-		records, _, err := r.List(t.Context(), task.Filter{Parent: filter})
-		if err != nil || len(records) != 1 || records[0].TaskID != want {
-			t.Errorf("parent %s: %v %v, want %s", filter, records, err, want)
+		page, err := r.List(t.Context(), task.Filter{Parent: filter})
+		if err != nil || len(page.Records) != 1 || page.Records[0].TaskID != want {
+			t.Errorf("parent %s: %v %v, want %s", filter, page, err, want)
 		}
 	}
 }

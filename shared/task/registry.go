@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"ace/shared/archive"
@@ -135,6 +136,12 @@ func (r *Registry) readRecord(ctx context.Context, id string, into *Record) (arc
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		return info, fault.Wrap(err, fault.Internal, "object %s in the archive is damaged", archive.TaskKey(id))
+	}
+	if into.TaskID != id {
+		return info, fault.New(fault.Internal, "object %s in the archive is damaged: it is the record of task %q", archive.TaskKey(id), into.TaskID)
+	}
+	if !slices.Contains(Statuses(), into.Status) {
+		return info, fault.New(fault.Internal, "object %s in the archive is damaged: the status %q does not exist", archive.TaskKey(id), into.Status)
 	}
 	return info, nil
 }

@@ -46,8 +46,8 @@ func TestList_HasATaskThatCouldNotBeListedAtFirst(t *testing.T) {
 				if err := leave(r, id); err != nil {
 					t.Fatal(err)
 				}
-				page, _, err := r.List(t.Context(), filter)
-				if err != nil || len(page) != 1 || page[0].TaskID != id {
+				page, err := r.List(t.Context(), filter)
+				if err != nil || len(page.Records) != 1 || page.Records[0].TaskID != id {
 					t.Errorf("the list has %+v, %v, want %s", page, err, id)
 				}
 			})
@@ -66,8 +66,8 @@ func TestAcquire_RepeatsTheWriteOfTheListEntry(t *testing.T) {
 		if _, err := r.Acquire(t.Context(), id, "runner", task.AcquireOptions{}); err != nil {
 			t.Fatalf("%s: %v", list, err)
 		}
-		page, _, err := r.List(t.Context(), filter)
-		if err != nil || len(page) != 1 || page[0].TaskID != id {
+		page, err := r.List(t.Context(), filter)
+		if err != nil || len(page.Records) != 1 || page.Records[0].TaskID != id {
 			t.Errorf("%s has %+v, %v, want %s", list, page, err, id)
 		}
 	}

@@ -22,8 +22,9 @@ const leadingPolicy = "sandbox allow-same-origin; default-src 'none'; style-src 
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // serveFile answers with a download: the whole file (compressed if the client accepts
-// that), a range, or "not modified". If a read fails or the file turns out to be damaged,
-// the client sees that the download is incomplete.
+// that), a range, or "not modified". If the first read fails, the answer is the error. If
+// a later one fails or the file turns out to be damaged, the client sees that the
+// download is incomplete.
 func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req endpoint.Request, resp endpoint.Response) {
 	file := resp.File
 	content, err := file.Open(r.Context())
@@ -61,7 +62,14 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 		http.ServeContent(out, r, file.Name, file.ModTime, source)
 	}
 
-	if source.err == nil || out.failed {
+	switch {
+	case out.failed:
+		return
+	case source.err == nil:
+		out.begin()
+		return
+	case !out.begun:
+		out.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 
@@ -103,16 +111,20 @@ func (s *watched) Seek(offset int64, whence int) (int64, error) {
 }
 
 // fileWriter replaces the errors that http.ServeContent writes as plain text with errors
-// in JSON.
+// in JSON. It sends the status with the first bytes of the file, so that an error of the
+// first read can still be the answer.
 type fileWriter struct {
 	http.ResponseWriter
 	refusal func() *endpoint.Response // returns the error response for a failed read of the file, or nil if no read failed
-	failed  bool
+	status  int
+	begun   bool // the status is sent
+	failed  bool // an error is sent
 }
 
+// WriteHeader implements http.ResponseWriter.
 func (w *fileWriter) WriteHeader(status int) {
 	if status < 400 {
-		w.ResponseWriter.WriteHeader(status)
+		w.status = status
 		return
 	}
 	w.failed = true
@@ -126,11 +138,21 @@ func (w *fileWriter) WriteHeader(status int) {
 	write(w.ResponseWriter, resp)
 }
 
+// Write implements http.ResponseWriter.
 func (w *fileWriter) Write(p []byte) (int, error) {
 	if w.failed {
 		return len(p), nil
 	}
+	w.begin()
 	return w.ResponseWriter.Write(p)
+}
+
+// begin sends the status.
+func (w *fileWriter) begin() {
+	if !w.begun && w.status != 0 {
+		w.ResponseWriter.WriteHeader(w.status)
+	}
+	w.begun = true
 }
 
 func fileError(status int) endpoint.Response {

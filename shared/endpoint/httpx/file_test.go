@@ -3,7 +3,6 @@ package httpx_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +20,8 @@ const diffPath = "http://localhost:5000/ace/diffs/td_20240315_123456"
 // content is a file in memory that records its Close and can fail to be read.
 type content struct {
 	*strings.Reader
-	err    error
+	err    error // of a read after good bytes; nil if none fails
+	good   int
 	closed bool
 }
 
@@ -32,7 +32,11 @@ func (c *content) Close() error {
 
 func (c *content) Read(p []byte) (int, error) {
 	if c.err != nil {
-		return 0, c.err
+		if c.good == 0 {
+			return 0, c.err
+		}
+		p = p[:min(len(p), c.good)]
+		c.good -= len(p)
 	}
 	return c.Reader.Read(p)
 }
@@ -122,22 +126,45 @@ func TestFile_ThatCannotBeOpenedIsAnError(t *testing.T) {
 	}
 }
 
-func TestFile_AReadThatFailsMakesTheDownloadIncompleteAndIsLogged(t *testing.T) {
-	var log bytes.Buffer
-	source := &content{Reader: strings.NewReader("0123456789"), err: errors.New("connection to the store lost")}
-	server := httptest.NewServer(httpx.Handler(newMux(t, &log, fileOf(source)), httpx.Options{}))
-	resp, err := server.Client().Get(server.URL + "/ace/diffs/td_20240315_123456")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	server.Close() // waits for the handler, so the log is complete
-	if err == nil {
-		t.Error("the client sees a complete file")
-	}
-	if !strings.Contains(log.String(), "connection to the store lost") {
-		t.Errorf("the log lacks the reason: %s", &log)
+// An error of the first read is the answer. After a later one, the client sees that the
+// download is incomplete. Both are logged.
+func TestFile_AReadThatFailsIsSeenByTheClientAndLogged(t *testing.T) {
+	for name, tt := range map[string]struct {
+		size, good int    // bytes of the file, and those that can be read
+		encoding   string // Accept-Encoding
+		refused    bool
+	}{
+		"the first":             {10, 0, "identity", true},
+		"the first, compressed": {100_000, 0, "gzip", true},
+		"a later":               {100_000, 50_000, "identity", false},
+		"a later, compressed":   {100_000, 50_000, "gzip", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			source := &content{Reader: strings.NewReader(strings.Repeat("x", tt.size)), err: fault.New(fault.Unavailable, "connection to the store lost"), good: tt.good}
+			server := httptest.NewServer(httpx.Handler(newMux(t, &log, fileOf(source)), httpx.Options{}))
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/ace/diffs/td_20240315_123456", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Accept-Encoding", tt.encoding)
+			resp, err := server.Client().Do(request)
+			var body []byte
+			if err == nil { // not all that was compressed may have been sent
+				body, err = io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+			}
+			server.Close() // waits for the handler, so the log is complete
+			switch {
+			case !tt.refused && err == nil:
+				t.Error("the client sees a complete file")
+			case tt.refused && (err != nil || resp.StatusCode != 503 || string(body) != `{"error":"connection to the store lost"}`+"\n" || resp.Header.Get("Content-Encoding") != ""):
+				t.Errorf("got %d %s, %v", resp.StatusCode, body, err)
+			}
+			if !strings.Contains(log.String(), "connection to the store lost") {
+				t.Errorf("the log lacks the reason: %s", &log)
+			}
+		})
 	}
 }
 
