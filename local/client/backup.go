@@ -134,11 +134,11 @@ func (s *session) finishBackup(name string, m backup.Manifest, asJSON bool) erro
 // DamagedError returns an error with the status ExitDiffer if the archive had damaged
 // objects when the backup was made.
 func DamagedError(m backup.Manifest) error {
-	if len(m.Damaged) == 0 {
+	if m.DamagedCount() == 0 {
 		return nil
 	}
 	names := strings.Join(m.Damaged[:min(len(m.Damaged), 5)], ", ")
-	return &ExitError{ExitDiffer, fmt.Sprintf("the backup is complete, but %d objects were damaged in the archive already: %s", len(m.Damaged), names)}
+	return &ExitError{ExitDiffer, fmt.Sprintf("the backup is complete, but %d objects were damaged in the archive already: %s", m.DamagedCount(), names)}
 }
 
 // verifyBackup runs `ace backup verify FILE`. It uses no service.

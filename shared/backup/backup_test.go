@@ -136,6 +136,39 @@ func TestRead_NamesAnObjectThatIsDamagedInTheArchive(t *testing.T) {
 	}
 }
 
+// Many damaged objects do not prevent the backup of all others. Which objects are damaged
+// is verified however many they are.
+func TestRead_AcceptsThatManyObjectsAreDamagedInTheArchive(t *testing.T) {
+	for _, count := range []int{backup.MaxDamaged - 1, backup.MaxDamaged, backup.MaxDamaged + 1, 3 * backup.MaxDamaged} {
+		var out bytes.Buffer
+		w := backup.NewWriter(&out, backup.Owner{}, taken, "v1")
+		for n := range count + 1 {
+			path, content := fmt.Sprintf("object-%d", n), "content"
+			sum := sumOf(path, content)
+			if n < count {
+				content = "damaged"
+			}
+			if err := w.Add(backup.Object{Path: path, Sum: sum, Size: 7, Content: strings.NewReader(content)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		whole := out.Bytes()
+		found, m, err := read(bytes.NewReader(whole))
+		if err != nil || m.DamagedCount() != int64(count) || len(m.Damaged) != min(count, backup.MaxDamaged) || len(found) != count+1 {
+			t.Errorf("%d damaged objects: read %d objects, %d of them damaged, %v", count, len(found), m.DamagedCount(), err)
+		}
+
+		last := bytes.LastIndex(whole, []byte("content"))
+		whole[last] ^= 1 // the only object that was whole
+		if _, _, err := read(bytes.NewReader(whole)); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("%d damaged objects: another one is accepted: %v", count, err)
+		}
+	}
+}
+
 // A damaged sum must not make the backup of all other objects unreadable.
 func TestRead_NamesAnObjectWhoseSumIsTooLong(t *testing.T) {
 	for _, begins := range []string{string(sumOf("a", "content")), ""} {

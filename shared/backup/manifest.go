@@ -17,7 +17,7 @@ const (
 	filesDir = "files/"
 	sumsDir  = "sums/"
 
-	// maxDamaged is the maximum number of damaged objects in a backup.
+	// maxDamaged is the maximum number of damaged objects that a manifest names.
 	maxDamaged = 1000
 	// maxSum is the maximum size of a sum in bytes.
 	maxSum = 1 << 16
@@ -35,9 +35,16 @@ type Manifest struct {
 	// SumsSHA256 is the SHA-256 of the texts of all sums, in the order of the backup.
 	SumsSHA256 string `json:"sums_sha256"`
 	// Damaged has the paths of the objects that were damaged in the archive when the backup
-	// was made: their content does not have their SHA-256.
+	// was made: their content does not have their SHA-256. It has the first 1000.
 	Damaged []string `json:"damaged,omitempty"`
+	// DamagedObjects is the number of all damaged objects, and DamagedSHA256 the SHA-256 of
+	// all their paths, each with a newline. They are absent if Damaged is complete.
+	DamagedObjects int64  `json:"damaged_objects,omitempty"`
+	DamagedSHA256  string `json:"damaged_sha256,omitempty"`
 }
+
+// DamagedCount returns the number of objects that were damaged in the archive.
+func (m Manifest) DamagedCount() int64 { return max(m.DamagedObjects, int64(len(m.Damaged))) }
 
 // Object is an object of a backup.
 type Object struct {

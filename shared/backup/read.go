@@ -80,10 +80,10 @@ type reader struct {
 	each    func(Object) error
 
 	objects, bytes int64
-	unmatched      []string // the paths of objects whose content does not have their SHA-256
-	last           string   // the path of the object that was read last
-	sum            []byte   // the sum whose object is the next entry
-	sumPath        string   // its path, or ""
+	damage         damage
+	last           string // the path of the object that was read last
+	sum            []byte // the sum whose object is the next entry
+	sumPath        string // its path, or ""
 }
 
 // entry reads the sum or the content of an object.
@@ -131,11 +131,8 @@ func (r *reader) object(name string, header *tar.Header) error {
 
 	r.objects++
 	r.bytes += header.Size
-	if hex.EncodeToString(content.Sum(nil)) == hashOf(sum, name) {
-		return nil
-	}
-	if r.unmatched = append(r.unmatched, name); len(r.unmatched) > maxDamaged {
-		return r.damaged("more than %d objects do not have their SHA-256, the last one is %s", maxDamaged, name)
+	if hex.EncodeToString(content.Sum(nil)) != hashOf(sum, name) {
+		r.damage.add(name)
 	}
 	return nil
 }
@@ -161,13 +158,16 @@ func (r *reader) end(header *tar.Header) (Manifest, error) {
 	if m.Format != Format {
 		return m, fault.New(fault.Invalid, "the backup has the format %.40q; this version of ACE reads %s", m.Format, Format)
 	}
-	for _, name := range r.unmatched {
+	for _, name := range r.damage.first {
 		if !slices.Contains(m.Damaged, name) {
 			return m, r.damaged("the object %s does not have its SHA-256", name)
 		}
 	}
-	if m.Objects != r.objects || m.Bytes != r.bytes || m.SumsSHA256 != hex.EncodeToString(r.sums.Sum(nil)) || len(m.Damaged) != len(r.unmatched) {
+	if m.Objects != r.objects || m.Bytes != r.bytes || m.SumsSHA256 != hex.EncodeToString(r.sums.Sum(nil)) || len(m.Damaged) != len(r.damage.first) {
 		return m, r.damaged("it has %d objects of %d bytes, recorded are %d of %d, or their sums were changed", r.objects, r.bytes, m.Objects, m.Bytes)
+	}
+	if m.DamagedCount() != r.damage.count || m.DamagedSHA256 != r.damage.hash() {
+		return m, r.damaged("%d objects do not have their SHA-256, recorded are %d others", r.damage.count, m.DamagedCount())
 	}
 	return m, nil
 }

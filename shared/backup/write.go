@@ -8,8 +8,6 @@ import (
 	"hash"
 	"io"
 	"time"
-
-	"ace/shared/fault"
 )
 
 // Writer writes a backup.
@@ -19,6 +17,7 @@ type Writer struct {
 	manifest Manifest
 	begun    bool
 	sums     hash.Hash
+	damage   damage
 	buffer   []byte
 }
 
@@ -59,11 +58,8 @@ func (w *Writer) Add(o Object) error {
 
 	w.manifest.Objects++
 	w.manifest.Bytes += o.Size
-	if hex.EncodeToString(content.Sum(nil)) == hashOf(o.Sum, o.Path) {
-		return nil
-	}
-	if w.manifest.Damaged = append(w.manifest.Damaged, o.Path); len(w.manifest.Damaged) > maxDamaged {
-		return fault.New(fault.Internal, "more than %d objects of the archive are damaged, the last one is %s", maxDamaged, o.Path)
+	if hex.EncodeToString(content.Sum(nil)) != hashOf(o.Sum, o.Path) {
+		w.damage.add(o.Path)
 	}
 	return nil
 }
@@ -103,6 +99,9 @@ func (w *Writer) Close() (Manifest, error) {
 		return Manifest{}, err
 	}
 	w.manifest.SumsSHA256 = hex.EncodeToString(w.sums.Sum(nil))
+	if w.manifest.Damaged, w.manifest.DamagedSHA256 = w.damage.first, w.damage.hash(); w.manifest.DamagedSHA256 != "" {
+		w.manifest.DamagedObjects = w.damage.count
+	}
 	text, err := json.MarshalIndent(w.manifest, "", "  ")
 	if err != nil {
 		return Manifest{}, err
