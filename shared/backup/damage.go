@@ -26,7 +26,8 @@ func (d *damage) add(path string) {
 	_, _ = io.WriteString(d.paths, path+"\n") // a hash accepts everything
 }
 
-// hash returns the SHA-256 of all paths, each with a newline, or "" if first has them all.
+// hash returns the SHA-256 of all paths, each with a newline, or "" if first has them
+// all.
 func (d *damage) hash() string {
 	if d.count <= maxDamaged {
 		return ""
