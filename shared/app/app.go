@@ -41,6 +41,9 @@ type Options struct {
 	Store    archive.Store
 	Location archive.Location // the s3:// address of Store; a diff_file may begin with it
 	Clusters cluster.Source
+	// DefinitionAge is how long the units of comparisons may use a cluster definition
+	// without reading it again. 0 means that each unit reads it.
+	DefinitionAge time.Duration
 	// MaxConns is the maximum number of connections to one node.
 	MaxConns         int
 	StatementTimeout time.Duration
@@ -149,7 +152,7 @@ func New(o Options) *App {
 	if o.Observer != nil {
 		a.tasks.Observe(o.Observer)
 	}
-	a.worker = worker.New(o.Store, a.nodes(), o.SnapshotMax)
+	a.worker = worker.New(o.Store, a.unitNodes(), o.SnapshotMax)
 	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.lockedNodes(), a.tasks).WaitForLock(o.RepairLockWait).Do, a.logUnitFailure)}
 	return a
 }

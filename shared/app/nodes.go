@@ -16,6 +16,15 @@ func (a *App) nodes() plan.Opener {
 	return opener{clusters: a.options.Clusters, pools: a.pools}
 }
 
+// unitNodes is like nodes, for the units of comparisons.
+func (a *App) unitNodes() plan.Opener {
+	clusters := a.options.Clusters
+	if age := a.options.DefinitionAge; age > 0 {
+		clusters = clusters.Recent(age)
+	}
+	return opener{clusters: clusters, pools: a.pools}
+}
+
 type opener struct {
 	clusters cluster.Source
 	pools    *pg.Pools

@@ -66,6 +66,9 @@ type Store interface {
 	// and a range that begins at or after the end is empty. GetRange returns ErrPrecondition
 	// if the object has another version by now, and ErrNotFound if it was deleted.
 	GetRange(ctx context.Context, key, etag string, offset, length int64) (Object, error)
+	// GetTail opens the last bytes of the newest version: length of them, which must be
+	// positive, or all if there are fewer. It returns ErrNotFound if there is none.
+	GetTail(ctx context.Context, key string, length int64) (Object, error)
 	// Stat describes the newest version. It returns ErrNotFound if there is none.
 	Stat(ctx context.Context, key string) (Info, error)
 	// Put writes an object of at most a few MB. It replaces an object that already has the

@@ -29,6 +29,14 @@ func CheckRange(key, etag string, offset int64) error {
 	return nil
 }
 
+// CheckTail checks the arguments of GetTail.
+func CheckTail(key string, length int64) error {
+	if length < 1 {
+		return fault.New(fault.Invalid, "the tail of %s needs a length of at least 1 byte, not %d", key, length)
+	}
+	return nil
+}
+
 // CheckMatch checks the ETag that PutIfMatch requires.
 func CheckMatch(key, etag string) error {
 	if etag == "" {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/cluster"
@@ -43,6 +46,45 @@ func TestLoad_FindsTheSameFilesInABucketAsInADirectory(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", place, err, want)
 		}
 	}
+}
+
+// A recent definition is not read again. A cluster that was not found, and a definition
+// that could not be read, are.
+func TestRecent_LoadsADefinitionOncePerPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := faulty.Wrap(memstore.New(t))
+		define := func(host string) {
+			if _, err := store.Put(t.Context(), "demo.json", "", []byte(small(host))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		source := cluster.NewSource(cluster.Options{Path: "s3://bucket/clusters", Bucket: store}).Recent(10 * time.Second)
+		load := func(want string) {
+			t.Helper()
+			c, err := source.Load(t.Context(), "demo")
+			switch {
+			case want == "" && fault.CodeOf(err) != fault.NotFound:
+				t.Errorf("%+v, %v, want none", c, err)
+			case want != "" && (err != nil || c.Nodes[0].Host != want):
+				t.Errorf("%+v, %v, want the host %s", c, err, want)
+			}
+		}
+
+		load("")
+		define("first")
+		load("first")
+		define("second")
+		reads := store.Count(faulty.Get, "")
+		for range 9 {
+			load("first")
+			time.Sleep(time.Second)
+		}
+		if n := store.Count(faulty.Get, "") - reads; n > 0 {
+			t.Errorf("%d objects were read", n)
+		}
+		time.Sleep(time.Second)
+		load("second")
+	})
 }
 
 func TestLoad_ReportsWhichObjectIsWrong(t *testing.T) {

@@ -47,20 +47,22 @@ type ServiceFile struct {
 	Named bool
 }
 
-// Source finds cluster definitions. Every call reads the files again. It caches only the
-// result of parsing a JSON file, which it parses again when the content has changed.
+// Source finds cluster definitions. Every call reads the files again (but see Recent). It
+// caches only the result of parsing a JSON file, which it parses again when the content
+// has changed.
 type Source struct {
 	opts   Options
 	place  place
 	parsed *parsedFiles
+	recent *recent // nil: every Load reads the files
 }
 
 // NewSource returns a Source. It does not read any file.
 func NewSource(opts Options) Source {
 	if opts.Bucket != nil {
-		return Source{opts, inBucket{opts.Bucket, opts.Path}, &parsedFiles{}}
+		return Source{opts: opts, place: inBucket{opts.Bucket, opts.Path}, parsed: &parsedFiles{}}
 	}
-	return Source{opts, directory{opts.Path}, &parsedFiles{}}
+	return Source{opts: opts, place: directory{opts.Path}, parsed: &parsedFiles{}}
 }
 
 // Load returns the definition of a cluster. It searches the JSON files of Path, then the
@@ -71,6 +73,10 @@ func (s Source) Load(ctx context.Context, name string) (Cluster, error) {
 		return Cluster{}, err
 	}
 
+	if c, ok := s.recent.get(name); ok {
+		return c, nil
+	}
+	at := now()
 	c, found, err := s.find(ctx, name)
 	if err != nil {
 		return Cluster{}, err
@@ -80,8 +86,11 @@ func (s Source) Load(ctx context.Context, name string) (Cluster, error) {
 		return Cluster{}, s.unknown(ctx, name)
 	}
 
-	c.files, err = c.readFiles(s.opts)
-	return c, err
+	if c.files, err = c.readFiles(s.opts); err != nil {
+		return c, err
+	}
+	s.recent.put(name, at, c)
+	return c, nil
 }
 
 // Names returns the sorted names of all clusters. It does not open the JSON files, so a

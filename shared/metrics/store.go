@@ -58,6 +58,13 @@ func (s *store) GetRange(ctx context.Context, key, etag string, offset, length i
 	return object, err
 }
 
+// GetTail implements archive.Store.
+func (s *store) GetTail(ctx context.Context, key string, length int64) (archive.Object, error) {
+	object, err := s.Store.GetTail(ctx, key, length)
+	s.count(ctx, opGet, err)
+	return object, err
+}
+
 // Stat implements archive.Store.
 func (s *store) Stat(ctx context.Context, key string) (archive.Info, error) {
 	info, err := s.Store.Stat(ctx, key)

@@ -57,12 +57,7 @@ const tailSize = 64 << 10
 // returns an error if the part does not have the header want, and archive.ErrNotFound if
 // there is no part. ReadTotals does not verify the rows; only a Reader does that.
 func ReadTotals(ctx context.Context, store archive.Store, key string, want Header, totals any) error {
-	info, err := store.Stat(ctx, key)
-	if err != nil {
-		return err
-	}
-
-	line, err := lastLine(ctx, store, info)
+	line, err := lastLine(ctx, store, key)
 	if err != nil {
 		return err
 	}
@@ -80,33 +75,34 @@ func ReadTotals(ctx context.Context, store archive.Store, key string, want Heade
 // lastLine returns the last line of an object. It first reads only the last tailSize
 // bytes. If the line is longer, it reads four times as many bytes, until the line is
 // complete.
-func lastLine(ctx context.Context, store archive.Store, info archive.Info) ([]byte, error) {
+func lastLine(ctx context.Context, store archive.Store, key string) ([]byte, error) {
 	for size := int64(tailSize); ; size *= 4 {
-		tail, err := readTail(ctx, store, info, size)
+		tail, whole, err := readTail(ctx, store, key, size)
 		if err != nil {
 			return nil, err
 		}
 		if at := bytes.LastIndexByte(bytes.TrimSuffix(tail, []byte("\n")), '\n'); at >= 0 {
 			return tail[at+1:], nil
 		}
-		if size >= info.Size {
+		if whole {
 			return tail, nil
 		}
 	}
 }
 
-func readTail(ctx context.Context, store archive.Store, info archive.Info, size int64) ([]byte, error) {
-	object, err := store.GetRange(ctx, info.Key, info.ETag, max(0, info.Size-size), -1)
+// readTail reads the last bytes of an object, and reports whether these are all.
+func readTail(ctx context.Context, store archive.Store, key string, size int64) (tail []byte, whole bool, err error) {
+	object, err := store.GetTail(ctx, key, size)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer object.Body.Close()
 
-	tail, err := io.ReadAll(object.Body)
+	tail, err = io.ReadAll(object.Body)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "part %s cannot be read", info.Key)
+		return nil, false, fault.Wrap(err, fault.Unavailable, "part %s cannot be read", key)
 	}
-	return tail, nil
+	return tail, size >= object.Size, nil
 }
 
 func decodeTotals(key string, raw json.RawMessage, totals any) error {

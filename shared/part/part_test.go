@@ -103,6 +103,10 @@ func (b *blob) GetRange(_ context.Context, _, _ string, offset, _ int64) (archiv
 	return archive.Object{Info: b.info(), Body: io.NopCloser(bytes.NewReader(b.body[offset:]))}, nil
 }
 
+func (b *blob) GetTail(_ context.Context, _ string, length int64) (archive.Object, error) {
+	return archive.Object{Info: b.info(), Body: io.NopCloser(bytes.NewReader(b.body[max(0, len(b.body)-int(length)):]))}, nil
+}
+
 func (b *blob) Create(context.Context, string, string) (archive.Writer, error) { return b, nil }
 
 func (b *blob) Write(p []byte) (int, error) {

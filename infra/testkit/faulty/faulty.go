@@ -17,7 +17,8 @@ import (
 type Op string
 
 // The operations. Create is the opening of a stream. It is counted even if the stream is
-// not committed. Presign stands for the methods Presign and PresignPut.
+// not committed. Presign stands for the methods Presign and PresignPut,
+// and GetRange for GetRange and GetTail.
 const (
 	Get         Op = "Get"
 	GetRange    Op = "GetRange"
@@ -184,6 +185,11 @@ func (s *Store) Get(ctx context.Context, key string) (archive.Object, error) {
 // GetRange implements archive.Store.
 func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length int64) (archive.Object, error) {
 	return doOpen(ctx, s, GetRange, key, func() (archive.Object, error) { return s.next.GetRange(ctx, key, etag, offset, length) })
+}
+
+// GetTail implements archive.Store. It counts as a GetRange.
+func (s *Store) GetTail(ctx context.Context, key string, length int64) (archive.Object, error) {
+	return doOpen(ctx, s, GetRange, key, func() (archive.Object, error) { return s.next.GetTail(ctx, key, length) })
 }
 
 // doOpen is do for calls that return an object. If the caller receives an error although

@@ -76,6 +76,19 @@ func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length i
 	return archive.Object{Info: found.describe(key), Body: &body{ctx: ctx, key: key, left: part}}, nil
 }
 
+// GetTail implements archive.Store.
+func (s *Store) GetTail(ctx context.Context, key string, length int64) (archive.Object, error) {
+	if err := archive.CheckTail(key, length); err != nil {
+		return archive.Object{}, err
+	}
+	found, err := s.find(ctx, key)
+	if err != nil {
+		return archive.Object{}, err
+	}
+	tail := found.body[max(0, int64(len(found.body))-length):]
+	return archive.Object{Info: found.describe(key), Body: &body{ctx: ctx, key: key, left: tail}}, nil
+}
+
 // Stat implements archive.Store.
 func (s *Store) Stat(ctx context.Context, key string) (archive.Info, error) {
 	found, err := s.find(ctx, key)

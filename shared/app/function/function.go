@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"ace/shared/api"
 	"ace/shared/app"
@@ -32,6 +33,10 @@ const (
 	workerConns = 1
 	runnerConns = 4
 )
+
+// definitionAge is how long a block worker uses a cluster definition without reading the
+// bucket again. A unit takes seconds at most.
+const definitionAge = 10 * time.Second
 
 // Function holds what the invocations of one Lambda function share. It lives as long as
 // the function's execution environment.
@@ -95,7 +100,7 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 		published = emf.New(os.Stderr, c.MetricsNamespace)
 	}
 	a := app.New(app.Options{
-		Store: store, Location: store.Location(), Clusters: clusters,
+		Store: store, Location: store.Location(), Clusters: clusters, DefinitionAge: definitionAge,
 		MaxConns: conns, StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, UnitTimeout: c.UnitTimeout, Lease: c.Lease, Patience: c.Patience,
 		MaxImport: c.MaxImport(), Sender: sender, EventTypes: api.EventTypes(), Observer: published, Log: log,
 	})

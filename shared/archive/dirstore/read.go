@@ -54,6 +54,18 @@ func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length i
 	return s.read(ctx, v, from, to)
 }
 
+// GetTail implements archive.Store.
+func (s *Store) GetTail(ctx context.Context, key string, length int64) (archive.Object, error) {
+	if err := archive.CheckTail(key, length); err != nil {
+		return archive.Object{}, err
+	}
+	v, err := s.open(ctx, key)
+	if err != nil {
+		return archive.Object{}, err
+	}
+	return s.read(ctx, v, max(0, v.size-length), v.size)
+}
+
 // Stat implements archive.Store.
 func (s *Store) Stat(ctx context.Context, key string) (archive.Info, error) {
 	v, err := s.open(ctx, key)

@@ -46,6 +46,23 @@ func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length i
 	return obj, nil
 }
 
+// GetTail implements archive.Store.
+func (s *Store) GetTail(ctx context.Context, key string, length int64) (archive.Object, error) {
+	if err := archive.CheckTail(key, length); err != nil {
+		return archive.Object{}, err
+	}
+	var opts minio.GetObjectOptions
+	opts.Set("Range", "bytes=-"+strconv.FormatInt(length, 10))
+	obj, err := s.open(ctx, key, opts)
+	if hasCode(err, minio.InvalidRange) { // the object is empty
+		return s.Get(ctx, key)
+	}
+	if err != nil {
+		return archive.Object{}, s.readError(err, key)
+	}
+	return obj, nil
+}
+
 // Stat implements archive.Store.
 func (s *Store) Stat(ctx context.Context, key string) (archive.Info, error) {
 	info, err := s.stat(ctx, key, minio.StatObjectOptions{})

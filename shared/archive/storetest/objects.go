@@ -73,6 +73,8 @@ func missingIsNotFound(t *testing.T, s archive.Store) {
 		wantNotFound(t, err)
 		_, err = s.GetRange(t.Context(), key, "0123", 0, 1)
 		wantNotFound(t, err)
+		_, err = s.GetTail(t.Context(), key, 1)
+		wantNotFound(t, err)
 	}
 }
 
@@ -287,6 +289,37 @@ func rangeOfVersion(t *testing.T, s archive.Store) {
 		}
 		if obj.Size != 10 || obj.ETag != info.ETag || obj.Now.IsZero() {
 			t.Errorf("GetRange(%d, %d) described %+v", tt.offset, tt.length, obj.Info)
+		}
+	}
+}
+
+func tailOfNewestVersion(t *testing.T, s archive.Store) {
+	put(t, s, "a", "the version before")
+	info := put(t, s, "a", "0123456789")
+	empty := put(t, s, "empty", "")
+	for _, tt := range []struct {
+		of     archive.Info
+		length int64
+		want   string
+	}{
+		{info, 1, "9"}, {info, 4, "6789"}, {info, 10, "0123456789"}, {info, 11, "0123456789"}, {info, 1 << 40, "0123456789"},
+		{empty, 1, ""}, {empty, 1 << 40, ""},
+	} {
+		obj, err := s.GetTail(t.Context(), tt.of.Key, tt.length)
+		if err != nil {
+			t.Errorf("GetTail(%s, %d): %v", tt.of.Key, tt.length, err)
+			continue
+		}
+		if got := readBody(t, obj); got != tt.want || obj.Size != tt.of.Size || obj.ETag != tt.of.ETag || obj.Now.IsZero() {
+			t.Errorf("GetTail(%s, %d) read %q of %+v, want %q", tt.of.Key, tt.length, got, obj.Info, tt.want)
+		}
+	}
+	if _, err := s.GetTail(t.Context(), "absent", 1); !errors.Is(err, archive.ErrNotFound) {
+		t.Errorf("an absent object: %v", err)
+	}
+	for _, length := range []int64{0, -1} {
+		if _, err := s.GetTail(t.Context(), "a", length); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("%d bytes: %v", length, err)
 		}
 	}
 }

@@ -35,6 +35,7 @@ func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 		{"a deleted object is gone", deletedIsGone},
 		{"a range is a piece of one version", rangeOfVersion},
 		{"a range refuses another version", rangeRefusesOtherVersion},
+		{"a tail is the end of the newest version", tailOfNewestVersion},
 		{"a call without a valid range or ETag is refused", invalidArguments},
 		{"a stream of any size becomes an object", streamsOfAllSizes},
 		{"a stream is invisible before commit", streamIsInvisible},

@@ -161,6 +161,19 @@ func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length i
 	return archive.Object{Info: info, Body: io.NopCloser(bytes.NewReader(body))}, nil
 }
 
+// GetTail implements archive.Store.
+func (s *Store) GetTail(ctx context.Context, key string, length int64) (archive.Object, error) {
+	info, body, found, err := s.find(key)
+	if !found {
+		return s.Store.GetTail(ctx, key, length)
+	}
+	if err != nil {
+		return archive.Object{}, err
+	}
+	tail := body[max(0, info.Size-length):]
+	return archive.Object{Info: info, Body: io.NopCloser(bytes.NewReader(tail))}, nil
+}
+
 // Stat implements archive.Store.
 func (s *Store) Stat(ctx context.Context, key string) (archive.Info, error) {
 	info, _, found, err := s.find(key)
