@@ -53,6 +53,9 @@ func TestRegistry_ADamagedRecordConcernsNoOtherTask(t *testing.T) {
 				}
 			}
 			check(t)
+			if page, err := r.List(t.Context(), task.Filter{Status: task.Queued, Type: task.TableRepair}); err != nil || len(page.Records)+len(page.Unreadable) > 0 {
+				t.Errorf("of the open repairs %+v are listed, %v", page, err)
+			}
 			if page, err := r.List(t.Context(), task.Filter{Status: task.Queued}); err != nil || len(page.Records) > 0 || !slices.Equal(idsOfUnreadable(page), []string{open.TaskID}) {
 				t.Errorf("of the open tasks %+v are listed, %v", page, err)
 			}

@@ -68,15 +68,16 @@ func (r *Registry) List(ctx context.Context, f Filter) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Unreadable: unreadable}
 	next := ""
 	if most := f.mostRead(); len(names) > most {
 		names, next = names[:most], names[most-1].Name
 	}
 	if f.Type != "" {
 		names = slices.DeleteFunc(names, func(v timelist.Version) bool { return !mayHaveType(timelist.TaskID(v.Name), f.Type) })
+		unreadable = slices.DeleteFunc(unreadable, func(u Unreadable) bool { return !mayHaveType(u.TaskID, f.Type) })
 	}
 
+	page := Page{Unreadable: unreadable}
 	for len(names) > 0 {
 		batch := names[:min(len(names), max(f.limit(), atOnce))]
 		names = names[len(batch):]
