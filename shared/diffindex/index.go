@@ -72,17 +72,6 @@ func (x *Index) each(ctx context.Context, keys []string, fn func(context.Context
 	return err
 }
 
-// read returns the entry at a key. It returns false if the entry or its document does not
-// exist.
-func (x *Index) read(ctx context.Context, key string) (entry Entry, exists bool, err error) {
-	entry, exists, err = x.entry(ctx, key)
-	if !exists {
-		return Entry{}, false, err
-	}
-	_, err = x.store.Stat(ctx, entry.Key)
-	return entry, err == nil, ignoreNotFound(err)
-}
-
 // entry reads the entry at a key. It returns false if there is none.
 func (x *Index) entry(ctx context.Context, key string) (entry Entry, exists bool, err error) {
 	entry, _, exists, err = x.readEntry(ctx, key)

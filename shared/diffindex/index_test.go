@@ -287,6 +287,10 @@ func TestRebuild_ListsExactlyTheDocumentsThatExist(t *testing.T) {
 		if _, err := store.Put(t.Context(), archive.DiffIndexPrefix("demo", "")+"99999/99999999-td_20240315_000009", "", []byte("{")); err != nil {
 			t.Fatal(err)
 		}
+		// A damaged entry at another time than that of the document would list it twice.
+		if _, err := store.Put(t.Context(), archive.DiffIndexPrefix("demo", "")+"99999/99999999-"+records[1].TaskID, "", []byte("{")); err != nil {
+			t.Fatal(err)
+		}
 		done, err := x.Rebuild(t.Context(), all(records...))
 		if err != nil || done.Listed != 3 || done.Removed != 1 || len(done.Unreadable) > 0 {
 			t.Errorf("rebuilt %+v, %v", done, err)

@@ -9,7 +9,6 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fanout"
-	"ace/shared/fault"
 	"ace/shared/task"
 )
 
@@ -92,10 +91,7 @@ func (x *Index) prune(ctx context.Context, kept map[string]error) (int, error) {
 			if _, keep := kept[taskOf(key)]; keep {
 				return nil
 			}
-			_, exists, err := x.read(ctx, key)
-			if fault.CodeOf(err) == fault.Internal { // the entry is damaged, and restore did not replace it
-				exists, err = false, nil
-			}
+			exists, err := x.isWhole(ctx, key)
 			if err != nil || exists {
 				return err
 			}
@@ -108,6 +104,17 @@ func (x *Index) prune(ctx context.Context, kept map[string]error) (int, error) {
 			return int(removed.Load()), err
 		}
 	}
+}
+
+// isWhole reports whether the entry at a key and its document exist, and the entry is not
+// damaged. A damaged entry that restore has not replaced belongs to no document.
+func (x *Index) isWhole(ctx context.Context, key string) (bool, error) {
+	entry, etag, exists, err := x.readEntry(ctx, key)
+	if err != nil || !exists || etag == "" {
+		return false, err
+	}
+	_, err = x.store.Stat(ctx, entry.Key)
+	return err == nil, ignoreNotFound(err)
 }
 
 // page returns the keys of up to maxLimit entries after a key.
