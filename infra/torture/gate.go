@@ -24,6 +24,7 @@ type gate struct {
 	links   map[*link]bool
 	commits map[*commitTrap]bool
 	rows    map[*rowTrap]bool
+	slowed  map[*slowness]bool
 }
 
 // commitTrap is called when a transaction of a task is about to commit. It forwards the
@@ -53,7 +54,7 @@ func startGate(upstream func() string) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gate{listener: listener, upstream: upstream, links: map[*link]bool{}, commits: map[*commitTrap]bool{}, rows: map[*rowTrap]bool{}}
+	g := &gate{listener: listener, upstream: upstream, links: map[*link]bool{}, commits: map[*commitTrap]bool{}, rows: map[*rowTrap]bool{}, slowed: map[*slowness]bool{}}
 	go g.accept()
 	return g, nil
 }
@@ -229,7 +230,7 @@ func forward(from *bufio.Reader, to *bufio.Writer, header []byte, size int64) er
 // answers forwards what the server sends, message by message.
 func (l *link) answers() error {
 	defer l.isDone.Do(func() { close(l.answered) })
-	from, to := bufio.NewReader(l.server), bufio.NewWriter(l.client)
+	from, to := bufio.NewReader(l.server), bufio.NewWriter(slowWriter{l})
 	for {
 		if from.Buffered() == 0 {
 			if err := to.Flush(); err != nil {

@@ -127,3 +127,26 @@ func TestGate_CutsAConnectionInTheMiddleOfARow(t *testing.T) {
 		t.Errorf("the next connection: %v", err)
 	}
 }
+
+// While the network is slow, the answers arrive late and slowly, but complete.
+func TestGate_SlowsTheAnswers(t *testing.T) {
+	n, connect := gated(t)
+	conn := connect()
+	read := func() (int, time.Duration) {
+		t.Helper()
+		began := time.Now()
+		var v string
+		if err := conn.QueryRow(t.Context(), `SELECT repeat('x', 50000)`, pgx.QueryExecModeSimpleProtocol).Scan(&v); err != nil {
+			t.Fatal(err)
+		}
+		return len(v), time.Since(began)
+	}
+	remove := n.gate.slow(slowness{delay: 50 * time.Millisecond, rate: 100_000})
+	if length, took := read(); length != 50_000 || took < 550*time.Millisecond {
+		t.Errorf("%d bytes in %s", length, took)
+	}
+	remove()
+	if length, _ := read(); length != 50_000 || n.gate.slowness() != nil {
+		t.Errorf("%d bytes after the end, and the network is %+v", length, n.gate.slowness())
+	}
+}

@@ -44,12 +44,7 @@ func nodeFaults() []faultKind {
 		{name: "kill -9", of: ofNode, inject: killNode},
 		{name: "restart", of: ofNode, inject: restartNode},
 		{name: "freeze", of: ofNode, inject: freezeNode},
-		{name: "slow network", of: ofNode, inject: toxic(func(f fault) []string {
-			return []string{
-				toxicJSON("latency", "downstream", "latency", 20+f.size/100, "jitter", 20),
-				toxicJSON("bandwidth", "downstream", "rate", 50+f.size/100),
-			}
-		})},
+		{name: "slow network", of: ofNode, inject: slowNetwork},
 		{name: "half-open connections", of: ofNode, inject: toxic(func(fault) []string {
 			return []string{toxicJSON("timeout", "downstream", "timeout", 0), toxicJSON("timeout", "upstream", "timeout", 0)}
 		})},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,16 +31,29 @@ func freezeNode(_ context.Context, r *run, f fault) (func(context.Context) error
 	return func(context.Context) error { return server.Thaw() }, server.Freeze()
 }
 
+// removal bounds the removal of toxics. Toxiproxy can hang if a toxic that has data is
+// removed while the connection ends.
+const removal = 20 * time.Second
+
 // toxic injects the toxics that a function returns as JSON.
 func toxic(of func(fault) []string) func(context.Context, *run, fault) (func(context.Context) error, error) {
 	return func(_ context.Context, r *run, f fault) (func(context.Context) error, error) {
 		proxy := r.bed.nodes[f.target].proxy
 		var names []string
 		heal := func(ctx context.Context) error {
-			for _, name := range names {
-				_ = proxy.Toxics.RemoveToxic(ctx, name) // it is removed in any case
+			healed := make(chan struct{})
+			go func() {
+				defer close(healed)
+				for _, name := range names {
+					_ = proxy.Toxics.RemoveToxic(ctx, name) // it is removed in any case
+				}
+			}()
+			select {
+			case <-healed:
+				return nil
+			case <-time.After(removal):
+				return errors.New("the proxy of the suite hangs; repeat the seed")
 			}
-			return nil
 		}
 		for _, text := range of(f) {
 			added, err := proxy.Toxics.AddToxicJson(strings.NewReader(text))
