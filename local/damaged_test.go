@@ -18,6 +18,7 @@ import (
 
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
+	"ace/shared/archive"
 )
 
 // Each object of the archive is damaged in turn: by a disk, so that its hash is wrong, or
@@ -94,6 +95,7 @@ func worked(t *testing.T, s *service, c *pgtest.Cluster) (ids, addresses []strin
 	s.read(t, "/ace/table-undo", "task_id="+repair, &submitted)
 	undo := submitted.TaskID
 	s.repaired(t, undo)
+	s.home.cleared(t)
 
 	ids = []string{diff, repair, undo}
 	for _, id := range ids {
@@ -101,6 +103,12 @@ func worked(t *testing.T, s *service, c *pgtest.Cluster) (ids, addresses []strin
 	}
 	return ids, append(addresses, "/ace/tasks", "/ace/diffs", "/ace/diffs?cluster_name="+c.Name, "/ace/audit", "/ace/tables?cluster_name="+c.Name,
 		"/ace/diffs/"+diff, "/ace/diffs/"+diff+"?format=html", "/ace/diffs/"+diff+"?format=csv", "/ace/reports/"+repair, "/ace/before-images/"+repair)
+}
+
+// cleared waits until the tasks that have ended are in all lists.
+func (h home) cleared(t *testing.T) {
+	t.Helper()
+	eventually(t, taskTimeout, "the tasks are cleared", func() bool { return len(h.keys(t, archive.OpenPrefix)) == 0 })
 }
 
 // fetch returns the answer to a GET. The error means that the answer ended too early:
@@ -226,6 +234,7 @@ func TestTasks_ADamagedRecordIsNamedOnTheCommandLineAndThePage(t *testing.T) {
 	damaged, whole := s.submit(t, c, "public.t"), s.submit(t, c, "public.t")
 	s.completed(t, damaged)
 	s.completed(t, whole)
+	h.cleared(t)
 	first, second := h.object("tasks/"+damaged+"/task.json"), ""
 	for _, key := range h.keys(t, "") {
 		if strings.Contains(key, "index/diffs/") && strings.HasSuffix(key, damaged) {
