@@ -46,9 +46,9 @@ func TestServe_ADamagedObjectChangesNoAnswerSilently(t *testing.T) {
 	objects, reported := h.keys(t, ""), 0
 	for _, key := range objects {
 		for name, damage := range map[string]func(t *testing.T, path string){
-			"truncated": truncate, "emptied": h.replaceBy(""), "no members": h.replaceBy("{}"), "not JSON": h.replaceBy("x"),
+			"truncated": truncate, "with 2 MiB appended": lengthen, "emptied": h.replaceBy(""), "no members": h.replaceBy("{}"), "not JSON": h.replaceBy("x"),
 		} {
-			if isRendering(key) && name != "truncated" {
+			if isRendering(key) && name != "truncated" && name != "with 2 MiB appended" {
 				continue
 			}
 			restore := keep(t, h.object(key), filepath.Join(h.data(), "sums", key))
@@ -202,6 +202,16 @@ func truncate(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	replace(t, path, content[:len(content)/2])
+}
+
+// lengthen makes an object so long that the store finds the damage only at its end.
+func lengthen(t *testing.T, path string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace(t, path, append(content, bytes.Repeat([]byte(" "), 2<<20)...))
 }
 
 // replaceBy returns a function that replaces an object and its hash.

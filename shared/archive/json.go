@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 
 	"ace/shared/fault"
@@ -29,6 +30,9 @@ func ReadJSONUpTo(ctx context.Context, store Store, key string, most int64, into
 	}
 	defer object.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(object.Body, most+1))
+	if fe := (*fault.Error)(nil); errors.As(err, &fe) { // also that the object is damaged
+		return nil, Info{}, err
+	}
 	if err != nil {
 		return nil, Info{}, fault.Wrap(err, fault.Unavailable, "the connection to the archive was lost while object %s was read", key)
 	}

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// damage are the objects whose content does not have their SHA-256. Its memory does not
-// depend on their number.
+// damage collects the objects whose content does not have their SHA-256. It takes the
+// same memory however many there are.
 type damage struct {
 	count int64
 	first []string // the paths of the first ones, up to maxDamaged

@@ -167,7 +167,7 @@ func (r *reader) end(header *tar.Header) (Manifest, error) {
 		return m, r.damaged("it has %d objects of %d bytes, recorded are %d of %d, or their sums were changed", r.objects, r.bytes, m.Objects, m.Bytes)
 	}
 	if m.DamagedCount() != r.damage.count || m.DamagedSHA256 != r.damage.hash() {
-		return m, r.damaged("%d objects do not have their SHA-256, recorded are %d others", r.damage.count, m.DamagedCount())
+		return m, r.damaged("%d objects do not have their SHA-256; recorded are %d, or other ones", r.damage.count, m.DamagedCount())
 	}
 	return m, nil
 }

@@ -18,6 +18,7 @@ func damaged() map[string][]byte {
 		"empty":       {},
 		"truncated":   []byte(`{"task_id": "td_2024`),
 		"other type":  []byte(`{"task_id": 5}`),
+		"other task":  []byte(`{"task_id": "td_20240315_000002", "key": "diffs/2024-03-15/td_20240315_000002.json"}`),
 		"no document": []byte(`{"task_id": "td_20240315_000001"}`),
 		"other place": []byte(`{"task_id": "td_20240315_000001", "key": "tasks/td_20240315_000001/task.json"}`),
 		"33 MiB":      append(append([]byte(`{"verdict": "`), bytes.Repeat([]byte("x"), 33<<20)...), `"}`...),

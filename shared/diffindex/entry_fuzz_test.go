@@ -36,7 +36,7 @@ func FuzzEntry(f *testing.F) {
 			t.Errorf("%q and %q: %+v, %v", entry, rec, page, err)
 		}
 		for _, e := range page.Entries {
-			if e.Key != "diffs/2024-03-15/"+id+".json" {
+			if e.TaskID != id || e.Key != "diffs/2024-03-15/"+id+".json" {
 				t.Errorf("%q and %q: the document %q is listed, and does not exist", entry, rec, e.Key)
 			}
 		}

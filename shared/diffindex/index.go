@@ -79,14 +79,14 @@ func (x *Index) entry(ctx context.Context, key string) (entry Entry, exists bool
 }
 
 // readEntry is like entry. It also returns the ETag of the object. Instead of a damaged
-// entry, it returns what the task's record says, without an ETag. If the record is
-// unreadable too, the code of the error is Internal.
+// entry, it returns what the task's record says, without an ETag. The error may be that
+// the record is unreadable too (task.IsUnreadable).
 func (x *Index) readEntry(ctx context.Context, key string) (entry Entry, etag string, exists bool, err error) {
 	_, info, err := archive.ReadJSON(ctx, x.store, key, &entry)
 	switch {
 	case errors.Is(err, archive.ErrNotFound):
 		return Entry{}, "", false, nil
-	case fault.CodeOf(err) == fault.Internal, err == nil && !strings.HasPrefix(entry.Key, archive.DiffsPrefix):
+	case fault.CodeOf(err) == fault.Internal, err == nil && (entry.TaskID != taskOf(key) || !strings.HasPrefix(entry.Key, archive.DiffsPrefix)):
 		entry, exists, err = x.fromRecord(ctx, taskOf(key))
 		return entry, "", exists, err
 	case err != nil:
@@ -102,8 +102,6 @@ func (x *Index) fromRecord(ctx context.Context, id string) (Entry, bool, error) 
 	switch {
 	case fault.CodeOf(err) == fault.NotFound, fault.CodeOf(err) == fault.Invalid:
 		return Entry{}, false, nil
-	case task.IsUnreadable(err):
-		return Entry{}, false, fault.Wrap(err, fault.Internal, "%s", fault.PublicMessage(err))
 	case err != nil:
 		return Entry{}, false, err
 	}

@@ -121,9 +121,9 @@ func TestMessages_TheBeginningOfASessionIsShort(t *testing.T) {
 	at.Host, at.Port = "127.0.0.1", uint16(server.Port())
 	n := nodeAt(t, at)
 	for name, message := range map[string]liar.Message{
-		"notices":             liar.Notice("n"),
+		"notices":             liar.Notice(strings.Repeat("n", 1000)), // short ones take seconds with the race detector
 		"a long notice":       liar.Notice(strings.Repeat("n", maxStartupMessage)),
-		"a parameter":         {Type: parameterMessage, Body: []byte("a\x00b\x00")},
+		"a parameter":         {Type: parameterMessage, Body: []byte("a\x00" + strings.Repeat("b", 1000) + "\x00")},
 		"a long parameter":    {Type: parameterMessage, Body: letters(maxStartupMessage + 1)},
 		"authentication":      {Type: 'R', Body: make([]byte, 4)},
 		"long authentication": {Type: 'R', Body: make([]byte, maxStartupMessage+1)},

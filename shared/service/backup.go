@@ -53,7 +53,7 @@ func (s *Service) writeBackup(ctx context.Context, snapshot Snapshot, w io.Write
 	if err != nil {
 		return err
 	}
-	s.Log.InfoContext(ctx, "the archive was backed up", "objects", done.Objects, "bytes", done.Bytes, "damaged", len(done.Damaged), "by", caller.Of(ctx).Name)
+	s.Log.InfoContext(ctx, "the archive was backed up", "objects", done.Objects, "bytes", done.Bytes, "damaged", done.DamagedCount(), "by", caller.Of(ctx).Name)
 	for _, path := range done.Damaged {
 		s.Log.ErrorContext(ctx, "an object of the archive is damaged; the backup has it as it is", "path", path)
 	}

@@ -111,3 +111,38 @@ func idsOfUnreadable(page task.Page) (ids []string) {
 func sameSet(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
+
+// The list of earlier versions has the tasks of all clusters, so a damaged task in it is
+// named only in the list of all tasks.
+func TestList_ADamagedTaskInTheFlatListIsNamedOnlyWithoutAFilter(t *testing.T) {
+	_, store := newRegistry(t)
+	r, records := listed(t, store, 4)
+	for _, rec := range records {
+		flatten(t, store, rec)
+		if _, err := store.Put(t.Context(), archive.TaskKey(rec.TaskID), "application/json", []byte("{")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []task.Filter{
+		{Clusters: []string{"other"}}, {ClusterName: "other", Clusters: []string{"other"}}, {Clusters: []string{}}, {ClusterName: "other"}, {TableName: "public.other"},
+	} {
+		if page, err := r.List(t.Context(), f); err != nil || len(page.Records)+len(page.Unreadable) > 0 {
+			t.Errorf("%+v: listed %+v, %v", f, page, err)
+		}
+	}
+	if page, err := r.List(t.Context(), task.Filter{}); err != nil || len(page.Unreadable) != len(records) {
+		t.Errorf("listed %+v, %v", page, err)
+	}
+}
+
+// A damaged open marker only loses its time, which orders tasks of the same second.
+func TestOpen_ADamagedMarkerHidesNoTask(t *testing.T) {
+	r, store := newRegistry(t)
+	a, b := create(t, r, diffOf("public.users")), create(t, r, diffOf("public.users"))
+	if _, err := store.Put(t.Context(), archive.OpenKey(a.TaskID), "application/json", []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := r.Open(t.Context()); err != nil || !sameSet(ids, []string{a.TaskID, b.TaskID}) {
+		t.Errorf("the open tasks are %v, %v", ids, err)
+	}
+}

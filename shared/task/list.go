@@ -40,7 +40,7 @@ type Filter struct {
 type Page struct {
 	Records []Record
 	// Unreadable are tasks whose records are damaged, or which a newer version has stored.
-	// They may or may not pass the filter.
+	// They may or may not pass the filter: their types and states are unknown.
 	Unreadable []Unreadable
 	Next       string // the cursor of the next page; "" on the last page
 }
@@ -64,10 +64,11 @@ func (r *Registry) List(ctx context.Context, f Filter) (Page, error) {
 		return Page{}, err
 	}
 
-	names, unreadable, err := r.names(ctx, f)
+	found, err := r.names(ctx, f)
 	if err != nil {
 		return Page{}, err
 	}
+	names, unreadable := found.names, found.unreadable
 	next := ""
 	if most := f.mostRead(); len(names) > most {
 		names, next = names[:most], names[most-1].Name
@@ -87,7 +88,7 @@ func (r *Registry) List(ctx context.Context, f Filter) (Page, error) {
 		}
 		for i, l := range read {
 			switch {
-			case l.unread != nil && f.knowsClusters():
+			case l.unread != nil && found.mayPass(f, batch[i].Name):
 				page.Unreadable = append(page.Unreadable, Unreadable{timelist.TaskID(batch[i].Name), l.unread})
 			case l.record != nil && f.matches(*l.record):
 				page.Records = append(page.Records, *l.record)
@@ -112,28 +113,52 @@ func (f Filter) mostRead() int {
 	return max(f.limit(), scanLimit)
 }
 
-// names returns the names of the entries to read, with their versions. If there are more,
-// it also returns the next one, so the caller can detect that the page is not the last.
-// The names of unreadable open tasks are unknown, so these tasks are returned with the
-// first page.
-func (r *Registry) names(ctx context.Context, f Filter) ([]timelist.Version, []Unreadable, error) {
+// found is what a list has for a page.
+type found struct {
+	// names has the names of the entries to read, with their versions. If there are more,
+	// it also has the next one, so that the caller detects that the page is not the last.
+	names []timelist.Version
+	// flat has those names that are only in the flat list, which has tasks of all clusters.
+	flat map[string]bool
+	// unreadable are open tasks. Their names are unknown, so they are on the first page.
+	unreadable []Unreadable
+}
+
+// mayPass reports whether an unreadable task is in a list of only what the filter selects.
+// Otherwise its cluster and its table are unknown, so the caller may not see it.
+func (l found) mayPass(f Filter, name string) bool {
+	if l.flat[name] {
+		return f.Clusters == nil && f.ClusterName == "" && f.TableName == ""
+	}
+	return f.Clusters == nil || f.ClusterName != "" || len(f.Clusters) <= atOnce
+}
+
+// names finds the entries of a page.
+func (r *Registry) names(ctx context.Context, f Filter) (found, error) {
 	of := timelist.Range{After: f.After, Most: f.mostRead() + 1}
 	if f.Status == Queued || f.Status == Running {
 		names, unreadable, err := r.openNames(ctx, of)
-		if f.After != "" || f.ClusterName != "" || f.Clusters != nil {
+		if f.After != "" || f.ClusterName != "" || f.TableName != "" || f.Clusters != nil {
 			unreadable = nil
 		}
-		return names, unreadable, err
+		return found{names: names, unreadable: unreadable}, err
 	}
 	// The flat list is read first: a task that is moved meanwhile is in one of the lists.
 	flat, err := r.flatNames(ctx, of.After, of.Most)
 	if err != nil {
-		return nil, nil, err
+		return found{}, err
 	}
-	listed, err := fanout.Map(ctx, atOnce, f.clusters(), func(ctx context.Context, cluster string) ([]timelist.Version, error) {
+	lists, err := fanout.Map(ctx, atOnce, f.clusters(), func(ctx context.Context, cluster string) ([]timelist.Version, error) {
 		return timelist.Names(ctx, r.store, archive.TaskIndexPrefix(cluster, f.TableName), of)
 	})
-	return timelist.Merge(of.Most, append(listed, flat)...), nil, err
+	only := map[string]bool{}
+	for _, v := range flat {
+		only[v.Name] = true
+	}
+	for _, v := range slices.Concat(lists...) {
+		delete(only, v.Name)
+	}
+	return found{names: timelist.Merge(of.Most, append(lists, flat)...), flat: only}, err
 }
 
 // clusters returns the clusters whose lists have all tasks that pass the filter. The
@@ -143,12 +168,6 @@ func (f Filter) clusters() []string {
 		return f.Clusters
 	}
 	return []string{f.ClusterName}
-}
-
-// knowsClusters reports whether every name that List reads is that of a task of the
-// selected clusters. Otherwise the cluster of an unreadable task is unknown.
-func (f Filter) knowsClusters() bool {
-	return f.Clusters == nil || f.ClusterName != "" || len(f.Clusters) <= atOnce
 }
 
 // openNames returns the names of the tasks that have an open marker, and those of these

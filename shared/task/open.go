@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/fault"
 )
 
 // Open returns the ids of the tasks that have an open marker, the oldest submission
@@ -50,7 +51,7 @@ func (r *Registry) submittedWithinOneSecond(ctx context.Context, ids []string) (
 		}
 		var m openMarker
 		_, err := r.readJSON(ctx, archive.OpenKey(id), &m)
-		if err != nil && !errors.Is(err, archive.ErrNotFound) {
+		if err != nil && !errors.Is(err, archive.ErrNotFound) && fault.CodeOf(err) != fault.Internal { // a damaged marker only has no time
 			return nil, err
 		}
 		submitted[id] = m.SubmittedAt
