@@ -115,8 +115,9 @@ func (f Filter) mostRead() int {
 
 // found is what a list has for a page.
 type found struct {
-	// names has the names of the entries to read, with their versions. If there are more,
-	// it also has the next one, so that the caller detects that the page is not the last.
+	// names has the names of the entries to read, with their versions. If there are
+	// more, it also has the next one, so that the caller detects that the page is not
+	// the last.
 	names []timelist.Version
 	// flat has those names that are only in the flat list, which has tasks of all clusters.
 	flat map[string]bool
