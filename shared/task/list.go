@@ -125,8 +125,8 @@ type found struct {
 	unreadable []Unreadable
 }
 
-// mayPass reports whether an unreadable task is in a list of only what the filter selects.
-// Otherwise its cluster and its table are unknown, so the caller may not see it.
+// mayPass reports whether an unreadable task is in a list of only what the filter
+// selects. Otherwise its cluster and its table are unknown, so the caller may not see it.
 func (l found) mayPass(f Filter, name string) bool {
 	if l.flat[name] {
 		return f.Clusters == nil && f.ClusterName == "" && f.TableName == ""
