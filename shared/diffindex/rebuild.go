@@ -107,7 +107,8 @@ func (x *Index) prune(ctx context.Context, kept map[string]error) (int, error) {
 }
 
 // isWhole reports whether the entry at a key and its document exist, and the entry is not
-// damaged. A damaged entry that restore has not replaced belongs to no document.
+// damaged. Restore has replaced the damaged entries of all documents, except those of
+// unreadable tasks, so any other damaged entry belongs to no document.
 func (x *Index) isWhole(ctx context.Context, key string) (bool, error) {
 	entry, etag, exists, err := x.readEntry(ctx, key)
 	if err != nil || !exists || etag == "" {

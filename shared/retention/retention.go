@@ -7,7 +7,9 @@
 // record after all its other objects. So no list names a deleted document, and if a sweep
 // is interrupted, the next one completes the deletion. A sweep can run at the same time
 // as the service and other sweeps. Apart from imported documents and abandoned uploads,
-// it deletes no object without a task record.
+// it deletes no object without a task record. A task whose record is damaged, or which a
+// newer version has stored, is kept; while such a task is open, a sweep fails, because
+// what the task needs is unknown.
 package retention
 
 import (
@@ -84,8 +86,8 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 }
 
 // isParentKept reports whether a task has a parent that is still open, that ended at or
-// after the time before, or that a newer version of the program has stored. Such a task
-// must not be deleted, because the document of the parent names the document of the task.
+// after the time before, or that is unreadable (see task.IsUnreadable). Such a task must
+// not be deleted, because the document of the parent names the document of the task.
 func (s *Sweeper) isParentKept(ctx context.Context, rec task.Record, before time.Time) (bool, error) {
 	if rec.Parent == "" {
 		return false, nil

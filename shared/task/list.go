@@ -113,8 +113,8 @@ func (f Filter) mostRead() int {
 	return max(f.limit(), scanLimit)
 }
 
-// found is what a list has for a page.
-type found struct {
+// candidates is what a list has for a page.
+type candidates struct {
 	// names has the names of the entries to read, with their versions. If there are
 	// more, it also has the next one, so that the caller detects that the page is not
 	// the last.
@@ -127,39 +127,50 @@ type found struct {
 
 // mayPass reports whether an unreadable task is in a list of only what the filter
 // selects. Otherwise its cluster and its table are unknown, so the caller may not see it.
-func (l found) mayPass(f Filter, name string) bool {
-	if l.flat[name] {
+func (c candidates) mayPass(f Filter, name string) bool {
+	if c.flat[name] {
 		return f.Clusters == nil && f.ClusterName == "" && f.TableName == ""
 	}
 	return f.Clusters == nil || f.ClusterName != "" || len(f.Clusters) <= atOnce
 }
 
 // names finds the entries of a page.
-func (r *Registry) names(ctx context.Context, f Filter) (found, error) {
+func (r *Registry) names(ctx context.Context, f Filter) (candidates, error) {
 	of := timelist.Range{After: f.After, Most: f.mostRead() + 1}
 	if f.Status == Queued || f.Status == Running {
 		names, unreadable, err := r.openNames(ctx, of)
 		if f.After != "" || f.ClusterName != "" || f.TableName != "" || f.Clusters != nil {
 			unreadable = nil
 		}
-		return found{names: names, unreadable: unreadable}, err
+		return candidates{names: names, unreadable: unreadable}, err
 	}
 	// The flat list is read first: a task that is moved meanwhile is in one of the lists.
 	flat, err := r.flatNames(ctx, of.After, of.Most)
 	if err != nil {
-		return found{}, err
+		return candidates{}, err
 	}
 	lists, err := fanout.Map(ctx, atOnce, f.clusters(), func(ctx context.Context, cluster string) ([]timelist.Version, error) {
 		return timelist.Names(ctx, r.store, archive.TaskIndexPrefix(cluster, f.TableName), of)
 	})
+	return candidates{names: timelist.Merge(of.Most, append(lists, flat)...), flat: onlyIn(flat, lists)}, err
+}
+
+// onlyIn returns the names in flat that are in none of the lists. In an archive without
+// tasks of earlier versions, flat is empty.
+func onlyIn(flat []timelist.Version, lists [][]timelist.Version) map[string]bool {
+	if len(flat) == 0 {
+		return nil
+	}
 	only := map[string]bool{}
 	for _, v := range flat {
 		only[v.Name] = true
 	}
-	for _, v := range slices.Concat(lists...) {
-		delete(only, v.Name)
+	for _, list := range lists {
+		for _, v := range list {
+			delete(only, v.Name)
+		}
 	}
-	return found{names: timelist.Merge(of.Most, append(lists, flat)...), flat: only}, err
+	return only
 }
 
 // clusters returns the clusters whose lists have all tasks that pass the filter. The

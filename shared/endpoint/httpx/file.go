@@ -22,9 +22,9 @@ const leadingPolicy = "sandbox allow-same-origin; default-src 'none'; style-src 
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // serveFile answers with a download: the whole file (compressed if the client accepts
-// that), a range, or "not modified". If the first read fails, the answer is the error. If
-// a later one fails or the file turns out to be damaged, the client sees that the
-// download is incomplete.
+// that), a range, or "not modified". If a read fails before any byte was sent, the answer
+// is the error. If one fails later, or the file turns out to be damaged, the client sees
+// that the download is incomplete.
 func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req endpoint.Request, resp endpoint.Response) {
 	file := resp.File
 	content, err := file.Open(r.Context())
